@@ -1,0 +1,19 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""mmteso: audio-visual segmentation with TeSO, for mmsegmentation.
+
+Importing the package checks the installed versions, puts a stand-in in the
+place of mmcv's compiled ops where these are missing, and registers everything
+in ``mmseg.registry``.
+"""
+# flake8: noqa: E402
+from .version import __version__, check_versions
+
+check_versions()
+
+# isort: off
+# first: mmseg.models and mmdet.models, which the other packages import, look
+# for the compiled ops
+from . import ops
+# isort: on
+
+__all__ = ['__version__', 'check_versions', 'ops']
