@@ -1,0 +1,4 @@
+# Copyright (c) mmteso contributors.
+from .avs_metric import AVSMetric
+
+__all__ = ['AVSMetric']

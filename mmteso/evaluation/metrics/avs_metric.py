@@ -1,0 +1,238 @@
+# Copyright (c) mmteso contributors.
+import math
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+
+from ..functional import (FrameScore, average_avsbench, average_frames,
+                          score_frame)
+
+
+@METRICS.register_module()
+class AVSMetric(BaseMetric):
+    """J (mIoU) and F of sounding-object masks.
+
+    Reads ``sounding_score`` (1, H, W) in [0, 1] and ``gt_sem_seg`` (1, H, W)
+    of each data sample, and ``gt_visible`` (1, H, W) where there is one. A
+    semantic ground truth is binarised: any class but background sounds.
+    Pixels of value ``ignore_index`` are left out of everything.
+
+    All results are in percent and unrounded:
+
+    - ``J``: IoU at ``score > threshold``; a frame with an empty ground truth
+      scores the share of its pixels predicted background.
+    - ``F``: F measure, its maximum over 255 thresholds.
+    - ``F_curve``: F from the curve averaged over all frames with a sounding
+      object, then its maximum: one threshold for the whole set (at most
+      ``F`` of the protocol 'frame').
+    - ``J_sounding``: J over frames with a sounding object.
+    - ``J_part``: J over frames where only some of the visible objects sound;
+      only there if the samples have ``gt_visible``.
+    - ``foreground``: share of the pixels predicted sounding, per frame, then
+      averaged.
+    - ``blank``: share of the frames with a sounding object that have under
+      ``blank_share`` of their pixels predicted.
+
+    A number over a set of frames that is empty is NaN, not 0.
+
+    F at threshold 0 counts every pixel as predicted, so F has a floor that
+    the objects' area sets: it does not reach 0 for a blank prediction.
+
+    Args:
+        protocol (str): How frames are averaged.
+
+            - 'frame' (default): J and F per frame, F over frames with a
+              sounding object, then averaged. Independent of batch size,
+              order and number of processes.
+            - 'avsbench': J and F averaged per group of ``group_size`` frames
+              and then over groups, digit for digit what AVSBench's test
+              scripts print with that batch, for comparison with published
+              tables (see :func:`average_avsbench`). Groups are formed in the
+              dataset's order (``sample_idx``), whatever the loader's batch
+              size or the number of processes. The other results stay per
+              frame: the scripts have none of them.
+        group_size (int, optional): Frames per batch of the reference: videos
+            in a batch times frames in a video, e.g. 5 for the released test
+            scripts of V1S (S4) and V1M (MS3), 1 video of 5 frames. Needed by
+            (and only by) 'avsbench'. Default: None.
+        threshold (float): A pixel is predicted sounding if its score is
+            strictly greater. AVSBench uses 0.5; GAVS, the TeSO release and
+            Ref-AVS 0.4. Default: 0.5.
+        beta2 (float): Squared weight of recall in F. Default: 0.3.
+        num_thresholds (int): Number of thresholds of F. Default: 255.
+        blank_share (float): See ``blank``. Default: 0.002.
+        part_min_pixels (int): From how many pixels of ``gt_visible`` outside
+            the ground truth on some visible object counts as silent.
+            Default: 1.
+        ignore_index (int): Default: 255.
+        collect_device (str): Device used to collect results from several
+            processes, 'cpu' or 'gpu'. Default: 'cpu'.
+        prefix (str, optional): Prefix of the results' names. Default: None.
+        collect_dir (str, optional): Folder that several processes exchange
+            results through if ``collect_device='cpu'``. Default: None.
+
+    Raises:
+        ValueError: If an argument is out of its range, ``group_size`` and
+            ``protocol`` don't go together, or a frame can't be scored (NaN,
+            scores outside [0, 1], shapes that differ).
+        KeyError: If a data sample lacks a key.
+    """
+
+    def __init__(self,
+                 protocol: str = 'frame',
+                 group_size: Optional[int] = None,
+                 threshold: float = 0.5,
+                 beta2: float = 0.3,
+                 num_thresholds: int = 255,
+                 blank_share: float = 0.002,
+                 part_min_pixels: int = 1,
+                 ignore_index: int = 255,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None,
+                 collect_dir: Optional[str] = None) -> None:
+        super().__init__(
+            collect_device=collect_device,
+            prefix=prefix,
+            collect_dir=collect_dir)
+        if protocol not in ('frame', 'avsbench'):
+            raise ValueError(
+                f"protocol is {protocol!r}; expected 'frame' or 'avsbench'.")
+        if protocol == 'avsbench' and (not isinstance(group_size, int)
+                                       or group_size < 1):
+            raise ValueError(
+                f"group_size is {group_size!r}; protocol='avsbench' needs the "
+                'number of frames in a batch of the reference: videos times '
+                'frames in a video, e.g. 5 for one video of V1S or V1M.')
+        if protocol == 'frame' and group_size is not None:
+            raise ValueError(
+                f'group_size is {group_size!r}, but protocol=\'frame\' has no '
+                "groups. Leave it out or set protocol='avsbench'.")
+        if num_thresholds < 2:
+            raise ValueError(
+                f'num_thresholds is {num_thresholds}; expected at least 2.')
+        self.protocol = protocol
+        self.group_size = group_size
+        self.threshold = threshold
+        self.beta2 = beta2
+        self.num_thresholds = num_thresholds
+        self.blank_share = blank_share
+        self.part_min_pixels = part_min_pixels
+        self.ignore_index = ignore_index
+
+    def describe(self) -> str:
+        """What has to stand beside the numbers to make them comparable.
+
+        Returns:
+            str: One line: how frames are averaged and the thresholds.
+        """
+        average = 'per frame, then averaged'
+        if self.protocol == 'avsbench':
+            average = (f'per batch of {self.group_size} frames, then averaged '
+                       '(AVSBench)')
+        return (f'J and F {average}; J at score > {self.threshold:g}, F '
+                f'(beta^2 = {self.beta2:g}) maximum over '
+                f'{self.num_thresholds} thresholds; scored at the size of '
+                'the predictions')
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Score each frame of a batch.
+
+        Args:
+            data_batch (dict): A batch of data from the dataloader; unused.
+            data_samples (Sequence[dict]): Data samples with predictions and
+                ground truth, as dicts.
+        """
+        for sample in data_samples:
+            score = self._data(
+                sample, 'sounding_score',
+                'TeSOHead writes it; another head can be scored if it adds a '
+                'PixelData (1, H, W) of that name with softmax or sigmoid '
+                'probabilities of "sounding"')
+            gt = self._data(
+                sample, 'gt_sem_seg',
+                'a test set without masks can\'t be scored; otherwise add '
+                'LoadAVSAnnotations to the pipeline')
+            visible = None
+            if 'gt_visible' in sample:
+                visible = sample['gt_visible']['data'].to(gt.device)
+            try:
+                frame = score_frame(
+                    score,
+                    gt,
+                    visible,
+                    threshold=self.threshold,
+                    beta2=self.beta2,
+                    num_thresholds=self.num_thresholds,
+                    ignore_index=self.ignore_index,
+                    part_min_pixels=self.part_min_pixels)
+            except ValueError as error:
+                raise ValueError(
+                    f'{self._name(sample)} can\'t be scored. {error}'
+                ) from error
+            self.results.append((sample.get('sample_idx'), frame))
+
+    def compute_metrics(
+        self, results: List[Tuple[Optional[int],
+                                  FrameScore]]) -> Dict[str, float]:
+        """Average over all frames.
+
+        Args:
+            results (list): ``(sample_idx, FrameScore)`` of all processes.
+
+        Returns:
+            dict[str, float]: See the class; in percent.
+        """
+        scores = average_frames([frame for _, frame in results],
+                                self.blank_share)
+        if self.protocol == 'avsbench':
+            scores['J'], scores['F'] = average_avsbench(
+                self._in_dataset_order(results), self.group_size)
+        undefined = [key for key, value in scores.items() if math.isnan(value)]
+        if undefined:
+            print_log(
+                f'{", ".join(undefined)}: no frame of the set qualifies, so '
+                'the value is NaN.',
+                logger='current')
+        print_log(
+            f'AVSMetric: {len(results)} frames; {self.describe()}.',
+            logger='current')
+        order = ('J', 'F', 'F_curve', 'J_sounding', 'J_part', 'foreground',
+                 'blank')
+        return {key: 100 * scores[key] for key in order if key in scores}
+
+    @staticmethod
+    def _in_dataset_order(
+            results: List[Tuple[Optional[int],
+                                FrameScore]]) -> List[FrameScore]:
+        """Sort frames by ``sample_idx``, which has to be there and unique."""
+        indices = [index for index, _ in results]
+        if any(index is None for index in indices):
+            raise KeyError(
+                "protocol='avsbench' forms groups in the dataset's order and "
+                "needs 'sample_idx' in every data sample. Add it to the "
+                'meta_keys of PackAVTInputs.')
+        if len(set(indices)) < len(indices):
+            raise ValueError(
+                f'{len(indices)} frames were scored but only '
+                f"{len(set(indices))} have a 'sample_idx' of their own; "
+                "protocol='avsbench' needs the dataset's order. Test one "
+                'dataset at a time (no ConcatDataset) with '
+                'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
+        return [frame for _, frame in sorted(results, key=lambda r: r[0])]
+
+    @classmethod
+    def _data(cls, sample: dict, key: str, advice: str):
+        """Take a PixelData's tensor from a sample or say who writes it."""
+        if key not in sample:
+            raise KeyError(
+                f'{cls._name(sample)} has no {key!r}, got '
+                f'{sorted(sample)}: {advice}.')
+        return sample[key]['data']
+
+    @staticmethod
+    def _name(sample: dict) -> str:
+        """Name a frame in a message."""
+        return (f"Frame {sample.get('frame', '?')} of "
+                f"{sample.get('uid', sample.get('img_path', '?'))}")
