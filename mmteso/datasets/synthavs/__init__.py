@@ -1,4 +1,11 @@
-"""SynthAVS: a synthetic audio-visual test bed in AVSBench's layout."""
-from .classes import CLASSES, LABEL2IDX, PALETTE
+"""SynthAVS: a synthetic audio-visual test bed in AVSBench's layout.
 
-__all__ = ['CLASSES', 'LABEL2IDX', 'PALETTE']
+It is not AVSBench; see :mod:`mmteso.datasets.synthavs.generator`.
+"""
+from .classes import CLASSES, LABEL2IDX, PALETTE
+from .files import read_manifest
+from .generator import generate_synthavs
+
+__all__ = [
+    'CLASSES', 'LABEL2IDX', 'PALETTE', 'generate_synthavs', 'read_manifest'
+]

@@ -1,0 +1,148 @@
+"""What SynthAVS's objects sound like: partials, modulation, noise bands.
+
+Each class owns a few frequency bands of the VGGish log-mel range (125 to
+7500 Hz), so a mean and standard deviation over time of the 64 mel bands tells
+which classes sound in a mixture.
+"""
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+
+#: Samples per second of ``audio.wav``.
+SAMPLE_RATE = 16000
+
+#: Root mean square of an object's sound before level jitter; full scale is
+#: 1. Three objects at the loudest level stay below full scale.
+OBJECT_RMS = 0.05
+
+NOISE_COLOURS = ('white', 'pink', 'brown')
+
+# Slope of the amplitude spectrum over frequency, as a power.
+_SLOPES = {'white': 0.0, 'pink': -0.5, 'brown': -1.0}
+
+
+@dataclass(frozen=True)
+class Timbre:
+    """Sound of a class.
+
+    Attributes:
+        pitch (float): Fundamental in Hz.
+        partials (tuple): (ratio to the fundamental, amplitude) pairs.
+        tremolo (tuple[float, float]): Rate in Hz and depth in [0, 1) of the
+            amplitude modulation.
+        vibrato (tuple[float, float]): Rate in Hz and depth, relative to the
+            pitch, of the frequency modulation.
+        band (tuple, optional): Centre in Hz, width (one sigma) in octaves
+            and amplitude relative to the partials of a noise band.
+    """
+    pitch: float
+    partials: Tuple[Tuple[float, float], ...]
+    tremolo: Tuple[float, float] = (1.0, 0.0)
+    vibrato: Tuple[float, float] = (1.0, 0.0)
+    band: Optional[Tuple[float, float, float]] = None
+
+
+TIMBRES = {
+    # A low hum.
+    'red-disc': Timbre(190, ((1, 1.0), (2, 0.6)), tremolo=(3, 0.3)),
+    # A whistle.
+    'orange-star': Timbre(3400, ((1, 1.0), ), vibrato=(6, 0.015)),
+    # A bell: inharmonic.
+    'yellow-triangle':
+    Timbre(1150, ((1, 1.0), (2.27, 0.6), (3.8, 0.4)), tremolo=(5, 0.7)),
+    # A reed: odd harmonics.
+    'green-square': Timbre(290, ((1, 1.0), (3, 0.7), (5, 0.6), (7, 0.4))),
+    # A siren.
+    'cyan-cross': Timbre(690, ((1, 1.0), ), vibrato=(2, 0.05)),
+    # A hiss in puffs.
+    'blue-ring': Timbre(6300, (), tremolo=(7, 0.8), band=(6300, 0.12, 1.0)),
+    # A rattle over a tone.
+    'purple-crescent':
+    Timbre(520, ((1, 1.0), ), tremolo=(11, 0.8), band=(5200, 0.07, 0.7)),
+    # A chime of two notes.
+    'pink-flower': Timbre(1750, ((1, 1.0), (1.2, 0.8)), tremolo=(8, 0.4)),
+}
+
+
+def _shaped_noise(samples: int, gain, rng: np.random.Generator) -> np.ndarray:
+    """White noise filtered by ``gain(frequencies in Hz)``, unit RMS."""
+    frequencies = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
+    spectrum = np.fft.rfft(rng.normal(size=samples))
+    noise = np.fft.irfft(spectrum * gain(frequencies), n=samples)
+    return noise / np.sqrt(np.mean(noise**2))
+
+
+def sample_voice(name: str, seconds: int,
+                 rng: np.random.Generator) -> np.ndarray:
+    """An object's sound over a whole clip, as if it never paused.
+
+    Pitch (3 % either way), the partials' strengths (2 dB), phases and the
+    modulation rates (10 %) vary from one object to the next.
+
+    Args:
+        name (str): Class name.
+        seconds (int): Length.
+        rng (np.random.Generator): Source of the jitter.
+
+    Returns:
+        np.ndarray: (seconds * 16000, ) float64 of unit RMS.
+    """
+    timbre = TIMBRES[name]
+    samples = seconds * SAMPLE_RATE
+    time = np.arange(samples) / SAMPLE_RATE
+    tune = rng.uniform(0.97, 1.03)
+    rate, depth = timbre.vibrato
+    rate = rate * rng.uniform(0.9, 1.1)
+    # The integral of pitch * (1 + depth * cos(2 pi rate t)).
+    cycles = timbre.pitch * tune * (
+        time + depth * np.sin(2 * np.pi *
+                              (rate * time + rng.uniform())) /
+        (2 * np.pi * rate))
+    voice = np.zeros(samples)
+    for ratio, amplitude in timbre.partials:
+        amplitude = amplitude * 10**(rng.uniform(-2, 2) / 20)
+        voice += amplitude * np.sin(2 * np.pi *
+                                    (ratio * cycles + rng.uniform()))
+    if timbre.band is not None:
+        centre, width, amplitude = timbre.band
+        voice += amplitude * _shaped_noise(
+            samples, lambda f: np.exp(-0.5 * (np.log2(
+                np.maximum(f, 1) / (centre * tune)) / width)**2), rng)
+    rate, depth = timbre.tremolo
+    rate = rate * rng.uniform(0.9, 1.1)
+    voice *= 1 + depth * np.sin(2 * np.pi * (rate * time + rng.uniform()))
+    return voice / np.sqrt(np.mean(voice**2))
+
+
+def sample_noise(colour: str, samples: int,
+                 rng: np.random.Generator) -> np.ndarray:
+    """Ambient noise that belongs to no object.
+
+    Args:
+        colour (str): 'white', 'pink' (power falls with frequency) or 'brown'
+            (with its square); the latter two are flat below 60 Hz.
+        samples (int): Length.
+        rng (np.random.Generator): Source of the noise.
+
+    Returns:
+        np.ndarray: (samples, ) float64 of unit RMS.
+    """
+    slope = _SLOPES[colour]
+    return _shaped_noise(samples, lambda f: np.maximum(f, 60)**slope, rng)
+
+
+def second_envelope() -> np.ndarray:
+    """Gain of one sounding second: 1 but for fades of 8 ms at both ends.
+
+    The fades lie inside the second, so nothing leaks into its neighbours.
+
+    Returns:
+        np.ndarray: (16000, ) float64 in [0, 1].
+    """
+    envelope = np.ones(SAMPLE_RATE)
+    fade = int(0.008 * SAMPLE_RATE)
+    ramp = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / fade)**2
+    envelope[:fade] = ramp
+    envelope[-fade:] = ramp[::-1]
+    return envelope
