@@ -1,0 +1,172 @@
+"""Reading sound files and cutting the clip of one frame."""
+import functools
+import importlib
+import io
+import os
+from typing import Optional, Tuple
+
+import numpy as np
+from mmengine.fileio import get as read_bytes
+
+from .vggish_params import EXAMPLE_SAMPLES, SAMPLE_RATE
+
+# Frames of one clip are often read one after the other (testing, or a sampler
+# that keeps videos together); a ten-second file is 640 kB in this cache.
+_CACHED_FILES = 8
+
+
+class AudioFileError(ValueError):
+    """A sound file that is there but can't be used."""
+
+
+def _import(name: str):
+    """Import a package of the ``audio`` extra, or say how to get it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f'Reading sound files needs the package "{name}", which is not '
+            'installed. Install the "audio" extra: '
+            'pip install "mmteso[audio]"') from error
+
+
+def read_waveform(path: str,
+                  sample_rate: int = SAMPLE_RATE,
+                  backend_args: Optional[dict] = None) -> np.ndarray:
+    """Read a sound file as mono at the given rate.
+
+    Any format that libsndfile knows (wav, flac, ogg, mp3), any rate and any
+    number of channels. Channels are averaged, then the rate is changed by
+    soxr (quality 'HQ'). Integer samples are divided by their full scale, as
+    torchvggish does, so values nominally lie in [-1, 1]; nothing is clipped.
+
+    Args:
+        path (str): The file, local or any address that mmengine's file
+            backends understand.
+        sample_rate (int): Rate of the result in samples a second.
+            Defaults to 16000.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
+
+    Returns:
+        np.ndarray: float32, (num_samples,).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        AudioFileError: If the file can't be decoded, holds no samples, or
+            holds values that are not finite.
+    """
+    soundfile = _import('soundfile')
+    try:
+        data = read_bytes(path, backend_args=backend_args)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'The sound file "{path}" does not exist.') from error
+    try:
+        samples, file_rate = soundfile.read(
+            io.BytesIO(data), dtype='float32', always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise AudioFileError(
+            f'The sound file "{path}" ({len(data)} bytes) cannot be decoded '
+            f'({error}); expected wav, flac, ogg or mp3.') from error
+    if len(samples) == 0:
+        raise AudioFileError(f'The sound file "{path}" holds no samples.')
+    if not np.isfinite(samples).all():
+        raise AudioFileError(
+            f'The sound file "{path}" holds samples that are not finite.')
+    # A float64 mean keeps two equal channels exactly equal to one.
+    mono = samples.mean(axis=1, dtype=np.float64)
+    if file_rate != sample_rate:
+        mono = _import('soxr').resample(mono, file_rate, sample_rate)
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=_CACHED_FILES)
+def _read_cached(path: str, sample_rate: int, backend_items: tuple,
+                 version: Optional[Tuple[int, int]]) -> np.ndarray:
+    waveform = read_waveform(path, sample_rate, dict(backend_items) or None)
+    waveform.flags.writeable = False
+    return waveform
+
+
+def load_waveform(path: str,
+                  sample_rate: int = SAMPLE_RATE,
+                  backend_args: Optional[dict] = None) -> np.ndarray:
+    """:func:`read_waveform` through a small cache of the last files.
+
+    The cache belongs to the process and notices when a local file changes.
+
+    Args:
+        path (str): The file.
+        sample_rate (int): Rate of the result in samples a second.
+            Defaults to 16000.
+        backend_args (dict, optional): Arguments of mmengine's file backend,
+            with hashable values. Defaults to None.
+
+    Returns:
+        np.ndarray: float32, (num_samples,), read-only because it is shared.
+    """
+    version = None
+    if os.path.exists(path):
+        stat = os.stat(path)
+        version = (stat.st_mtime_ns, stat.st_size)
+    items = tuple(sorted((backend_args or {}).items()))
+    return _read_cached(str(path), sample_rate, items, version)
+
+
+def count_clips(num_samples: int,
+                hop_samples: int,
+                clip_samples: int = EXAMPLE_SAMPLES) -> int:
+    """How many complete clips a sound holds.
+
+    With VGGish's sizes and a hop of 0.96 s this is the number of examples
+    that torchvggish (and so AVSBench) makes of the file: 4 of 4.5 s, 5 of
+    5 s, 10 of 10 s.
+
+    Args:
+        num_samples (int): Length of the sound.
+        hop_samples (int): Distance between the starts of two clips.
+        clip_samples (int): Length of a clip. Defaults to 15600.
+
+    Returns:
+        int: The count, 0 if the sound is shorter than one clip.
+    """
+    if num_samples < clip_samples:
+        return 0
+    return 1 + (num_samples - clip_samples) // hop_samples
+
+
+def cut_clip(waveform: np.ndarray,
+             index: int,
+             hop_samples: int,
+             clip_samples: int = EXAMPLE_SAMPLES) -> Tuple[np.ndarray, bool]:
+    """Cut the clip that belongs to one frame.
+
+    A frame beyond the last complete clip gets that last complete clip, as
+    AVSBench's loaders repeat the last example of a short file.
+
+    Args:
+        waveform (np.ndarray): (num_samples,).
+        index (int): The frame, from 0. Its clip starts at
+            ``index * hop_samples``.
+        hop_samples (int): Distance between the starts of two clips.
+        clip_samples (int): Length of a clip. Defaults to 15600.
+
+    Returns:
+        tuple[np.ndarray, bool]: A copy of the clip, (clip_samples,), and
+        whether it is a repeated one.
+
+    Raises:
+        ValueError: If the index is negative, or the sound is too short for
+            one clip (torchvggish makes no example of it, and AVSBench's
+            loaders then fail on repeating none).
+    """
+    if index < 0:
+        raise ValueError(f'A frame index counts from 0, but got {index}.')
+    count = count_clips(len(waveform), hop_samples, clip_samples)
+    if count == 0:
+        raise ValueError(
+            f'The sound has {len(waveform)} samples, too few for one clip of '
+            f'{clip_samples}.')
+    start = min(index, count - 1) * hop_samples
+    return waveform[start:start + clip_samples].copy(), index >= count
