@@ -1,0 +1,3 @@
+from .hash_text_encoder import HashTextEncoder
+
+__all__ = ['HashTextEncoder']

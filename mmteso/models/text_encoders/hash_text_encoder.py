@@ -1,0 +1,85 @@
+import hashlib
+import math
+from typing import Sequence
+
+import numpy as np
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from mmteso.io.phrases import normalize_phrase
+
+
+@MODELS.register_module()
+class HashTextEncoder(nn.Module):
+    """A fixed random direction per cue, computed from the cue's hash.
+
+    No weights and no download, the embedded default for tests and the demo.
+    It carries **no meaning**: the same cue always gets the same vector, and
+    any two different cues are nearly orthogonal, 'dog' and 'puppy' as much as
+    'dog' and 'violin'. A model trained on it knows the cues that it was
+    trained with and no others.
+
+    The vectors come from SHAKE-256 by integer arithmetic, so they are the
+    same in every process and on every machine and don't depend on the random
+    number generators of NumPy or PyTorch.
+
+    Args:
+        embed_dims (int): Length of the vectors. Few dimensions make unrelated
+            cues overlap: the cosine of two has a standard deviation of
+            ``embed_dims ** -0.5``. Defaults to 1024, as ImageBind's.
+        normalize (bool): Whether to scale the vectors to length 1; otherwise
+            their entries have a variance of 1. Defaults to True.
+        seed (int): Chooses another set of vectors. Defaults to 0.
+    """
+
+    def __init__(self,
+                 embed_dims: int = 1024,
+                 normalize: bool = True,
+                 seed: int = 0) -> None:
+        super().__init__()
+        if embed_dims < 1:
+            raise ValueError(
+                f'embed_dims must be at least 1, but got {embed_dims}.')
+        self.embed_dims = embed_dims
+        self.normalize = normalize
+        self.seed = seed
+
+    def _encode(self, cue: str) -> np.ndarray:
+        """(embed_dims,) in float64."""
+        name = f'{self.seed}:{normalize_phrase(cue)}'.encode()
+        data = hashlib.shake_256(name).digest(4 * self.embed_dims)
+        # Midpoints of 2 ** 32 steps across (-1, 1): never exactly 0, so the
+        # length can't be 0 either.
+        vector = (2 * np.frombuffer(data, '<u4').astype(np.float64) +
+                  1) / 2**32 - 1
+        if self.normalize:
+            # fsum rounds once; np.sum's order depends on the CPU.
+            return vector / math.sqrt(math.fsum(vector**2))
+        return vector * math.sqrt(3)
+
+    def forward(self, cues: Sequence[str]) -> Tensor:
+        """Encode cues.
+
+        Args:
+            cues (Sequence[str]): The cues. Case, surrounding space and the
+                kind of separator don't matter (see
+                :func:`mmteso.io.normalize_phrase`).
+
+        Returns:
+            Tensor: float32, (len(cues), embed_dims), on the CPU.
+
+        Raises:
+            TypeError: If a single string is given instead of a sequence.
+        """
+        if isinstance(cues, str):
+            raise TypeError(
+                f'A sequence of cues is expected, but got the string {cues!r}.'
+            )
+        vectors = [self._encode(cue) for cue in cues]
+        vectors = np.array(vectors).reshape(len(cues), self.embed_dims)
+        return torch.from_numpy(vectors.astype(np.float32))
+
+    def extra_repr(self) -> str:
+        return (f'embed_dims={self.embed_dims}, normalize={self.normalize}, '
+                f'seed={self.seed}')
