@@ -1,0 +1,222 @@
+import logging
+from typing import Optional, Sequence, Tuple, Union
+
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
+from mmseg.registry import MODELS, TRANSFORMS
+from torch import Tensor
+
+from mmteso.io import CueFile, normalize_phrase
+
+# Vectors of 4 kB; a generated cue file has some thousands of phrases.
+_MAX_CACHED_PHRASES = 4096
+
+CUE_TARGETS = (None, 'mask', 'a_obj')
+
+
+def pad_cue_features(features: Tensor, num_cues: int) -> Tuple[Tensor, Tensor]:
+    """Bring a frame's cue features to a fixed number of rows.
+
+    Args:
+        features (Tensor): (n, D), one row per cue; n may be 0.
+        num_cues (int): Rows of the result, N_T. Further cues are cut off.
+
+    Returns:
+        tuple[Tensor, Tensor]: Features, float32 (N_T, D), zero rows where
+        there is no cue, and which rows hold a cue, bool (N_T).
+    """
+    kept = features[:num_cues]
+    padded = torch.zeros(num_cues, features.shape[1])
+    padded[:len(kept)] = kept
+    return padded, torch.arange(num_cues) < len(kept)
+
+
+def cue_targets(cues: Sequence[str], sounding: Sequence[str],
+                class_names: Sequence[str], num_cues: int) -> Tensor:
+    """Say for each cue whether its class sounds in the frame.
+
+    A cue names a class if both are equal up to case and separators
+    (:func:`mmteso.io.normalize_phrase`).
+
+    Args:
+        cues (Sequence[str]): The frame's cues.
+        sounding (Sequence[str]): Names of the classes that sound.
+        class_names (Sequence[str]): All classes, background first.
+        num_cues (int): Length of the result, N_T.
+
+    Returns:
+        Tensor: float32, (N_T): 1 sounds, 0 doesn't, -1 to be ignored because
+        there is no cue or it names no class (the background is none).
+    """
+    known = {normalize_phrase(name) for name in class_names[1:]}
+    sounding = {normalize_phrase(name) for name in sounding}
+    targets = torch.full((num_cues, ), -1.)
+    for index, cue in enumerate(cues[:num_cues]):
+        cue = normalize_phrase(cue)
+        if cue in known:
+            targets[index] = float(cue in sounding)
+    return targets
+
+
+def frame_cue_targets(results: dict, cues: Sequence[str], num_cues: int,
+                      source: str) -> Tensor:
+    """:func:`cue_targets` with the truth taken from the result dict.
+
+    Args:
+        results (dict): Result dict of the frame.
+        cues (Sequence[str]): The frame's cues.
+        num_cues (int): Length of the result, N_T.
+        source (str): 'mask' (what the semantic mask shows in this frame) or
+            'a_obj' (the video's label).
+
+    Returns:
+        Tensor: float32, (N_T).
+
+    Raises:
+        KeyError, ValueError: If the frame lacks what the source needs.
+    """
+    where = f'frame {results["frame"]} of "{results["uid"]}"'
+    if results.get('class_names') is None:
+        raise ValueError(
+            f'cue_target={source!r} needs class names, but the data set of '
+            f'{where} has none. Set cue_target=None.')
+    key = dict(mask='frame_classes', a_obj='a_obj')[source]
+    if key not in results:
+        raise KeyError(
+            f'cue_target={source!r} needs the key "{key}" of {where}. ' +
+            ('Put LoadAVSAnnotations before this transform.' if source ==
+             'mask' else 'The data set must give the video\'s labels.'))
+    if results[key] is None:
+        raise ValueError(
+            f'cue_target={source!r} needs to know which classes sound in '
+            f'{where}, but "{key}" is None' +
+            (': its mask is binary. Use cue_target=\'a_obj\'.' if source ==
+             'mask' else '.'))
+    return cue_targets(cues, results[key], results['class_names'], num_cues)
+
+
+def open_cue_file(path: str) -> CueFile:
+    """Read a cue file for training or testing.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        CueFile: The cues, without the texts behind them. If generation
+        failed for some frames, this is logged: they have no cues.
+    """
+    cue_file = CueFile(path, cues_only=True)
+    if cue_file.num_failed:
+        print_log(
+            f'Cue generation failed for {cue_file.num_failed} of '
+            f'{len(cue_file)} frames in "{path}"; they have the cues that '
+            'their records hold, mostly none.',
+            logger='current',
+            level=logging.WARNING)
+    return cue_file
+
+
+def check_cue_arguments(num_cues: int, cue_target: Optional[str]) -> None:
+    """Refuse impossible arguments of a text transform."""
+    if num_cues < 1:
+        raise ValueError(f'num_cues must be at least 1, but got {num_cues}.')
+    if cue_target not in CUE_TARGETS:
+        raise ValueError(f'cue_target must be one of {CUE_TARGETS}, but got '
+                         f'{cue_target!r}.')
+
+
+@TRANSFORMS.register_module()
+class LoadTextCues(BaseTransform):
+    """Load a frame's text cues and encode them.
+
+    The encoder runs on the CPU in the loader's process, once per different
+    phrase. That suits :class:`HashTextEncoder`; for a large text model, cache
+    the features in a file and use :class:`LoadTextFeatures`.
+
+    Required Keys:
+
+    - uid (str)
+    - frame (int)
+    - class_names (tuple[str]): Only with ``cue_target``.
+    - frame_classes (tuple[str]): Only with ``cue_target='mask'``.
+    - a_obj (tuple[str]): Only with ``cue_target='a_obj'``.
+
+    Added Keys:
+
+    - text_cues (list[str]): At most N_T cues.
+    - text_feat (torch.Tensor): float32, (N_T, D), zero rows as padding.
+    - text_valid (torch.Tensor): bool, (N_T), False for padding.
+    - cue_target (torch.Tensor): Only with ``cue_target``. float32, (N_T): 1
+      if the cue's class sounds in the frame, 0 if not, -1 for padding and
+      for a cue that names none of the data set's classes.
+
+    Args:
+        cue_file (str): The cue file (see :mod:`mmteso.io.cue_file`).
+        text_encoder (dict | Callable): Config of the text encoder, or the
+            encoder: maps a list of n cues to a tensor (n, D) and has the
+            attribute ``embed_dims`` (D).
+        num_cues (int): Number of cues N_T per frame; further ones are cut
+            off. Defaults to 4.
+        cue_target (str, optional): Where the truth for the cue loss comes
+            from: 'mask', the classes in the frame's semantic mask as loaded
+            (cropping later doesn't change it); 'a_obj', the video's label,
+            weaker; None for no target. Defaults to None.
+    """
+
+    def __init__(self,
+                 cue_file: str,
+                 text_encoder: Union[dict, object],
+                 num_cues: int = 4,
+                 cue_target: Optional[str] = None) -> None:
+        check_cue_arguments(num_cues, cue_target)
+        self.cue_file = cue_file
+        self.num_cues = num_cues
+        self.cue_target = cue_target
+        if isinstance(text_encoder, dict):
+            text_encoder = MODELS.build(text_encoder)
+        self.text_encoder = text_encoder
+        self._cues = open_cue_file(cue_file)
+        self._cache = {}
+
+    def _encode(self, cue: str) -> Tensor:
+        """(D,)"""
+        if cue in self._cache:
+            return self._cache[cue]
+        with torch.no_grad():
+            feature = self.text_encoder([cue]).float()
+        expected = (1, self.text_encoder.embed_dims)
+        if tuple(feature.shape) != expected:
+            raise ValueError(
+                f'{type(self.text_encoder).__name__} must map one cue to '
+                f'{expected}, but gave {tuple(feature.shape)}.')
+        if len(self._cache) < _MAX_CACHED_PHRASES:
+            self._cache[cue] = feature[0]
+        return feature[0]
+
+    def transform(self, results: dict) -> dict:
+        """Load and encode the cues.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            dict: The dict with cues and features.
+        """
+        record = self._cues[results['uid'], results['frame']]
+        cues = list(record.cues[:self.num_cues])
+        features = torch.zeros(len(cues), self.text_encoder.embed_dims)
+        for row, cue in zip(features, cues):
+            row.copy_(self._encode(cue))
+        results['text_cues'] = cues
+        results['text_feat'], results['text_valid'] = pad_cue_features(
+            features, self.num_cues)
+        if self.cue_target is not None:
+            results['cue_target'] = frame_cue_targets(
+                results, cues, self.num_cues, self.cue_target)
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(cue_file={self.cue_file!r}, '
+                f'text_encoder={self.text_encoder!r}, '
+                f'num_cues={self.num_cues}, cue_target={self.cue_target!r})')
