@@ -1,0 +1,5 @@
+# TeSO as the paper describes it, on SynthAVS.
+_base_ = [
+    '../_base_/models/teso_r18_tiny.py', '../_base_/datasets/synthavs.py',
+    '../_base_/schedules/synthavs_1600it.py', '../_base_/default_runtime.py'
+]

@@ -1,0 +1,125 @@
+from collections import defaultdict
+from typing import Dict, List, Optional, Tuple
+
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
+from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm, _InstanceNorm
+from torch import nn
+
+from mmseg.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
+                            OPTIMIZERS)
+
+_NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
+_OPTIONS = ('custom_keys', 'norm_decay_mult', 'bias_decay_mult')
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class TrainableOptimWrapperConstructor:
+    """Gives the optimiser what trains, and nothing else.
+
+    Differs from mmengine's ``DefaultOptimWrapperConstructor`` in three ways
+    that matter to a model of which most is frozen: frozen parameters do not
+    reach the optimiser (without ``paramwise_cfg`` mmengine's hands over all of
+    them); keys are paths of modules or parameters instead of substrings, and a
+    key that names nothing is an error; parameters with the same options share
+    a group, and the log has a line per group instead of one per parameter.
+
+    Args:
+        optim_wrapper_cfg (dict): Config of the optimiser wrapper, with
+            ``optimizer``.
+        paramwise_cfg (dict, optional): ``custom_keys`` maps a path, such as
+            ``'backbone'`` or ``'decode_head.query_embed'``, to
+            ``dict(lr_mult=1., decay_mult=1.)``; the longest matching path
+            counts. ``norm_decay_mult`` and ``bias_decay_mult`` scale the
+            weight decay of normalisation layers and of other biases; both
+            multiply with a custom ``decay_mult``. Defaults to None.
+    """
+
+    def __init__(self,
+                 optim_wrapper_cfg: dict,
+                 paramwise_cfg: Optional[dict] = None) -> None:
+        self.optim_wrapper_cfg = dict(optim_wrapper_cfg)
+        self.optimizer_cfg = dict(self.optim_wrapper_cfg.pop('optimizer'))
+        self.paramwise_cfg = dict(paramwise_cfg or {})
+        unknown = sorted(set(self.paramwise_cfg) - set(_OPTIONS))
+        if unknown:
+            raise ValueError(
+                f'paramwise_cfg may hold {_OPTIONS}, but got {unknown}')
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Build the optimiser wrapper of a model."""
+        if is_model_wrapper(model):
+            model = model.module
+        groups = self.param_groups(model)
+        for group in groups:
+            print_log(
+                f'optimiser group: lr={group["lr"]:g} '
+                f'weight_decay={group["weight_decay"]:g} '
+                f'{len(group["params"])} tensors, '
+                f'{sum(p.numel() for p in group["params"])} parameters',
+                logger='current')
+        optimizer = OPTIMIZERS.build(
+            dict(self.optimizer_cfg, params=groups))
+        wrapper_cfg = dict(type='OptimWrapper')
+        wrapper_cfg.update(self.optim_wrapper_cfg)
+        return OPTIM_WRAPPERS.build(
+            wrapper_cfg, default_args=dict(optimizer=optimizer))
+
+    def param_groups(self, model: nn.Module) -> List[dict]:
+        """Group the trainable parameters by their options.
+
+        Args:
+            model (nn.Module): The model, unwrapped.
+
+        Returns:
+            list[dict]: With ``params``, ``lr`` and ``weight_decay``.
+
+        Raises:
+            ValueError: If a custom key names no parameter, or nothing trains.
+        """
+        self._check_keys(model)
+        members: Dict[Tuple[float, float], List[nn.Parameter]] = defaultdict(
+            list)
+        seen = set()
+        for prefix, module in model.named_modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                if not parameter.requires_grad or parameter in seen:
+                    continue
+                seen.add(parameter)
+                path = f'{prefix}.{name}' if prefix else name
+                members[self._options(path, name, module)].append(parameter)
+        if not members:
+            raise ValueError('no parameter of the model requires a gradient')
+        return [
+            dict(params=params, lr=lr, weight_decay=decay)
+            for (lr, decay), params in members.items()
+        ]
+
+    def _options(self, path: str, name: str,
+                 module: nn.Module) -> Tuple[float, float]:
+        custom = {}
+        for key, options in self.paramwise_cfg.get('custom_keys', {}).items():
+            if _names(key, path) and len(key) > len(custom.get('key', '')):
+                custom = dict(options, key=key)
+        lr = self.optimizer_cfg['lr'] * custom.get('lr_mult', 1.)
+        decay = self.optimizer_cfg.get('weight_decay', 0.)
+        decay *= custom.get('decay_mult', 1.)
+        if isinstance(module, _NORMS):
+            decay *= self.paramwise_cfg.get('norm_decay_mult', 1.)
+        elif name.endswith('bias'):
+            decay *= self.paramwise_cfg.get('bias_decay_mult', 1.)
+        return lr, decay
+
+    def _check_keys(self, model: nn.Module) -> None:
+        paths = [path for path, _ in model.named_parameters()]
+        for key in self.paramwise_cfg.get('custom_keys', {}):
+            if not any(_names(key, path) for path in paths):
+                raise ValueError(
+                    f'paramwise_cfg.custom_keys: {key!r} names no parameter '
+                    f'of {type(model).__name__}; its modules are '
+                    f'{[name for name, _ in model.named_children()]}')
+
+
+def _names(key: str, path: str) -> bool:
+    return path == key or path.startswith(f'{key}.')

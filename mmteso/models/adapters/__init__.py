@@ -1,0 +1,9 @@
+from .bottleneck import BottleneckAdapter
+from .freezing import freeze, resolve_modules, set_eval
+from .injection import (AdaptedLinear, AdaptedMultiheadAttention,
+                        inject_adapters)
+
+__all__ = [
+    'AdaptedLinear', 'AdaptedMultiheadAttention', 'BottleneckAdapter',
+    'freeze', 'inject_adapters', 'resolve_modules', 'set_eval'
+]

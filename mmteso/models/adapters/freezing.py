@@ -1,0 +1,57 @@
+"""Freeze parts of a model so that they stay frozen."""
+from typing import Iterator, List, Sequence
+
+from torch import nn
+
+from .bottleneck import BottleneckAdapter
+
+
+def _frozen_modules(module: nn.Module) -> Iterator[nn.Module]:
+    """The module and its descendants, adapters left out."""
+    if isinstance(module, BottleneckAdapter):
+        return
+    yield module
+    for child in module.children():
+        yield from _frozen_modules(child)
+
+
+def resolve_modules(model: nn.Module, names: Sequence[str]) -> List[nn.Module]:
+    """Look up modules by their path, not by substring.
+
+    Args:
+        model (nn.Module): Where to look.
+        names (Sequence[str]): Paths such as ``'decode_head.pixel_decoder'``.
+
+    Returns:
+        list[nn.Module]: One module per name.
+
+    Raises:
+        ValueError: If there is no such module.
+    """
+    modules = dict(model.named_modules())
+    for name in names:
+        if name not in modules:
+            raise ValueError(
+                f'frozen: {type(model).__name__} has no module {name!r}; it '
+                f'has {[key for key, _ in model.named_children()]}')
+    return [modules[name] for name in names]
+
+
+def freeze(modules: Sequence[nn.Module]) -> None:
+    """Stop the gradients of modules, but not of adapters inside them."""
+    for root in modules:
+        for module in _frozen_modules(root):
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(False)
+
+
+def set_eval(modules: Sequence[nn.Module]) -> None:
+    """Put modules into eval mode, adapters left as they are.
+
+    Eval mode is what stops dropout, drop path and batch statistics. The
+    runner calls ``model.train()`` before each epoch and after each
+    validation, so this belongs into an overridden ``train()``.
+    """
+    for root in modules:
+        for module in _frozen_modules(root):
+            module.training = False

@@ -1,0 +1,4 @@
+from .log_mel_stats import LogMelStats
+from .vggish import VGGish
+
+__all__ = ['LogMelStats', 'VGGish']

@@ -1,0 +1,83 @@
+import torch
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+from mmseg.registry import MODELS
+
+
+@MODELS.register_module()
+class VGGish(BaseModule):
+    """VGGish, frozen, before PCA and quantisation (paper 4.1).
+
+    The network is torchvggish's; it is imported when the encoder is built and
+    nothing is downloaded. Weights come from a local copy of
+    ``vggish-10086976.pth``::
+
+        audio_encoder=dict(type='VGGish', init_cfg=dict(
+            type='Pretrained', checkpoint='checkpoints/vggish-10086976.pth'))
+
+    They are read when training starts and stay in the checkpoints that
+    training writes, so testing needs no other file.
+
+    Args:
+        init_cfg (dict, optional): Where the weights are. Defaults to None:
+            random weights.
+
+    Raises:
+        ImportError: If torchvggish is not installed.
+    """
+
+    embed_dims = 128
+
+    def __init__(self, init_cfg: dict = None) -> None:
+        super().__init__(init_cfg)
+        try:
+            from torchvggish.torchvggish import VGG, make_layers
+        except ImportError as error:
+            raise ImportError(
+                'VGGish needs the package torchvggish: pip install '
+                "'mmteso[audio]', or take audio_encoder=dict("
+                "type='LogMelStats')") from error
+        # Building the layers here instead of calling torchvggish.vggish(),
+        # which downloads; names match the weights' file.
+        network = VGG(make_layers(), postprocess=False)
+        self.features = network.features
+        self.embeddings = network.embeddings
+        self.requires_grad_(False)
+        self.eval()
+
+    def init_weights(self) -> None:
+        """Load the weights that ``init_cfg`` names, all of them.
+
+        Raises:
+            RuntimeError: If the file's keys or shapes are not VGGish's.
+        """
+        if self.init_cfg is not None and not self.is_init:
+            if self.init_cfg.get('type') != 'Pretrained':
+                raise ValueError('VGGish is frozen: its init_cfg must be of '
+                                 f'type Pretrained, but got {self.init_cfg}')
+            # mmengine's own Pretrained initialiser would leave what is
+            # missing in the file at random values, with a warning.
+            checkpoint = CheckpointLoader.load_checkpoint(
+                self.init_cfg['checkpoint'], map_location='cpu')
+            self.load_state_dict(checkpoint.get('state_dict', checkpoint))
+        self._is_init = True
+
+    def train(self, mode: bool = True) -> 'VGGish':
+        """Stay in eval mode whatever the runner asks for."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Embed one example per frame.
+
+        Args:
+            log_mel (Tensor): (B, 1, 96, 64).
+
+        Returns:
+            Tensor: (B, 128).
+        """
+        x = self.features(log_mel)
+        # The weights come from a channels-last network: flatten as it did.
+        return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))

@@ -1,0 +1,48 @@
+from typing import Any, Dict
+
+import torch
+
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import MODELS
+
+
+@MODELS.register_module()
+class AVTDataPreProcessor(SegDataPreProcessor):
+    """Batches images with their sound and text.
+
+    Images are normalised and padded by mmseg's ``SegDataPreProcessor``, whose
+    arguments it takes. Everything else in ``inputs`` (``log_mel`` (1, 96, 64)
+    or ``audio_feat`` (D_a), ``text_feat`` (N_T, D_t), ``text_valid`` (N_T)) is
+    stacked along a new first axis and moved to the model's device.
+    """
+
+    def forward(self, data: Dict[str, Any],
+                training: bool = False) -> Dict[str, Any]:
+        """Collate, move, normalise and pad.
+
+        Args:
+            data (dict): ``inputs``, a dict of lists as ``pseudo_collate``
+                leaves it, with ``img`` a list of uint8 (3, H, W); and
+                ``data_samples``.
+            training (bool): Pad the ground truth too. Defaults to False.
+
+        Returns:
+            dict: ``inputs``, a dict of batched tensors, and ``data_samples``.
+
+        Raises:
+            ValueError: If the samples' sound or text differ in shape.
+        """
+        data = self.cast_data(data)
+        inputs = dict(data['inputs'])
+        images = super().forward(
+            dict(
+                inputs=inputs.pop('img'),
+                data_samples=data.get('data_samples')), training)
+        batch = dict(img=images['inputs'])
+        for name, tensors in inputs.items():
+            shapes = {tuple(tensor.shape) for tensor in tensors}
+            if len(shapes) > 1:
+                raise ValueError(f'inputs[{name!r}] must have one shape in a '
+                                 f'batch, but got {sorted(shapes)}')
+            batch[name] = torch.stack(list(tensors))
+        return dict(inputs=batch, data_samples=images['data_samples'])

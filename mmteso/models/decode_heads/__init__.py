@@ -1,0 +1,3 @@
+from .teso_head import ImageMemory, TeSOHead
+
+__all__ = ['ImageMemory', 'TeSOHead']

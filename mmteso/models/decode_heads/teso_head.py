@@ -1,0 +1,202 @@
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmseg.models.decode_heads import Mask2FormerHead
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType, SampleList
+from ..losses import RankAveragedLoss
+from ..prompting import AudioTextPrompt
+
+
+@dataclass
+class ImageMemory:
+    """What a Mask2Former decoder reads of an image, whatever is heard.
+
+    Attributes:
+        mask_features (Tensor): Per-pixel embeddings, (B, C, H/4, W/4).
+        keys (list[Tensor]): Flattened levels, low to high resolution, each
+            (B, h_i * w_i, C), with their level embedding.
+        key_pos (list[Tensor]): Their positional encodings, same shapes.
+        sizes (list[tuple[int, int]]): (h_i, w_i) of each level.
+    """
+    mask_features: Tensor
+    keys: List[Tensor]
+    key_pos: List[Tensor]
+    sizes: List[Tuple[int, int]]
+
+
+@MODELS.register_module()
+class TeSOHead(Mask2FormerHead):
+    """Mask2Former whose mask queries are prompted by sound and text.
+
+    mmseg's Mask2Former head plus PMQS (paper 3.4): the learned query features
+    attend to the sounding object features before they enter the *unchanged*
+    decoder; the queries' positional embeddings stay. Without a prompt and
+    without ``pmqs`` it computes exactly what the stock head computes.
+
+    It departs from the stock head in three places: the forward pass is split
+    into :meth:`encode_image` and :meth:`decode`, so that several sounds can
+    share one image; the class loss is divided by the rank-averaged sum of
+    class weights (:class:`RankAveragedLoss`); and :meth:`sounding_score` turns
+    the class maps into the score that :class:`AVSMetric` reads.
+
+    Args:
+        pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
+            queries stay as they are, and sound has no effect.
+        **kwargs: See mmseg's ``Mask2FormerHead``.
+    """
+
+    def __init__(self, pmqs: Optional[dict] = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
+        self.loss_cls = RankAveragedLoss(self.loss_cls)
+
+    def encode_image(self, x: Tuple[Tensor]) -> ImageMemory:
+        """Run the part that does not depend on the sound.
+
+        Args:
+            x (tuple[Tensor]): Backbone features, high to low resolution.
+
+        Returns:
+            ImageMemory: What :meth:`decode` reads.
+        """
+        mask_features, levels = self.pixel_decoder(x)
+        keys, key_pos, sizes = [], [], []
+        for i in range(self.num_transformer_feat_level):
+            level = levels[i]
+            key = self.decoder_input_projs[i](level).flatten(2).transpose(1, 2)
+            keys.append(key + self.level_embed.weight[i])
+            unpadded = level.new_zeros(
+                (len(level), *level.shape[-2:]), dtype=torch.bool)
+            key_pos.append(
+                self.decoder_positional_encoding(unpadded).flatten(2)
+                .transpose(1, 2))
+            sizes.append(tuple(level.shape[-2:]))
+        return ImageMemory(mask_features, keys, key_pos, sizes)
+
+    def decode(
+        self,
+        memory: ImageMemory,
+        prompt: Optional[AudioTextPrompt] = None
+    ) -> Tuple[List[Tensor], List[Tensor]]:
+        """Prompt the mask queries and decode them.
+
+        Args:
+            memory (ImageMemory): From :meth:`encode_image`.
+            prompt (AudioTextPrompt, optional): What is heard. Required with
+                ``pmqs``, ignored without. Defaults to None.
+
+        Returns:
+            tuple[list[Tensor], list[Tensor]]: Class logits (B, N_q, C + 1) and
+            mask logits (B, N_q, H/4, W/4), before the first decoder layer and
+            after each one.
+        """
+        batch_size = len(memory.mask_features)
+        query = self.query_feat.weight.expand(batch_size, -1, -1)
+        query_pos = self.query_embed.weight.expand(batch_size, -1, -1)
+        if self.pmqs is not None:
+            if prompt is None:
+                raise ValueError('TeSOHead with pmqs needs a prompt: give the '
+                                 'segmentor a prompt_encoder')
+            query = self.pmqs(query, prompt)
+
+        all_cls, all_masks = [], []
+        num_levels = self.num_transformer_feat_level
+        for i in range(self.num_transformer_decoder_layers + 1):
+            level = i % num_levels
+            cls_pred, mask_pred, attn_mask = self._forward_head(
+                query, memory.mask_features, memory.sizes[level])
+            all_cls.append(cls_pred)
+            all_masks.append(mask_pred)
+            if i == self.num_transformer_decoder_layers:
+                break
+            # A query that sees no pixel at all would attend to nothing: let
+            # it see all of them.
+            attn_mask = attn_mask & ~attn_mask.all(-1, keepdim=True)
+            query = self.transformer_decoder.layers[i](
+                query=query,
+                key=memory.keys[level],
+                value=memory.keys[level],
+                query_pos=query_pos,
+                key_pos=memory.key_pos[level],
+                cross_attn_mask=attn_mask,
+                query_key_padding_mask=None,
+                key_padding_mask=None)
+        return all_cls, all_masks
+
+    def forward(
+        self,
+        x: Tuple[Tensor],
+        batch_data_samples: Optional[SampleList] = None,
+        prompt: Optional[AudioTextPrompt] = None
+    ) -> Tuple[List[Tensor], List[Tensor]]:
+        """:meth:`encode_image`, then :meth:`decode`."""
+        return self.decode(self.encode_image(x), prompt)
+
+    def loss(self,
+             x: Tuple[Tensor],
+             batch_data_samples: SampleList,
+             train_cfg: ConfigType,
+             prompt: Optional[AudioTextPrompt] = None) -> dict:
+        """Segmentation losses (paper eq. 8-9).
+
+        Args:
+            x (tuple[Tensor]): Backbone features.
+            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``.
+            train_cfg (dict): Unused, as in mmseg.
+            prompt (AudioTextPrompt, optional): What is heard.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls``, ``loss_mask``, ``loss_dice`` and
+            the same of every decoder layer, ``d{i}.loss_*``.
+        """
+        instances, metas = self._seg_data_to_instance_data(batch_data_samples)
+        all_cls, all_masks = self(x, batch_data_samples, prompt)
+        return self.loss_by_feat(all_cls, all_masks, instances, metas)
+
+    def predict(self,
+                x: Tuple[Tensor],
+                batch_img_metas: List[dict],
+                test_cfg: ConfigType,
+                prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """Class maps S (paper eq. 7).
+
+        Args:
+            x (tuple[Tensor]): Backbone features.
+            batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
+                size of the result.
+            test_cfg (dict): Unused, as in mmseg.
+            prompt (AudioTextPrompt, optional): What is heard.
+
+        Returns:
+            Tensor: S, (B, C, H, W), non-negative. It sums over queries and is
+            no probability: see :meth:`sounding_score`.
+        """
+        all_cls, all_masks = self(x, None, prompt)
+        meta = batch_img_metas[0]
+        size = meta.get('pad_shape', meta['img_shape'])[:2]
+        masks = F.interpolate(
+            all_masks[-1], size=size, mode='bilinear', align_corners=False)
+        classes = all_cls[-1].softmax(-1)[..., :-1]
+        return torch.einsum('bqc,bqhw->bchw', classes, masks.sigmoid())
+
+    @staticmethod
+    def sounding_score(seg_logits: Tensor) -> Tensor:
+        """How much of S belongs to anything but background.
+
+        ``S_1 / (S_0 + S_1)`` in the binary task, so that a score above 0.5 is
+        what argmax calls sounding; with more classes all of them together.
+
+        Args:
+            seg_logits (Tensor): S, (C, H, W), background first.
+
+        Returns:
+            Tensor: (1, H, W) in [0, 1].
+        """
+        total = seg_logits.sum(0, keepdim=True)
+        sounding = seg_logits[1:].sum(0, keepdim=True)
+        return sounding / total.clamp(min=torch.finfo(total.dtype).tiny)

@@ -1,0 +1,97 @@
+from typing import Tuple, Union
+
+import torch
+from torch import Tensor, nn
+
+from mmseg.registry import MODELS
+
+
+@MODELS.register_module()
+class DynamicMask(nn.Module):
+    """Select the cues that fit the sound (paper 3.3, eq. 3-4).
+
+    A cue is kept if it is valid (no padding) and its score reaches the
+    threshold. The paper adds 0 or -inf to the attention's logits; the same is
+    written here as a *gate* g >= 0 in ``g_i exp(l_i) / sum_j g_j exp(l_j)``,
+    which covers the softer modes too.
+
+    Beware: a softmax over keys does not change when all logits of a query
+    shift together, so nothing in the attention trains the *mean* of a cue's
+    logits, and a hard threshold passes no gradient. Without a cue loss or a
+    softer mode the scores select by chance.
+
+    Args:
+        mode (str): ``'hard'``, the paper's 0 / -inf. ``'straight_through'``,
+            the same forward with the gradient of a sigmoid. ``'soft'``,
+            ``log sigmoid(s - t)`` added to the logits. ``'off'``, every valid
+            cue is kept. The last three are ours. Defaults to 'hard'.
+        threshold (str | float): ``'mean'``, the mean score of the frame's
+            valid cues, or a number. The paper's value is lost; ours.
+            Defaults to 'mean'.
+        keep_best (bool): Keep the best valid cue of a frame whose cues all
+            fall, by comparison with leaving it the "no cue" key alone (ours).
+            Defaults to False.
+    """
+
+    MODES = ('hard', 'straight_through', 'soft', 'off')
+
+    def __init__(self,
+                 mode: str = 'hard',
+                 threshold: Union[str, float] = 'mean',
+                 keep_best: bool = False) -> None:
+        super().__init__()
+        if mode not in self.MODES:
+            raise ValueError(
+                f'mode must be one of {self.MODES}, but got {mode!r}')
+        if isinstance(threshold, str) and threshold != 'mean':
+            raise ValueError("threshold must be 'mean' or a number, but got "
+                             f'{threshold!r}')
+        self.mode = mode
+        self.threshold = threshold
+        self.keep_best = keep_best
+
+    def forward(self, scores: Tensor, valid: Tensor) -> Tuple[Tensor, Tensor]:
+        """Compute the mask.
+
+        Args:
+            scores (Tensor): s_i of eq. 3, (B, N_T).
+            valid (Tensor): Which cues are real, bool (B, N_T).
+
+        Returns:
+            tuple[Tensor, Tensor]: The gate (B, N_T), zero for padding, and
+            which cues are kept, bool (B, N_T). In the modes ``'soft'`` and
+            ``'off'`` "kept" still says where the score reaches the threshold
+            (soft) or is valid (off); what weighs the attention is the gate.
+        """
+        if self.mode == 'off':
+            return valid.to(scores.dtype), valid
+        margin = scores - self._threshold(scores, valid)
+        kept = valid & (margin >= 0)
+        if self.keep_best:
+            best = scores.masked_fill(~valid, -torch.inf).argmax(1)
+            fallen = ~kept.any(1) & valid.any(1)
+            rows = fallen.nonzero().squeeze(1)
+            kept = kept.index_put((rows, best[rows]), kept.new_tensor(True))
+        soft = margin.sigmoid() * valid
+        if self.mode == 'soft':
+            return soft, kept
+        gate = kept.to(scores.dtype)
+        if self.mode == 'straight_through':
+            # In this order the value is kept's own 0 or 1 to the last bit.
+            gate = gate + (soft - soft.detach())
+        return gate, kept
+
+    def _threshold(self, scores: Tensor, valid: Tensor) -> Union[Tensor, float]:
+        if self.threshold != 'mean':
+            return self.threshold
+        count = valid.sum(1, keepdim=True).clamp(min=1)
+        mean = (scores * valid).sum(1, keepdim=True) / count
+        # Rounding must not drop a lone cue, or cues that all score the same,
+        # below their own mean.
+        tolerance = 4 * torch.finfo(scores.dtype).eps * scores.abs().amax(
+            1, keepdim=True)
+        return mean - tolerance.detach()
+
+    def extra_repr(self) -> str:
+        return (f'mode={self.mode!r}, threshold={self.threshold!r}, '
+                f'keep_best={self.keep_best}')

@@ -1,0 +1,3 @@
+from .audio_text_segmentor import AudioTextSegmentor
+
+__all__ = ['AudioTextSegmentor']

@@ -1,0 +1,294 @@
+import inspect
+from typing import Dict, List, Optional, Sequence
+
+import torch
+from mmengine.structures import PixelData
+from torch import Tensor, nn
+
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.registry import MODELS
+from mmseg.utils import (ConfigType, OptConfigType, OptSampleList, SampleList,
+                         add_prefix)
+from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
+                        resolve_modules, set_eval)
+from ..prompting import AudioTextPrompt
+
+Inputs = Dict[str, Tensor]
+
+
+@MODELS.register_module()
+class AudioTextSegmentor(EncoderDecoder):
+    """An encoder-decoder that listens and reads (TeSO, paper 3).
+
+    mmseg's ``EncoderDecoder`` for inputs with sound and text cues. The sound
+    is encoded (``audio_encoder``), given semantics by the cues
+    (``prompt_encoder``, SeDAM with its dynamic mask) and handed as a prompt to
+    decode heads that take one (``TeSOHead``). A head that takes none is used
+    as mmseg uses it.
+
+    Args:
+        backbone (dict): Config of the visual encoder.
+        decode_head (dict): Config of the decode head.
+        audio_encoder (dict, optional): Config of the audio encoder, which maps
+            ``log_mel`` (B, 1, 96, 64) to F_A (B, D_a). Defaults to None:
+            ``inputs`` hold ``audio_feat`` instead.
+        prompt_encoder (dict, optional): Config of :class:`SeDAM`. Defaults to
+            None: no prompt.
+        latent_loss (dict, optional): Config of :class:`LatentComponentLoss`.
+            Defaults to None.
+        cue_loss (dict, optional): Config of :class:`CueLoss` (ours). Needs
+            ``gt_cues`` in the data samples. Defaults to None.
+        adapters (dict, optional): Arguments of :func:`inject_adapters`.
+            Defaults to None: no adapters.
+        frozen (Sequence[str]): Paths of modules without gradient and always in
+            eval mode; adapters inside them train. Defaults to ().
+        **kwargs: See mmseg's ``EncoderDecoder``.
+    """
+
+    def __init__(self,
+                 backbone: ConfigType,
+                 decode_head: ConfigType,
+                 audio_encoder: OptConfigType = None,
+                 prompt_encoder: OptConfigType = None,
+                 latent_loss: OptConfigType = None,
+                 cue_loss: OptConfigType = None,
+                 adapters: OptConfigType = None,
+                 frozen: Sequence[str] = (),
+                 **kwargs) -> None:
+        super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
+        if prompt_encoder is None and (latent_loss or cue_loss):
+            raise ValueError('latent_loss and cue_loss need a prompt_encoder')
+        self.audio_encoder = _build(audio_encoder)
+        self.prompt_encoder = _build(prompt_encoder)
+        self.latent_loss = _build(latent_loss)
+        self.cue_loss = _build(cue_loss)
+        if adapters is not None:
+            inject_adapters(self, **adapters)
+        self._frozen = resolve_modules(self, frozen)
+        freeze(self._frozen)
+        # The decode heads of mmseg know nothing of a prompt.
+        self._head_takes_prompt = 'prompt' in inspect.signature(
+            self.decode_head.loss).parameters
+
+    def init_weights(self) -> None:
+        """Initialise, then make the adapters identities again.
+
+        The heads of mmdet re-initialise all their linear layers here.
+        """
+        super().init_weights()
+        for module in self.modules():
+            if isinstance(module, BottleneckAdapter):
+                module.init_weights()
+
+    def train(self, mode: bool = True) -> 'AudioTextSegmentor':
+        """Set the mode; frozen modules stay in eval mode."""
+        super().train(mode)
+        set_eval(self._frozen)
+        return self
+
+    def encode_prompt(self, inputs: Inputs) -> Optional[AudioTextPrompt]:
+        """Encode sound and cues.
+
+        Args:
+            inputs (dict[str, Tensor]): ``log_mel`` (B, 1, 96, 64) or
+                ``audio_feat`` (B, D_a); ``text_feat`` (B, N_T, D_t) and
+                ``text_valid`` (B, N_T).
+
+        Returns:
+            AudioTextPrompt | None: None without a ``prompt_encoder``.
+
+        Raises:
+            KeyError: If an input is missing.
+        """
+        if self.prompt_encoder is None:
+            return None
+        needed = ['text_feat', 'text_valid']
+        needed.append('log_mel' if self.audio_encoder else 'audio_feat')
+        missing = [name for name in needed if name not in inputs]
+        if missing:
+            raise KeyError(
+                f'inputs lack {missing}; they have {sorted(inputs)}. Check '
+                'the transforms before PackAVTInputs, and audio_encoder: with '
+                'one the model takes log_mel, without one audio_feat.')
+        audio = (
+            self.audio_encoder(inputs['log_mel'])
+            if self.audio_encoder else inputs['audio_feat'])
+        return self.prompt_encoder(audio, inputs['text_feat'],
+                                   inputs['text_valid'])
+
+    def _prompt_kwargs(self, prompt: Optional[AudioTextPrompt]) -> dict:
+        return dict(prompt=prompt) if self._head_takes_prompt else {}
+
+    def loss(self, inputs: Inputs, data_samples: SampleList) -> dict:
+        """Losses of the heads, the latents and the cues (paper eq. 11).
+
+        Args:
+            inputs (dict[str, Tensor]): ``img`` (B, 3, H, W), and see
+                :meth:`encode_prompt`.
+            data_samples (list[SegDataSample]): With ``gt_sem_seg``, and
+                ``gt_cues`` where a cue loss is configured.
+
+        Returns:
+            dict[str, Tensor]: Loss components.
+        """
+        x = self.extract_feat(inputs['img'])
+        prompt = self.encode_prompt(inputs)
+        losses = add_prefix(
+            self.decode_head.loss(x, data_samples, self.train_cfg,
+                                  **self._prompt_kwargs(prompt)), 'decode')
+        if self.with_auxiliary_head:
+            losses.update(self._auxiliary_head_forward_train(x, data_samples))
+        if self.latent_loss is not None:
+            losses['loss_latent'] = self.latent_loss(prompt.latents)
+        if self.cue_loss is not None:
+            losses['loss_cue'] = self.cue_loss(prompt.scores,
+                                               self._cue_targets(data_samples))
+        return losses
+
+    @staticmethod
+    def _cue_targets(data_samples: SampleList) -> Tensor:
+        if any('gt_cues' not in sample for sample in data_samples):
+            raise KeyError(
+                "cue_loss needs 'gt_cues' in the data samples: set cue_target "
+                "to 'mask' or 'a_obj' in LoadTextCues of the train pipeline")
+        return torch.stack([sample.gt_cues.label for sample in data_samples])
+
+    def predict(self,
+                inputs: Inputs,
+                data_samples: OptSampleList = None) -> SampleList:
+        """Segment what sounds.
+
+        Args:
+            inputs (dict[str, Tensor]): As for :meth:`loss`.
+            data_samples (list[SegDataSample], optional): Metainfo of the
+                frames; the results are written into them. Defaults to None.
+
+        Returns:
+            list[SegDataSample]: With ``seg_logits`` (C, H, W),
+            ``pred_sem_seg`` (1, H, W), ``sounding_score`` (1, H, W) in [0, 1],
+            and, where there is a prompt encoder, ``cue_scores`` (N_T) and
+            ``cue_kept`` (N_T).
+        """
+        img = inputs['img']
+        if data_samples is not None:
+            metas = [sample.metainfo for sample in data_samples]
+        else:
+            size = tuple(img.shape[2:])
+            metas = [dict(ori_shape=size, img_shape=size, pad_shape=size)
+                     ] * len(img)
+        prompt = self.encode_prompt(inputs)
+        seg_logits = self.inference(img, metas, prompt)
+        data_samples = self.postprocess_result(seg_logits, data_samples)
+        for i, sample in enumerate(data_samples):
+            sample.sounding_score = PixelData(
+                data=self.sounding_score(sample.seg_logits.data))
+            if prompt is not None:
+                sample.cue_scores = prompt.scores[i]
+                sample.cue_kept = prompt.kept[i]
+        return data_samples
+
+    def sounding_score(self, seg_logits: Tensor) -> Tensor:
+        """Score of "a sounding object is here", for any kind of head.
+
+        Args:
+            seg_logits (Tensor): (C, H, W). With a single channel mmseg's
+                post-processing has already applied the sigmoid.
+
+        Returns:
+            Tensor: (1, H, W) in [0, 1].
+        """
+        if hasattr(self.decode_head, 'sounding_score'):
+            return self.decode_head.sounding_score(seg_logits)
+        if len(seg_logits) == 1:
+            return seg_logits
+        return 1 - seg_logits.softmax(0)[:1]
+
+    def inference(self,
+                  inputs: Tensor,
+                  batch_img_metas: List[dict],
+                  prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """Whole or slide inference, as ``test_cfg.mode`` says.
+
+        Args:
+            inputs (Tensor): Images, (B, 3, H, W).
+            batch_img_metas (list[dict]): Metainfo of the frames.
+            prompt (AudioTextPrompt, optional): What is heard.
+
+        Returns:
+            Tensor: Logits, (B, C, H, W).
+        """
+        mode = self.test_cfg.get('mode', 'whole')
+        if mode == 'whole':
+            return self.encode_decode(inputs, batch_img_metas, prompt)
+        if mode == 'slide':
+            return self.slide_inference(inputs, batch_img_metas, prompt)
+        raise ValueError("test_cfg.mode must be 'whole' or 'slide', but got "
+                         f'{mode!r}')
+
+    def encode_decode(self,
+                      inputs: Tensor,
+                      batch_img_metas: List[dict],
+                      prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """Logits of images or crops, (B, C, H, W)."""
+        x = self.extract_feat(inputs)
+        return self.decode_head.predict(x, batch_img_metas, self.test_cfg,
+                                        **self._prompt_kwargs(prompt))
+
+    def slide_inference(self,
+                        inputs: Tensor,
+                        batch_img_metas: List[dict],
+                        prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """Average the logits of overlapping crops.
+
+        mmseg's own has no room for a prompt, and leaves ``pad_shape`` in the
+        metainfo, from which Mask2Former takes the size of its output.
+
+        Args:
+            inputs (Tensor): Images, (B, 3, H, W).
+            batch_img_metas (list[dict]): Metainfo of the frames.
+            prompt (AudioTextPrompt, optional): What is heard; shared by all
+                crops of a frame.
+
+        Returns:
+            Tensor: Logits, (B, C, H, W).
+        """
+        (h_stride, w_stride), (h_crop, w_crop) = (self.test_cfg.stride,
+                                                  self.test_cfg.crop_size)
+        batch_size, _, height, width = inputs.shape
+        logits = inputs.new_zeros(
+            (batch_size, self.out_channels, height, width))
+        count = inputs.new_zeros((1, 1, height, width))
+        for top in _crop_starts(height, h_crop, h_stride):
+            for left in _crop_starts(width, w_crop, w_stride):
+                crop = inputs[:, :, top:top + h_crop, left:left + w_crop]
+                size = tuple(crop.shape[2:])
+                metas = [
+                    dict(meta, img_shape=size, pad_shape=size)
+                    for meta in batch_img_metas
+                ]
+                result = self.encode_decode(crop, metas, prompt)
+                where = (..., slice(top, top + size[0]),
+                         slice(left, left + size[1]))
+                logits[where] += result
+                count[where] += 1
+        return logits / count
+
+    def _forward(self,
+                 inputs: Inputs,
+                 data_samples: OptSampleList = None) -> Tensor:
+        """Raw outputs of the decode head."""
+        x = self.extract_feat(inputs['img'])
+        prompt = self.encode_prompt(inputs)
+        return self.decode_head.forward(x, **self._prompt_kwargs(prompt))
+
+
+def _build(config: OptConfigType) -> Optional[nn.Module]:
+    return MODELS.build(config) if config is not None else None
+
+
+def _crop_starts(length: int, crop: int, stride: int) -> List[int]:
+    """Where crops begin along an axis; the last one ends with the image."""
+    last = max(length - crop, 0)
+    return sorted(
+        {min(start, last)
+         for start in range(0, last + stride, stride)})
