@@ -1,0 +1,240 @@
+"""What the readers of AVSBench's two layouts share."""
+import logging
+import os
+from typing import Any, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+
+import mmcv
+import mmengine.fileio as fileio
+from mmengine.logging import print_log
+from mmseg.datasets import BaseSegDataset
+
+_SHOWN = 10
+
+
+class MissingFile(NamedTuple):
+    """A file that the data set needs and that isn't there.
+
+    Attributes:
+        video (str): The clip, as '{subset}/{uid}'.
+        path (str): The missing file or folder.
+        expected (str): What should have been there.
+    """
+    video: str
+    path: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f'{self.video}: {self.path} ({self.expected})'
+
+
+class BaseAVSDataset(BaseSegDataset):
+    """Base of the audio-visual data sets: one frame is one sample.
+
+    Subclasses implement :meth:`collect_frames`. What all frames have in
+    common (class names, palette, ...) is kept once and joins a sample in
+    :meth:`get_data_info`, so that a serialised frame stays below a kilobyte.
+
+    Args:
+        shared_info (dict): Keys and values that every sample gets.
+        classes (Sequence[str]): Classes to predict.
+        palette (Sequence[Sequence[int]]): Their RGB colours.
+        check_files (bool): Whether to look for every needed file when the
+            data set is built (names only, one directory scan per folder).
+            False leaves it to the reading of a sample. Defaults to True.
+        missing (str): With 'error' missing files raise one error that counts
+            them and names the first ten; with 'skip' the frames that need
+            them are left out, which is logged and kept in ``skipped``.
+            Defaults to 'error'.
+        metainfo (dict, optional): Further meta information. ``classes`` and
+            ``palette`` follow from the task and can't be given.
+        **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
+
+    Attributes:
+        missing_files (list[MissingFile]): All that was found missing.
+        skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
+    """
+
+    def __init__(self,
+                 shared_info: dict,
+                 classes: Sequence[str],
+                 palette: Sequence[Sequence[int]],
+                 check_files: bool = True,
+                 missing: str = 'error',
+                 metainfo: Optional[dict] = None,
+                 **kwargs) -> None:
+        if missing not in ('error', 'skip'):
+            raise ValueError("missing must be 'error' or 'skip', but got "
+                             f'{missing!r}')
+        if missing == 'skip' and not check_files:
+            raise ValueError("missing='skip' has to know the files when the "
+                             'data set is built: set check_files=True')
+        metainfo = dict(metainfo or {})
+        for key in ('classes', 'palette'):
+            if key in metainfo:
+                raise ValueError(
+                    f'metainfo can\'t set {key!r}: the task and the class '
+                    'set decide it, because the masks are made from them')
+        metainfo.update(classes=tuple(classes), palette=list(palette))
+        self.shared_info = shared_info
+        self.check_files = check_files
+        self.missing = missing
+        self.missing_files: List[MissingFile] = []
+        self.skipped: List[Tuple[str, int]] = []
+        # Both prefixes stay the data root: the layout says the rest.
+        super().__init__(
+            metainfo=metainfo,
+            data_prefix=dict(img_path='', seg_map_path=''),
+            reduce_zero_label=False,
+            **kwargs)
+
+    def collect_frames(self) -> List[dict]:
+        """List the frames, with what differs between them.
+
+        Calls :meth:`note_missing` for each file that isn't there.
+
+        Returns:
+            list[dict]: One dict per frame, clip by clip in the order of the
+            metadata, frames in time order.
+        """
+        raise NotImplementedError
+
+    def load_data_list(self) -> List[dict]:
+        """List the frames and settle what happens with missing files.
+
+        Returns:
+            list[dict]: One dict per frame.
+
+        Raises:
+            FileNotFoundError: With ``missing='error'``, if a file is
+                missing; in any case if no frame is left.
+        """
+        self.missing_files, self.skipped = [], []
+        frames = self.collect_frames()
+        if self.missing_files:
+            self._report_missing(len(frames))
+        return frames
+
+    def note_missing(self, video: str, path: str, expected: str) -> None:
+        """Remember a missing file until all have been looked for.
+
+        Args:
+            video (str): The clip, as '{subset}/{uid}'.
+            path (str): The missing file or folder.
+            expected (str): What should have been there.
+        """
+        self.missing_files.append(MissingFile(video, path, expected))
+
+    def note_skipped(self, uid: str, frames: Sequence[int]) -> None:
+        """Remember frames that are left out because a file is missing.
+
+        Args:
+            uid (str): The clip.
+            frames (Sequence[int]): 0-based frames.
+        """
+        self.skipped.extend((uid, frame) for frame in frames)
+
+    def list_names(self, folder: str) -> Optional[FrozenSet[str]]:
+        """Names of the entries of a folder.
+
+        Args:
+            folder (str): The folder.
+
+        Returns:
+            frozenset[str] or None: The names; None if there is no such
+            folder.
+        """
+        if self.backend_args is None:
+            # mmengine's walker resolves a path per entry: 30 times slower.
+            try:
+                with os.scandir(folder) as entries:
+                    return frozenset(entry.name for entry in entries)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        if not fileio.isdir(folder, backend_args=self.backend_args):
+            return None
+        return frozenset(
+            name.rstrip('/') for name in fileio.list_dir_or_file(
+                folder, backend_args=self.backend_args))
+
+    def _report_missing(self, num_left: int) -> None:
+        """Raise or log what is missing."""
+        count = len(self.missing_files)
+        videos = len({entry.video for entry in self.missing_files})
+        lines = [f'  {entry}' for entry in self.missing_files[:_SHOWN]]
+        if count > _SHOWN:
+            lines.append(f'  ... and {count - _SHOWN} more')
+        what = (f'{type(self).__name__} below {self.data_root!r}: {count} '
+                f'missing files or folders in {videos} videos')
+        shown = f'The first {min(count, _SHOWN)}:\n' + '\n'.join(lines)
+        if self.missing == 'error':
+            raise FileNotFoundError(
+                f"{what}. Complete the data, or pass missing='skip' to "
+                f'leave out the frames that need them. {shown}')
+        if not num_left:
+            raise FileNotFoundError(f'{what}, and no frame is left. {shown}')
+        print_log(
+            f"{what}; missing='skip' leaves out {len(self.skipped)} frames "
+            f'and keeps {num_left}. {shown}',
+            logger='current',
+            level=logging.WARNING)
+
+    def get_data_info(self, idx: int) -> dict:
+        """Get a frame's information, the shared one included.
+
+        Args:
+            idx (int): Index of the sample.
+
+        Returns:
+            dict: The sample as it enters the pipeline.
+        """
+        data_info = super().get_data_info(idx)
+        data_info.update(self.shared_info)
+        data_info.update(
+            label_map=None,
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[])
+        return data_info
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on a frame.
+
+        Args:
+            idx (int): Index of the sample.
+
+        Returns:
+            Any: What the pipeline returns.
+
+        Raises:
+            FileNotFoundError: The frame's image is missing.
+            ValueError: The frame's image can't be decoded.
+        """
+        data_info = self.get_data_info(idx)
+        try:
+            return self.pipeline(data_info)
+        except Exception as err:
+            # mmcv's loader names neither the video nor, for a broken file,
+            # the path. Looked at only now: a healthy sample pays nothing.
+            self._explain_image(self.get_data_info(idx), err)
+            raise
+
+    def _explain_image(self, data_info: dict, err: Exception) -> None:
+        """Raise a clear error if a frame's image is what went wrong."""
+        path = data_info['img_path']
+        where = (f'{data_info["subset"]}/{data_info["uid"]}, frame '
+                 f'{data_info["frame"]}: {path}')
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f'{where} is missing; expected the image of the frame. '
+                "Complete the data, or build the data set with "
+                "check_files=True and missing='skip'") from err
+        try:
+            image = mmcv.imfrombytes(content)
+        except Exception:
+            image = None
+        if image is None:
+            raise ValueError(
+                f'{where} can\'t be decoded ({len(content)} bytes); expected '
+                f'a {os.path.splitext(path)[1]} image. The file is broken or '
+                'cut short: copy it anew') from err

@@ -1,0 +1,100 @@
+"""Reads the ``metadata.csv`` of the AVSBench-semantic layout."""
+import csv
+import io
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import mmengine.fileio as fileio
+
+from .avsbench_meta import FRAMES_PER_CLIP, SPLITS, parse_a_obj
+
+REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
+
+
+class ClipRow(NamedTuple):
+    """One clip of the metadata.
+
+    Attributes:
+        uid (str): The clip's name, unique in the file (``vid`` isn't).
+        subset (str): The folder that holds it ('v1s', 'v1m' or 'v2').
+        split (str): 'train', 'val', 'test'; V3's lists have other words.
+        a_obj (tuple[str]): Classes that sound in the clip, cleaned.
+    """
+    uid: str
+    subset: str
+    split: str
+    a_obj: Tuple[str, ...]
+
+
+def read_clip_metadata(path: str,
+                       class_names: Sequence[str],
+                       split: Optional[str],
+                       subsets: Sequence[str],
+                       backend_args: Optional[dict] = None) -> List[ClipRow]:
+    """Read the clips of a split and some subsets, in the file's order.
+
+    Every row is checked, also those that are not returned.
+
+    Args:
+        path (str): Path of the CSV file.
+        class_names (Sequence[str]): Class set that ``a_obj`` may name.
+        split (str, optional): 'train', 'val' or 'test'; None takes every
+            row whatever its split says (for the V3 lists, one file a split).
+        subsets (Sequence[str]): Subsets to return.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
+
+    Returns:
+        list[ClipRow]: The clips.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: A column is missing, a split, subset or class unknown, a
+            uid empty or used twice, or no row is left.
+    """
+    try:
+        text = fileio.get_text(path, backend_args=backend_args)
+    except FileNotFoundError as err:
+        raise FileNotFoundError(
+            f'no metadata file {path}; expected the CSV file of the '
+            'AVSBench-semantic layout there (data_root/ann_file)') from err
+    reader = csv.DictReader(io.StringIO(text.lstrip('\ufeff'), newline=''))
+    columns = [name.strip() for name in reader.fieldnames or []]
+    absent = [name for name in REQUIRED_COLUMNS if name not in columns]
+    if absent:
+        raise ValueError(f'{path} lacks the columns {absent}; it has '
+                         f'{columns}, expected {list(REQUIRED_COLUMNS)}')
+    reader.fieldnames = columns
+
+    rows, lines = [], {}
+    for raw in reader:
+        where = f'{path}, line {reader.line_num}'
+        if any(raw[name] is None for name in REQUIRED_COLUMNS):
+            raise ValueError(f'{where}: fewer values than the '
+                             f'{len(columns)} columns of the header')
+        values = {name: raw[name].strip() for name in REQUIRED_COLUMNS}
+        uid, subset = values['uid'], values['label']
+        if not uid:
+            raise ValueError(f'{where}: the uid is empty')
+        if uid in lines:
+            raise ValueError(f'{where}: uid {uid!r} already stands in line '
+                             f'{lines[uid]}; a uid names one clip')
+        lines[uid] = reader.line_num
+        if subset not in FRAMES_PER_CLIP:
+            raise ValueError(f'{where}: label {subset!r} is none of '
+                             f'{list(FRAMES_PER_CLIP)}')
+        if split is not None and values['split'] not in SPLITS:
+            raise ValueError(
+                f'{where}: split {values["split"]!r} is none of '
+                f'{list(SPLITS)}; pass split=None to take every row of the '
+                'file, as the lists of AVS-V3 need')
+        try:
+            a_obj = parse_a_obj(values['a_obj'], class_names)
+        except ValueError as err:
+            raise ValueError(f'{where}: {err}') from err
+        if subset in subsets and split in (None, values['split']):
+            rows.append(ClipRow(uid, subset, values['split'], a_obj))
+    if not rows:
+        raise ValueError(f'{path} has no clip of split {split!r} in the '
+                         f'subsets {list(subsets)} ({len(lines)} clips in '
+                         'all)')
+    return rows

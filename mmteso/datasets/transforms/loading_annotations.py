@@ -1,0 +1,278 @@
+"""Loads AVSBench's masks, whatever they are written in."""
+import functools
+import logging
+import zlib
+from typing import Optional, Sequence, Set, Tuple
+
+import mmcv
+import mmengine.fileio as fileio
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
+from mmseg.registry import TRANSFORMS
+
+from ..avsbench_meta import IGNORE_INDEX, voc_palette
+
+
+@functools.lru_cache(maxsize=4)
+def _color_table(palette: Tuple[Tuple[int, int, int], ...]) -> np.ndarray:
+    """Label + 1 by packed 24-bit colour, 0 where no label has the colour.
+
+    The table has 2 ** 24 entries, but zero pages are not backed by memory
+    until touched, so it costs a few pages, not 32 MiB.
+    """
+    table = np.zeros(1 << 24, np.uint16)
+    ignore = voc_palette(256)[IGNORE_INDEX]
+    for label, color in [(IGNORE_INDEX, ignore), *enumerate(palette)]:
+        table[color[0] << 16 | color[1] << 8 | color[2]] = label + 1
+    return table
+
+
+def _pack_colors(rgb: np.ndarray) -> np.ndarray:
+    """Pack (..., 3) uint8 RGB into (...) uint32, red highest."""
+    rgb = rgb.astype(np.uint32)
+    return rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
+
+
+def labels_from_rgb(rgb: np.ndarray,
+                    palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Turn a colour mask into labels.
+
+    Args:
+        rgb (np.ndarray): (H, W, 3) uint8, channels in RGB order.
+        palette (Sequence[Sequence[int]]): RGB colour of label 0, 1, ...
+
+    Returns:
+        np.ndarray: (H, W) int16; 255 where the VOC ignore colour
+        (224, 224, 192) stands, -1 where the colour is none of these.
+    """
+    table = _color_table(tuple(tuple(color) for color in palette))
+    return table[_pack_colors(rgb)].astype(np.int16) - 1
+
+
+@TRANSFORMS.register_module()
+class LoadAVSAnnotations(BaseTransform):
+    """Load a frame's mask and make it the ground truth of the task.
+
+    Reads colours (``labels_rgb``), class indices (``labels_semantic``) and
+    the 0/255 masks of AVSBench-object; the first two give the same result.
+    In the binary task every class but background becomes 1. Ignored pixels
+    (index 255, or VOC's colour for it) stay 255.
+
+    Required Keys:
+
+    - seg_map_path
+    - label_format ('rgb', 'index' or 'binary')
+    - task ('binary' or 'semantic')
+    - class_names (tuple[str], background first; None with 'binary' masks)
+    - palette (RGB triples of ``class_names``, for 'rgb' masks)
+    - seg_fields
+    - visible_map_path (with ``load_visible``)
+    - ori_shape (optional; the mask must have this size)
+    - uid, frame, subset (optional; for error messages)
+
+    Added Keys:
+
+    - gt_seg_map (np.uint8): (H, W); {0, 1, 255} in the binary task, class
+      index or 255 in the semantic task
+    - frame_classes (tuple[str] | None): names of the classes with a pixel in
+      this frame, without background; None if the file has no classes
+    - unknown_pixels (int): pixels of an unknown colour or index that became
+      background
+    - gt_visible_map (np.uint8, with ``load_visible``): (H, W), all visible
+      objects, sounding or not, labelled as ``gt_seg_map``
+
+    Modified Keys:
+
+    - seg_fields
+
+    Args:
+        unknown_color (str): What to do with a colour that is not in the
+            palette, or an index beyond the classes: 'error' names file and
+            colour; 'background' counts its pixels as background and reports
+            each such file once. Defaults to 'error'.
+        load_visible (bool): Whether to load ``labels_visible`` too. Defaults
+            to False.
+        imdecode_backend (str): Backend of :func:`mmcv.imfrombytes`. Defaults
+            to 'pillow', the one that returns the indices of palette PNGs.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
+
+    Raises:
+        FileNotFoundError: A file isn't there, or the frame has no mask.
+        ValueError: A file is broken, of another size than its frame, or has
+            an unknown colour.
+    """
+
+    def __init__(self,
+                 unknown_color: str = 'error',
+                 load_visible: bool = False,
+                 imdecode_backend: str = 'pillow',
+                 backend_args: Optional[dict] = None) -> None:
+        if unknown_color not in ('error', 'background'):
+            raise ValueError("unknown_color must be 'error' or 'background', "
+                             f'but got {unknown_color!r}')
+        self.unknown_color = unknown_color
+        self.load_visible = load_visible
+        self.imdecode_backend = imdecode_backend
+        self.backend_args = backend_args.copy() if backend_args else None
+        self._reported: Set[str] = set()
+
+    def transform(self, results: dict) -> dict:
+        """Load the mask or masks.
+
+        Args:
+            results (dict): A sample of an AVS data set.
+
+        Returns:
+            dict: The sample with its ground truth.
+        """
+        label_format = results['label_format']
+        results['unknown_pixels'] = 0
+        labels = self._load(results, 'seg_map_path', label_format)
+        results['frame_classes'] = None
+        if label_format != 'binary':
+            present = np.flatnonzero(np.bincount(labels.ravel()))
+            results['frame_classes'] = tuple(
+                results['class_names'][label] for label in present
+                if label not in (0, IGNORE_INDEX))
+        results['gt_seg_map'] = self._to_task(labels, results['task'])
+        results['seg_fields'].append('gt_seg_map')
+        if self.load_visible:
+            visible = self._load(results, 'visible_map_path', 'index')
+            results['gt_visible_map'] = self._to_task(visible,
+                                                      results['task'])
+            results['seg_fields'].append('gt_visible_map')
+        return results
+
+    @staticmethod
+    def _to_task(labels: np.ndarray, task: str) -> np.ndarray:
+        """Merge the classes in the binary task."""
+        if task == 'semantic':
+            return labels
+        if task != 'binary':
+            raise ValueError("task must be 'binary' or 'semantic', but got "
+                             f'{task!r}')
+        merged = (labels > 0).astype(np.uint8)
+        merged[labels == IGNORE_INDEX] = IGNORE_INDEX
+        return merged
+
+    def _load(self, results: dict, key: str, label_format: str) -> np.ndarray:
+        """Read one file as (H, W) uint8 labels of the class set."""
+        path = results.get(key)
+        where = self._describe(results)
+        if path is None:
+            raise FileNotFoundError(
+                f'{where} has no {key}; expected '
+                + ('a labels_visible folder in the clip: drop '
+                   'load_visible=True' if key == 'visible_map_path' else
+                   'a mask: drop LoadAVSAnnotations from the pipeline') +
+                ' for data without it')
+        image = self._decode(path, where, label_format)
+        if label_format == 'rgb':
+            labels = labels_from_rgb(image, results['palette'])
+            self._settle_unknown(labels, labels < 0, image, path, where,
+                                 results)
+        elif label_format == 'index':
+            labels = image.astype(np.int32)
+            limit = len(results['class_names'])
+            self._settle_unknown(
+                labels, (labels >= limit) & (labels != IGNORE_INDEX), image,
+                path, where, results)
+        else:
+            values = np.flatnonzero(np.bincount(image.ravel()))
+            if np.count_nonzero(values) > 1:
+                raise ValueError(
+                    f'{where}: the binary mask {path} has the grey values '
+                    f'{values[:10].tolist()}; expected 0 and one other (255)')
+            labels = image > 0
+        labels = labels.astype(np.uint8)
+        expected = results.get('ori_shape')
+        if expected is not None and labels.shape != tuple(expected[:2]):
+            raise ValueError(
+                f'{where}: the mask {path} has height x width '
+                f'{labels.shape[0]} x {labels.shape[1]}, expected the '
+                f'{expected[0]} x {expected[1]} of its frame '
+                f'{results.get("img_path")}')
+        return labels
+
+    def _decode(self, path: str, where: str, label_format: str) -> np.ndarray:
+        """Decode a mask: (H, W, 3) RGB, (H, W) indices or (H, W) grey."""
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except FileNotFoundError as err:
+            raise FileNotFoundError(
+                f'{where}: the mask {path} is missing; expected it for this '
+                "frame. Complete the data, or build the data set with "
+                "check_files=True and missing='skip'") from err
+        flag = dict(rgb='color', index='unchanged', binary='grayscale')
+        if label_format not in flag:
+            raise ValueError(f'{where}: label_format must be one of '
+                             f'{list(flag)}, but got {label_format!r}')
+        try:
+            image = mmcv.imfrombytes(
+                content,
+                flag=flag[label_format],
+                channel_order='rgb',
+                backend=self.imdecode_backend)
+        # Pillow's readers raise all of these for damaged files.
+        except (OSError, SyntaxError, ValueError, EOFError,
+                zlib.error) as err:
+            raise ValueError(self._broken(where, path, content)) from err
+        if image is None:
+            raise ValueError(self._broken(where, path, content))
+        if label_format == 'index' and image.ndim != 2:
+            raise ValueError(
+                f'{where}: the mask {path} has the shape {image.shape}; '
+                'expected one channel of class indices (a colour mask is '
+                "read with mask_source='labels_rgb')")
+        return image
+
+    @staticmethod
+    def _broken(where: str, path: str, content: bytes) -> str:
+        return (f"{where}: the mask {path} can't be decoded "
+                f'({len(content)} bytes); expected a PNG. The file is broken '
+                'or cut short: copy it anew')
+
+    def _settle_unknown(self, labels: np.ndarray, unknown: np.ndarray,
+                        image: np.ndarray, path: str, where: str,
+                        results: dict) -> None:
+        """Refuse labels without meaning, or make them background."""
+        count = int(np.count_nonzero(unknown))
+        if not count:
+            return
+        values = np.unique(image[unknown], axis=0)
+        kind = 'colour' if image.ndim == 3 else 'index'
+        shown = ', '.join(
+            str(tuple(value.tolist()) if value.ndim else int(value))
+            for value in values[:5])
+        if len(values) > 5:
+            shown += ', ...'
+        text = (f'{where}: {count} of {unknown.size} pixels of {path} have '
+                f'an unknown {kind}: {shown}')
+        if self.unknown_color == 'error':
+            raise ValueError(
+                f'{text}. Expected those of the '
+                f'{len(results["class_names"])} classes, or 255 / '
+                "(224, 224, 192) for ignore; unknown_color='background' "
+                'counts them as background')
+        labels[unknown] = 0
+        results['unknown_pixels'] += count
+        if path not in self._reported:
+            self._reported.add(path)
+            print_log(
+                f'{text}; taken as background',
+                logger='current',
+                level=logging.WARNING)
+
+    @staticmethod
+    def _describe(results: dict) -> str:
+        return (f'{results.get("subset")}/{results.get("uid")}, frame '
+                f'{results.get("frame")}')
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}('
+                f"unknown_color='{self.unknown_color}', "
+                f'load_visible={self.load_visible}, '
+                f"imdecode_backend='{self.imdecode_backend}', "
+                f'backend_args={self.backend_args})')
