@@ -1,0 +1,268 @@
+"""Tiny data sets for tests: AVSBench's two layouts, written to a folder.
+
+    from data import make_avsbench
+    root = make_avsbench(tmp_path)
+    dataset = AVSBenchDataset(root, subsets='v1m', split='train')
+
+Same arguments, same files. The frames show rectangles in their class's
+colour on a grey gradient, the sound is one tone per class, and the last
+frame of each clip is silent: empty mask, zero samples.
+"""
+import csv
+import json
+import os.path as osp
+import pickle
+import wave
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, FRAMES_PER_CLIP,
+                                           voc_palette)
+
+SPLITS = ('train', 'val', 'test')
+SAMPLE_RATE = 16000
+
+
+def write_wav(path, seconds: float, tones: Sequence[float],
+              silent_from: Optional[float] = None) -> None:
+    """Write a mono 16-bit wav file.
+
+    Args:
+        path (str | Path): The file.
+        seconds (float): Length in seconds.
+        tones (Sequence[float]): Frequencies in Hz, mixed equally.
+        silent_from (float, optional): From this second on the samples are 0.
+    """
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    sound = sum(np.sin(2 * np.pi * tone * time) for tone in tones)
+    sound = 0.5 * sound / max(len(tones), 1) * np.ones_like(time)
+    if silent_from is not None:
+        sound[time >= silent_from] = 0
+    with wave.open(str(path), 'wb') as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((sound * 32767).astype('<i2').tobytes())
+
+
+def tone_of(label: int) -> float:
+    """Frequency in Hz of the tone that a class index sounds with."""
+    return 200. + 50 * label
+
+
+def _draw(labels: np.ndarray, sounding: Sequence[int], frame: int) -> None:
+    """Put one rectangle per class side by side, moving with the frame."""
+    height, width = labels.shape
+    strip = width // max(len(sounding), 1)
+    for place, label in enumerate(sounding):
+        top = (2 + frame) % (height // 2)
+        left = place * strip + 1
+        labels[top:top + height // 2, left:left + strip - 2] = label
+
+
+def _frame_image(labels: np.ndarray, palette: np.ndarray,
+                 rng: np.random.Generator) -> np.ndarray:
+    """Paint the labels on a grey gradient with a little noise."""
+    grey = np.linspace(90, 160, labels.shape[1])[None, :, None]
+    image = np.broadcast_to(grey, labels.shape + (3, )).copy()
+    image[labels > 0] = palette[labels[labels > 0]]
+    return np.clip(image + rng.normal(0, 4, image.shape), 0,
+                   255).astype(np.uint8)
+
+
+def make_avsbench(root,
+                  subsets: Sequence[str] = ('v1s', 'v1m', 'v2'),
+                  splits: Sequence[str] = SPLITS,
+                  clips: int = 1,
+                  frame_size: Tuple[int, int] = (24, 32),
+                  frames: Optional[int] = None,
+                  class_names: Sequence[str] = AVSBENCH_CLASSES,
+                  label_base: int = 0,
+                  visible: bool = False,
+                  seed: int = 0) -> str:
+    """Write a data set in the layout of the AVSBench-semantic release.
+
+    Clips of v1s hold one class, the others two, which change from clip to
+    clip; in odd frames of the latter only the first of the two sounds (and
+    is in the mask). v1s train clips have a mask for frame 0 only. A uid is
+    '{subset}-{split}-{number}_0_{milliseconds}'.
+
+    Args:
+        root (str | Path): Folder to write to; made if needed.
+        subsets (Sequence[str]): Subset folders.
+        splits (Sequence[str]): Splits.
+        clips (int): Clips of each subset and split. Defaults to 1.
+        frame_size (tuple[int]): (height, width). Defaults to (24, 32).
+        frames (int, optional): Frames and seconds of a clip. Defaults to
+            None: 5 in v1s and v1m, 10 in v2, as in the release.
+        class_names (Sequence[str]): Classes, background first.
+        label_base (int): First index in label2idx.json, 0 or 1.
+        visible (bool): Whether to write labels_visible. Defaults to False.
+        seed (int): Seed of classes and image noise.
+
+    Returns:
+        str: ``root``, with metadata.csv, label2idx.json, cues.jsonl (every
+        frame: the clip's classes and one that doesn't sound) and the clips.
+    """
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    palette = np.array(voc_palette(len(class_names)))
+    rows: List[list] = []
+    cues: List[dict] = []
+    for subset in subsets:
+        length = frames or FRAMES_PER_CLIP[subset]
+        for split in splits:
+            for number in range(clips):
+                uid = f'{subset}-{split}-{number}_0_{1000 * length}'
+                count = 2 if subset == 'v1s' else 3
+                chosen = 1 + rng.permutation(len(class_names) - 1)[:count]
+                *sounding, distractor = chosen.tolist()
+                names = [class_names[label] for label in sounding]
+                rows.append([
+                    f'{subset}-{split}', uid, 0, 0, '_'.join(names), split,
+                    subset
+                ])
+                masked = 1 if (subset, split) == ('v1s', 'train') else length
+                _write_clip(root / subset / uid, sounding, length, masked,
+                            frame_size, palette, visible, rng)
+                cues += [
+                    dict(
+                        uid=uid,
+                        frame=frame,
+                        cues=names + [class_names[distractor]])
+                    for frame in range(length)
+                ]
+    with open(root / 'metadata.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ['vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'])
+        writer.writerows(rows)
+    (root / 'label2idx.json').write_text(
+        json.dumps({
+            name: index
+            for index, name in enumerate(class_names, label_base)
+        }))
+    (root / 'cues.jsonl').write_text(''.join(
+        json.dumps(cue) + '\n' for cue in cues))
+    return str(root)
+
+
+def _write_clip(clip: Path, sounding: Sequence[int], length: int, masked: int,
+                frame_size: Tuple[int, int], palette: np.ndarray,
+                visible: bool, rng: np.random.Generator) -> None:
+    """Write a clip's frames, masks and sound."""
+    folders = ['frames', 'labels_rgb', 'labels_semantic']
+    for folder in folders + ['labels_visible'] * visible:
+        (clip / folder).mkdir(parents=True)
+    for frame in range(length):
+        seen = np.zeros(frame_size, np.uint8)
+        _draw(seen, sounding, frame)
+        heard = seen.copy()
+        if frame == length - 1 and length > 1:
+            heard[:] = 0
+        elif frame % 2:
+            heard[heard != sounding[0]] = 0
+        Image.fromarray(_frame_image(seen, palette, rng)).save(
+            clip / 'frames' / f'{frame}.jpg', quality=95)
+        if visible:
+            Image.fromarray(seen).save(clip / 'labels_visible' /
+                                       f'{frame}.png')
+        if frame < masked:
+            Image.fromarray(heard).save(clip / 'labels_semantic' /
+                                        f'{frame}.png')
+            Image.fromarray(palette[heard].astype(
+                np.uint8)).save(clip / 'labels_rgb' / f'{frame}.png')
+    write_wav(
+        clip / 'audio.wav',
+        length, [tone_of(label) for label in sounding],
+        silent_from=length - 1 if length > 1 else None)
+
+
+def make_avsbench_object(root,
+                         subset: str = 's4',
+                         splits: Sequence[str] = SPLITS,
+                         clips: int = 1,
+                         frame_size: Tuple[int, int] = (24, 24),
+                         mask_mode: str = '1',
+                         audio: Sequence[str] = ('wav', 'log_mel'),
+                         header: bool = True,
+                         seed: int = 0) -> str:
+    """Write a data set in the layout of the AVSBench-object release.
+
+    Every clip has 5 frames; the last one is silent. S4 train clips have a
+    mask for the first frame only.
+
+    Args:
+        root (str | Path): Folder that gets 'Single-source' or
+            'Multi-sources'.
+        subset (str): 's4' or 'ms3'.
+        splits (Sequence[str]): Splits.
+        clips (int): Clips of each split. Defaults to 1.
+        frame_size (tuple[int]): (height, width). Defaults to (24, 24).
+        mask_mode (str): Mode of the 0/255 mask images: '1', 'L' or 'P'.
+        audio (Sequence[str]): What to write: 'wav', 'log_mel'.
+        header (bool): Whether the CSV file has a header line.
+        seed (int): Seed of the image noise and the log-mels.
+
+    Returns:
+        str: ``root``.
+    """
+    root = Path(root)
+    rng = np.random.default_rng(seed)
+    palette = np.array([[0, 0, 0], [255, 255, 255]])
+    single = subset == 's4'
+    home = root / ('Single-source' if single else 'Multi-sources')
+    data = home / f'{subset}_data'
+    rows = [['name', 'start', 'category', 'split'] if single else
+            ['name', 'split']] if header else []
+    for split in splits:
+        for number in range(clips):
+            name = f'{subset}-{split}-{number}'
+            category = ('dog_barking', 'playing_piano')[number % 2]
+            rows.append([name, 0, category, split] if single else
+                        [name, split])
+            below = osp.join(split, category) if single else split
+            images = data / 'visual_frames' / (
+                osp.join(below, name) if single else name)
+            masks = data / 'gt_masks' / below / name
+            for folder in (images, masks):
+                folder.mkdir(parents=True)
+            for frame in range(5):
+                labels = np.zeros(frame_size, np.uint8)
+                _draw(labels, [1], frame)
+                stem = f'{name}_{frame + 1}.png'
+                image_stem = stem if single else \
+                    f'{name}.mp4_{frame + 1}.png'
+                Image.fromarray(_frame_image(labels, palette, rng)).save(
+                    images / image_stem)
+                if frame and single and split == 'train':
+                    continue
+                if frame == 4:
+                    labels[:] = 0
+                Image.fromarray(labels * 255).convert(mask_mode).save(
+                    masks / stem)
+            if 'wav' in audio:
+                folder = data / 'audio_wav' / below
+                folder.mkdir(parents=True, exist_ok=True)
+                write_wav(
+                    folder / f'{name}.wav', 5, [440. + number], silent_from=4)
+            if 'log_mel' in audio:
+                folder = data / 'audio_log_mel' / below
+                folder.mkdir(parents=True, exist_ok=True)
+                _write_log_mel(folder / f'{name}.pkl', rng)
+    with open(home / f'{subset}_meta_data.csv', 'w', newline='') as file:
+        csv.writer(file).writerows(rows)
+    return str(root)
+
+
+def _write_log_mel(path: Path, rng: np.random.Generator) -> None:
+    """Pickle (5, 1, 96, 64) log-mels as the release has them."""
+    log_mel = torch.from_numpy(
+        rng.normal(-3, 1, (5, 1, 96, 64)).astype(np.float32))
+    with open(path, 'wb') as file:
+        pickle.dump(log_mel.requires_grad_(), file)
