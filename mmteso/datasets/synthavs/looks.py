@@ -36,7 +36,7 @@ def _disc(x, y):
 
 def _cross(x, y):
     x, y = np.abs(x), np.abs(y)
-    return (np.maximum(x, y) < 1) & (np.minimum(x, y) < 0.38)
+    return (np.maximum(x, y) < 1) & (np.minimum(x, y) < 0.42)
 
 
 def _ring(x, y):
@@ -45,11 +45,11 @@ def _ring(x, y):
 
 
 def _crescent(x, y):
-    return (np.hypot(x, y) < 1) & (np.hypot(x - 0.55, y) > 0.7)
+    return (np.hypot(x, y) < 1) & (np.hypot(x - 0.6, y) > 0.62)
 
 
 def _flower(x, y):
-    return np.hypot(x, y) < 0.72 + 0.28 * np.cos(6 * np.arctan2(y, x))
+    return np.hypot(x, y) < 0.8 + 0.2 * np.cos(5 * np.arctan2(y, x))
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Look:
 
 LOOKS = {
     'red-disc': Look(_disc, 0.0),
-    'orange-star': Look(_star(5, 0.5), 0.08),
+    'orange-star': Look(_star(5, 0.55), 0.08),
     'yellow-triangle': Look(_star(3, np.cos(np.pi / 3)), 0.15),
     'green-square': Look(_star(4, np.cos(np.pi / 4)), 0.34),
     'cyan-cross': Look(_cross, 0.5),
