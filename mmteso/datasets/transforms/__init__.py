@@ -1,11 +1,14 @@
 from .altering_audio import MuteAudio, ReplaceAudioWithNoise
+from .features import LoadAudioFeatures, LoadTextFeatures
 from .formatting import PackAVTInputs
 from .loading_annotations import LoadAVSAnnotations
 from .loading_audio import LoadAudioClip
+from .loading_log_mel import LoadLogMel
 from .log_mel import AudioToLogMel
 from .text_cues import LoadTextCues
 
 __all__ = [
-    'AudioToLogMel', 'LoadAVSAnnotations', 'LoadAudioClip', 'LoadTextCues',
+    'AudioToLogMel', 'LoadAVSAnnotations', 'LoadAudioClip',
+    'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'LoadTextFeatures',
     'MuteAudio', 'PackAVTInputs', 'ReplaceAudioWithNoise'
 ]
