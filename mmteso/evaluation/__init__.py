@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors.
 from .functional import reference_scores
-from .metrics import AVSMetric
+from .metrics import AVSMetric, AVSSMetric
 
-__all__ = ['AVSMetric', 'reference_scores']
+__all__ = ['AVSMetric', 'AVSSMetric', 'reference_scores']

@@ -1,11 +1,15 @@
 # Copyright (c) mmteso contributors.
 from .averages import average_avsbench, average_frames, mean
+from .class_scores import (ClassCounts, average_classes, count_classes,
+                           iou_and_f, mean_over_classes)
 from .foreground import (FrameScore, f_measure, f_thresholds, mask_iou,
                          precision_recall_curve, score_frame, select_pixels)
 from .references import reference_scores
 
 __all__ = [
-    'FrameScore', 'average_avsbench', 'average_frames', 'f_measure',
-    'f_thresholds', 'mask_iou', 'mean', 'precision_recall_curve',
-    'reference_scores', 'score_frame', 'select_pixels'
+    'ClassCounts', 'FrameScore', 'average_avsbench', 'average_classes',
+    'average_frames', 'count_classes', 'f_measure', 'f_thresholds',
+    'iou_and_f', 'mask_iou', 'mean', 'mean_over_classes',
+    'precision_recall_curve', 'reference_scores', 'score_frame',
+    'select_pixels'
 ]

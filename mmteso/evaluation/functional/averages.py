@@ -77,9 +77,9 @@ def average_frames(frames: Sequence[FrameScore],
     if all(frame.f_curve is not None for frame in sounding):
         curves = [frame.f_curve for frame in sounding]
         scores['F'] = mean(curve.max() for curve in curves)
-        scores['F_curve'] = max(
-            map(mean, np.stack(curves, 1).tolist()), default=math.nan
-        ) if curves else math.nan
+        # One list of all frames' values per threshold.
+        by_threshold = np.stack(curves, 1).tolist() if curves else []
+        scores['F_curve'] = max(map(mean, by_threshold), default=math.nan)
     return scores
 
 

@@ -54,8 +54,8 @@ def reference_scores(frames: Iterable[Any],
         ValueError: If there are no frames or a frame can't be scored.
     """
     rows: Dict[str, List[FrameScore]] = dict(everything=[], blank=[])
-    # Old-style iteration never ends on datasets without __iter__ whose
-    # __getitem__ wraps around, so ask for the length where there is one.
+    # A dataset has no __iter__, and iterating it by index would rely on an
+    # IndexError at its end, which not every wrapper raises.
     if hasattr(frames, '__len__') and hasattr(frames, '__getitem__'):
         items = (frames[i] for i in range(len(frames)))
     else:

@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors.
 from .avs_metric import AVSMetric
+from .avss_metric import AVSSMetric
 
-__all__ = ['AVSMetric']
+__all__ = ['AVSMetric', 'AVSSMetric']

@@ -1,0 +1,161 @@
+# Copyright (c) mmteso contributors.
+"""Per-class IoU and F of semantic masks (AVSS), as AVSBench defines them.
+
+Source of the definitions: ``_batch_miou_fscore`` in
+``avss/utils/compute_color_metrics.py`` and ``avss/test.py`` of
+OpenNLPLab/AVSBench. The reference sums in float32, batch by batch; here all
+sums are float64, so figures agree to about 6 digits, not to the last.
+"""
+from dataclasses import dataclass
+from typing import Dict, Iterable, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """Pixel counts of one frame, only for the classes that occur in it.
+
+    Attributes:
+        classes (np.ndarray): Classes in prediction or ground truth, (K, )
+            int32, ascending.
+        inter (np.ndarray): Pixels of the class in both, (K, ) int32.
+        pred (np.ndarray): Pixels predicted as the class, (K, ) int32.
+        gt (np.ndarray): Pixels of the class in the truth, (K, ) int32.
+    """
+
+    classes: np.ndarray
+    inter: np.ndarray
+    pred: np.ndarray
+    gt: np.ndarray
+
+
+def count_classes(pred: Tensor,
+                  gt: Tensor,
+                  num_classes: int,
+                  ignore_index: int = 255) -> ClassCounts:
+    """Count one frame's pixels per class.
+
+    Args:
+        pred (Tensor): Predicted classes, any shape, integer.
+        gt (Tensor): True classes, the same shape, integer.
+        num_classes (int): Number of classes C, background included.
+        ignore_index (int): Value of ``gt`` whose pixels are left out. The
+            reference has none: its loader turns every colour that is not in
+            the palette into background. Default: 255.
+
+    Returns:
+        ClassCounts: Counts on the CPU; no classes if all of ``gt`` is
+        ignored.
+
+    Raises:
+        ValueError: If shapes differ or a class is not in [0, C).
+    """
+    if tuple(d for d in pred.shape if d != 1) != tuple(
+            d for d in gt.shape if d != 1):
+        raise ValueError(
+            f'The prediction has shape {tuple(pred.shape)}, the ground truth '
+            f'{tuple(gt.shape)}; expected equal height and width.')
+    pred = pred.detach().reshape(-1).long()
+    gt = gt.detach().to(pred.device).reshape(-1).long()
+    valid = gt != ignore_index
+    pred, gt = pred[valid], gt[valid]
+    for name, label in (('prediction', pred), ('ground truth', gt)):
+        if label.numel() and not (label.min() >= 0
+                                  and label.max() < num_classes):
+            raise ValueError(
+                f'The {name} has classes from {label.min().item()} to '
+                f'{label.max().item()}; expected 0 to {num_classes - 1} (or '
+                f'{ignore_index} to ignore). Compare the class lists of model '
+                'and dataset.')
+    inter, n_pred, n_gt = (
+        torch.bincount(label, minlength=num_classes).cpu().numpy()
+        for label in (gt[pred == gt], pred, gt))
+    classes = np.flatnonzero(n_pred + n_gt)
+    return ClassCounts(*(x.astype(np.int32) for x in (
+        classes, inter[classes], n_pred[classes], n_gt[classes])))
+
+
+def iou_and_f(counts: ClassCounts,
+              beta2: float = 0.3) -> Tuple[np.ndarray, np.ndarray]:
+    """IoU and F of one frame's classes.
+
+    Args:
+        counts (ClassCounts): Counts of K classes.
+        beta2 (float): Squared weight of recall. Default: 0.3.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: IoU and F, each (K, ) float64. F is 0
+        where precision or recall is 0 or undefined (NaN in the reference).
+    """
+    inter = counts.inter.astype(np.float64)
+    iou = inter / (counts.pred + counts.gt - inter)
+    # (1 + b) P R / (b P + R), multiplied out so that nothing divides by 0.
+    f = (1 + beta2) * inter / (counts.pred + beta2 * counts.gt)
+    return iou, f
+
+
+def average_classes(frames: Iterable[ClassCounts],
+                    num_classes: int,
+                    beta2: float = 0.3,
+                    num_padded: int = 0) -> Dict[str, np.ndarray]:
+    """Average IoU and F of each class over the frames in which it occurs.
+
+    Args:
+        frames (Iterable[ClassCounts]): Counts of the frames.
+        num_classes (int): Number of classes C.
+        beta2 (float): Squared weight of recall in F. Default: 0.3.
+        num_padded (int): Number of further frames that are background in
+            truth and prediction, so perfect: the reference's padding of short
+            clips, whose outputs it multiplies by 0. Default: 0.
+
+    Returns:
+        dict[str, np.ndarray]: ``IoU`` and ``F``, (C, ) float64 in [0, 1], NaN
+        for classes that occur in no frame, and ``frames``, (C, ) int64, the
+        number of frames in which the class occurs.
+    """
+    sums = np.zeros((2, num_classes))
+    occurs = np.zeros(num_classes, dtype=np.int64)
+    for counts in frames:
+        sums[:, counts.classes] += iou_and_f(counts, beta2)
+        occurs[counts.classes] += 1
+    sums[:, 0] += num_padded
+    occurs[0] += num_padded
+    with np.errstate(invalid='ignore'):
+        iou, f = sums / occurs
+    return dict(IoU=iou, F=f, frames=occurs)
+
+
+def mean_over_classes(values: np.ndarray,
+                      protocol: str = 'occurring') -> Tuple[float, float]:
+    """Average per-class values over the classes.
+
+    Args:
+        values (np.ndarray): One value per class, (C, ), background first, NaN
+            for classes that never occurred.
+        protocol (str): 'occurring' averages over the classes that occur, and
+            without class 0 for the figure without background. 'avsbench'
+            counts classes that never occur as 0, and drops the *last* class,
+            not background, for the figure without background. Default:
+            'occurring'.
+
+    Returns:
+        tuple[float, float]: The mean with and without background; NaN if
+        there is no class to average over.
+
+    Raises:
+        ValueError: If the protocol is unknown.
+    """
+    if protocol == 'avsbench':
+        values = np.nan_to_num(values, nan=0.0)
+        without = values[:-1]
+    elif protocol == 'occurring':
+        without = values[1:][~np.isnan(values[1:])]
+        values = values[~np.isnan(values)]
+    else:
+        raise ValueError(
+            f"protocol is {protocol!r}; expected 'occurring' or 'avsbench'.")
+    return tuple(
+        float(x.mean()) if x.size else float('nan') for x in (values, without))
