@@ -1,0 +1,103 @@
+# Copyright (c) mmteso contributors.
+import numpy as np
+import pytest
+import torch
+
+from mmteso.evaluation.functional import (average_classes, count_classes,
+                                          iou_and_f, mean_over_classes)
+
+
+def literal(preds, gts, num_classes):
+    """AVSBench's sums, from its text: float32, per image and class."""
+    ious, fs = torch.zeros(num_classes), torch.zeros(num_classes)
+    occurs = torch.zeros(num_classes)
+    for pred, gt in zip(preds, gts):
+        for c in range(num_classes):
+            p, g = (pred == c).float(), (gt == c).float()
+            inter, union = (p * g).sum(), torch.max(p, g).sum()
+            ious[c] += inter / (union + 2.220446049250313e-16)
+            prec, rec = inter / p.sum(), inter / g.sum()
+            f = 1.3 * prec * rec / (0.3 * prec + rec)
+            fs[c] += 0 if torch.isnan(f) else f
+            occurs[c] += union > 0
+    ious, fs = ious / occurs, fs / occurs
+    ious[torch.isnan(ious)] = 0
+    fs[torch.isnan(fs)] = 0
+    return ious, fs, occurs
+
+
+def test_parity_with_the_literal_definition():
+    g = torch.Generator().manual_seed(0)
+    preds, gts = [], []
+    for _ in range(200):
+        # A few classes per frame; classes 6 and 8 never occur.
+        classes = torch.tensor([0, 1, 2, 3, 4, 5, 7])[torch.randint(
+            0, 7, (3, ), generator=g)]
+        h, w = torch.randint(1, 12, (2, ), generator=g).tolist()
+        preds.append(classes[torch.randint(0, 3, (h, w), generator=g)])
+        gts.append(classes[torch.randint(0, 2, (h, w), generator=g)])
+    ious, fs, occurs = literal(preds, gts, 9)
+    got = average_classes([count_classes(p, t, 9) for p, t in zip(preds, gts)],
+                          9)
+    assert got['frames'].tolist() == occurs.tolist()
+    assert np.isnan(got['IoU'])[[6, 8]].all()
+    for values, expected in ((got['IoU'], ious), (got['F'], fs)):
+        np.testing.assert_allclose(np.nan_to_num(values), expected, atol=1e-6)
+        mean, no_bg = mean_over_classes(values, 'avsbench')
+        assert mean == pytest.approx(expected.mean().item(), abs=1e-6)
+        assert no_bg == pytest.approx(expected[:-1].mean().item(), abs=1e-6)
+
+
+def test_hand_computed_frame():
+    pred = torch.tensor([[0, 0, 1, 2]])
+    gt = torch.tensor([[[0, 1, 1, 3]]])
+    counts = count_classes(pred, gt, 71)
+    assert counts.classes.tolist() == [0, 1, 2, 3]
+    assert counts.inter.tolist() == [1, 1, 0, 0]
+    iou, f = iou_and_f(counts)
+    assert iou.tolist() == [0.5, 0.5, 0, 0]
+    # Background: P = 1/2, R = 1; class 1: P = 1, R = 1/2.
+    assert f.tolist() == pytest.approx(
+        [1.3 * 0.5 / 1.15, 1.3 * 0.5 / 0.8, 0, 0])
+
+
+def test_ignored_pixels_are_as_if_absent():
+    pred = torch.tensor([0, 1, 2, 2])
+    gt = torch.tensor([0, 1, 255, 255])
+    counts = count_classes(pred, gt, 3)
+    assert counts.classes.tolist() == [0, 1]
+    assert counts.pred.tolist() == counts.gt.tolist() == [1, 1]
+    assert count_classes(pred, torch.full((4, ), 255), 3).classes.size == 0
+
+
+def test_padding_adds_perfect_background():
+    counts = count_classes(
+        torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 3)
+    plain, padded = (average_classes([counts], 3, num_padded=n)
+                     for n in (0, 3))
+    assert plain['IoU'][:2].tolist() == [0.5, 0.5]
+    assert padded['IoU'][:2].tolist() == [(0.5 + 3) / 4, 0.5]
+    assert padded['frames'].tolist() == [4, 1, 0]
+    assert padded['F'][0] == pytest.approx((plain['F'][0] + 3) / 4)
+
+
+def test_mean_over_classes():
+    values = np.array([1.0, 0.5, np.nan, 0.0, np.nan])
+    assert mean_over_classes(values) == pytest.approx((0.5, 0.25))
+    assert mean_over_classes(values, 'avsbench') == pytest.approx(
+        (1.5 / 5, 1.5 / 4))
+    only = mean_over_classes(np.array([1.0, np.nan]))
+    assert only[0] == 1 and np.isnan(only[1])
+    with pytest.raises(ValueError, match="protocol is 'x'"):
+        mean_over_classes(values, 'x')
+
+
+@pytest.mark.parametrize('pred, gt, match', [
+    ([0, 3], [0, 0], 'prediction has classes from 0 to 3; expected 0 to 2'),
+    ([0, 0], [7, 0], 'ground truth has classes from 0 to 7'),
+    ([0, -1], [0, 0], 'prediction has classes from -1'),
+    ([0, 0, 0], [0, 0], 'expected equal height and width'),
+])
+def test_errors(pred, gt, match):
+    with pytest.raises(ValueError, match=match):
+        count_classes(torch.tensor(pred), torch.tensor(gt), 3)

@@ -1,0 +1,266 @@
+# Copyright (c) mmteso contributors.
+import os
+import pickle
+import subprocess
+import sys
+from itertools import chain, zip_longest
+
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.structures import PixelData
+from mmseg.registry import METRICS
+from mmseg.structures import SegDataSample
+
+from mmteso.evaluation import AVSMetric
+from mmteso.evaluation.functional import average_avsbench, score_frame
+
+KEYS = ['J', 'F', 'F_curve', 'J_sounding', 'J_part', 'foreground', 'blank']
+
+
+def make_samples(num=23, visible=True, seed=0):
+    """Data samples as a segmentor returns them, sizes vary."""
+    g = torch.Generator().manual_seed(seed)
+    samples = []
+    for i in range(num):
+        h, w = (int(x) for x in torch.randint(4, 9, (2, ), generator=g))
+        seen = torch.randint(0, 3, (1, h, w), generator=g)
+        sample = SegDataSample(
+            gt_sem_seg=PixelData(data=seen * (seen == 1) * (i % 5 != 3)),
+            sounding_score=PixelData(data=torch.rand(1, h, w, generator=g)),
+            metainfo=dict(uid=f'clip{i // 5}', frame=i % 5, sample_idx=i))
+        if visible:
+            sample.gt_visible = PixelData(data=seen)
+        samples.append(sample)
+    return samples
+
+
+def evaluate(samples, batch=1, **kwargs):
+    """Through mmengine's own evaluator, as a test loop does it."""
+    evaluator = Evaluator(dict(type='mmseg.AVSMetric', **kwargs))
+    for start in range(0, len(samples), batch):
+        evaluator.process(samples[start:start + batch])
+    return evaluator.evaluate(len(samples))
+
+
+def test_registered():
+    assert METRICS.get('AVSMetric') is AVSMetric
+
+
+def test_results_in_percent_and_plain_floats():
+    samples = make_samples()
+    result = evaluate(samples)
+    assert list(result) == KEYS
+    assert all(type(value) is float for value in result.values())
+    frames = [
+        score_frame(s.sounding_score.data, s.gt_sem_seg.data) for s in samples
+    ]
+    assert result['J'] == pytest.approx(100 * sum(f.iou for f in frames) / 23)
+    sounding = [f for f in frames if f.sounding]
+    assert 0 < len(sounding) < 23
+    assert result['F'] == pytest.approx(
+        100 * sum(float(f.f_curve.max()) for f in sounding) / len(sounding))
+
+
+def test_hand_computed_perfect_and_blank():
+    gt = torch.zeros(1, 4, 4)
+    gt[:, :2] = 1
+    gt[:, 3, 3] = 255
+    seen = torch.ones(1, 4, 4)
+
+    def sample(score, gt=gt):
+        return SegDataSample(
+            sounding_score=PixelData(data=score),
+            gt_sem_seg=PixelData(data=gt),
+            gt_visible=PixelData(data=seen))
+
+    perfect, blank = sample(gt.clamp(max=1)), sample(torch.zeros(1, 4, 4))
+    silent = sample(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4))
+    result = evaluate([perfect, blank, silent])
+    # Silent frames are no 'part' frames; a blank mask keeps F's floor:
+    # precision 8/15 (without the ignored pixel), recall 1.
+    floor = 1.3 * (8 / 15) / (0.3 * 8 / 15 + 1)
+    assert result == pytest.approx(
+        dict(
+            J=200 / 3,
+            F=100 * (1 + floor) / 2,
+            F_curve=100 * max((1 + 0) / 2, floor),
+            J_sounding=50,
+            J_part=50,
+            foreground=100 * (8 / 15) / 3,
+            blank=50),
+        abs=1e-4)
+
+
+def test_no_part_without_visible_objects():
+    result = evaluate(make_samples(visible=False))
+    assert 'J_part' not in result and len(result) == len(KEYS) - 1
+
+
+def test_prefix():
+    assert 'mute/J_sounding' in evaluate(make_samples(3), prefix='mute')
+
+
+def test_arguments_reach_the_functions():
+    samples = make_samples()
+    result = evaluate(samples)
+    lenient = evaluate(samples, threshold=0.3)
+    assert lenient['foreground'] > result['foreground']
+    assert evaluate(samples, beta2=1.0)['F'] != result['F']
+    assert evaluate(samples, num_thresholds=3)['F'] < result['F']
+    assert evaluate(samples, blank_share=1.1)['blank'] == 100
+    assert result['blank'] == 0
+    strict = evaluate(samples, part_min_pixels=1000)
+    assert strict['J_part'] != strict['J_part']  # NaN: no frame qualifies
+    other = evaluate(samples, ignore_index=2)
+    assert other['J_part'] != other['J_part']  # silent objects are ignored
+
+
+@pytest.mark.parametrize('protocol', [
+    dict(),
+    dict(protocol='avsbench', group_size=5),
+    dict(protocol='avsbench', group_size=4),
+])
+def test_batch_size_and_order_change_no_digit(protocol):
+    samples = make_samples()
+    expected = evaluate(samples, **protocol)
+    for batch in (2, 5, 23):
+        assert evaluate(samples, batch, **protocol) == expected
+    order = torch.randperm(23, generator=torch.Generator().manual_seed(1))
+    assert evaluate([samples[i] for i in order], 4, **protocol) == expected
+
+
+@pytest.mark.parametrize('world', [2, 3])
+@pytest.mark.parametrize('protocol', [
+    dict(),
+    dict(protocol='avsbench', group_size=5),
+])
+def test_processes_change_no_digit(protocol, world):
+    """What mmengine does with several processes, in one."""
+    samples = make_samples()
+    expected = evaluate(samples, **protocol)
+    # DefaultSampler repeats the first samples to fill the last round.
+    indices = list(range(23)) + list(range(-23 % world))
+    parts = []
+    for rank in range(world):
+        metric = AVSMetric(**protocol)
+        metric.process(None,
+                       [samples[i].to_dict() for i in indices[rank::world]])
+        parts.append(pickle.loads(pickle.dumps(metric.results, protocol=2)))
+    gathered = list(chain.from_iterable(zip_longest(*parts)))[:23]
+    assert AVSMetric(**protocol).compute_metrics(gathered) == expected
+
+
+TWO_PROCESSES = """
+import sys, torch
+import torch.distributed as dist
+from mmteso.evaluation import AVSMetric
+rank, folder = int(sys.argv[1]), sys.argv[2]
+dist.init_process_group('gloo', init_method=f'file://{folder}/init',
+                        rank=rank, world_size=2)
+samples = torch.load(f'{folder}/samples.pt')
+mine = [samples[i] for i in ([*range(23)] + [0])[rank::2]]
+for kwargs in (dict(), dict(protocol='avsbench', group_size=5)):
+    metric = AVSMetric(collect_dir=f'{folder}/collect', **kwargs)
+    for start in range(0, len(mine), 5):
+        metric.process(None, mine[start:start + 5])
+    print('RESULT', sorted(metric.evaluate(23).items()))
+"""
+
+
+@pytest.mark.dist
+def test_two_real_processes(tmp_path):
+    samples = make_samples()
+    torch.save([
+        dict(
+            sounding_score=dict(data=s.sounding_score.data),
+            gt_sem_seg=dict(data=s.gt_sem_seg.data),
+            gt_visible=dict(data=s.gt_visible.data),
+            sample_idx=s.sample_idx) for s in samples
+    ], tmp_path / 'samples.pt')
+    processes = [
+        subprocess.Popen(
+            [sys.executable, '-c', TWO_PROCESSES,
+             str(rank),
+             str(tmp_path)],
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True) for rank in range(2)
+    ]
+    expected = [
+        f'RESULT {sorted(evaluate(samples, **kwargs).items())}'
+        for kwargs in (dict(), dict(protocol='avsbench', group_size=5))
+    ]
+    for process in processes:
+        output = process.communicate(timeout=120)[0]
+        assert process.returncode == 0, output
+        assert [
+            line for line in output.splitlines() if line.startswith('RESULT')
+        ] == expected
+
+
+def test_avsbench_protocol_is_the_function_in_percent():
+    samples = make_samples()
+    frames = [
+        score_frame(s.sounding_score.data, s.gt_sem_seg.data) for s in samples
+    ]
+    default = evaluate(samples)
+    for size in (1, 5, 7, 100):
+        j, f = average_avsbench(frames, size)
+        result = evaluate(samples, protocol='avsbench', group_size=size)
+        assert (result['J'], result['F']) == (100 * j, 100 * f)
+        for key in KEYS[2:]:
+            assert result[key] == default[key]
+
+
+def test_describe_says_what_makes_numbers_comparable():
+    assert AVSMetric(threshold=0.4).describe().startswith(
+        'J and F per frame, then averaged; J at score > 0.4')
+    assert 'per batch of 20 frames' in AVSMetric(
+        protocol='avsbench', group_size=20).describe()
+
+
+@pytest.mark.parametrize('kwargs, match', [
+    (dict(protocol='video'), "protocol is 'video'"),
+    (dict(protocol='avsbench'), 'group_size is None'),
+    (dict(protocol='avsbench', group_size=0), 'group_size is 0'),
+    (dict(group_size=5), 'has no groups'),
+    (dict(num_thresholds=1), 'num_thresholds is 1'),
+])
+def test_wrong_arguments(kwargs, match):
+    with pytest.raises(ValueError, match=match):
+        AVSMetric(**kwargs)
+
+
+@pytest.mark.parametrize('key, match', [
+    ('sounding_score', 'TeSOHead writes it'),
+    ('gt_sem_seg', 'LoadAVSAnnotations'),
+])
+def test_missing_key(key, match):
+    sample = make_samples(1)[0].to_dict()
+    del sample[key]
+    with pytest.raises(KeyError, match=match) as error:
+        AVSMetric().process(None, [sample])
+    assert 'Frame 0 of clip0' in str(error.value)
+
+
+def test_bad_scores_name_the_frame():
+    samples = make_samples(8)
+    samples[7].sounding_score.data[0, 0, 0] = float('nan')
+    with pytest.raises(ValueError, match='Frame 2 of clip1 .* without NaN'):
+        evaluate(samples)
+
+
+def test_avsbench_needs_the_datasets_order():
+    samples = make_samples(6)
+    protocol = dict(protocol='avsbench', group_size=2)
+    samples[4].set_metainfo(dict(sample_idx=3))
+    with pytest.raises(ValueError, match='only 5 have'):
+        evaluate(samples, **protocol)
+    sample = samples[0].to_dict()
+    del sample['sample_idx']
+    metric = AVSMetric(**protocol)
+    metric.process(None, [sample])
+    with pytest.raises(KeyError, match='meta_keys of PackAVTInputs'):
+        metric.evaluate(1)
