@@ -1,0 +1,144 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mmteso.audio.log_mel import (log_mel_examples, log_mel_spectrogram,
+                                  mel_matrix)
+
+SILENCE = math.log(0.01)
+
+
+def sounds():
+    """(name, float64 waveform) of very different spectra and loudness."""
+    rng = np.random.default_rng(0)
+    time = np.arange(80000) / 16000
+    return dict(
+        noise=rng.standard_normal(80000) * 0.3,
+        # full-scale bass: quiet bands next to loud ones
+        bass=np.sin(2 * np.pi * 60 * time),
+        chirp=0.7 * np.sin(2 * np.pi * (200 + 700 * time) * time),
+        faint=rng.standard_normal(80000) * 1e-4,
+        clicks=(np.arange(80000) % 1600 == 0).astype(float),
+        silence=np.zeros(80000))
+
+
+def reference(waveform):
+    """The definition, row by row, in float64."""
+    mel = [1127 * math.log(1 + 8000 * k / 256 / 700) for k in range(257)]
+    low, high = (1127 * math.log(1 + f / 700) for f in (125, 7500))
+    edges = [low + (high - low) * i / 65 for i in range(66)]
+    matrix = np.zeros((257, 64))
+    for k in range(1, 257):
+        for band in range(64):
+            left, center, right = edges[band:band + 3]
+            matrix[k, band] = max(
+                0,
+                min((mel[k] - left) / (center - left),
+                    (right - mel[k]) / (right - center)))
+    n = np.arange(400)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 400)
+    dft = np.exp(-2j * np.pi * np.outer(np.arange(257), n) / 512)
+    rows = [
+        np.abs(dft @ (waveform[start:start + 400] * window)) @ matrix
+        for start in range(0,
+                           len(waveform) - 399, 160)
+    ]
+    return np.log(np.array(rows) + 0.01), matrix
+
+
+@pytest.mark.parametrize('name', sounds())
+def test_equals_the_definition(name):
+    waveform = sounds()[name][:16000]
+    expected, matrix = reference(waveform)
+    assert expected.shape == (98, 64)
+    np.testing.assert_allclose(mel_matrix().numpy(), matrix, atol=1e-12)
+    result = log_mel_spectrogram(torch.from_numpy(waveform))
+    assert result.dtype == torch.float64
+    np.testing.assert_allclose(result.numpy(), expected, atol=1e-9)
+    # single precision goes in and out, but not through
+    single = log_mel_spectrogram(torch.from_numpy(waveform).float())
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single.numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', sounds())
+def test_equals_torchvggish(name):
+    vggish_input = pytest.importorskip('torchvggish.vggish_input')
+    # what a 16-bit wav file can hold
+    waveform = np.round(sounds()[name].clip(-1, 0.9999) * 32768) / 32768
+    expected = vggish_input.waveform_to_examples(waveform, 16000).detach()
+    result = log_mel_examples(torch.from_numpy(waveform).float())
+    assert result.shape == expected.shape == (5, 1, 96, 64)
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize('samples', [15600, 15759, 30959, 30960, 160000])
+def test_number_of_examples_is_torchvggishs(samples):
+    vggish_input = pytest.importorskip('torchvggish.vggish_input')
+    expected = vggish_input.waveform_to_examples(np.zeros(samples), 16000)
+    assert log_mel_examples(torch.zeros(samples)).shape == expected.shape
+
+
+def test_stored_numbers():
+    """Made by torchvggish 0.2 (numpy) from the same waveform."""
+    time = torch.arange(15600, dtype=torch.float64) / 16000
+    waveform = 0.5 * torch.sin(2 * math.pi * 1000 * time) * (1 - time)
+    result = log_mel_examples(waveform)[0, 0]
+    found = result[[0, 0, 50, 95, 95], [0, 18, 18, 18, 63]]
+    expected = torch.tensor(
+        [-4.54300127, 1.98802967, 1.28373128, -1.21098923, -4.60508629],
+        dtype=torch.float64)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def test_silence():
+    result = log_mel_examples(torch.zeros(15600))
+    assert result.shape == (1, 1, 96, 64)
+    torch.testing.assert_close(result, torch.full_like(result, SILENCE))
+
+
+def test_mel_matrix():
+    matrix = mel_matrix()
+    assert matrix.shape == (257, 64) and matrix.dtype == torch.float64
+    assert not matrix[0].any()  # no DC
+    assert (matrix >= 0).all() and (matrix <= 1).all()
+    assert (matrix > 0).any(dim=0).all()  # no empty band
+    # neighbouring triangles add up to one between the outermost centers
+    bins = torch.linspace(0, 8000, 257)
+    inside = (bins > 160) & (bins < 7100)
+    torch.testing.assert_close(matrix[inside].sum(1),
+                               torch.ones(int(inside.sum())).double())
+
+
+def test_batches():
+    waveform = torch.from_numpy(np.stack(list(sounds().values())))
+    waveform = waveform.reshape(2, 3, 80000)
+    result = log_mel_examples(waveform)
+    assert result.shape == (2, 3, 5, 1, 96, 64)
+    torch.testing.assert_close(result[1, 2], log_mel_examples(waveform[1, 2]))
+
+
+def test_examples_are_cut_from_one_spectrogram():
+    waveform = torch.from_numpy(sounds()['noise'])
+    examples = log_mel_examples(waveform)
+    for k in range(5):
+        torch.testing.assert_close(
+            examples[k],
+            log_mel_examples(waveform[15360 * k:15360 * k + 15600])[0])
+
+
+def test_gradient():
+    waveform = torch.from_numpy(sounds()['noise'][:15600]).requires_grad_()
+    log_mel_examples(waveform).sum().backward()
+    assert torch.isfinite(waveform.grad).all() and waveform.grad.any()
+
+
+def test_errors():
+    with pytest.raises(ValueError, match='15599 samples are too few'):
+        log_mel_examples(torch.zeros(15599))
+    with pytest.raises(ValueError, match='399 samples.*window of 400'):
+        log_mel_spectrogram(torch.zeros(399))
+    with pytest.raises(TypeError, match='torch.int16; divide'):
+        log_mel_examples(torch.zeros(15600, dtype=torch.int16))
