@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 from .functional import reference_scores
 from .metrics import AVSMetric, AVSSMetric
 

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 from .averages import average_avsbench, average_frames, mean
 from .class_scores import (ClassCounts, average_classes, count_classes,
                            iou_and_f, mean_over_classes)

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 """From scores of frames to scores of a test set."""
 import math
 from typing import Dict, Iterable, List, Sequence, Tuple

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 """Per-class IoU and F of semantic masks (AVSS), as AVSBench defines them.
 
 Source of the definitions: ``_batch_miou_fscore`` in

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 """J and F of one frame's sounding-object mask, as AVSBench defines them.
 
 All functions work on one frame and only count pixels, so they take tensors of

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 """Scores of predictions that need no model, to read a model's J against."""
 from typing import Any, Dict, Iterable, List, Tuple
 

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 from .avs_metric import AVSMetric
 from .avss_metric import AVSSMetric
 

@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 import math
 from typing import Dict, List, Optional, Sequence, Tuple
 

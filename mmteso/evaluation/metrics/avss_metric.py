@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np

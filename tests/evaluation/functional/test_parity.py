@@ -1,4 +1,4 @@
-# Copyright (c) mmteso contributors.
+# Copyright (c) mmteso contributors. All rights reserved.
 """Parity with AVSBench's definitions, written out slowly and literally."""
 import pytest
 import torch
