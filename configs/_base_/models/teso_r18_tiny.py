@@ -10,7 +10,9 @@ data_preprocessor = dict(
     std=[58.395, 57.12, 57.375],
     bgr_to_rgb=True,
     pad_val=0,
-    seg_pad_val=255)
+    seg_pad_val=255,
+    size_divisor=32,
+    test_cfg=dict(size_divisor=32))
 attention = dict(
     embed_dims=feat_channels,
     num_heads=4,

@@ -1,0 +1,61 @@
+# AVSBench-semantic release, binary masks of what sounds. Leaf configs choose
+# the subset: v1s, v1m, or v2 (AVSS-binary).
+dataset_type = 'AVSBenchDataset'
+data_root = 'data/avsbench'
+cue_file = 'data/avsbench/cues.jsonl'
+text_encoder = dict(
+    type='CueBank', bank_file='data/avsbench/cue_bank_imagebind.safetensors')
+num_cues = 4  # N_T
+frame_size = (384, 384)
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAVSAnnotations'),
+    dict(type='Resize', scale=frame_size, keep_ratio=False),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='LoadAudioClip', clip_hop=1.0),
+    dict(type='AudioToLogMel'),
+    dict(
+        type='LoadTextCues',
+        cue_file=cue_file,
+        text_encoder=text_encoder,
+        num_cues=num_cues),
+    dict(type='PackAVTInputs')
+]
+# The ground truth is loaded after the resize: predictions are brought to its
+# size and scored there.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=frame_size, keep_ratio=False),
+    dict(type='LoadAVSAnnotations'),
+    dict(type='LoadAudioClip', clip_hop=1.0),
+    dict(type='AudioToLogMel'),
+    dict(
+        type='LoadTextCues',
+        cue_file=cue_file,
+        text_encoder=text_encoder,
+        num_cues=num_cues),
+    dict(type='PackAVTInputs')
+]
+dataset = dict(
+    type=dataset_type, data_root=data_root, subsets='v1m', task='binary')
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(split='train', pipeline=train_pipeline, **dataset))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(split='val', pipeline=test_pipeline, **dataset))
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(split='test', pipeline=test_pipeline, **dataset))
+val_evaluator = dict(type='AVSMetric')
+test_evaluator = val_evaluator

@@ -1,0 +1,44 @@
+# The paper's schedule: AdamW, 1e-4 for the adapters of the visual encoder and
+# 1e-3 for the rest, about 60 epochs. Weight decay, clipping and decay are as
+# in mmseg's Mask2Former (ours; the paper does not give them).
+optim_wrapper = dict(
+    type='OptimWrapper',
+    constructor='TrainableOptimWrapperConstructor',
+    optimizer=dict(
+        type='AdamW', lr=1e-3, weight_decay=0.05, eps=1e-8,
+        betas=(0.9, 0.999)),
+    clip_grad=dict(max_norm=0.01, norm_type=2),
+    paramwise_cfg=dict(
+        custom_keys=dict(backbone=dict(lr_mult=0.1)), norm_decay_mult=0.0))
+max_epochs = 60
+param_scheduler = [
+    dict(
+        type='PolyLR',
+        eta_min=0,
+        power=0.9,
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True)
+]
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+log_processor = dict(by_epoch=True)
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        by_epoch=True,
+        interval=1,
+        max_keep_ckpts=2,
+        save_best='J',
+        rule='greater'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='SegVisualizationHook'))
+# The release trains on 2 videos of 5 frames: 10 frames in all. With
+# --auto-scale-lr the rate follows the number of GPUs x batch_size.
+auto_scale_lr = dict(enable=False, base_batch_size=10)
