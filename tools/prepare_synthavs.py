@@ -50,7 +50,8 @@ def main():
             size=args.size,
             seed=args.seed,
             overwrite=args.overwrite,
-            progress=lambda jobs: tqdm(jobs, unit='video'))
+            # disable=None: no bar where the output is no terminal.
+            progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
     except (ValueError, FileExistsError) as error:
         parser.error(str(error))
     for split, counts in summary.items():

@@ -5,6 +5,7 @@ shapes so that no result, cue or class index can be mistaken for one of
 AVSBench's 71 classes. No name contains ``_``, because ``a_obj`` in
 ``metadata.csv`` joins names with it.
 """
+from ..avsbench_meta import voc_palette
 
 BACKGROUND = 'background'
 
@@ -16,7 +17,7 @@ CLASSES = (BACKGROUND, 'red-disc', 'orange-star', 'yellow-triangle',
 #: Probability that a visible object of a class sounds in a second of the
 #: *training* split (before conditioning on "something sounds"). The spread
 #: plants a segmentation preference: a model that ignores the sound learns to
-#: paint discs and to leave flowers out. See :data:`TEST_PRIOR`.
+#: paint discs and to leave stars out. See :data:`TEST_PRIOR`.
 TRAIN_PRIORS = {
     'red-disc': 0.85,
     'orange-star': 0.25,
@@ -30,30 +31,6 @@ TRAIN_PRIORS = {
 
 #: The same probability for every class of the val and test splits.
 TEST_PRIOR = 0.5
-
-
-def voc_palette(num_classes):
-    """Colours of the PASCAL VOC palette, which AVSBench's masks use.
-
-    Args:
-        num_classes (int): Number of colours, background included.
-
-    Returns:
-        list[list[int]]: ``num_classes`` RGB triples in [0, 255]; index 1 is
-        (128, 0, 0), 2 is (0, 128, 0), 4 is (0, 0, 128).
-    """
-    palette = []
-    for index in range(num_classes):
-        # Bits 0, 1, 2 of the index go to R, G, B, the most significant bit
-        # of the channel first; then bits 3, 4, 5 to the next bit, and so on.
-        colour = [0, 0, 0]
-        for place in range(8):
-            for channel in range(3):
-                bit = index >> (3 * place + channel) & 1
-                colour[channel] |= bit << (7 - place)
-        palette.append(colour)
-    return palette
-
 
 #: RGB colour of each class in ``labels_rgb``, in index order.
 PALETTE = voc_palette(len(CLASSES))

@@ -5,6 +5,7 @@ import os
 import os.path as osp
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
+from mmteso.io import CueRecord, write_cue_file
 from .classes import LABEL2IDX
 
 #: Version of the generator: data with the same version and arguments is the
@@ -162,15 +163,14 @@ def make_video_folders(out_dir: str, uid: str) -> str:
 
 
 def write_index(out_dir: str, rows: Iterable[Sequence],
-                cue_lines: Iterable[str]) -> None:
+                records: Iterable[CueRecord]) -> None:
     """Write the files that cover all videos.
 
     Args:
         out_dir (str): The data set's folder.
         rows (Iterable[Sequence]): Rows of ``metadata.csv``: vid, uid, s_min,
             s_sec, a_obj, split, label.
-        cue_lines (Iterable[str]): Lines of ``cues.jsonl``, one JSON object
-            each.
+        records (Iterable[CueRecord]): Lines of ``cues.jsonl``.
     """
 
     def create(name):
@@ -185,8 +185,7 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
     with create('label2idx.json') as file:
         json.dump(LABEL2IDX, file, indent=1)
         file.write('\n')
-    with create('cues.jsonl') as file:
-        file.writelines(f'{line}\n' for line in cue_lines)
+    write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
     with create('README.txt') as file:
         file.write(_README)
 

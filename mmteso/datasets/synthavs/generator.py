@@ -19,7 +19,6 @@ looking alone:
   from 60 dB below an object's sound to as loud as one; the other half is
   digital silence. Noise is no object.
 """
-import json
 import os.path as osp
 import wave
 from dataclasses import dataclass
@@ -28,11 +27,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 import numpy as np
 from PIL import Image
 
+from mmteso.io import CueRecord
 from .classes import BACKGROUND, CLASSES, LABEL2IDX, PALETTE
 from .files import (FRAME_FILES, SUBSET, claim_folder, finish_folder,
                     make_video_folders, write_index)
-from .looks import (Body, paint, sample_background, sample_body,
-                    stack_masks)
+from .looks import Body, paint, sample_background, sample_body, stack_masks
 from .scenario import (DEFAULT_VIDEOS, SPLITS, VideoPlan, draw_sounding,
                        draw_visible, plan_split, split_sizes)
 from .timbres import (NOISE_COLOURS, OBJECT_RMS, SAMPLE_RATE, sample_noise,
@@ -177,25 +176,21 @@ def generate_video(plan: VideoPlan, split: str, size: int,
               for _ in range(frames)])
 
 
-def _cue_line(uid: str, frame: int, cues: List[str]) -> Dict[str, Any]:
-    """A line of the cue file, which states that no model made it."""
+def _cue_record(uid: str, frame: int, cues: List[str]) -> CueRecord:
+    """A frame's text cues, in a record which states that no model made it."""
     listed = [f'a {cue}' for cue in cues]
     if len(listed) > 1:
         listed[-2:] = [f'{listed[-2]} and {listed[-1]}']
-    return dict(
+    return CueRecord(
         uid=uid,
         frame=frame,
-        cues=cues,
+        cues=tuple(cues),
         caption=f'The image shows {", ".join(listed)} on a textured '
         'background.',
         reasoning='Each of these objects could sound (ground truth of the '
         'generator, not inferred).',
         captioner='synthavs',
-        reasoner='synthavs',
-        prompt='',
-        prompt_hash='',
-        status='ok',
-        seconds=None)
+        reasoner='synthavs')
 
 
 def _write_video(folder: str, video: Video) -> None:
@@ -257,9 +252,10 @@ def generate_synthavs(
     overwrite: bool = False,
     progress: Optional[Callable[[Iterable], Iterable]] = None
 ) -> Dict[str, Dict[str, Any]]:
-    """Write a SynthAVS data set to disk. Same arguments, same bytes.
+    """Write a SynthAVS data set to disk.
 
-    The layout is AVSBench-semantic's::
+    The same arguments give the same bytes (with the same versions of NumPy
+    and Pillow). The layout is AVSBench-semantic's::
 
         out_dir/metadata.csv, label2idx.json
         out_dir/v2/{uid}/frames/{t}.jpg         RGB, 8 bit
@@ -322,16 +318,16 @@ def generate_synthavs(
     arguments = dict(videos=videos, frames=frames, size=size, seed=seed)
     claim_folder(out_dir, arguments, [job[2] for job in jobs], overwrite)
     summary = {split: _new_counts() for split in SPLITS}
-    rows, cue_lines = [], []
+    rows, records = [], []
     for split, vid, uid, plan, stream in (progress or iter)(jobs):
         video = generate_video(plan, split, size,
                                np.random.default_rng(stream))
         _write_video(make_video_folders(out_dir, uid), video)
         _count(summary[split], video, plan)
         rows.append((vid, uid, 0, 0, video.a_obj, split, SUBSET))
-        cue_lines.extend(
-            _cue_line(uid, frame, cues)
+        records.extend(
+            _cue_record(uid, frame, cues)
             for frame, cues in enumerate(video.cues))
-    write_index(out_dir, rows, [json.dumps(line) for line in cue_lines])
+    write_index(out_dir, rows, records)
     finish_folder(out_dir, summary)
     return summary
