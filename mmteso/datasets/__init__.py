@@ -1,6 +1,10 @@
 """Data sets and transforms of audio-visual segmentation."""
+from . import transforms
 from .avsbench import AVSBenchDataset
+from .avsbench_object import AVSBenchObjectDataset
 from .base_avs_dataset import BaseAVSDataset, MissingFile
-from .transforms import *  # noqa: F401, F403
 
-__all__ = ['AVSBenchDataset', 'BaseAVSDataset', 'MissingFile']
+__all__ = [
+    'AVSBenchDataset', 'AVSBenchObjectDataset', 'BaseAVSDataset',
+    'MissingFile', 'transforms'
+]

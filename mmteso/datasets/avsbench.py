@@ -1,6 +1,6 @@
 """The AVSBench-semantic release: V1S, V1M and V2."""
 import os.path as osp
-from typing import Dict, List, Optional, Sequence, Union
+from typing import Collection, Dict, List, Optional, Sequence, Union
 
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
@@ -65,7 +65,7 @@ class AVSBenchDataset(BaseAVSDataset):
             of v1s train. Needs ``check_files=True``. Defaults to True.
         frames_per_clip (int | dict | str, optional): Frames of a clip: a
             number, numbers by subset, or 'folder' to count what the clip's
-            ``frames`` folder holds. None means what the release has (5 in
+            folders hold. None means what the release has (5 in
             v1s and v1m, 10 in v2) for ``class_set='avsbench'`` and 'folder'
             for 'synthavs'. Defaults to None.
         check_files (bool): Whether to look for all files when the data set
@@ -206,26 +206,32 @@ class AVSBenchDataset(BaseAVSDataset):
             subset=row.subset,
             a_obj=row.a_obj)
 
-    def _count_frames(self, row: ClipRow, names) -> int:
+    def _count_frames(self, row: ClipRow, images: Optional[Collection[str]],
+                      masks: Optional[Collection[str]]) -> int:
         """Number of frames of a clip; with 'folder', the highest plus 1.
 
-        A gap in the numbers is thus a missing frame, not a shorter clip.
+        A gap in the numbers, or a mask without its frame, is thus a missing
+        frame, not a shorter clip.
         """
         number = self.frames_per_clip[row.subset]
         if number is not None:
             return number
-        stems = (name[:-len(self.img_suffix)] for name in names or ()
-                 if name.endswith(self.img_suffix))
+        stems = [
+            name[:-len(suffix)]
+            for names, suffix in ((images, self.img_suffix),
+                                  (masks, self.seg_map_suffix))
+            for name in names or () if name.endswith(suffix)
+        ]
         return max((int(stem) + 1 for stem in stems if stem.isdecimal()),
                    default=0)
 
     def _unchecked_clip(self, row: ClipRow) -> List[dict]:
         """Frames of a clip, taking it for granted that the files exist."""
         clip = f'{self.data_root}/{row.subset}/{row.uid}'
-        names = None
+        images = None
         if self.frames_per_clip[row.subset] is None:
-            names = self.list_names(f'{clip}/frames')
-        num_frames = self._count_frames(row, names)
+            images = self.list_names(f'{clip}/frames')
+        num_frames = self._count_frames(row, images, None)
         if not num_frames:
             self.note_missing(f'{row.subset}/{row.uid}', f'{clip}/frames',
                               f'expected frames 0{self.img_suffix}, ...')
@@ -242,7 +248,8 @@ class AVSBenchDataset(BaseAVSDataset):
         video = f'{row.subset}/{row.uid}'
         entries = self.list_names(clip)
         images = self.list_names(f'{clip}/frames')
-        num_frames = self._count_frames(row, images)
+        masks = self.list_names(f'{clip}/{self.mask_source}')
+        num_frames = self._count_frames(row, images, masks)
         wanted = range(
             self._labelled(row, num_frames) if self.with_masks else num_frames)
 
@@ -259,7 +266,6 @@ class AVSBenchDataset(BaseAVSDataset):
             self.note_skipped(row.uid, wanted)
             return []
 
-        masks = self.list_names(f'{clip}/{self.mask_source}')
         visible = self.list_names(f'{clip}/{_VISIBLE}') \
             if _VISIBLE in entries else None
         if masks is None and self.with_masks:

@@ -1,7 +1,6 @@
 """Loads AVSBench's masks, whatever they are written in."""
 import functools
 import logging
-import zlib
 from typing import Optional, Sequence, Set, Tuple
 
 import mmcv
@@ -215,9 +214,7 @@ class LoadAVSAnnotations(BaseTransform):
                 flag=flag[label_format],
                 channel_order='rgb',
                 backend=self.imdecode_backend)
-        # Pillow's readers raise all of these for damaged files.
-        except (OSError, SyntaxError, ValueError, EOFError,
-                zlib.error) as err:
+        except Exception as err:  # each decoder has its own kinds
             raise ValueError(self._broken(where, path, content)) from err
         if image is None:
             raise ValueError(self._broken(where, path, content))

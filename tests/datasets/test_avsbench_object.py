@@ -1,0 +1,150 @@
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data import make_avsbench_object
+from mmteso.datasets import AVSBenchObjectDataset
+from mmteso.datasets.transforms import LoadAVSAnnotations
+
+
+@pytest.fixture(scope='module')
+def clean_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp('object')
+    make_avsbench_object(root, 's4', clips=2)
+    return make_avsbench_object(root, 'ms3', clips=1)
+
+
+@pytest.fixture
+def root(clean_root, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(clean_root, tmp_path / 'object')
+
+
+@pytest.mark.parametrize('check_files', [True, False])
+@pytest.mark.parametrize('audio', ['wav', 'log_mel'])
+@pytest.mark.parametrize('subset, split, frames', [
+    ('s4', 'train', 2),
+    ('s4', 'val', 10),
+    ('ms3', 'train', 5),
+    ('ms3', 'test', 5),
+])
+def test_every_file_exists(clean_root, subset, split, frames, audio,
+                           check_files):
+    dataset = AVSBenchObjectDataset(
+        clean_root, subset, split, audio=audio, check_files=check_files)
+    assert len(dataset) == frames
+    key, absent = 'audio_path', 'log_mel_path'
+    if audio == 'log_mel':
+        key, absent = absent, key
+    for index in range(frames):
+        info = dataset.get_data_info(index)
+        assert absent not in info
+        for path in (info['img_path'], info['seg_map_path'], info[key]):
+            assert Path(path).is_file()
+        number = info['frame'] + 1
+        assert info['img_path'].endswith(f'_{number}.png')
+        assert info['seg_map_path'].endswith(f'{info["uid"]}_{number}.png')
+        assert info['num_frames'] == 5
+        assert info['subset'] == subset
+        assert (info['task'], info['label_format']) == ('binary', 'binary')
+        assert info['seg_fields'] == []
+
+
+def test_classes(clean_root):
+    s4 = AVSBenchObjectDataset(clean_root, 's4', 'test')
+    info = s4.get_data_info(5)
+    assert info['class_names'] == ('background', 'dog_barking',
+                                   'playing_piano')
+    assert info['a_obj'] == ('playing_piano', )
+    assert s4.metainfo['classes'] == ('background', 'sounding')
+    ms3 = AVSBenchObjectDataset(clean_root, 'ms3', 'test').get_data_info(0)
+    assert ms3['class_names'] is None
+    assert ms3['a_obj'] == ()
+    assert '.mp4_1.png' in ms3['img_path']
+
+
+@pytest.mark.parametrize('mode', ['1', 'L', 'P'])
+@pytest.mark.parametrize('subset', ['s4', 'ms3'])
+def test_masks_of_all_modes(tmp_path, subset, mode):
+    root = make_avsbench_object(
+        tmp_path, subset, ('test', ), mask_mode=mode, audio=['wav'])
+    dataset = AVSBenchObjectDataset(
+        root, subset, 'test', pipeline=[LoadAVSAnnotations()])
+    areas = []
+    for results in dataset:
+        assert set(results['gt_seg_map'].ravel()) <= {0, 1}
+        assert results['frame_classes'] is None
+        areas.append(int(results['gt_seg_map'].sum()))
+    # 12 x 22 pixels, pushed down by 1 a frame; the last frame is silent
+    assert areas == [264] * 4 + [0]
+
+
+@pytest.mark.parametrize('header', [True, False])
+@pytest.mark.parametrize('subset', ['s4', 'ms3'])
+def test_header(tmp_path, subset, header):
+    root = make_avsbench_object(
+        tmp_path, subset, header=header, audio=['wav'])
+    assert len(AVSBenchObjectDataset(root, subset, 'val')) == 5
+
+
+@pytest.mark.parametrize('subset, text, message', [
+    ('s4', 'a,0,dog,train\nb,0,dog,trian\n', "line 2: column 3 is 'trian'"),
+    ('s4', 'a,0,dog,trian\n', "line 1: column 3 is 'trian'"),
+    ('s4', 'a,train\n', 'line 1: 2 columns, expected 4'),
+    ('s4', 'a,0,dog,test\na,0,cat,test\n', "name 'a' already stands in"),
+    ('s4', 'a,0,,test\n', 'the category is empty'),
+    ('s4', ',0,dog,test\n', 'the name is empty'),
+    ('ms3', 'a,val\n', "no clip of split 'test' .1 clips"),
+])
+def test_wrong_csv(root, subset, text, message):
+    next(Path(root).glob(f'*/{subset}_meta_data.csv')).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        AVSBenchObjectDataset(root, subset, 'test')
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(subset='v1s'), r"subset.*\['s4', 'ms3'\].*'v1s'"),
+    (dict(split='all'), "split.*'all'"),
+    (dict(audio='mp3'), "audio.*'mp3'"),
+])
+def test_wrong_arguments(clean_root, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AVSBenchObjectDataset(clean_root, **arguments)
+
+
+def test_missing(root):
+    data = Path(root, 'Multi-sources', 'ms3_data')
+    name = 'ms3-test-0'
+    (data / 'visual_frames' / name / f'{name}.mp4_2.png').unlink()
+    (data / 'gt_masks' / 'test' / name / f'{name}_4.png').unlink()
+    with pytest.raises(FileNotFoundError) as caught:
+        AVSBenchObjectDataset(root, 'ms3', 'test')
+    assert '2 missing files or folders in 1 videos' in str(caught.value)
+    assert f'{name}.mp4_2.png (expected 5 frames)' in str(caught.value)
+    kept = AVSBenchObjectDataset(root, 'ms3', 'test', missing='skip')
+    assert [kept.get_data_info(i)['frame'] for i in range(3)] == [0, 2, 4]
+    assert kept.skipped == [(name, 1), (name, 3)]
+
+    (data / 'audio_wav' / 'test' / f'{name}.wav').unlink()
+    with pytest.raises(FileNotFoundError, match='no frame is left'):
+        AVSBenchObjectDataset(root, 'ms3', 'test', missing='skip')
+    pickles = AVSBenchObjectDataset(
+        root, 'ms3', 'test', missing='skip', audio='log_mel')
+    assert len(pickles) == 3
+
+
+def test_root_and_csv_missing(clean_root, tmp_path):
+    with pytest.raises(FileNotFoundError, match='is no folder'):
+        AVSBenchObjectDataset(str(tmp_path / 'nowhere'))
+    with pytest.raises(FileNotFoundError, match="subset 's4'"):
+        AVSBenchObjectDataset(str(tmp_path))
+
+
+def test_generated_log_mel_is_as_released(clean_root):
+    path = next(Path(clean_root).glob('*/s4_data/audio_log_mel/*/*/*.pkl'))
+    with open(path, 'rb') as file:
+        log_mel = pickle.load(file)
+    assert tuple(log_mel.shape) == (5, 1, 96, 64)
+    assert log_mel.requires_grad

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmseg.datasets import PackSegInputs
+from mmseg.registry import TRANSFORMS
+from mmseg.structures import SegDataSample
+
+from data import make_avsbench
+from mmteso.datasets import AVSBenchDataset
+from mmteso.datasets.transforms import PackAVTInputs
+
+
+@pytest.fixture
+def results():
+    rng = np.random.default_rng(0)
+    return dict(
+        img=rng.integers(0, 256, (6, 8, 3), np.uint8),
+        gt_seg_map=rng.integers(0, 2, (6, 8), np.uint8),
+        gt_visible_map=np.ones((6, 8), np.uint8),
+        log_mel=torch.randn(1, 96, 64),
+        text_feat=torch.randn(4, 16),
+        text_valid=torch.tensor([True, True, False, False]),
+        cue_target=torch.tensor([1., 0., -1., -1.]),
+        img_path='0.jpg',
+        seg_map_path='0.png',
+        ori_shape=(6, 8),
+        img_shape=(6, 8),
+        flip=False,
+        reduce_zero_label=False,
+        uid='clip',
+        frame=2,
+        num_frames=5,
+        subset='v1m',
+        text_cues=['dog', 'cat'],
+        a_obj=('dog', ),
+        frame_classes=('dog', ),
+        audio_condition='mute',
+        sample_idx=7)
+
+
+def test_packs_everything(results):
+    packed = TRANSFORMS.build(dict(type='PackAVTInputs'))(results)
+    assert set(packed) == {'inputs', 'data_samples'}
+    inputs, sample = packed['inputs'], packed['data_samples']
+    assert set(inputs) == {'img', 'log_mel', 'text_feat', 'text_valid'}
+    assert inputs['img'].dtype == torch.uint8
+    assert inputs['img'].is_contiguous()
+    np.testing.assert_array_equal(inputs['img'].permute(1, 2, 0),
+                                  results['img'])
+    for key in ('log_mel', 'text_feat', 'text_valid'):
+        assert inputs[key] is results[key]
+    assert isinstance(sample, SegDataSample)
+    for field, key in (('gt_sem_seg', 'gt_seg_map'), ('gt_visible',
+                                                      'gt_visible_map')):
+        data = sample.get(field).data
+        assert data.shape == (1, 6, 8) and data.dtype == torch.int64
+        np.testing.assert_array_equal(data[0], results[key])
+    assert torch.equal(sample.gt_cues.label, results['cue_target'])
+    for key in ('uid', 'frame', 'num_frames', 'subset', 'text_cues', 'a_obj',
+                'frame_classes', 'audio_condition', 'sample_idx', 'img_path',
+                'ori_shape', 'flip'):
+        assert sample.metainfo[key] == results[key]
+
+
+def test_as_mmseg_packs(results):
+    """Image, mask and mmseg's metainfo are what PackSegInputs gives."""
+    ours, theirs = PackAVTInputs()(results), PackSegInputs()(results)
+    assert torch.equal(ours['inputs']['img'], theirs['inputs'])
+    assert torch.equal(ours['data_samples'].gt_sem_seg.data,
+                       theirs['data_samples'].gt_sem_seg.data)
+    for key, value in theirs['data_samples'].metainfo.items():
+        assert ours['data_samples'].metainfo[key] == value
+
+
+def test_packs_only_what_is_there(results):
+    feature = np.ones(128, np.float32)
+    packed = PackAVTInputs()(
+        dict(img=results['img'][:, ::-1], audio_feat=feature, uid='a'))
+    assert set(packed['inputs']) == {'img', 'audio_feat'}
+    np.testing.assert_array_equal(packed['inputs']['img'].permute(1, 2, 0),
+                                  results['img'][:, ::-1])
+    assert torch.equal(packed['inputs']['audio_feat'], torch.ones(128))
+    sample = packed['data_samples']
+    assert 'gt_sem_seg' not in sample and 'gt_cues' not in sample
+    # untouched sound is normal sound
+    assert sample.metainfo == dict(uid='a', audio_condition='normal')
+    assert PackAVTInputs()({})['inputs'] == {}
+
+
+def test_meta_keys(results):
+    sample = PackAVTInputs(meta_keys=['uid'])(results)['data_samples']
+    assert sample.metainfo == dict(uid='clip')
+    assert "('uid',)" in repr(PackAVTInputs(meta_keys=['uid']))
+
+
+def test_wrong_mask(results):
+    results['gt_seg_map'] = results['gt_seg_map'][None]
+    with pytest.raises(ValueError, match=r'0\.png must be \(H, W\)'):
+        PackAVTInputs()(results)
+
+
+class OneHotEncoder:
+    """Encodes a phrase by its length."""
+    embed_dims = 32
+
+    def __call__(self, cues):
+        return torch.eye(self.embed_dims)[[len(cue) for cue in cues]]
+
+
+def test_whole_pipeline_collates(tmp_path):
+    """Two frames with different cues go through the default collate."""
+    root = make_avsbench(tmp_path, ('v1m', ), ('train', ))
+    dataset = AVSBenchDataset(
+        root,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAVSAnnotations'),
+            dict(type='LoadAudioClip'),
+            dict(type='AudioToLogMel'),
+            dict(
+                type='LoadTextCues',
+                cue_file=f'{root}/cues.jsonl',
+                cue_target='mask',
+                text_encoder=OneHotEncoder()),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PackAVTInputs')
+        ])
+    batch = pseudo_collate([dataset[0], dataset[1]])
+    inputs = batch['inputs']
+    assert [image.shape for image in inputs['img']] == [(3, 24, 32)] * 2
+    assert [mel.shape for mel in inputs['log_mel']] == [(1, 96, 64)] * 2
+    assert [valid.tolist() for valid in inputs['text_valid']
+            ] == [[True] * 3 + [False]] * 2
+    samples = batch['data_samples']
+    # frame 0: both classes sound; frame 1: the first one only
+    assert [sample.gt_cues.label.tolist() for sample in samples
+            ] == [[1., 1., 0., -1.], [1., 0., 0., -1.]]
+    assert [len(sample.frame_classes) for sample in samples] == [2, 1]
+    assert samples[0].text_cues[:2] == list(samples[0].a_obj)
+    assert [sample.frame for sample in samples] == [0, 1]

@@ -1,0 +1,310 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+from mmseg.registry import TRANSFORMS
+from PIL import Image
+
+from data import make_avsbench
+from mmteso.datasets import AVSBenchDataset
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
+from mmteso.datasets.transforms import LoadAVSAnnotations
+from mmteso.datasets.transforms.loading_annotations import labels_from_rgb
+
+PALETTE = voc_palette(71)
+IGNORE_COLOR = (224, 224, 192)
+
+
+def sample(path, label_format, task='semantic', **more):
+    return dict(
+        seg_map_path=str(path),
+        label_format=label_format,
+        task=task,
+        class_names=AVSBENCH_CLASSES,
+        palette=PALETTE,
+        seg_fields=[],
+        uid='clip_0_5000',
+        frame=3,
+        subset='v1m',
+        **more)
+
+
+def write_pair(folder, labels):
+    """Write labels as colours and as indices, as the release has them."""
+    palette = np.array(voc_palette(256), np.uint8)
+    Image.fromarray(palette[labels]).save(folder / 'rgb.png')
+    Image.fromarray(labels).save(folder / 'index.png')
+    return folder / 'rgb.png', folder / 'index.png'
+
+
+def slow_labels(rgb, palette):
+    """One comparison per class."""
+    labels = np.full(rgb.shape[:2], -1)
+    for label, color in [*enumerate(palette), (255, IGNORE_COLOR)]:
+        labels[(rgb == np.array(color)).all(-1)] = label
+    return labels
+
+
+def test_labels_from_rgb():
+    rng = np.random.default_rng(0)
+    palette = np.array(voc_palette(256), np.uint8)
+    rgb = palette[rng.integers(0, 256, (40, 50))]
+    rgb[::7, ::5] = rng.integers(0, 256, (6, 10, 3))
+    labels = labels_from_rgb(rgb, PALETTE)
+    assert labels.shape == (40, 50)
+    np.testing.assert_array_equal(labels, slow_labels(rgb, PALETTE))
+    assert (labels == -1).any() and (labels == 255).any()
+    # another class list is another table
+    np.testing.assert_array_equal(
+        labels_from_rgb(rgb, PALETTE[:9]), slow_labels(rgb, PALETTE[:9]))
+
+
+@pytest.mark.parametrize('task', ['semantic', 'binary'])
+def test_colours_and_indices_agree(tmp_path, task):
+    labels = np.random.default_rng(1).integers(0, 71, (30, 20), np.uint8)
+    labels[:3], labels[5] = 255, 0
+    rgb_path, index_path = write_pair(tmp_path, labels)
+    load = TRANSFORMS.build(dict(type='LoadAVSAnnotations'))
+    from_rgb = load(sample(rgb_path, 'rgb', task))
+    from_index = load(sample(index_path, 'index', task))
+    expected = labels
+    if task == 'binary':
+        expected = np.where(labels == 255, 255, labels > 0)
+    for results in (from_rgb, from_index):
+        assert results['gt_seg_map'].dtype == np.uint8
+        np.testing.assert_array_equal(results['gt_seg_map'], expected)
+        assert results['seg_fields'] == ['gt_seg_map']
+        assert results['frame_classes'] == tuple(
+            AVSBENCH_CLASSES[i] for i in range(1, 71) if (labels == i).any())
+        assert results['unknown_pixels'] == 0
+
+
+def test_image_modes(tmp_path):
+    """A palette PNG is read by colour or by index, as asked; alpha goes."""
+    labels = np.array([[0, 1, 28], [70, 255, 2]], np.uint8)
+    image = Image.fromarray(labels, 'P')
+    image.putpalette([value for color in voc_palette(256) for value in color])
+    image.save(tmp_path / 'palette.png')
+    image.convert('RGBA').save(tmp_path / 'alpha.png')
+    load = LoadAVSAnnotations()
+    for name, label_format in (('palette', 'rgb'), ('palette', 'index'),
+                               ('alpha', 'rgb')):
+        results = load(sample(tmp_path / f'{name}.png', label_format))
+        np.testing.assert_array_equal(results['gt_seg_map'], labels)
+        assert results['frame_classes'] == (AVSBENCH_CLASSES[1],
+                                            AVSBENCH_CLASSES[2], 'guitar',
+                                            'woman')
+    # OpenCV turns channels round; the result must not change
+    results = LoadAVSAnnotations(imdecode_backend='cv2')(
+        sample(tmp_path / 'alpha.png', 'rgb'))
+    np.testing.assert_array_equal(results['gt_seg_map'], labels)
+
+
+def test_silent_frame(tmp_path):
+    rgb_path, index_path = write_pair(tmp_path, np.zeros((4, 4), np.uint8))
+    for path, label_format in ((rgb_path, 'rgb'), (index_path, 'index')):
+        results = LoadAVSAnnotations()(sample(path, label_format))
+        assert results['frame_classes'] == ()
+        assert not results['gt_seg_map'].any()
+
+
+def test_unknown_is_an_error(tmp_path):
+    rgb = np.zeros((6, 5, 3), np.uint8)
+    rgb[2, 3], rgb[4, 4], rgb[0, 0] = (7, 8, 9), (128, 0, 1), (128, 0, 0)
+    Image.fromarray(rgb).save(tmp_path / 'rgb.png')
+    index = np.full((6, 5), 71, np.uint8)
+    index[0] = 70
+    Image.fromarray(index).save(tmp_path / 'index.png')
+    with pytest.raises(
+            ValueError,
+            match=r'v1m/clip_0_5000, frame 3: 2 of 30 pixels of .*rgb\.png '
+            r'have an unknown colour: \(7, 8, 9\), \(128, 0, 1\)\. '
+            'Expected those of the 71 classes'):
+        LoadAVSAnnotations()(sample(tmp_path / 'rgb.png', 'rgb'))
+    with pytest.raises(
+            ValueError, match=r'25 of 30 .*index\.png.* unknown index: 71'):
+        LoadAVSAnnotations()(sample(tmp_path / 'index.png', 'index'))
+
+
+def test_unknown_as_background_is_reported_once(tmp_path):
+    records = []
+
+    class Keep(logging.Handler):
+
+        def emit(self, record):
+            records.append(record.getMessage())
+
+    rgb = np.zeros((6, 5, 3), np.uint8)
+    rgb[0] = PALETTE[28]
+    rgb[2] = 11
+    Image.fromarray(rgb).save(tmp_path / 'a.png')
+    Image.fromarray(rgb).save(tmp_path / 'b.png')
+    logger = MMLogger.get_current_instance()
+    handler = Keep(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        load = LoadAVSAnnotations(unknown_color='background')
+        for name in ('a', 'a', 'b', 'a'):
+            results = load(sample(tmp_path / f'{name}.png', 'rgb'))
+            assert results['unknown_pixels'] == 5
+            assert results['frame_classes'] == ('guitar', )
+            assert results['gt_seg_map'].sum() == 5 * 28
+    finally:
+        logger.removeHandler(handler)
+    assert len(records) == 2
+    assert '5 of 30 pixels' in records[0] and '(11, 11, 11)' in records[0]
+    assert 'a.png' in records[0] and 'b.png' in records[1]
+
+
+def test_missing_and_broken_masks(tmp_path):
+    load = LoadAVSAnnotations()
+    path = tmp_path / 'mask.png'
+    with pytest.raises(
+            FileNotFoundError,
+            match=r'v1m/clip_0_5000, frame 3: the mask .*mask\.png is missing'
+    ):
+        load(sample(path, 'rgb'))
+    rgb_path, _ = write_pair(tmp_path,
+                             np.arange(70, dtype=np.uint8)[None].repeat(
+                                 60, 0))
+    whole = rgb_path.read_bytes()
+    damaged = whole[:60] + b'\0\0\0\0' + whole[64:]
+    for content in (b'', b'no image', whole[:len(whole) // 2], damaged):
+        path.write_bytes(content)
+        for backend in ('pillow', 'cv2'):
+            if backend == 'cv2' and len(content) > 20:
+                continue  # OpenCV returns what it could read
+            with pytest.raises(
+                    ValueError,
+                    match=r'frame 3: the mask .*mask\.png can\'t be decoded '
+                    rf'\({len(content)} bytes\)'):
+                LoadAVSAnnotations(imdecode_backend=backend)(
+                    sample(path, 'rgb'))
+    with pytest.raises(FileNotFoundError, match='has no seg_map_path'):
+        load(dict(sample(path, 'rgb'), seg_map_path=None))
+
+
+def test_wrong_size_and_channels(tmp_path):
+    rgb_path, index_path = write_pair(tmp_path, np.zeros((4, 6), np.uint8))
+    load = LoadAVSAnnotations()
+    assert load(sample(rgb_path, 'rgb', ori_shape=(4, 6)))
+    with pytest.raises(
+            ValueError,
+            match='4 x 6, expected the 6 x 4 of its frame .*0.jpg'):
+        load(sample(rgb_path, 'rgb', ori_shape=(6, 4), img_path='0.jpg'))
+    with pytest.raises(ValueError, match="mask_source='labels_rgb'"):
+        load(sample(rgb_path, 'index'))
+    with pytest.raises(ValueError, match="'polygon'"):
+        load(sample(rgb_path, 'polygon'))
+    with pytest.raises(ValueError, match="'panoptic'"):
+        load(sample(rgb_path, 'rgb', 'panoptic'))
+
+
+def test_binary_masks_have_two_values(tmp_path):
+    mask = np.zeros((4, 6), np.uint8)
+    mask[1] = 255
+    Image.fromarray(mask).save(tmp_path / 'mask.png')
+    load = LoadAVSAnnotations()
+    results = load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
+    np.testing.assert_array_equal(results['gt_seg_map'], mask // 255)
+    assert results['frame_classes'] is None
+    mask[2] = 100
+    Image.fromarray(mask).save(tmp_path / 'mask.png')
+    with pytest.raises(ValueError, match=r'grey values \[0, 100, 255\]'):
+        load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
+
+
+def test_visible(tmp_path):
+    root = make_avsbench(tmp_path, ('v1m', ), ('test', ), visible=True)
+    for task in ('binary', 'semantic'):
+        dataset = AVSBenchDataset(
+            root,
+            split='test',
+            task=task,
+            pipeline=[LoadAVSAnnotations(load_visible=True)])
+        results = dataset[1]  # only the first of two objects sounds
+        heard, seen = results['gt_seg_map'], results['gt_visible_map']
+        assert results['seg_fields'] == ['gt_seg_map', 'gt_visible_map']
+        assert 0 < np.count_nonzero(heard) < np.count_nonzero(seen)
+        np.testing.assert_array_equal(heard[heard > 0], seen[heard > 0])
+        labels = set(np.unique(seen)) - {0}
+        if task == 'binary':
+            assert labels == {1}
+        else:
+            assert labels == {
+                AVSBENCH_CLASSES.index(name)
+                for name in results['a_obj']
+            }
+        assert len(results['frame_classes']) == 1
+    plain = make_avsbench(tmp_path / 'plain', ('v1m', ), ('test', ))
+    dataset = AVSBenchDataset(
+        plain, split='test', pipeline=[LoadAVSAnnotations(load_visible=True)])
+    with pytest.raises(FileNotFoundError, match='has no visible_map_path'):
+        dataset[0]
+
+
+def test_wrong_argument():
+    with pytest.raises(ValueError, match="'ignore'"):
+        LoadAVSAnnotations(unknown_color='ignore')
+    assert "unknown_color='error'" in repr(LoadAVSAnnotations())
+
+
+@pytest.mark.parametrize('augment', [
+    dict(type='Resize', scale=(48, 40)),
+    dict(type='Resize', scale=(64, 64), keep_ratio=True),
+    dict(
+        type='RandomResize',
+        scale=(64, 48),
+        ratio_range=(0.5, 2.0),
+        keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(16, 20), cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=1.0),
+    dict(type='PhotoMetricDistortion'),
+], ids=lambda config: config['type'])
+@pytest.mark.parametrize('task', ['binary', 'semantic'])
+def test_with_image_transforms_of_mmseg(tmp_path, augment, task):
+    """Image, mask and visible mask move together."""
+    root = make_avsbench(tmp_path, ('v1m', ), ('test', ), visible=True)
+    load = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAVSAnnotations', load_visible=True)
+    ]
+    arguments = dict(data_root=root, split='test', task=task)
+    before = AVSBenchDataset(pipeline=load, **arguments)[0]
+    after = AVSBenchDataset(pipeline=load + [augment], **arguments)[0]
+    size = after['img'].shape[:2]
+    for key in ('gt_seg_map', 'gt_visible_map'):
+        assert after[key].shape == size
+        assert after[key].dtype == np.uint8
+        assert set(np.unique(after[key])) <= set(np.unique(before[key]))
+        assert after[key].any()
+    if augment['type'] == 'RandomFlip':
+        for key in ('gt_seg_map', 'gt_visible_map', 'img'):
+            np.testing.assert_array_equal(after[key], before[key][:, ::-1])
+    # in frame 0 everything that is visible sounds
+    np.testing.assert_array_equal(after['gt_seg_map'],
+                                  after['gt_visible_map'])
+    assert after['frame_classes'] == before['frame_classes']
+
+
+def test_mask_loaded_after_resize_keeps_its_size(tmp_path):
+    """mmseg's test pipelines load the mask last, at the frame's own size."""
+    root = make_avsbench(tmp_path, ('v1m', ), ('test', ))
+    dataset = AVSBenchDataset(
+        root,
+        split='test',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='Resize', scale=(64, 64)),
+            dict(type='LoadAVSAnnotations')
+        ])
+    results = dataset[0]
+    assert results['img'].shape == (64, 64, 3)
+    assert results['gt_seg_map'].shape == (24, 32)
+    # a mask of another size is found there as well
+    mask = next(Path(root).glob('v1m/*/labels_rgb/1.png'))
+    Image.new('RGB', (64, 64)).save(mask)
+    with pytest.raises(ValueError, match='64 x 64, expected the 24 x 32'):
+        dataset[1]
