@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmteso.audio.noise import NOISE_REFERENCES, noise_std, white_noise
@@ -21,6 +21,7 @@ def test_levels_by_hand():
     assert noise_std(10, 'full_scale') == pytest.approx(3.1622777)
 
 
+@settings(deadline=None)
 @given(st.floats(-60, 60), st.floats(1e-4, 1))
 def test_snr_is_what_it_says(level, amplitude):
     sound = amplitude * np.sin(np.arange(1000))

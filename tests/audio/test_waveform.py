@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmteso.audio import waveform as module
@@ -108,6 +108,7 @@ def test_cache_reads_a_file_once_and_notices_changes(tmp_path, monkeypatch):
     assert len(calls) == 3
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200000), st.integers(1, 20000), st.integers(1, 20000))
 def test_count_clips_counts_the_clips_that_fit(num_samples, hop, length):
     count = count_clips(num_samples, hop, length)
