@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .avs_metric import AVSMetric
 from .avss_metric import AVSSMetric
+from .cue_selection_metric import CueSelectionMetric
 
-__all__ = ['AVSMetric', 'AVSSMetric']
+__all__ = ['AVSMetric', 'AVSSMetric', 'CueSelectionMetric']

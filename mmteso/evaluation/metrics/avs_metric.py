@@ -2,9 +2,11 @@
 import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
+import torch.nn.functional as F
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
+from torch import Tensor
 
 from ..functional import (FrameScore, average_avsbench, average_frames,
                           score_frame)
@@ -66,6 +68,10 @@ class AVSMetric(BaseMetric):
         part_min_pixels (int): From how many pixels of ``gt_visible`` outside
             the ground truth on some visible object counts as silent.
             Default: 1.
+        score_size (tuple[int, int], optional): (H, W) at which to score: the
+            scores are resized to it bilinearly and the ground truth by
+            nearest neighbour, as some repositories do at 224 x 224 or
+            256 x 256. Default: None, the ground truth's own size.
         ignore_index (int): Default: 255.
         collect_device (str): Device used to collect results from several
             processes, 'cpu' or 'gpu'. Default: 'cpu'.
@@ -88,6 +94,7 @@ class AVSMetric(BaseMetric):
                  num_thresholds: int = 255,
                  blank_share: float = 0.002,
                  part_min_pixels: int = 1,
+                 score_size: Optional[Tuple[int, int]] = None,
                  ignore_index: int = 255,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
@@ -119,6 +126,7 @@ class AVSMetric(BaseMetric):
         self.num_thresholds = num_thresholds
         self.blank_share = blank_share
         self.part_min_pixels = part_min_pixels
+        self.score_size = None if score_size is None else tuple(score_size)
         self.ignore_index = ignore_index
 
     def describe(self) -> str:
@@ -131,10 +139,12 @@ class AVSMetric(BaseMetric):
         if self.protocol == 'avsbench':
             average = (f'per batch of {self.group_size} frames, then averaged '
                        '(AVSBench)')
+        size = "the ground truth's own size"
+        if self.score_size is not None:
+            size = '{} x {}'.format(*self.score_size)
         return (f'J and F {average}; J at score > {self.threshold:g}, F '
                 f'(beta^2 = {self.beta2:g}) maximum over '
-                f'{self.num_thresholds} thresholds; scored at the size of '
-                'the predictions')
+                f'{self.num_thresholds} thresholds; scored at {size}')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Score each frame of a batch.
@@ -157,6 +167,12 @@ class AVSMetric(BaseMetric):
             visible = None
             if 'gt_visible' in sample:
                 visible = sample['gt_visible']['data'].to(gt.device)
+            if self.score_size is not None:
+                score = F.interpolate(
+                    score[None].float(), self.score_size, mode='bilinear')[0]
+                gt = _resize_labels(gt, self.score_size)
+                if visible is not None:
+                    visible = _resize_labels(visible, self.score_size)
             try:
                 frame = score_frame(
                     score,
@@ -236,3 +252,8 @@ class AVSMetric(BaseMetric):
         """Name a frame in a message."""
         return (f"Frame {sample.get('frame', '?')} of "
                 f"{sample.get('uid', sample.get('img_path', '?'))}")
+
+
+def _resize_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:
+    """(1, H, W) -> (1, *size), nearest neighbour."""
+    return F.interpolate(labels[None].float(), size, mode='nearest')[0].long()

@@ -264,3 +264,25 @@ def test_avsbench_needs_the_datasets_order():
     metric.process(None, [sample])
     with pytest.raises(KeyError, match='meta_keys of PackAVTInputs'):
         metric.evaluate(1)
+
+
+def test_score_size():
+    """Doubled by the option = doubled by hand; the default leaves sizes."""
+    gt = torch.tensor([[[1, 0], [0, 0]]])
+    score = torch.tensor([[[1., 0.], [0., 0.]]])
+    sample = SegDataSample(
+        gt_sem_seg=PixelData(data=gt),
+        gt_visible=PixelData(data=torch.ones_like(gt)),
+        sounding_score=PixelData(data=score),
+        metainfo=dict(uid='clip', frame=0, sample_idx=0))
+    assert evaluate([sample])['J'] == pytest.approx(100, abs=1e-3)
+    # Bilinear (align_corners=False) from 2 to 4 keeps 1 in the corner and
+    # gives 0.75, 0.25 and 0 along the first row; of the 4 true pixels those
+    # at 1, 0.75, 0.75 and 0.75 ** 2 = 0.5625 stay above 0.5, and no others.
+    result = evaluate([sample], score_size=(4, 4))
+    assert result['foreground'] == pytest.approx(25)
+    assert result['J'] == pytest.approx(100, abs=1e-3)
+    # At a single pixel the mean of the four, 0.25, misses the object.
+    result = evaluate([sample], score_size=(1, 1))
+    assert (result['J'], result['foreground']) == (0, 0)
+    assert 'scored at 1 x 1' in AVSMetric(score_size=(1, 1)).describe()

@@ -1,0 +1,79 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from mmengine.evaluator import BaseMetric
+from mmseg.registry import METRICS
+
+
+@METRICS.register_module()
+class CueSelectionMetric(BaseMetric):
+    """Which cues the dynamic mask keeps.
+
+    J alone does not tell whether the mask of paper eq. 4 selects: a model can
+    score well with a mask that keeps cues by chance. This one counts, over
+    the cues whose truth is known,
+
+    - ``sounding_kept``: the share kept of the cues that sound, and
+    - ``silent_kept``: the share kept of those that do not,
+
+    in percent. A mask that selects keeps nearly all of the first and few of
+    the second; one that keeps equal shares selects by chance.
+
+    Reads ``cue_kept`` (N_T) and ``gt_cues`` (with ``cue_target`` set in
+    ``LoadTextCues`` of the test pipeline; the labels are used for scoring
+    only) of each data sample.
+
+    Args:
+        collect_device (str): 'cpu' or 'gpu'. Default: 'cpu'.
+        prefix (str, optional): Prefix of the results' names. Default: 'cues'.
+        collect_dir (str, optional): Folder for exchanging results. Default:
+            None.
+    """
+
+    default_prefix = 'cues'
+
+    def __init__(self,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None,
+                 collect_dir: Optional[str] = None) -> None:
+        super().__init__(
+            collect_device=collect_device,
+            prefix=prefix,
+            collect_dir=collect_dir)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Count the cues of each frame of a batch.
+
+        Args:
+            data_batch (dict): Unused.
+            data_samples (Sequence[dict]): Predictions with ground truth.
+        """
+        for sample in data_samples:
+            for key, cure in (('cue_kept', 'only a segmentor with a '
+                               'prompt_encoder writes it'),
+                              ('gt_cues', "set cue_target='mask' in "
+                               'LoadTextCues of the test pipeline')):
+                if key not in sample:
+                    raise KeyError(f'CueSelectionMetric needs {key!r} in the '
+                                   f'data samples: {cure}.')
+            kept = sample['cue_kept'].cpu().bool()
+            target = sample['gt_cues']['label'].cpu()
+            self.results.append(
+                tuple(
+                    int(count)
+                    for value in (1, 0)
+                    for count in ((kept & (target == value)).sum(),
+                                  (target == value).sum())))
+
+    def compute_metrics(
+            self, results: List[Tuple[int, int, int,
+                                      int]]) -> Dict[str, float]:
+        """Shares over all frames, in percent; NaN where no cue counts."""
+        sounding_kept, sounding, silent_kept, silent = map(sum, zip(*results))
+        return dict(
+            sounding_kept=_percent(sounding_kept, sounding),
+            silent_kept=_percent(silent_kept, silent))
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100. * part / whole if whole else float('nan')

@@ -1,0 +1,3 @@
+from .overlays import FrameRow, draw_overlay_grid, overlay_mask
+
+__all__ = ['FrameRow', 'draw_overlay_grid', 'overlay_mask']
