@@ -1,0 +1,82 @@
+# `make demo` and `make test` do everything, from a fresh clone on.
+#
+# Variables: PYTHON (an interpreter, 3.10 to 3.12; found by itself otherwise),
+# VARIANT=cue|paper, SEED and OUT for the demo, PYTEST_ARGS for the tests.
+
+SHELL := /bin/bash
+VENV ?= .venv
+CLASSIC_VENV ?= .venv-openmmlab
+PYTHON ?= $(shell for name in python3.12 python3.11 python3.10 python3 \
+	python; do if $$name -c 'import sys, venv, ensurepip; \
+	sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; \
+	then echo $$name; break; fi; done)
+
+VARIANT ?= cue
+SEED ?= 0
+OUT ?= work_dirs/demo
+PYTEST_ARGS ?=
+# the first test of a process imports torch; more threads than cores only
+# make small tensors slower
+TEST_ENV = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
+
+SETUP_FILES = setup.py constraints.txt $(wildcard requirements/*.txt)
+STAMP = $(VENV)/.installed
+CLASSIC_STAMP = $(CLASSIC_VENV)/.installed
+
+.PHONY: help venv venv-openmmlab demo test test-slow test-openmmlab lint clean
+
+help:
+	@echo 'make demo            data, training, tests and report (VARIANT=cue|paper SEED=0 OUT=work_dirs/demo)'
+	@echo 'make test            the test suite'
+	@echo 'make test-slow       full-size builds and whole commands'
+	@echo 'make test-openmmlab  part of the tests with the classic OpenMMLab packages'
+	@echo 'make lint            flake8 and isort'
+	@echo 'make clean           remove environments and build outputs'
+
+venv: $(STAMP)
+venv-openmmlab: $(CLASSIC_STAMP)
+
+# $(1): environment, $(2): extras
+define install
+	@test -n '$(PYTHON)' || { echo 'No Python 3.10, 3.11 or 3.12 found: \
+	install one (with its venv module), or name it: make PYTHON=...'; exit 1; }
+	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--upgrade -c constraints.txt pip setuptools wheel
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[$(2)]'
+	touch $(1)/.installed
+endef
+
+$(STAMP): $(SETUP_FILES)
+	$(call install,$(VENV),onedl$(comma)audio$(comma)test)
+
+$(CLASSIC_STAMP): $(SETUP_FILES)
+	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)test)
+
+comma := ,
+
+demo: $(STAMP)
+	$(VENV)/bin/python tools/demo.py --variant $(VARIANT) --seed $(SEED) \
+		--out $(OUT)
+
+test: $(STAMP)
+	$(TEST_ENV) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-slow: $(STAMP)
+	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+# what depends on the distribution: imports, registries, runners, checkpoints
+test-openmmlab: $(CLASSIC_STAMP)
+	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest tests/ops tests/engine \
+		tests/models tests/evaluation tests/test_package.py $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(VENV)/bin/python -m flake8 mmteso tools tests configs setup.py
+	$(VENV)/bin/python -m isort --check-only --diff mmteso tools tests \
+		configs setup.py
+
+clean:
+	rm -rf $(VENV) $(CLASSIC_VENV) build dist *.egg-info .pytest_cache \
+		mmteso/.mim
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,152 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Checkpoints that hold only tensors and plain Python types."""
+import logging
+from collections import OrderedDict
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, List
+
+import numpy as np
+import torch
+from mmengine.config import ConfigDict
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer, print_log
+from mmseg.registry import HOOKS
+
+# A history buffer becomes a dict that has this key.
+_BUFFER = 'history_buffer'
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.Tensor,
+          torch.Size, torch.dtype, torch.device)
+
+
+class _NotPlain(Exception):
+    pass
+
+
+def _convert(value: Any, path: str, dropped: List[str]) -> Any:
+    # bool, np.float64 and str enums are subclasses of plain types, so exact
+    # types first
+    if isinstance(value, torch.Tensor) or type(value) in _PLAIN:
+        return value
+    if isinstance(value, HistoryBuffer):
+        values, counts = value.data
+        return {
+            _BUFFER: torch.from_numpy(values.copy()),
+            'counts': torch.from_numpy(counts.copy()),
+            'max_length': int(value.max_length)
+        }
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind in 'biufc':
+        return torch.from_numpy(np.ascontiguousarray(value))
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Enum):
+        return _convert(value.value, path, dropped)
+    if isinstance(value, ConfigDict):
+        value = value.to_dict()
+    if isinstance(value, dict):
+        items = {}
+        for key, item in value.items():
+            here = f'{path}.{key}' if path else str(key)
+            try:
+                items[_convert(key, here, dropped)] = _convert(
+                    item, here, dropped)
+            except _NotPlain:
+                dropped.append(f'{here} ({type(item).__name__})')
+        if not isinstance(value, OrderedDict):
+            return items
+        # keeps a state dict's `_metadata`
+        ordered = OrderedDict(items)
+        ordered.__dict__.update(_convert(vars(value), path, dropped))
+        return ordered
+    if isinstance(value, (list, tuple, set, frozenset)):
+        kind = next(kind for kind in (list, tuple, set, frozenset)
+                    if isinstance(value, kind))
+        # an element cannot be left out without moving the others
+        items = [_convert(item, path, dropped) for item in value]
+        # torch reads sets, but not frozen ones
+        return set(items) if kind is frozenset else kind(items)
+    for plain in (bool, int, float, str, bytes):
+        if isinstance(value, plain):
+            return plain(value)
+    raise _NotPlain
+
+
+def to_plain(state: dict, dropped: List[str]) -> dict:
+    """Convert a nested state to tensors and plain Python types.
+
+    NumPy scalars become numbers, arrays of numbers tensors, subclasses of
+    dict, list, str and so on their base type, a ``HistoryBuffer`` a dict of
+    tensors (:func:`restore_buffers` turns it back). What cannot be converted
+    is left out.
+
+    Args:
+        state (dict): The state; not modified.
+        dropped (list[str]): Gets the path and type of each value left out.
+
+    Returns:
+        dict: The converted state. Tensors are shared with ``state``.
+    """
+    return _convert(state, '', dropped)
+
+
+def restore_buffers(log_scalars: dict) -> dict:
+    """Turn the dicts made of history buffers into history buffers.
+
+    Args:
+        log_scalars (dict): Of a checkpoint's message hub.
+
+    Returns:
+        dict: The same with every converted buffer restored.
+    """
+    return {
+        name: HistoryBuffer(value[_BUFFER].cpu().numpy(),
+                            value['counts'].cpu().numpy(),
+                            value['max_length'])
+        if isinstance(value, dict) and _BUFFER in value else value
+        for name, value in log_scalars.items()
+    }
+
+
+@HOOKS.register_module()
+class PlainCheckpointHook(Hook):
+    """Keeps checkpoints readable by ``torch.load(weights_only=True)``.
+
+    mmengine puts its message hub into checkpoints, whose history buffers and
+    NumPy arrays are pickled objects. Since torch 2.6 ``torch.load`` refuses
+    these by default, so that resuming fails with mmengine 0.10.7, and
+    elsewhere needs code to be trusted that comes with a file. With this hook
+    a checkpoint holds tensors and plain types only; the buffers are restored
+    when it is loaded.
+    """
+
+    # after the hooks that add to a checkpoint
+    priority = 'LOWEST'
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Convert all of a checkpoint.
+
+        Args:
+            runner (Runner): The runner.
+            checkpoint (dict): Modified in place.
+        """
+        dropped: List[str] = []
+        checkpoint.update(to_plain(checkpoint, dropped))
+        if dropped:
+            print_log(
+                'Left out of the checkpoint, because only tensors and plain '
+                f'types are saved: {", ".join(dropped)}',
+                logger='current',
+                level=logging.WARNING)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Restore the history buffers of the message hub.
+
+        Args:
+            runner (Runner): The runner.
+            checkpoint (dict): Modified in place.
+        """
+        hub = checkpoint.get('message_hub')
+        if isinstance(hub, dict) and 'log_scalars' in hub:
+            hub['log_scalars'] = restore_buffers(hub['log_scalars'])

@@ -1,0 +1,279 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Randomness that an interrupted and resumed training repeats exactly."""
+import itertools
+import random
+from contextlib import contextmanager
+from typing import Any, Iterator, Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
+from mmseg.registry import HOOKS
+from torch.utils.data import DataLoader
+
+# Three independent families of random streams.
+_MODEL, _EPOCH, _DATA = range(3)
+
+
+def derive_seed(seed: int, rank: int, stream: int, step: int) -> int:
+    """A seed for one step of one process, independent of all others.
+
+    Args:
+        seed (int): The runner's seed.
+        rank (int): The process.
+        stream (int): Which consumer of random numbers.
+        step (int): The iteration, from 0.
+
+    Returns:
+        int: In [0, 2**32).
+    """
+    words = np.random.SeedSequence((seed, rank, stream, step))
+    return int(words.generate_state(1, dtype=np.uint32)[0])
+
+
+def seed_cpu(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's CPU generator."""
+    random.seed(seed)
+    np.random.seed(seed)
+    # not torch.manual_seed: that seeds the GPUs as well
+    torch.random.default_generator.manual_seed(seed)
+
+
+@contextmanager
+def preserve_cpu_generators() -> Iterator[None]:
+    """Give Python's, NumPy's and torch's CPU generator back unchanged."""
+    states = (random.getstate(), np.random.get_state(),
+              torch.random.get_rng_state())
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.random.set_rng_state(states[2])
+
+
+class _WorkerSeeds:
+    """Seeds a loader worker before each batch that it makes.
+
+    It takes the place of the loader's ``worker_init_fn`` and ``collate_fn``:
+    the first runs when the worker starts, the second after a batch, which is
+    before the worker's next one. Batches go to the workers in turn, so that
+    worker w of W makes batches w, w + W, w + 2W, ...
+    """
+
+    def __init__(self, loader: DataLoader, seed: int, rank: int) -> None:
+        self.init_fn = loader.worker_init_fn
+        self.collate_fn = loader.collate_fn
+        self.num_workers = loader.num_workers
+        self.seed = seed
+        self.rank = rank
+        # in the main process: the first batch that new workers will make;
+        # in a worker, which has a copy: the batch that it makes
+        self.batch = 0
+
+    def _seed(self) -> None:
+        seed_cpu(derive_seed(self.seed, self.rank, _DATA, self.batch))
+
+    def init_worker(self, worker_id: int) -> None:
+        if self.init_fn is not None:
+            self.init_fn(worker_id)
+        self.batch += worker_id
+        self._seed()
+
+    def collate(self, batch: Sequence) -> Any:
+        collated = self.collate_fn(batch)
+        self.batch += self.num_workers
+        self._seed()
+        return collated
+
+
+class SeededDataIterator:
+    """Batches whose random transforms depend on their number alone.
+
+    Batch i of a process is made with generators seeded from (seed, rank, i),
+    with loader workers or without, and leaves the main process's generators
+    as they were. So a resumed training sees the batches that it would have
+    seen, and the number of workers changes nothing.
+
+    Args:
+        loop (IterBasedTrainLoop): Its ``dataloader_iterator`` is wrapped and
+            its ``dataloader`` adapted.
+        seed (int): The runner's seed.
+        rank (int): The process.
+    """
+
+    def __init__(self, loop: IterBasedTrainLoop, seed: int,
+                 rank: int) -> None:
+        self._iterator = loop.dataloader_iterator
+        self._loader = loop.dataloader
+        self._seed = seed
+        self._rank = rank
+        self._workers: Optional[_WorkerSeeds] = None
+        if self._loader.num_workers > 0:
+            self._workers = _WorkerSeeds(self._loader, seed, rank)
+            self._loader.worker_init_fn = self._workers.init_worker
+            self._loader.collate_fn = self._workers.collate
+        # mmengine 0.10.7 skips what was trained by as many calls of next(),
+        # later versions by skip_iter()
+        self._discard = (0 if hasattr(self._iterator, 'skip_iter') else
+                         loop.iter)
+        self._start_at(0)
+
+    def _can_fast_forward(self) -> bool:
+        return (isinstance(self._loader.sampler, InfiniteSampler)
+                and self._loader.batch_size is not None)
+
+    def _start_at(self, position: int) -> None:
+        """Start anew at a batch; the iterator is made when it is needed.
+
+        Also for batch 0, because mmengine 0.10.7 makes the iterator together
+        with the loop, and its workers have drawn indices by then.
+        """
+        if self._can_fast_forward():
+            # as InfiniteSampler.skip of later versions does
+            sampler = self._loader.sampler
+            sampler.indices = itertools.islice(
+                sampler._indices_of_rank(),
+                position * self._loader.batch_size, None)
+        self._iterator._iterator = None
+        # where persistent workers are kept, with the old order and seeds
+        self._loader._iterator = None
+        self._position = position
+
+    def _load(self) -> Any:
+        with preserve_cpu_generators():
+            if self._workers is not None:
+                self._workers.batch = self._position
+            if self._iterator._iterator is None:
+                self._iterator._iterator = iter(self._loader)
+            if self._workers is None:
+                seed_cpu(
+                    derive_seed(self._seed, self._rank, _DATA,
+                                self._position))
+            batch = next(self._iterator)
+        self._position += 1
+        return batch
+
+    def __iter__(self) -> 'SeededDataIterator':
+        return self
+
+    def __next__(self) -> Any:
+        if self._discard > 0:
+            self._discard -= 1
+            self.skip_iter()
+            return None  # the loop throws it away
+        return self._load()
+
+    def skip_iter(self, num_iters: int = 1) -> None:
+        """Go on at a later batch; called by the loop when it resumes.
+
+        Args:
+            num_iters (int): How many batches to skip. Defaults to 1.
+        """
+        if self._can_fast_forward():
+            self._start_at(self._position + num_iters)
+            return
+        # the order of a finite sampler is known only by going through it
+        for _ in range(num_iters):
+            self._load()
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Makes a resumed training equal to one that was not interrupted.
+
+    Dropout, drop path, the losses' point sampling and random transforms all
+    draw from the generators of Python, NumPy and torch. mmengine's
+    checkpoints hold none of their states, and saving them would not be
+    enough: checkpoints are written by rank 0 alone, loader workers have
+    states of their own, and whatever draws between two iterations (a
+    validation at the saved iteration, say) would shift a run that was not
+    interrupted against the resumed one.
+
+    So the states are not saved but *derived*: before each iteration the
+    generators of the process (those of its GPUs too) are seeded from (seed,
+    rank, iteration), and each batch is made with generators seeded from
+    (seed, rank, batch number), in whichever process it is made. With the same
+    seed, resuming then reaches the same weights, whatever the number of
+    loader workers, as far as the device computes deterministically.
+
+    The seed is that of the run which wrote the checkpoint, also when it was
+    drawn at random. With an ``IterBasedTrainLoop`` and mmengine's
+    ``InfiniteSampler`` the batches to skip are not loaded; with other samplers
+    they are. With an ``EpochBasedTrainLoop`` resuming is exact from
+    checkpoints at the end of an epoch, without ``persistent_workers``.
+    """
+
+    # before any hook that might draw
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._sampler_seed: Optional[int] = None
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Keep the seed of the order of the training samples.
+
+        Args:
+            runner (Runner): The runner.
+            checkpoint (dict): ``meta.sampler_seed`` is added.
+        """
+        seed = getattr(runner.train_dataloader.sampler, 'seed', None)
+        checkpoint['meta']['sampler_seed'] = None if seed is None else int(
+            seed)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Remember the order of the samples for the case of resuming.
+
+        Args:
+            runner (Runner): The runner.
+            checkpoint (dict): The loaded checkpoint.
+        """
+        self._sampler_seed = checkpoint.get('meta', {}).get('sampler_seed')
+
+    def before_train(self, runner) -> None:
+        """Take over the sample order, and the making of batches.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        loop = runner.train_loop
+        resumed = loop.iter > 0
+        sampler = loop.dataloader.sampler
+        if (resumed and self._sampler_seed is not None
+                and hasattr(sampler, 'seed')):
+            # the sampler was built before the checkpoint was read
+            sampler.seed = self._sampler_seed
+        if isinstance(loop, IterBasedTrainLoop):
+            loop.dataloader_iterator = SeededDataIterator(
+                loop, runner.seed, get_rank())
+
+    def _seed(self, runner, stream: int) -> None:
+        seed = derive_seed(runner.seed, get_rank(), stream, runner.iter)
+        seed_cpu(seed)
+        # else torch would queue the call, and queue one more each iteration
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed(seed)
+
+    def before_train_epoch(self, runner) -> None:
+        """Seed what an epoch-based loop draws before its first iteration.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._seed(runner, _EPOCH)
+
+    def before_train_iter(self,
+                          runner,
+                          batch_idx: int,
+                          data_batch: Any = None) -> None:
+        """Seed the generators of the process for this iteration.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Not used.
+            data_batch (Any): Not used.
+        """
+        self._seed(runner, _MODEL)
