@@ -4,7 +4,6 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import FeatureFile, FeatureFileError, feature_key
-
 from .text_cues import (check_cue_arguments, frame_cue_targets, open_cue_file,
                         pad_cue_features)
 

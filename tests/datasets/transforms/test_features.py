@@ -5,8 +5,8 @@ import torch
 from mmseg.registry import TRANSFORMS
 
 from mmteso.datasets.transforms import LoadAudioFeatures, LoadTextFeatures
-from mmteso.io import (CueRecord, FeatureFileError, Provenance,
-                       write_cue_file, write_feature_file)
+from mmteso.io import (CueRecord, FeatureFileError, Provenance, write_cue_file,
+                       write_feature_file)
 
 CLASSES = ('background', 'dog', 'man')
 CUES = [('dog', 'car'), (), ('a', 'man', 'dog', 'd', 'e')]
