@@ -68,8 +68,9 @@ def read_clip_metadata(path: str,
     rows, lines = [], {}
     for raw in reader:
         where = f'{path}, line {reader.line_num}'
-        if any(raw[name] is None for name in REQUIRED_COLUMNS):
-            raise ValueError(f'{where}: fewer values than the '
+        # csv pads a short row with None and puts what is too much at None.
+        if None in raw or None in raw.values():
+            raise ValueError(f'{where}: more or fewer values than the '
                              f'{len(columns)} columns of the header')
         values = {name: raw[name].strip() for name in REQUIRED_COLUMNS}
         uid, subset = values['uid'], values['label']

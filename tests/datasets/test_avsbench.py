@@ -191,6 +191,39 @@ def test_synthavs_counts_the_folder(tmp_path):
         AVSBenchDataset(root, 'v2', class_set='synthavs')
 
 
+def test_missing_visible_map(tmp_path):
+    root = make_avsbench(
+        tmp_path, ('v1m', ), ('train', ), clips=2, visible=True)
+    clips = sorted(Path(root, 'v1m').iterdir())
+    (clips[0] / 'labels_visible' / '4.png').unlink()
+    with pytest.raises(
+            FileNotFoundError, match='expected the visible objects'):
+        AVSBenchDataset(root)
+    # a clip without the folder simply has none
+    shutil.rmtree(clips[0] / 'labels_visible')
+    dataset = AVSBenchDataset(root)
+    assert [
+        dataset.get_data_info(index)['visible_map_path'] is None
+        for index in (0, 4, 5, 9)
+    ] == [True, True, False, False]
+
+
+def test_v3_list(clean_root):
+    """A list of AVS-V3: its own split words, objects left empty."""
+    Path(clean_root, 'v3').mkdir()
+    Path(clean_root, 'v3', 'unseen.csv').write_text(
+        'vid,uid,s_min,s_sec,a_obj,split,label\n'
+        'x,v2-train-0_0_10000,,,,v3_1_shot_train,v2\n'
+        'x,v1m-test-1_0_5000,,,dog,unseen,v1m\n')
+    dataset = AVSBenchDataset(
+        clean_root, ('v1m', 'v2'), split=None, ann_file='v3/unseen.csv')
+    assert len(dataset) == 15
+    assert dataset.get_data_info(0)['a_obj'] == ()
+    assert dataset.get_data_info(14)['a_obj'] == ('dog', )
+    with pytest.raises(ValueError, match='split=None'):
+        AVSBenchDataset(clean_root, 'v2', ann_file='v3/unseen.csv')
+
+
 def test_frames_per_clip(tmp_path):
     root = make_avsbench(tmp_path, ('v1m', 'v2'), ('test', ), frames=2)
     arguments = dict(data_root=root, subsets=('v1m', 'v2'), split='test')

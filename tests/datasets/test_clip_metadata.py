@@ -49,7 +49,8 @@ def test_v3_lists(tmp_path):
     (HEADER + 'v,a,0,0,dog,trian,v2\n', "line 2: split 'trian'"),
     (HEADER + 'v,a,0,0,dragon,test,v2\n', "line 2: a_obj.*'dragon'"),
     (HEADER + 'v,,0,0,dog,train,v2\n', 'line 2: the uid is empty'),
-    (HEADER + 'v,a,0\n', 'line 2: fewer values'),
+    (HEADER + 'v,a,0\n', 'line 2: more or fewer values than the 7 columns'),
+    (HEADER + 'v,a,0,0,dog,man,train,v2\n', 'line 2: more or fewer values'),
     (HEADER + 'v,a,0,0,dog,test,v2\n', "no clip of split 'train'.*1 clips"),
 ])
 def test_refuses(tmp_path, text, message):

@@ -17,6 +17,13 @@ PALETTE = voc_palette(71)
 IGNORE_COLOR = (224, 224, 192)
 
 
+@pytest.fixture(scope='module')
+def visible_root(tmp_path_factory):
+    return make_avsbench(
+        tmp_path_factory.mktemp('visible'), ('v1m', ), ('test', ),
+        visible=True)
+
+
 def sample(path, label_format, task='semantic', **more):
     return dict(
         seg_map_path=str(path),
@@ -216,11 +223,10 @@ def test_binary_masks_have_two_values(tmp_path):
         load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
 
 
-def test_visible(tmp_path):
-    root = make_avsbench(tmp_path, ('v1m', ), ('test', ), visible=True)
+def test_visible(visible_root, tmp_path):
     for task in ('binary', 'semantic'):
         dataset = AVSBenchDataset(
-            root,
+            visible_root,
             split='test',
             task=task,
             pipeline=[LoadAVSAnnotations(load_visible=True)])
@@ -238,7 +244,7 @@ def test_visible(tmp_path):
                 for name in results['a_obj']
             }
         assert len(results['frame_classes']) == 1
-    plain = make_avsbench(tmp_path / 'plain', ('v1m', ), ('test', ))
+    plain = make_avsbench(tmp_path, ('v1m', ), ('test', ))
     dataset = AVSBenchDataset(
         plain, split='test', pipeline=[LoadAVSAnnotations(load_visible=True)])
     with pytest.raises(FileNotFoundError, match='has no visible_map_path'):
@@ -264,14 +270,13 @@ def test_wrong_argument():
     dict(type='PhotoMetricDistortion'),
 ], ids=lambda config: config['type'])
 @pytest.mark.parametrize('task', ['binary', 'semantic'])
-def test_with_image_transforms_of_mmseg(tmp_path, augment, task):
+def test_with_image_transforms_of_mmseg(visible_root, augment, task):
     """Image, mask and visible mask move together."""
-    root = make_avsbench(tmp_path, ('v1m', ), ('test', ), visible=True)
     load = [
         dict(type='LoadImageFromFile'),
         dict(type='LoadAVSAnnotations', load_visible=True)
     ]
-    arguments = dict(data_root=root, split='test', task=task)
+    arguments = dict(data_root=visible_root, split='test', task=task)
     before = AVSBenchDataset(pipeline=load, **arguments)[0]
     after = AVSBenchDataset(pipeline=load + [augment], **arguments)[0]
     size = after['img'].shape[:2]
