@@ -1,7 +1,7 @@
 """Files of cached features that know where their numbers come from.
 
 A safetensors file holds one tensor per frame under the key ``{uid}/{frame}``
-and says in its metadata which encoder with which weights made them, so that
+(or, in a cue bank, one per cue phrase) and says in its metadata which encoder with which weights made them, so that
 features of another encoder can't be mixed up with the expected ones.
 """
 import dataclasses
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 FORMAT = 'mmteso-features/1'
-KINDS = ('audio', 'text')
+KINDS = ('audio', 'text', 'cue_bank')
 
 
 class FeatureFileError(ValueError):
@@ -50,8 +50,9 @@ class Provenance:
     """Where the features of a file come from.
 
     Args:
-        kind (str): 'audio', one vector (D) per frame, or 'text', one row per
-            cue (n, D).
+        kind (str): 'audio', one vector (D) per frame; 'text', one row per
+            cue of a frame (n, D); or 'cue_bank', one vector (D) per phrase,
+            under the phrase as :func:`mmteso.io.normalize_phrase` writes it.
         encoder (str): Name of the encoder.
         weights_hash (str): SHA-256 of the weights' file, in hex; '' for an
             encoder without weights.
@@ -115,9 +116,9 @@ class Provenance:
 
 
 def _check_shape(key: str, shape: tuple, provenance: Provenance) -> None:
-    expected = dict(audio=1, text=2)[provenance.kind]
+    expected = dict(audio=1, text=2, cue_bank=1)[provenance.kind]
     if len(shape) != expected or shape[-1] != provenance.dims:
-        layout = dict(audio='({},)', text='(n, {})')[provenance.kind]
+        layout = '(n, {})' if provenance.kind == 'text' else '({},)'
         raise FeatureFileError(
             f'The {provenance.kind} feature "{key}" must have the shape '
             f'{layout.format(provenance.dims)}, but has {tuple(shape)}.')
@@ -132,7 +133,8 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
     Args:
         path (str): The file; an existing one is replaced.
         features (Mapping[str, Tensor]): Floats by ``{uid}/{frame}``: (D) for
-            audio, (n, D) for the n >= 0 cues of text.
+            audio, (n, D) for the n >= 0 cues of text; or (D) by phrase for a
+            cue bank.
         provenance (Provenance): Where they come from.
 
     Raises:

@@ -1,3 +1,4 @@
+from .cue_bank import CueBank
 from .hash_text_encoder import HashTextEncoder
 
-__all__ = ['HashTextEncoder']
+__all__ = ['CueBank', 'HashTextEncoder']

@@ -1,0 +1,59 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pickle
+
+import pytest
+import torch
+
+from mmteso.io import FeatureFileError, Provenance, write_feature_file
+from mmteso.models.text_encoders import CueBank
+
+
+@pytest.fixture
+def bank_file(tmp_path):
+    path = str(tmp_path / 'bank.safetensors')
+    features = {
+        'dog': torch.tensor([1., 0., 2.]),
+        'emergency car': torch.tensor([0., 3., 0.])
+    }
+    write_feature_file(path, features,
+                       Provenance('cue_bank', 'imagebind_huge', 'ab12', 3))
+    return path
+
+
+def test_looks_phrases_up(bank_file):
+    bank = CueBank(bank_file)
+    assert bank.embed_dims == 3
+    features = bank(['Emergency-Car', 'dog', 'dog'])
+    assert features.dtype == torch.float32
+    assert features.tolist() == [[0, 3, 0], [1, 0, 2], [1, 0, 2]]
+    assert bank([]).shape == (0, 3)
+
+
+def test_names_the_missing_phrase(bank_file):
+    with pytest.raises(KeyError, match='lacks .*cat'):
+        CueBank(bank_file)(['dog', 'cat'])
+    with pytest.raises(TypeError, match='string'):
+        CueBank(bank_file)('dog')
+
+
+def test_refuses_the_bank_of_another_encoder(bank_file, tmp_path):
+    CueBank(bank_file, expect=dict(encoder='imagebind_huge', dims=3))
+    with pytest.raises(FeatureFileError, match="encoder is 'imagebind_huge'"):
+        CueBank(bank_file, expect=dict(encoder='all-minilm'))
+    frames = str(tmp_path / 'frames.safetensors')
+    write_feature_file(frames, {'clip/0': torch.zeros(2, 3)},
+                       Provenance('text', 'imagebind_huge', 'ab12', 3))
+    with pytest.raises(FeatureFileError, match="kind is 'text'"):
+        CueBank(frames)
+
+
+def test_travels_to_spawned_workers(bank_file):
+    bank = pickle.loads(pickle.dumps(CueBank(bank_file)))
+    assert bank(['dog']).tolist() == [[1, 0, 2]]
+
+
+def test_phrases_of_wrong_length_are_refused(tmp_path):
+    with pytest.raises(FeatureFileError, match=r'\(3,\)'):
+        write_feature_file(
+            str(tmp_path / 'x'), {'dog': torch.zeros(1, 3)},
+            Provenance('cue_bank', 'e', '', 3))
