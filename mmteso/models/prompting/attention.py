@@ -10,9 +10,18 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-# exp(30) ~ 1e13 is far from float32's limit. Only keys whose gate is exactly
-# zero can exceed the largest kept logit, and only there does the clamp bite.
-_MAX_EXPONENT = 30.
+# A smaller gate counts as closed. With it as the only term that does not
+# underflow, the sum would be so small that its reciprocal overflows in the
+# backward pass: inf * 0 = NaN.
+_MIN_GATE = 1e-30
+# exp(10) / _MIN_GATE is still well within float32. Only keys whose gate is
+# closed can exceed the largest open key's logit, and only there does the clamp
+# bite.
+_MAX_EXPONENT = 10.
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
@@ -27,21 +36,20 @@ def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
     Args:
         logits (Tensor): (..., N_k).
         gate (Tensor, optional): Non-negative, broadcastable to ``logits``; at
-            least one key of every row must be positive. Defaults to None:
-            all ones.
+            least one key of every row must have 1e-30 or more, and a key with
+            less can't outweigh it. Defaults to None: all ones.
 
     Returns:
         Tensor: Weights of the shape of ``logits``, in float32 at least;
         they sum to 1.
     """
-    logits = logits.float() if logits.dtype in (torch.float16,
-                                                torch.bfloat16) else logits
+    logits = _at_least_float32(logits)
     if gate is None:
         return logits.softmax(-1)
     gate = gate.to(logits.dtype).expand_as(logits)
-    # Subtracting the largest *kept* logit: with the largest of all, a masked
+    # Subtracting the largest *open* logit: with the largest of all, a masked
     # key far above the others would underflow every kept one to 0 / 0.
-    largest = logits.detach().masked_fill(gate <= 0, -torch.inf).amax(
+    largest = logits.detach().masked_fill(gate < _MIN_GATE, -torch.inf).amax(
         -1, keepdim=True)
     weights = gate * (logits - largest).clamp(max=_MAX_EXPONENT).exp()
     return weights / weights.sum(-1, keepdim=True)
@@ -84,13 +92,17 @@ class CrossAttention(nn.Module):
         Returns:
             tuple[Tensor, Tensor]: The attended values after the output
             projection (``FC`` in eq. 2 and 5), (B, N_q, C), and the scaled dot
-            products before the softmax, (B, heads, N_q, N_k).
+            products before the softmax, (B, heads, N_q, N_k), in float32 at
+            least: under autocast too, scores are means of them, and
+            neighbouring bfloat16 numbers are 0.8 % apart.
         """
         q, k, v = (
             projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection, x in ((self.q_proj, query), (self.k_proj, key),
                                   (self.v_proj, key)))
-        logits = q @ k.transpose(-1, -2) * q.shape[-1]**-0.5
+        # Scaling first keeps the products within float16.
+        logits = _at_least_float32(
+            (q * q.shape[-1]**-0.5) @ k.transpose(-1, -2))
         if gate is not None:
             gate = gate[:, None, None]
         weights = gated_softmax(logits, gate).to(v.dtype)

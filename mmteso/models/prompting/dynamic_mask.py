@@ -30,7 +30,9 @@ class DynamicMask(nn.Module):
             Defaults to 'mean'.
         keep_best (bool): Keep the best valid cue of a frame whose cues all
             fall, by comparison with leaving it the "no cue" key alone (ours).
-            Defaults to False.
+            With ``threshold='mean'`` the best cue never falls, and the soft
+            gate has no cue that falls: neither is changed by it. Defaults to
+            False.
     """
 
     MODES = ('hard', 'straight_through', 'soft', 'off')
@@ -67,7 +69,7 @@ class DynamicMask(nn.Module):
             return valid.to(scores.dtype), valid
         margin = scores - self._threshold(scores, valid)
         kept = valid & (margin >= 0)
-        if self.keep_best:
+        if self.keep_best and valid.numel():
             best = scores.masked_fill(~valid, -torch.inf).argmax(1)
             fallen = ~kept.any(1) & valid.any(1)
             rows = fallen.nonzero().squeeze(1)
@@ -87,10 +89,11 @@ class DynamicMask(nn.Module):
         count = valid.sum(1, keepdim=True).clamp(min=1)
         mean = (scores * valid).sum(1, keepdim=True) / count
         # Rounding must not drop a lone cue, or cues that all score the same,
-        # below their own mean.
-        tolerance = 4 * torch.finfo(scores.dtype).eps * scores.abs().amax(
-            1, keepdim=True)
-        return mean - tolerance.detach()
+        # below their own mean. A sum's error is below this.
+        tolerance = torch.finfo(scores.dtype).eps * (
+            scores.detach() * valid).abs().sum(
+                1, keepdim=True)
+        return mean - tolerance
 
     def extra_repr(self) -> str:
         return (f'mode={self.mode!r}, threshold={self.threshold!r}, '

@@ -1,0 +1,161 @@
+import math
+
+import pytest
+import torch
+
+from mmteso.models.prompting import CrossAttention, gated_softmax
+
+INF = float('inf')
+
+
+def reference_attention(module, query, key, bias=None):
+    """Eq. 1, head by head; ``bias`` (B, N_k) is added to the logits."""
+    q, k, v = module.q_proj(query), module.k_proj(key), module.v_proj(key)
+    width = module.embed_dims // module.num_heads
+    outputs, all_logits = [], []
+    for h in range(module.num_heads):
+        part = slice(h * width, (h + 1) * width)
+        logits = torch.einsum('bqc,bkc->bqk', q[..., part],
+                              k[..., part]) / math.sqrt(width)
+        all_logits.append(logits)
+        if bias is not None:
+            logits = logits + bias[:, None]
+        outputs.append(logits.softmax(-1) @ v[..., part])
+    return module.out_proj(torch.cat(outputs, -1)), torch.stack(all_logits, 1)
+
+
+@pytest.fixture
+def attention():
+    torch.manual_seed(0)
+    module = CrossAttention(12, 3).double()
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return module
+
+
+def test_attention_equals_reference(attention):
+    query, key = torch.randn(2, 5, 12).double(), torch.randn(2, 4, 12).double()
+    torch.testing.assert_close(
+        attention(query, key), reference_attention(attention, query, key))
+
+
+def test_attention_equals_torchs(attention):
+    stock = torch.nn.MultiheadAttention(12, 3, batch_first=True).double()
+    projections = attention.q_proj, attention.k_proj, attention.v_proj
+    with torch.no_grad():
+        stock.in_proj_weight.copy_(torch.cat([p.weight for p in projections]))
+        stock.in_proj_bias.copy_(torch.cat([p.bias for p in projections]))
+    stock.out_proj = attention.out_proj
+    query, key = torch.randn(2, 5, 12).double(), torch.randn(2, 4, 12).double()
+    gate = torch.tensor([[1, 0, 1, 0], [0, 1, 1, 1]]).double()
+    expected, _ = stock(query, key, key, key_padding_mask=gate == 0)
+    torch.testing.assert_close(attention(query, key, gate)[0], expected)
+
+
+def test_gated_attention_equals_reference(attention):
+    query, key = torch.randn(2, 5, 12).double(), torch.randn(2, 4, 12).double()
+    gate = torch.tensor([[1, 0, 1, 0.3], [1, 0, 0, 0]]).double()
+    output, logits = attention(query, key, gate)
+    expected = reference_attention(attention, query, key, gate.log())
+    torch.testing.assert_close(output, expected[0])
+    # the logits are those before the gate
+    torch.testing.assert_close(logits, expected[1])
+
+
+def test_heads_must_divide_channels():
+    with pytest.raises(ValueError, match='multiple of num_heads.*12 and 5'):
+        CrossAttention(12, 5)
+
+
+def test_no_gate_is_softmax():
+    logits = torch.randn(3, 4)
+    torch.testing.assert_close(gated_softmax(logits), logits.softmax(-1))
+    torch.testing.assert_close(
+        gated_softmax(logits, torch.ones(4)), logits.softmax(-1))
+
+
+def test_hard_gate_is_minus_infinity():
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(200, 5, dtype=torch.float64)
+    gate = (torch.rand(200, 5) < 0.5).double()
+    gate[:, 0] = 1
+    assert 0 < gate.mean() < 1
+    torch.testing.assert_close(
+        gated_softmax(logits, gate),
+        logits.masked_fill(gate == 0, -INF).softmax(-1))
+
+
+def test_soft_gate_is_log_sigmoid():
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(200, 5, dtype=torch.float64)
+    logits.requires_grad_()
+    scores = (8 * torch.randn(200, 5, dtype=torch.float64)).requires_grad_()
+    weights = gated_softmax(logits, scores.sigmoid())
+    expected = (logits + torch.nn.functional.logsigmoid(scores)).softmax(-1)
+    torch.testing.assert_close(weights, expected)
+    upstream = torch.randn_like(weights)
+    torch.testing.assert_close(
+        torch.autograd.grad(weights, (logits, scores), upstream),
+        torch.autograd.grad(expected, (logits, scores), upstream))
+
+
+@pytest.mark.parametrize('gate', [(1., 0., 1.), (1., 0., 0.)])
+@pytest.mark.parametrize('logits', [(0., 1e4, 0.), (-1e4, 1e4, -1e4),
+                                    (1e4, -1e4, 0.), (1e4, 1e4, 1e4)])
+def test_hard_gate_with_extreme_logits(gate, logits):
+    """A masked key far above all others must not make 0 / 0 of them."""
+    gate = torch.tensor(gate).requires_grad_()
+    logits = torch.tensor(logits).requires_grad_()
+    weights = gated_softmax(logits, gate)
+    expected = logits.masked_fill(gate == 0, -INF).softmax(-1)
+    torch.testing.assert_close(weights, expected)
+    (weights * torch.tensor([1., 2., 3.])).sum().backward()
+    assert logits.grad.isfinite().all() and gate.grad.isfinite().all()
+    assert logits.grad[1] == 0
+
+
+def test_soft_gate_with_extreme_logits():
+    """No score and no logit makes a weight or a gradient infinite."""
+    values = [-1e4, -200, -104, -95, -90, -88, -87, -80, -60, 0, 60, 200, 1e4]
+    score, logit = torch.meshgrid(
+        torch.tensor(values), torch.tensor(values), indexing='ij')
+    score = score.flatten()[:, None].clone().requires_grad_()
+    logit = logit.flatten()[:, None].clone()
+    logits = torch.cat([torch.zeros_like(logit), logit], 1).requires_grad_()
+    gate = torch.cat([torch.ones_like(score), score.sigmoid()], 1)
+    weights = gated_softmax(logits, gate)
+    torch.testing.assert_close(weights.sum(1), torch.ones(len(weights)))
+    weights[:, 1].sum().backward()
+    assert score.grad.isfinite().all() and logits.grad.isfinite().all()
+    # As softmax has it, wherever the gate is not so small that it is closed.
+    expected = (logits.detach().double()[:, 1] +
+                torch.nn.functional.logsigmoid(score.double())[:, 0]).sigmoid()
+    equal = score[:, 0] >= -60
+    assert equal.any() and not equal.all()
+    torch.testing.assert_close(weights[equal, 1].double(), expected[equal])
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    logits = torch.tensor([[1., 2., 60.]], dtype=dtype)
+    gate = torch.tensor([[1., 0.5, 0.]], dtype=dtype)
+    weights = gated_softmax(logits, gate)
+    assert weights.dtype == torch.float32
+    torch.testing.assert_close(
+        weights,
+        gated_softmax(logits.double(), gate.double()).float())
+
+
+def test_attention_under_autocast(attention):
+    attention.float()
+    query, key = torch.randn(2, 5, 12), torch.randn(2, 4, 12)
+    gate = torch.tensor([[1, 0, 1, 0.5], [1, 0, 0, 0]])
+    expected, expected_logits = attention(query, key, gate)
+    with torch.autocast('cpu', torch.bfloat16):
+        output, logits = attention(query, key, gate)
+    assert output.dtype == torch.bfloat16
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(
+        output.float(), expected, rtol=0.05, atol=0.1)
+    torch.testing.assert_close(
+        logits, expected_logits, rtol=0.05, atol=0.1)

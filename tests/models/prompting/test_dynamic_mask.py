@@ -1,0 +1,177 @@
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmteso.models.prompting import DynamicMask, gated_softmax
+
+MODES = ('hard', 'straight_through', 'soft', 'off')
+SCORES = torch.tensor([[1., 3., 2., 9.], [-1., -2., -3., -4.],
+                       [5., 9., 9., 9.], [9., 9., 9., 9.]])
+VALID = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0,
+                                                                 0]]).bool()
+
+
+def reference_kept(scores, valid, threshold, keep_best):
+    kept = []
+    for row, real in zip(scores.tolist(), valid.tolist()):
+        present = [s for s, r in zip(row, real) if r]
+        limit = threshold
+        if threshold == 'mean' and present:
+            limit = sum(present) / len(present)
+        keep = [r and s >= limit for s, r in zip(row, real)]
+        if keep_best and present and not any(keep):
+            keep[next(i for i, s in enumerate(row)
+                      if real[i] and s == max(present))] = True
+        kept.append(keep)
+    return torch.tensor(kept)
+
+
+@pytest.mark.parametrize('keep_best', [False, True])
+@pytest.mark.parametrize('threshold', ['mean', 0, 2.5, 100., -100.])
+@pytest.mark.parametrize('mode', ['hard', 'straight_through', 'soft'])
+def test_kept(mode, threshold, keep_best):
+    mask = MODELS.build(
+        dict(
+            type='DynamicMask',
+            mode=mode,
+            threshold=threshold,
+            keep_best=keep_best))
+    gate, kept = mask(SCORES, VALID)
+    assert kept.dtype == torch.bool
+    expected = reference_kept(SCORES, VALID, threshold, keep_best)
+    assert torch.equal(kept, expected)
+    if mode != 'soft':
+        # to the last bit: the straight-through forward is the hard one
+        assert torch.equal(gate, expected.float())
+
+
+def test_random_scores():
+    torch.manual_seed(0)
+    scores = torch.randn(300, 4)
+    valid = torch.rand(300, 4) < 0.7
+    for threshold in ('mean', 0.3):
+        _, kept = DynamicMask(threshold=threshold)(scores, valid)
+        assert torch.equal(kept,
+                           reference_kept(scores, valid, threshold, False))
+
+
+def test_off_keeps_what_is_valid():
+    gate, kept = DynamicMask('off', threshold=100.)(SCORES, VALID)
+    assert torch.equal(kept, VALID) and torch.equal(gate, VALID.float())
+
+
+@pytest.mark.parametrize('threshold', ['mean', 0.5])
+def test_soft_gate(threshold):
+    scores, valid = SCORES.double(), VALID
+    gate, _ = DynamicMask('soft', threshold)(scores, valid)
+    for b in range(len(scores)):
+        t = threshold
+        if t == 'mean':
+            t = scores[b][valid[b]].mean() if valid[b].any() else 0
+        expected = torch.sigmoid(scores[b] - t) * valid[b]
+        torch.testing.assert_close(gate[b], expected)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_ties_reach_their_own_mean(dtype):
+    """Rounding of the mean must not drop cues that all score the same."""
+    torch.manual_seed(0)
+    value = (torch.randn(2000, 1) * 10.**torch.randint(-5, 5, (2000, 1)))
+    for count in (1, 2, 3, 4, 7):
+        scores = value.to(dtype).expand(-1, count)
+        _, kept = DynamicMask()(scores, torch.ones_like(scores).bool())
+        assert kept.all()
+
+
+def test_mean_keeps_the_best_and_drops_the_worst():
+    torch.manual_seed(0)
+    scores = torch.randn(500, 4)
+    _, kept = DynamicMask()(scores, torch.ones(500, 4).bool())
+    rows = torch.arange(500)
+    assert kept[rows, scores.argmax(1)].all()
+    assert not kept[rows, scores.argmin(1)].any()
+
+
+def test_padding_has_no_say():
+    """Whatever padding scores, the gate of the real cues stays."""
+    valid = torch.tensor([[True, True, True, False]])
+    scores = torch.tensor([[0.1, 0.2, 0.3, 0.]])
+    other = torch.tensor([[0.1, 0.2, 0.3, -1e6]])
+    for mode in MODES:
+        mask = DynamicMask(mode)
+        for a, b in zip(mask(scores, valid), mask(other, valid)):
+            assert torch.equal(a, b)
+            assert not a[0, 3]
+
+
+@pytest.mark.parametrize('keep_best', [False, True])
+@pytest.mark.parametrize('mode', MODES)
+def test_no_cue_at_all(mode, keep_best):
+    mask = DynamicMask(mode, keep_best=keep_best)
+    gate, kept = mask(torch.randn(2, 3), torch.zeros(2, 3).bool())
+    assert not kept.any() and not gate.any()
+    gate, kept = mask(torch.zeros(2, 0), torch.zeros(2, 0).bool())
+    assert gate.shape == kept.shape == (2, 0)
+
+
+def test_hard_passes_no_gradient():
+    scores = SCORES.clone().requires_grad_()
+    gate, _ = DynamicMask('hard')(scores, VALID)
+    assert not gate.requires_grad
+
+
+@pytest.mark.parametrize('threshold', ['mean', 0.5])
+def test_straight_through_gradient(threshold):
+    """That of w_i = g_i e^l_i / sum_j g_j e^l_j with dg/ds = sigmoid'."""
+    torch.manual_seed(0)
+    scores = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
+    valid = torch.rand(6, 4) < 0.8
+    logits = torch.randn(6, 5, dtype=torch.float64)
+    upstream = torch.randn(6, 5, dtype=torch.float64)
+    gate, kept = DynamicMask('straight_through', threshold)(scores, valid)
+    assert kept.any() and not kept[valid].all()
+    always = torch.ones(6, 1)
+    weights = gated_softmax(logits, torch.cat([always, gate], 1))
+    actual, = torch.autograd.grad((weights * upstream).sum(), scores)
+
+    expected = torch.zeros(6, 4, dtype=torch.float64)
+    for b in range(6):
+        g = torch.cat([torch.ones(1), kept[b]])
+        total = (g * logits[b].exp()).sum()
+        mean = (g * logits[b].exp() * upstream[b]).sum() / total
+        s = scores[b].detach()
+        t = threshold if threshold != 'mean' else s[valid[b]].mean()
+        d_margin = torch.zeros(4, dtype=torch.float64)
+        for i in range(4):
+            if valid[b, i]:
+                d_gate = logits[b, i + 1].exp() / total * (
+                    upstream[b, i + 1] - mean)
+                p = torch.sigmoid(s[i] - t)
+                d_margin[i] = d_gate * p * (1 - p)
+        expected[b] = d_margin
+        if threshold == 'mean':
+            expected[b] -= valid[b] * d_margin.sum() / valid[b].sum()
+    torch.testing.assert_close(actual, expected)
+    # through the cues that were dropped, too
+    assert (actual[valid & ~kept] != 0).all()
+
+
+@pytest.mark.parametrize('mode', ['straight_through', 'soft'])
+@pytest.mark.parametrize('threshold', ['mean', 0.])
+def test_gradient_is_finite(mode, threshold):
+    values = [-1e4, -88., -50., 0., 50., 88., 1e4]
+    scores = torch.cartesian_prod(*3 * [torch.tensor(values)])
+    for valid in ([1, 1, 1], [1, 0, 1], [0, 0, 0]):
+        leaf = scores.clone().requires_grad_()
+        gate, _ = DynamicMask(mode, threshold)(
+            leaf, torch.tensor(valid).bool().expand(len(leaf), -1))
+        gate.sum().backward()
+        assert gate.isfinite().all() and leaf.grad.isfinite().all()
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="mode must be one of .*'fuzzy'"):
+        DynamicMask('fuzzy')
+    with pytest.raises(ValueError, match="threshold .*'median'"):
+        DynamicMask(threshold='median')
+    assert "mode='soft'" in repr(DynamicMask('soft'))
