@@ -1,0 +1,221 @@
+import itertools
+import math
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+from torch.nn import functional as F
+
+from mmteso.models.prompting import SeDAM
+
+SIZES = dict(
+    audio_dims=6, text_dims=5, embed_dims=8, hidden_dims=10, num_heads=2)
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    sedam = MODELS.build(dict(type='SeDAM', **SIZES, **kwargs)).double()
+    for parameter in sedam.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return sedam
+
+
+def inputs(batch=3, cues=4):
+    torch.manual_seed(1)
+    valid = torch.ones(batch, cues).bool()
+    valid[1, 2:] = False
+    valid[2] = False
+    audio = torch.randn(batch, 6, dtype=torch.float64)
+    text = torch.randn(batch, cues, 5, dtype=torch.float64)
+    return audio, text * valid[..., None], valid
+
+
+def reference(sedam, audio, text, source_pool=False):
+    """Eq. 1-3, straight from the paper: F_S and s."""
+    first, _, second = sedam.audio_mlp
+    latents = second(F.relu(first(audio))).reshape(
+        len(audio), sedam.num_latents, 8)
+    first, _, second = sedam.text_mlp
+    cues = second(F.relu(first(text)))
+    for layer in sedam.layers:
+        attn = layer.attn
+        q, k, v = attn.q_proj(cues), attn.k_proj(latents), attn.v_proj(latents)
+        heads, scores = [], 0
+        for part in (slice(0, 4), slice(4, 8)):
+            logits = q[..., part] @ k[..., part].mT / math.sqrt(4)
+            scores = scores + logits.mean(-1) / 2
+            heads.append(logits.softmax(-1) @ v[..., part])
+        attended = attn.out_proj(torch.cat(heads, -1))
+        if source_pool:
+            attended = attended + layer.beta.sigmoid() * latents.mean(
+                1)[:, None]
+        cues = F.layer_norm(cues + attended, (8, ), layer.norm.weight,
+                            layer.norm.bias)
+    return cues, scores, latents
+
+
+@pytest.mark.parametrize('num_latents', [1, 4])
+@pytest.mark.parametrize('source_pool', [False, True])
+@pytest.mark.parametrize('num_layers', [1, 2])
+def test_equals_reference(num_layers, source_pool, num_latents):
+    sedam = build(
+        num_layers=num_layers,
+        source_pool=source_pool,
+        num_latents=num_latents)
+    audio, text, valid = inputs()
+    prompt = sedam(audio, text, valid)
+    features, scores, latents = reference(sedam, audio, text, source_pool)
+    torch.testing.assert_close(prompt.features, features)
+    torch.testing.assert_close(prompt.scores, scores)
+    torch.testing.assert_close(prompt.latents, latents)
+    limit = [scores[0].mean(), scores[1, :2].mean(), 0]
+    kept = torch.stack(
+        [valid[b] & (scores[b] >= limit[b]) for b in range(3)])
+    assert torch.equal(prompt.kept, kept)
+    assert torch.equal(prompt.gate, kept.double())
+    assert torch.equal(prompt.no_cue, sedam.no_cue.expand(3, -1))
+
+
+def test_default_sizes():
+    """Those of the paper and the release."""
+    sedam = SeDAM()
+    assert (sedam.audio_mlp[0].in_features, sedam.audio_mlp[0].out_features,
+            sedam.audio_mlp[2].out_features) == (128, 2048, 4 * 1024)
+    assert (sedam.text_mlp[0].in_features, sedam.text_mlp[0].out_features,
+            sedam.text_mlp[2].out_features) == (1024, 2048, 1024)
+    assert len(sedam.layers) == 1
+    assert sedam.layers[0].attn.num_heads == 8
+    assert sedam.layers[0].beta is None
+    assert sedam.dynamic_mask.mode == 'hard'
+    assert sedam.dynamic_mask.threshold == 'mean'
+
+
+def test_latents_are_distinct():
+    """Each has output rows of its own; the release repeats one."""
+    torch.manual_seed(0)
+    latents = SeDAM(**SIZES)(*(x.float() if x.is_floating_point() else x
+                               for x in inputs())).latents
+    assert latents.shape == (3, 4, 8)
+    for i, j in itertools.combinations(range(4), 2):
+        assert (latents[:, i] - latents[:, j]).abs().max() > 0.01
+
+
+def test_scores_are_not_those_after_the_softmax():
+    """After it, the mean over keys is the constant 1 / N_a."""
+    scores = build()(*inputs()).scores
+    assert scores[0].std() > 0.1
+
+
+def test_cues_do_not_see_each_other():
+    """The order of the cues, and padding beside them, change nothing."""
+    sedam = build()
+    audio, text, valid = inputs()
+    prompt = sedam(audio, text, valid)
+    order = torch.tensor([2, 0, 3, 1])
+    other = sedam(audio, text[:, order], valid[:, order])
+    torch.testing.assert_close(other.features, prompt.features[:, order])
+    torch.testing.assert_close(other.scores, prompt.scores[:, order])
+    assert torch.equal(other.kept, prompt.kept[:, order])
+    alone = sedam(audio[1:2], text[1:2, :2], valid[1:2, :2])
+    torch.testing.assert_close(alone.features, prompt.features[1:2, :2])
+    assert torch.equal(alone.kept, prompt.kept[1:2, :2])
+
+
+def test_no_cue_key_carries_sound_by_option():
+    sedam = build(no_cue='audio')
+    audio, text, valid = inputs()
+    prompt = sedam(audio, text, valid)
+    expected = sedam.no_cue + sedam.no_cue_audio(prompt.latents.mean(1))
+    torch.testing.assert_close(prompt.no_cue, expected)
+    assert not torch.allclose(
+        sedam(audio + 1, text, valid).no_cue, prompt.no_cue)
+    assert torch.equal(build().no_cue.expand(3, -1),
+                       build()(audio + 1, text, valid).no_cue)
+
+
+def test_frames_without_cues():
+    audio, text, valid = inputs(cues=0)
+    prompt = build()(audio, text, valid)
+    assert prompt.features.shape == (3, 0, 8)
+    assert prompt.keys.shape == (3, 1, 8)
+    assert prompt.key_gate.shape == (3, 1)
+
+
+def logit_gradient(sedam, loss):
+    """Gradient that reaches the last layer's logits."""
+    seen = []
+
+    def watch(module, args, output):
+        output[1].register_hook(seen.append)
+
+    handle = sedam.layers[-1].attn.register_forward_hook(watch)
+    loss(sedam(*inputs())).backward()
+    handle.remove()
+    return sum(seen)
+
+
+def test_attention_does_not_train_the_scores():
+    """Why there is a cue loss, and softer modes than the paper's.
+
+    A softmax does not change when a query's logits all shift: the gradient
+    that F_S sends to them sums to zero over the keys, so no step moves their
+    mean, the score, by way of the logits themselves. The bias of the keys,
+    whose only effect on the logits is such a shift, gets none at all.
+    """
+    sedam = build()
+    torch.manual_seed(2)
+    weight = torch.randn(8, dtype=torch.float64)
+
+    def loss(prompt):
+        assert not prompt.gate.requires_grad
+        return (prompt.features * weight).sin().sum() + (
+            prompt.keys * prompt.key_gate[..., None]).sum()
+
+    gradient = logit_gradient(sedam, loss)
+    assert gradient.abs().max() > 1e-3
+    assert gradient.sum(-1).abs().max() < 1e-12
+    assert sedam.layers[0].attn.k_proj.bias.grad.abs().max() < 1e-12
+    assert sedam.layers[0].attn.k_proj.weight.grad.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize('mode', ['straight_through', 'soft'])
+def test_softer_modes_train_the_scores(mode):
+    sedam = build(dynamic_mask=dict(type='DynamicMask', mode=mode))
+    gradient = logit_gradient(sedam, lambda prompt: (prompt.gate**2).sum())
+    assert gradient.sum(-1).abs().max() > 1e-3
+    assert sedam.layers[0].attn.k_proj.bias.grad.abs().max() > 1e-3
+
+
+def test_score_gradient_reaches_the_logits():
+    """What the cue loss relies on: a mean over heads and keys."""
+    sedam = build()
+    gradient = logit_gradient(sedam, lambda prompt: prompt.scores.sum())
+    torch.testing.assert_close(gradient, torch.full_like(gradient, 1 / 8))
+
+
+def test_under_autocast():
+    sedam = build().float()
+    audio, text, valid = inputs()
+    audio, text = audio.float(), text.float()
+    expected = sedam(audio, text, valid)
+    with torch.autocast('cpu', torch.bfloat16):
+        prompt = sedam(audio, text, valid)
+        keys = prompt.keys
+    assert prompt.scores.dtype == prompt.gate.dtype == torch.float32
+    torch.testing.assert_close(
+        prompt.scores, expected.scores, rtol=0.05, atol=0.2)
+    torch.testing.assert_close(
+        keys.float(), expected.keys, rtol=0.05, atol=0.2)
+
+
+def test_errors():
+    audio, text, valid = inputs()
+    sedam = build()
+    with pytest.raises(ValueError, match=r'audio_dims=6, but got .*\(3, 5\)'):
+        sedam(audio[:, :5], text, valid)
+    with pytest.raises(ValueError, match=r'text_dims=5, .*\(3, 4, 4\)'):
+        sedam(audio, text[..., :4], valid)
+    with pytest.raises(ValueError, match="no_cue must be .*'none'"):
+        SeDAM(**SIZES, no_cue='none')
+    with pytest.raises(ValueError, match='num_layers must be >= 1.*0'):
+        SeDAM(**SIZES, num_layers=0)
