@@ -138,9 +138,7 @@ class SeededDataIterator:
             sampler.indices = itertools.islice(
                 sampler._indices_of_rank(),
                 position * self._loader.batch_size, None)
-        self._iterator._iterator = None
-        # where persistent workers are kept, with the old order and seeds
-        self._loader._iterator = None
+        self.close()
         self._position = position
 
     def _load(self) -> Any:
@@ -156,6 +154,12 @@ class SeededDataIterator:
             batch = next(self._iterator)
         self._position += 1
         return batch
+
+    def close(self) -> None:
+        """Stop the loader's workers; the next batch starts new ones."""
+        self._iterator._iterator = None
+        # where persistent workers are kept, with their order and seeds
+        self._loader._iterator = None
 
     def __iter__(self) -> 'SeededDataIterator':
         return self
@@ -249,6 +253,19 @@ class RandomStateHook(Hook):
         if isinstance(loop, IterBasedTrainLoop):
             loop.dataloader_iterator = SeededDataIterator(
                 loop, runner.seed, get_rank())
+
+    def after_train(self, runner) -> None:
+        """Stop the loader's workers.
+
+        Left to the garbage collection of the runner they take seconds each,
+        because it frees their queues first.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        iterator = getattr(runner.train_loop, 'dataloader_iterator', None)
+        if isinstance(iterator, SeededDataIterator):
+            iterator.close()
 
     def _seed(self, runner, stream: int) -> None:
         seed = derive_seed(runner.seed, get_rank(), stream, runner.iter)

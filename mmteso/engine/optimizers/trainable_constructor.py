@@ -12,6 +12,7 @@ from mmseg.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 _OPTIONS = ('custom_keys', 'norm_decay_mult', 'bias_decay_mult')
+_KEY_OPTIONS = ('lr_mult', 'decay_mult')
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -34,6 +35,10 @@ class TrainableOptimWrapperConstructor:
             counts. ``norm_decay_mult`` and ``bias_decay_mult`` scale the
             weight decay of normalisation layers and of other biases; both
             multiply with a custom ``decay_mult``. Defaults to None.
+
+    Raises:
+        ValueError: If ``paramwise_cfg`` holds an unknown option, or the
+            optimiser has no ``lr``.
     """
 
     def __init__(self,
@@ -46,6 +51,14 @@ class TrainableOptimWrapperConstructor:
         if unknown:
             raise ValueError(
                 f'paramwise_cfg may hold {_OPTIONS}, but got {unknown}')
+        for key, options in self.paramwise_cfg.get('custom_keys', {}).items():
+            unknown = sorted(set(options) - set(_KEY_OPTIONS))
+            if unknown:
+                raise ValueError(f'paramwise_cfg.custom_keys[{key!r}] may '
+                                 f'hold {_KEY_OPTIONS}, but got {unknown}')
+        if 'lr' not in self.optimizer_cfg:
+            raise ValueError('optim_wrapper.optimizer needs lr, which lr_mult '
+                             f'multiplies, but got {self.optimizer_cfg}')
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimiser wrapper of a model."""

@@ -4,9 +4,13 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from toy_runner import toy_config, train
 
-from mmteso.engine.hooks.random_state_hook import (_DATA, _MODEL, derive_seed,
+from mmteso.engine.hooks.random_state_hook import (_DATA, _MODEL,
+                                                   SeededDataIterator,
+                                                   derive_seed,
                                                    preserve_cpu_generators,
                                                    seed_cpu)
 
@@ -26,9 +30,6 @@ def interrupted_then_resumed(config, name, stop_at):
 
 
 def train_until(config, experiment, stop_at):
-    from mmengine.hooks import Hook
-    from mmengine.runner import Runner
-
     class Interrupt(Hook):
         priority = 'HIGHEST'
 
@@ -40,6 +41,9 @@ def train_until(config, experiment, stop_at):
     runner.register_hook(Interrupt())
     with pytest.raises(_Stop):
         runner.train()
+    iterator = getattr(runner.train_loop, 'dataloader_iterator', None)
+    if isinstance(iterator, SeededDataIterator):
+        iterator.close()
     return runner
 
 
@@ -82,7 +86,7 @@ def test_number_of_workers_changes_nothing(tmp_path):
         weights(
             train(
                 toy_config(tmp_path / str(n), **with_workers(n)),
-                f'workers-{n}')) for n in (0, 1, 3)
+                f'workers-{n}')) for n in (0, 1, 2)
     ]
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
