@@ -173,16 +173,22 @@ class TeSOHead(Mask2FormerHead):
             prompt (AudioTextPrompt, optional): What is heard.
 
         Returns:
-            Tensor: S, (B, C, H, W), non-negative. It sums over queries and is
-            no probability: see :meth:`sounding_score`.
+            Tensor: S, (B, C, H, W), non-negative, in float32 at least. It sums
+            over queries and is no probability: see :meth:`sounding_score`.
         """
         all_cls, all_masks = self(x, None, prompt)
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
-        masks = F.interpolate(
-            all_masks[-1], size=size, mode='bilinear', align_corners=False)
-        classes = all_cls[-1].softmax(-1)[..., :-1]
-        return torch.einsum('bqc,bqhw->bchw', classes, masks.sigmoid())
+        # Under autocast einsum would return half precision, too coarse for
+        # the metrics' 255 thresholds (and NumPy knows no bfloat16).
+        with torch.autocast(x[0].device.type, enabled=False):
+            cls_pred, masks = (
+                pred.float() if pred.dtype in (torch.float16, torch.bfloat16)
+                else pred for pred in (all_cls[-1], all_masks[-1]))
+            masks = F.interpolate(
+                masks, size=size, mode='bilinear', align_corners=False)
+            classes = cls_pred.softmax(-1)[..., :-1]
+            return torch.einsum('bqc,bqhw->bchw', classes, masks.sigmoid())
 
     @staticmethod
     def sounding_score(seg_logits: Tensor) -> Tensor:

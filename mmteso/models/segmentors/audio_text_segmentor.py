@@ -73,9 +73,14 @@ class AudioTextSegmentor(EncoderDecoder):
     def init_weights(self) -> None:
         """Initialise, then make the adapters identities again.
 
-        The heads of mmdet re-initialise all their linear layers here.
+        The heads of mmdet re-initialise all their linear layers here. A
+        second call changes nothing, as in every mmengine module: it must not
+        undo what the adapters have learnt.
         """
+        was_init = self.is_init
         super().init_weights()
+        if was_init:
+            return
         for module in self.modules():
             if isinstance(module, BottleneckAdapter):
                 module.init_weights()
@@ -251,9 +256,17 @@ class AudioTextSegmentor(EncoderDecoder):
 
         Returns:
             Tensor: Logits, (B, C, H, W).
+
+        Raises:
+            ValueError: If ``test_cfg.stride`` exceeds ``crop_size``: pixels
+                between the crops would have no logits.
         """
         (h_stride, w_stride), (h_crop, w_crop) = (self.test_cfg.stride,
                                                   self.test_cfg.crop_size)
+        if h_stride > h_crop or w_stride > w_crop:
+            raise ValueError(
+                'test_cfg.stride must not exceed crop_size, but got '
+                f'{self.test_cfg.stride} and {self.test_cfg.crop_size}')
         batch_size, _, height, width = inputs.shape
         logits = inputs.new_zeros(
             (batch_size, self.out_channels, height, width))
