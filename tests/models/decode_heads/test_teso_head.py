@@ -1,0 +1,200 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.models.decode_heads import Mask2FormerHead
+from mmseg.registry import MODELS
+from narrow import (PROMPT_DIMS, TEXT_DIMS, load, make_batch, narrow_model,
+                    stock_config)
+
+from mmteso.models import AudioTextPrompt, SeDAM, TeSOHead
+
+SWIN_B = 'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640.py'
+
+
+def stock_head_config(num_classes=5):
+    head = narrow_model(stock_config(SWIN_B).model).decode_head
+    head.num_classes = num_classes
+    head.loss_cls.class_weight = [1.0] * num_classes + [0.1]
+    return head
+
+
+@pytest.fixture
+def heads():
+    """mmseg's head and ours without pmqs, with the same weights."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    stock = MODELS.build(stock_head_config())
+    ours = MODELS.build(dict(stock_head_config(), type='TeSOHead'))
+    stock.init_weights()
+    ours.load_state_dict(stock.state_dict())  # strict: no key differs
+    assert type(stock) is Mask2FormerHead
+    return stock, ours
+
+
+@pytest.fixture
+def prompted():
+    """Our head with pmqs, as teso_swin-b_v1m has it."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    head = MODELS.build(
+        narrow_model(load('teso/teso_swin-b_v1m.py').model).decode_head)
+    head.init_weights()
+    return head
+
+
+def features(batch_size=2, seed=0, sides=(16, 8, 4, 2)):
+    rng = torch.Generator().manual_seed(seed)
+    return tuple(
+        torch.randn(batch_size, 8 * 2**i, side, side, generator=rng)
+        for i, side in enumerate(sides))
+
+
+def prompt(batch_size=2, seed=0):
+    torch.manual_seed(seed)
+    sedam = SeDAM(
+        audio_dims=128,
+        text_dims=TEXT_DIMS,
+        embed_dims=PROMPT_DIMS,
+        hidden_dims=16)
+    return sedam(
+        torch.randn(batch_size, 128), torch.randn(batch_size, 4, TEXT_DIMS),
+        torch.ones(batch_size, 4, dtype=torch.bool))
+
+
+def test_without_pmqs_equals_mask2former_bit_for_bit(heads):
+    stock, ours = heads
+    expected = stock(features(), None)
+    for outputs, references in zip(ours(features()), expected):
+        assert len(outputs) == len(references) == 5
+        for output, reference in zip(outputs, references):
+            assert torch.equal(output, reference)
+    # what is heard doesn't matter to a head without pmqs
+    for outputs, references in zip(
+            ours(features(), prompt=prompt()), expected):
+        assert torch.equal(outputs[-1], references[-1])
+
+
+def test_without_pmqs_predicts_as_mask2former(heads):
+    stock, ours = heads
+    metas = [dict(img_shape=(60, 64), pad_shape=(64, 64))] * 2
+    expected = stock.predict(features(), metas, None)
+    assert torch.equal(ours.predict(features(), metas, None), expected)
+    assert expected.shape == (2, 5, 64, 64)
+    metas = [dict(img_shape=(60, 64))] * 2
+    assert ours.predict(features(), metas, None).shape == (2, 5, 60, 64)
+
+
+def test_queries_that_see_no_pixel_see_all(heads):
+    """Both heads take the same way where a query's mask is empty."""
+    stock, ours = heads
+    for head in heads:
+        # makes the masks of the first prediction negative everywhere
+        torch.nn.init.zeros_(head.mask_embed[-1].weight)
+        torch.nn.init.constant_(head.mask_embed[-1].bias, 1)
+        torch.nn.init.zeros_(head.pixel_decoder.mask_feature.weight)
+        torch.nn.init.constant_(head.pixel_decoder.mask_feature.bias, -1)
+    cls_scores, masks = ours(features())
+    assert (masks[0] < 0).all()
+    assert torch.isfinite(cls_scores[-1]).all()
+    assert torch.equal(cls_scores[-1], stock(features(), None)[0][-1])
+
+
+@pytest.mark.parametrize('silent', [None, 1])
+def test_without_pmqs_has_the_losses_of_mask2former(heads, silent):
+    stock, ours = heads
+    samples = make_batch(num_classes=5, silent=silent)['data_samples']
+    losses, gradients = [], []
+    for head in (stock, ours):
+        torch.manual_seed(3)  # points are sampled
+        losses.append(head.loss(features(), samples, None))
+        sum(losses[-1].values()).backward()
+        gradients.append(
+            {name: p.grad
+             for name, p in head.named_parameters()})
+    assert set(losses[0]) == set(losses[1]) and len(losses[0]) == 15
+    for name, loss in losses[0].items():
+        assert torch.equal(losses[1][name], loss), name
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        assert torch.equal(gradients[1][name], gradient), name
+
+
+def test_frames_without_any_label_give_finite_losses(prompted):
+    samples = make_batch()['data_samples']
+    for sample in samples:
+        sample.gt_sem_seg.data.fill_(255)
+    losses = prompted.loss(features(), samples, None, prompt())
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert losses['loss_mask'] == 0 and losses['loss_cls'] > 0
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in prompted.pmqs.parameters())
+
+
+def test_sounds_share_an_image(prompted):
+    memory = prompted.encode_image(features())
+    assert [tuple(key.shape) for key in memory.keys
+            ] == [(2, side * side, 32) for side in (2, 4, 8)]
+    assert [tuple(pos.shape) for pos in memory.key_pos
+            ] == [tuple(key.shape) for key in memory.keys]
+    assert memory.sizes == [(2, 2), (4, 4), (8, 8)]
+    assert memory.mask_features.shape == (2, 32, 16, 16)
+    calls = []
+    prompted.pixel_decoder.register_forward_hook(
+        lambda *_: calls.append(1))
+    results = {}
+    for seed in (0, 1):
+        decoded = prompted.decode(memory, prompt(seed=seed))
+        results[seed] = decoded[1][-1]
+    assert not calls
+    for seed in (0, 1):
+        whole = prompted(features(), None, prompt(seed=seed))
+        assert torch.equal(whole[1][-1], results[seed])
+    assert not torch.allclose(results[0], results[1])
+
+
+def test_pmqs_feeds_the_unchanged_decoder(prompted):
+    """Prompting is replacing the query features, and nothing else."""
+    given = prompt(batch_size=1)
+    queries = prompted.pmqs(prompted.query_feat.weight[None], given)
+    expected = prompted(features(1), None, given)
+    stock = MODELS.build(
+        dict(stock_head_config(num_classes=2), type='Mask2FormerHead'))
+    state = prompted.state_dict()
+    state['query_feat.weight'] = queries[0]
+    stock.load_state_dict(
+        {name: state[name]
+         for name in stock.state_dict()})
+    for outputs, references in zip(stock(features(1), None), expected):
+        for output, reference in zip(outputs, references):
+            torch.testing.assert_close(output, reference)
+
+
+def test_frames_do_not_hear_each_other(prompted):
+    both = prompt()
+    alone = prompted(
+        tuple(level[1:] for level in features()), None,
+        AudioTextPrompt(**{name: value[1:]
+                           for name, value in vars(both).items()}))
+    together = prompted(features(), None, both)
+    torch.testing.assert_close(alone[1][-1], together[1][-1][1:])
+
+
+def test_pmqs_needs_a_prompt(prompted):
+    with pytest.raises(ValueError, match='needs a prompt'):
+        prompted(features())
+
+
+def test_sounding_score():
+    seg_logits = torch.rand(2, 50, 50) * 37  # S is no probability
+    score = TeSOHead.sounding_score(seg_logits)
+    assert score.shape == (1, 50, 50)
+    assert torch.equal(score > 0.5, seg_logits.argmax(0, keepdim=True) == 1)
+    torch.testing.assert_close(
+        score[0], seg_logits[1] / (seg_logits[0] + seg_logits[1]))
+    # more classes: all but background together
+    several = TeSOHead.sounding_score(
+        torch.tensor([1., 2., 3., 4.]).view(4, 1, 1))
+    assert several.item() == pytest.approx(0.9)
+    # no query claims the pixel: nothing sounds, and no 0 / 0
+    assert TeSOHead.sounding_score(torch.zeros(2, 1, 1)).item() == 0

@@ -1,0 +1,399 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+import torch
+from data import make_avsbench
+from mmengine.config import ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.models import EncoderDecoder
+from mmseg.registry import DATASETS, MODELS
+from narrow import (SIZE, TEXT_DIMS, CallHook, load, make_batch, narrow_config,
+                    narrow_model)
+from torch import nn
+
+from mmteso.models import BottleneckAdapter
+
+
+def build(name='teso/teso_swin-b_v1m.py', **overrides):
+    """A narrowed model, initialised as the runner does."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = narrow_model(load(name).model)
+    model.update(overrides)
+    model = MODELS.build(model)
+    model.init_weights()
+    return model
+
+
+def randomise_adapters(model):
+    """Leave the adapters' zero start, as training would."""
+    for module in model.modules():
+        if isinstance(module, BottleneckAdapter):
+            nn.init.normal_(module.up.weight, std=0.1)
+
+
+@pytest.fixture
+def model():
+    model = build().eval()
+    randomise_adapters(model)
+    return model
+
+
+# ---------------------------------------------------------------- plain heads
+def fcn_config():
+    return ConfigDict(
+        data_preprocessor=None,
+        backbone=dict(
+            type='ResNet',
+            depth=18,
+            base_channels=8,
+            stem_channels=8,
+            out_indices=(3, )),
+        decode_head=dict(
+            type='FCNHead',
+            in_channels=64,
+            in_index=0,
+            channels=8,
+            num_convs=1,
+            num_classes=2,
+            loss_decode=dict(type='CrossEntropyLoss')),
+        auxiliary_head=dict(
+            type='FCNHead',
+            in_channels=64,
+            in_index=0,
+            channels=8,
+            num_convs=1,
+            num_classes=2,
+            loss_decode=dict(type='CrossEntropyLoss')),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'))
+
+
+@pytest.mark.parametrize('test_cfg', [
+    dict(mode='whole'),
+    dict(mode='slide', crop_size=(48, 40), stride=(16, 24)),
+])
+def test_with_a_plain_head_is_an_encoder_decoder(test_cfg):
+    init_default_scope('mmseg')
+    config = fcn_config()
+    config.test_cfg = ConfigDict(test_cfg)
+    stock = MODELS.build(dict(config, type='EncoderDecoder'))
+    ours = MODELS.build(dict(config, type='AudioTextSegmentor'))
+    assert type(stock) is EncoderDecoder
+    ours.load_state_dict(stock.state_dict())  # strict: nothing added
+    for net in (stock, ours):
+        net.eval()
+    batch = make_batch()
+    losses = ours.loss(**copy.deepcopy(batch))
+    expected = stock.loss(batch['inputs']['img'], batch['data_samples'])
+    assert losses.keys() == expected.keys()
+    assert 'aux.loss_ce' in losses
+    for name, loss in expected.items():
+        assert torch.equal(losses[name], loss)
+
+    samples = ours.predict(**copy.deepcopy(batch))
+    references = stock.predict(batch['inputs']['img'], batch['data_samples'])
+    for sample, reference in zip(samples, references):
+        assert torch.equal(sample.seg_logits.data, reference.seg_logits.data)
+        probability = reference.seg_logits.data.softmax(0)[1:]
+        torch.testing.assert_close(sample.sounding_score.data, probability)
+        assert 'cue_scores' not in sample
+    assert torch.equal(
+        ours(batch['inputs'], mode='tensor'),
+        stock(batch['inputs']['img'], mode='tensor'))
+
+
+def test_one_channel_head_gives_its_sigmoid():
+    init_default_scope('mmseg')
+    config = fcn_config()
+    for head in (config.decode_head, config.auxiliary_head):
+        head.update(num_classes=2, out_channels=1, threshold=0.3)
+        head.loss_decode.use_sigmoid = True
+    model = MODELS.build(dict(config, type='AudioTextSegmentor')).eval()
+    sample = model.predict(**make_batch(1))[0]
+    logits = model(make_batch(1)['inputs'], mode='tensor')
+    assert sample.sounding_score.shape == (SIZE, SIZE)
+    assert sample.sounding_score.data.min() > 0
+    assert sample.sounding_score.data.max() < 1
+    assert torch.equal(sample.sounding_score.data > 0.3,
+                       sample.pred_sem_seg.data == 1)
+    assert logits.shape[1] == 1
+
+
+# ---------------------------------------------------------------- construction
+@pytest.mark.parametrize('name', ['latent_loss', 'cue_loss'])
+def test_losses_of_the_prompt_need_a_prompt_encoder(name):
+    loss = dict(latent_loss='LatentComponentLoss', cue_loss='CueLoss')[name]
+    with pytest.raises(ValueError, match='need a prompt_encoder'):
+        MODELS.build(
+            dict(
+                fcn_config(),
+                type='AudioTextSegmentor',
+                **{name: dict(type=loss)}))
+
+
+def test_an_unknown_frozen_module_is_an_error():
+    with pytest.raises(ValueError, match="no module 'decode_head.nothing'"):
+        build(frozen=['decode_head.nothing'])
+
+
+def test_frozen_parts_stay_in_eval_mode():
+    model = build().train()
+    for name, module in model.named_modules():
+        adapter = '.adapter' in name
+        frozen = any(
+            f'{name}.'.startswith(f'{part}.') for part in (
+                'backbone', 'audio_encoder', 'decode_head.pixel_decoder',
+                'decode_head.transformer_decoder', 'decode_head.mask_embed'))
+        if frozen or adapter:
+            assert module.training == adapter, name
+    assert model.training and model.prompt_encoder.training
+    assert model.decode_head.pmqs.training
+    model.eval()
+    assert not any(module.training for module in model.modules())
+    # dropout and drop path of frozen parts are idle in training
+    model.train()
+    first = model.extract_feat(make_batch()['inputs']['img'])
+    again = model.extract_feat(make_batch()['inputs']['img'])
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+
+
+def test_init_weights_a_second_time_keeps_what_was_learnt(model):
+    """As every mmengine module: it warns, and changes nothing."""
+    before = copy.deepcopy(model.state_dict())
+    model.init_weights()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+# ---------------------------------------------------------------- loss
+def test_losses(model):
+    losses = model.train().loss(**make_batch(silent=0))
+    expected = {
+        f'decode.{prefix}loss_{kind}'
+        for prefix in ('', 'd0.', 'd1.', 'd2.', 'd3.')
+        for kind in ('cls', 'mask', 'dice')
+    }
+    assert set(losses) == expected | {'loss_latent'}
+    sum(losses.values()).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+        else:
+            assert parameter.grad is None, name
+
+
+def test_cue_loss_trains_the_scores():
+    model = build('teso/teso-cue_swin-b_v1m.py').train()
+    batch = make_batch()
+    losses = model.loss(**batch)
+    scores = model.encode_prompt(batch['inputs']).scores
+    expected = -(scores[:, 0].sigmoid().log() +
+                 (-scores[:, 1]).sigmoid().log()).mean() / 2
+    torch.testing.assert_close(losses['loss_cue'], expected)
+    del batch['data_samples'][1].gt_cues
+    with pytest.raises(KeyError, match='cue_target'):
+        model.loss(**batch)
+
+
+def test_missing_inputs_are_named(model):
+    batch = make_batch()
+    inputs = dict(batch['inputs'])
+    del inputs['log_mel'], inputs['text_valid']
+    with pytest.raises(KeyError, match=r"lack \['text_valid', 'log_mel'\]"):
+        model.predict(inputs)
+    model.audio_encoder = None
+    with pytest.raises(KeyError, match=r"lack \['audio_feat'\]"):
+        model.predict(batch['inputs'])
+    inputs = dict(batch['inputs'], audio_feat=torch.randn(2, 128))
+    assert len(model.predict(inputs)) == 2
+
+
+# ---------------------------------------------------------------- predict
+def test_predictions(model):
+    batch = make_batch()
+    for sample in batch['data_samples']:
+        sample.set_metainfo(dict(ori_shape=(50, 70)))
+    prompt = model.encode_prompt(batch['inputs'])
+    samples = model.predict(**batch)
+    for i, sample in enumerate(samples):
+        assert sample is batch['data_samples'][i]
+        assert sample.seg_logits.data.shape == (2, 50, 70)
+        score = sample.sounding_score.data
+        assert score.shape == (1, 50, 70)
+        assert score.min() >= 0 and score.max() <= 1
+        assert torch.equal(score > 0.5, sample.pred_sem_seg.data == 1)
+        assert torch.equal(sample.cue_scores, prompt.scores[i])
+        assert torch.equal(sample.cue_kept, prompt.kept[i])
+        assert sample.cue_kept.dtype == torch.bool
+        assert not sample.cue_kept[3]  # padding
+        # what mmengine's evaluator hands to metrics
+        assert 'cue_kept' in sample.to_dict()
+
+
+def test_predict_without_data_samples(model):
+    batch = make_batch()
+    bare = model.predict(batch['inputs'])
+    full = model.predict(**batch)
+    for a, b in zip(bare, full):
+        assert torch.equal(a.sounding_score.data, b.sounding_score.data)
+        assert torch.equal(a.cue_kept, b.cue_kept)
+    assert model(batch['inputs'], mode='tensor')[0][-1].shape == (2, 8, 3)
+
+
+def test_sound_changes_the_prediction(model):
+    batch = make_batch()
+    score = model.predict(batch['inputs'])[0].sounding_score.data
+    batch['inputs']['log_mel'] = -batch['inputs']['log_mel']
+    other = model.predict(batch['inputs'])[0].sounding_score.data
+    assert not torch.allclose(score, other)
+
+
+# ---------------------------------------------------------------- slide
+def slide(model, crop, stride):
+    model.test_cfg = ConfigDict(mode='slide', crop_size=crop, stride=stride)
+
+
+def test_slide_with_one_crop_equals_whole(model):
+    batch = make_batch()
+    whole = model.predict(**copy.deepcopy(batch))
+    for crop in [(SIZE, SIZE), (2 * SIZE, 2 * SIZE)]:
+        slide(model, crop, (16, 16))
+        for a, b in zip(model.predict(**copy.deepcopy(batch)), whole):
+            assert torch.equal(a.seg_logits.data, b.seg_logits.data)
+            assert torch.equal(a.sounding_score.data, b.sounding_score.data)
+
+
+def test_slide_averages_crops_that_hear_their_frame(model):
+    """Metas with pad_shape, two frames, an edge that the stride overshoots."""
+    slide(model, (32, 48), (24, 16))
+    batch = make_batch(size=SIZE)
+    inputs = batch['inputs']
+    metas = [sample.metainfo for sample in batch['data_samples']]
+    assert metas[0]['pad_shape'] == (SIZE, SIZE)
+    encoded = []
+    model.prompt_encoder.register_forward_hook(
+        lambda *_: encoded.append(1))
+    samples = model.predict(**batch)
+    assert len(encoded) == 1  # once, not per crop
+    prompt = model.encode_prompt(inputs)
+    total = torch.zeros(2, 2, SIZE, SIZE)
+    count = torch.zeros(SIZE, SIZE)
+    for top in (0, 24, 32):
+        for left in (0, 16):
+            crop = inputs['img'][:, :, top:top + 32, left:left + 48]
+            result = model.encode_decode(crop, [dict(img_shape=(32, 48))] * 2,
+                                         prompt)
+            total[:, :, top:top + 32, left:left + 48] += result
+            count[top:top + 32, left:left + 48] += 1
+    for sample, expected in zip(samples, total / count):
+        torch.testing.assert_close(sample.seg_logits.data, expected)
+    assert metas[0]['pad_shape'] == (SIZE, SIZE)  # metas are left as they are
+
+
+def test_slide_over_padded_frames(model):
+    """Test-time padding, as the data preprocessor does it, is cut off."""
+    slide(model, (32, 32), (32, 32))
+    batch = make_batch(size=64)
+    for sample in batch['data_samples']:
+        sample.set_metainfo(
+            dict(
+                ori_shape=(40, 50),
+                img_shape=(40, 50),
+                pad_shape=(64, 64),
+                img_padding_size=(0, 14, 0, 24)))
+    prompt = model.encode_prompt(batch['inputs'])
+    samples = model.predict(**batch)
+    corner = model.encode_decode(batch['inputs']['img'][:, :, :32, :32],
+                                 [dict(img_shape=(32, 32))] * 2, prompt)
+    assert samples[1].seg_logits.data.shape == (2, 40, 50)
+    torch.testing.assert_close(samples[1].seg_logits.data[:, :32, :32],
+                               corner[1])
+
+
+def test_slide_with_gaps_is_an_error(model):
+    slide(model, (16, 16), (32, 32))
+    with pytest.raises(ValueError, match='stride'):
+        model.predict(**make_batch())
+
+
+def test_unknown_test_mode(model):
+    model.test_cfg = ConfigDict(mode='crops')
+    with pytest.raises(ValueError, match="'whole' or 'slide'"):
+        model.predict(**make_batch())
+
+
+# ---------------------------------------------------------------- bfloat16
+def test_bfloat16_autocast():
+    model = build('teso/teso-cue_swin-b_v1m.py').train()
+    randomise_adapters(model)
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.loss(**make_batch(silent=0))
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    sum(losses.values()).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert torch.isfinite(parameter.grad).all(), name
+    model.eval()
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        samples = model.predict(**make_batch())
+    for sample in samples:
+        score = sample.sounding_score.data
+        # metrics go through NumPy, which knows no bfloat16, and have 255
+        # thresholds, which bfloat16 can't tell apart
+        assert score.dtype == torch.float32
+        assert score.unique().numel() > 1000
+        assert torch.equal(score > 0.5, sample.pred_sem_seg.data == 1)
+
+
+# ---------------------------------------------------------------- runner
+def test_runner_starts_adapters_as_identities(tmp_path):
+    """Runner.train() re-initialises every linear layer before it trains."""
+    root = make_avsbench(tmp_path / 'data', subsets=('v1m', ))
+    config = narrow_config(
+        load('teso/teso_swin-b_v1m.py'), root, tmp_path / 'work')
+    runner = Runner.from_cfg(config)
+    for module in runner.model.modules():
+        if isinstance(module, BottleneckAdapter):
+            nn.init.ones_(module.up.weight)  # so that it can't be the start
+    found = []
+
+    def check(runner):
+        for name, module in runner.model.named_modules():
+            if isinstance(module, BottleneckAdapter):
+                found.append(name)
+                assert not module.up.weight.any(), name
+                assert not module.up.bias.any(), name
+                assert module.down.weight.any(), name
+
+    runner.register_hook(CallHook(before_train=check))
+    runner.train()
+    assert len(found) == 5 + 2 + 4
+    ups = [
+        module.up.weight for module in runner.model.modules()
+        if isinstance(module, BottleneckAdapter)
+    ]
+    assert all(up.any() for up in ups)  # and they train
+
+
+def test_preprocessor_and_segmentor_fit(tmp_path):
+    """From a data set's samples to predictions at the frames' own size."""
+    root = make_avsbench(
+        tmp_path / 'data', subsets=('v1m', ), splits=('test', ))
+    config = narrow_config(
+        load('teso/teso_swin-b_v1m.py'), root, tmp_path / 'work')
+    init_default_scope('mmseg')
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    model = MODELS.build(config.model).eval()
+    batch = pseudo_collate([dataset[0], dataset[1]])
+    with torch.no_grad():
+        samples = model.test_step(batch)
+    assert [sample.frame for sample in samples] == [0, 1]
+    for sample in samples:
+        size = sample.gt_sem_seg.data.shape[1:]
+        assert sample.sounding_score.data.shape[1:] == size == (24, 32)
+        assert sample.cue_scores.shape == (4, )
+    assert TEXT_DIMS == batch['inputs']['text_feat'][0].shape[1]

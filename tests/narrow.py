@@ -1,0 +1,181 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""The project's and mmseg's models, narrow enough for a CPU.
+
+What is narrowed are widths, depths, image sizes and numbers of points; types,
+names and structure stay those of the config.
+"""
+import itertools
+from pathlib import Path
+from typing import Optional
+
+import mmseg
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.hooks import Hook
+from mmengine.structures import LabelData, PixelData
+from mmseg.structures import SegDataSample
+
+import mmteso.datasets
+import mmteso.engine.optimizers
+import mmteso.evaluation
+import mmteso.models  # noqa: F401
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+SIZE = 64  # side of the frames; the top level is then 2 x 2
+WIDTH = 32  # of the head
+TEXT_DIMS = 24
+PROMPT_DIMS = 40
+_BACKBONES = dict(
+    SwinTransformer=dict(
+        embed_dims=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
+        window_size=4),
+    ResNet=dict(base_channels=8, stem_channels=8))
+_numbers = itertools.count()
+
+
+def load(name: str) -> Config:
+    """One of the project's configs, by its path below configs/."""
+    return Config.fromfile(CONFIGS / name)
+
+
+def stock_config(name: str) -> Config:
+    """One of mmseg's Mask2Former configs, as it ships in the package."""
+    folder = Path(mmseg.__file__).parent / '.mim' / 'configs' / 'mask2former'
+    return Config.fromfile(folder / name)
+
+
+def narrow_model(model: ConfigDict) -> ConfigDict:
+    """Narrow a Mask2Former, mmseg's or ours, in place.
+
+    VGGish, 72 million parameters, gives way to LogMelStats.
+    """
+    backbone, head = model.backbone, model.decode_head
+    backbone.update(_BACKBONES[backbone.type])
+    backbone.pop('init_cfg', None)
+    widths = [8, 16, 32, 64]
+    if backbone.get('depth', 0) >= 50:  # bottleneck blocks
+        widths = [4 * width for width in widths]
+    head.update(
+        in_channels=widths,
+        feat_channels=WIDTH,
+        out_channels=WIDTH,
+        num_queries=8,
+        positional_encoding=dict(num_feats=WIDTH // 2, normalize=True))
+    pixel, decoder = head.pixel_decoder, head.transformer_decoder
+    pixel.positional_encoding.num_feats = WIDTH // 2
+    pixel.norm_cfg.num_groups = 8
+    pixel.encoder.num_layers = 2
+    pixel.encoder.layer_cfg.self_attn_cfg.update(
+        embed_dims=WIDTH, num_heads=4, num_points=2)
+    pixel.encoder.layer_cfg.ffn_cfg.update(
+        embed_dims=WIDTH, feedforward_channels=WIDTH)
+    decoder.num_layers = 4
+    for attention in ('self_attn_cfg', 'cross_attn_cfg'):
+        decoder.layer_cfg[attention].update(embed_dims=WIDTH, num_heads=4)
+    decoder.layer_cfg.ffn_cfg.update(
+        embed_dims=WIDTH, feedforward_channels=WIDTH)
+    head.train_cfg.num_points = 64
+    if 'pmqs' in head and head.pmqs:
+        head.pmqs.update(
+            prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
+    if 'prompt_encoder' in model and model.prompt_encoder:
+        model.prompt_encoder.update(
+            text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+        model.audio_encoder = ConfigDict(type='LogMelStats')
+    if 'size' in model.data_preprocessor:
+        model.data_preprocessor.size = (SIZE, SIZE)
+    return model
+
+
+def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
+                  epochs: int = 1) -> Config:
+    """Narrow a whole config, in place, and give it a tiny data set.
+
+    Args:
+        config (Config): One of the project's.
+        data_root (str | Path): From ``make_avsbench`` or SynthAVS.
+        work_dir (str | Path): Work directory.
+        frames (int): Frames taken from each split. Defaults to 2, one batch.
+        epochs (int): Epochs, or iterations of a config that counts these;
+            each is followed by a validation. Defaults to 1.
+    """
+    narrow_model(config.model)
+    for loader in (config.train_dataloader, config.val_dataloader,
+                   config.test_dataloader):
+        loader.update(
+            batch_size=2, num_workers=0, persistent_workers=False)
+        loader.dataset.update(data_root=str(data_root), indices=frames)
+        for transform in loader.dataset.pipeline:
+            if transform.type == 'Resize':
+                transform.scale = (SIZE, SIZE)
+            if transform.type == 'LoadTextCues':
+                transform.cue_file = f'{data_root}/cues.jsonl'
+                transform.text_encoder = dict(
+                    type='HashTextEncoder', embed_dims=TEXT_DIMS)
+    loop = config.train_cfg
+    loop.val_interval = 1
+    loop['max_epochs' if 'max_epochs' in loop else 'max_iters'] = epochs
+    config.update(
+        load_from=None,
+        work_dir=str(work_dir),
+        experiment_name=f'narrow-{next(_numbers)}',
+        log_level='ERROR',
+        randomness=dict(seed=0))
+    return config
+
+
+def make_batch(batch_size: int = 2,
+               size: int = SIZE,
+               num_classes: int = 2,
+               seed: int = 0,
+               silent: Optional[int] = None) -> dict:
+    """What the segmentor's ``loss`` and ``predict`` take.
+
+    Args:
+        batch_size (int): Frames.
+        size (int): Side of the frames.
+        num_classes (int): Classes of the ground truth, background first.
+        seed (int): Seed.
+        silent (int, optional): Frame with an empty mask.
+
+    Returns:
+        dict: ``inputs`` and ``data_samples``.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    inputs = dict(
+        img=torch.randn(batch_size, 3, size, size, generator=rng),
+        log_mel=torch.randn(batch_size, 1, 96, 64, generator=rng),
+        text_feat=torch.randn(batch_size, 4, TEXT_DIMS, generator=rng),
+        text_valid=torch.tensor([True, True, True, False]).repeat(
+            batch_size, 1))
+    samples = []
+    for i in range(batch_size):
+        mask = torch.zeros(1, size, size, dtype=torch.long)
+        if i != silent:
+            for label in range(1, num_classes):
+                top = size // 8 * (i % 4) + 3 * label
+                mask[:, top:top + size // 4, 3 * label:size // 2] = label
+        sample = SegDataSample(
+            metainfo=dict(
+                ori_shape=(size, size),
+                img_shape=(size, size),
+                pad_shape=(size, size)))
+        sample.gt_sem_seg = PixelData(data=mask)
+        sample.gt_cues = LabelData(label=torch.tensor([1., 0., -1., -1.]))
+        samples.append(sample)
+    return dict(inputs=inputs, data_samples=samples)
+
+
+class CallHook(Hook):
+    """Calls a function at points of a runner's life.
+
+    Args:
+        **functions: By the name of a hook's method, ``f(runner)``.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, **functions) -> None:
+        for name, function in functions.items():
+            setattr(self, name,
+                    lambda runner, *_, f=function, **__: f(runner))
