@@ -1,0 +1,213 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""OpenMMLab's Mask2Former checkpoints in the adapted model."""
+import copy
+
+import pytest
+import torch
+from data import make_avsbench
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.models import EncoderDecoder
+from mmseg.registry import MODELS
+from narrow import (SIZE, CallHook, load, make_batch, narrow_config,
+                    narrow_model, stock_config)
+
+from mmteso.models import BottleneckAdapter
+
+PAIRS = {
+    'teso/teso_swin-b_v1m.py':
+    'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640.py',
+    'teso/teso_swin-t_v1m.py':
+    'mask2former_swin-t_8xb2-160k_ade20k-512x512.py',
+    'teso/teso_r50_v1m.py':
+    'mask2former_r50_8xb2-160k_ade20k-512x512.py',
+}
+NEW = ('prompt_encoder.', 'decode_head.pmqs.', 'audio_encoder.')
+CLASS_HEAD = {'decode_head.cls_embed.weight', 'decode_head.cls_embed.bias'}
+
+
+def build_stock(name, narrow=True):
+    init_default_scope('mmseg')
+    torch.manual_seed(1)
+    model = stock_config(name).model
+    if narrow:
+        narrow_model(model)
+    model.backbone.pop('init_cfg', None)
+    if model.backbone.type == 'ResNet':
+        # as OpenMMLab's tools revert it where no process group is there
+        model.backbone.norm_cfg.type = 'BN'
+    model.data_preprocessor.pop('batch_augments', None)
+    model = MODELS.build(model)
+    assert type(model) is EncoderDecoder
+    model.init_weights()
+    # a trained network's attention biases and norms are not at their start
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            parameter.data += 0.05 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def save(model, path):
+    """Write a checkpoint in the layout of OpenMMLab's model zoo."""
+    torch.save(
+        dict(
+            meta=dict(
+                dataset_meta=dict(classes=('wall', ), palette=[[0, 0, 0]]),
+                epoch=0,
+                iter=160000,
+                mmengine_version='0.3.2'),
+            state_dict=model.state_dict()), path)
+
+
+def compare_keys(stock, ours):
+    """Unexpected, missing and mismatched keys of a stock checkpoint."""
+    stock = {name: value.shape for name, value in stock.state_dict().items()}
+    ours = {name: value.shape for name, value in ours.state_dict().items()}
+    assert stock
+    return (set(stock) - set(ours), set(ours) - set(stock), {
+        name
+        for name in set(stock) & set(ours) if stock[name] != ours[name]
+    })
+
+
+@pytest.mark.parametrize('name', PAIRS)
+def test_keys(name):
+    init_default_scope('mmseg')
+    ours = MODELS.build(narrow_model(load(name).model))
+    unexpected, missing, mismatched = compare_keys(
+        build_stock(PAIRS[name]), ours)
+    assert unexpected == set()
+    assert mismatched == CLASS_HEAD
+    adapters = {
+        f'{path}.{key}'
+        for path, module in ours.named_modules()
+        if isinstance(module, BottleneckAdapter)
+        for key in module.state_dict()
+    }
+    new = {key for key in ours.state_dict() if key.startswith(NEW)}
+    assert adapters and new
+    assert missing == adapters | new
+    # and the other way round: what trains is what the file doesn't bring
+    trained = {key for key, p in ours.named_parameters() if p.requires_grad}
+    assert trained == missing | mismatched
+
+
+def train(config, before_train):
+    """Run a real runner, and a function where training begins."""
+    runner = Runner.from_cfg(config)
+    runner.register_hook(CallHook(before_train=before_train))
+    runner.train()
+    return runner
+
+
+@pytest.fixture
+def data_root(tmp_path):
+    return make_avsbench(tmp_path / 'data', subsets=('v1m', ))
+
+
+@pytest.mark.parametrize('name', ['teso/teso_swin-b_v1m.py'])
+def test_runner_loads_all_but_the_class_head(name, data_root, tmp_path,
+                                             capfd):
+    stock = build_stock(PAIRS[name])
+    save(stock, tmp_path / 'stock.pth')
+    config = narrow_config(load(name), data_root, tmp_path / 'work')
+    config.load_from = str(tmp_path / 'stock.pth')
+    config.log_level = 'INFO'  # mmengine reports what it could not load
+    states = []
+    train(config, lambda runner: states.append(
+        copy.deepcopy(runner.model.state_dict())))
+    expected = stock.state_dict()
+    for key in set(expected) - CLASS_HEAD:
+        assert torch.equal(states[0][key], expected[key]), key
+    report = ''.join(capfd.readouterr())
+    assert 'size mismatch for decode_head.cls_embed.weight' in report
+    assert report.count('size mismatch for') == 2
+    assert 'missing keys in source state_dict: backbone.stages.0' in report
+    assert 'unexpected key' not in report
+
+
+def assert_same_output(stock, ours, size):
+    batch = make_batch(size=size)
+    expected = stock.predict(batch['inputs']['img'],
+                             copy.deepcopy(batch['data_samples']))
+    results = ours.eval().predict(**batch)
+    for result, reference in zip(results, expected):
+        reference = reference.seg_logits.data
+        assert reference.std() > 1e-3
+        torch.testing.assert_close(
+            result.seg_logits.data, reference, atol=1e-5, rtol=1e-5)
+
+
+def make_equal(config, num_classes=150):
+    """150 classes, PMQS off; the adapters stay."""
+    config.model.decode_head.num_classes = num_classes
+    config.model.decode_head.loss_cls.class_weight = \
+        [1.0] * num_classes + [0.1]
+    config.model.decode_head.pmqs = None
+    return config
+
+
+@pytest.mark.parametrize('name', PAIRS)
+def test_output_equals_stock_mask2former(name, data_root, tmp_path):
+    """After the runner's own init_weights, which knows no zero start."""
+    stock = build_stock(PAIRS[name])
+    save(stock, tmp_path / 'stock.pth')
+    config = make_equal(load(name))
+    config = narrow_config(config, data_root, tmp_path / 'work')
+    config.load_from = str(tmp_path / 'stock.pth')
+    checked = []
+
+    @torch.no_grad()
+    def check(runner):
+        assert_same_output(stock, runner.model, SIZE)
+        # the comparison sees the adapters
+        adapters = [
+            module for module in runner.model.modules()
+            if isinstance(module, BottleneckAdapter)
+        ]
+        for kind in ('backbone', 'pixel_decoder', 'transformer_decoder'):
+            chosen = [
+                adapter for path, adapter in runner.model.named_modules()
+                if adapter in adapters and kind in path
+            ]
+            if kind == 'backbone' and 'r50' in name:
+                assert not chosen  # a ResNet has no window attention
+                continue
+            for adapter in chosen:
+                adapter.up.bias.normal_()
+            with pytest.raises(AssertionError, match='not close'):
+                assert_same_output(stock, runner.model, SIZE)
+            for adapter in chosen:
+                adapter.up.bias.zero_()
+        assert_same_output(stock, runner.model, SIZE)
+        checked.append(len(adapters))
+        runner.model.train()
+
+    train(config, check)
+    assert checked == [2 + 4 if 'r50' in name else 5 + 2 + 4]
+
+
+@pytest.mark.slow
+def test_full_size_swin_b(tmp_path):
+    """106.9 million parameters, VGGish at random weights."""
+    name = 'teso/teso_swin-b_v1m.py'
+    stock = build_stock(PAIRS[name], narrow=False)
+    save(stock, tmp_path / 'stock.pth')
+    config = load(name)
+    config.model.audio_encoder.init_cfg = None
+    init_default_scope('mmseg')
+    unexpected, missing, mismatched = compare_keys(
+        stock, MODELS.build(config.model))
+    assert unexpected == set() and mismatched == CLASS_HEAD
+    assert all(
+        key.startswith(NEW) or '.adapter.' in key for key in missing)
+    assert any(key.startswith('audio_encoder.') for key in missing)
+
+    model = make_equal(config).model
+    model.prompt_encoder.text_dims = 24
+    ours = MODELS.build(model)
+    ours.init_weights()
+    checkpoint = torch.load(tmp_path / 'stock.pth', weights_only=False)
+    ours.load_state_dict(checkpoint['state_dict'], strict=False)
+    with torch.no_grad():
+        assert_same_output(stock, ours, 224)
