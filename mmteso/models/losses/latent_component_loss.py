@@ -21,8 +21,12 @@ def latent_component_loss(latents: Tensor, tau: float) -> Tensor:
     Returns:
         Tensor: Mean over frames and latents, a scalar; zero for N_a = 1.
     """
-    unit = F.normalize(latents.float(), dim=-1)
-    logits = unit @ unit.transpose(1, 2) / tau
+    if latents.dtype in (torch.float16, torch.bfloat16):
+        latents = latents.float()
+    unit = F.normalize(latents, dim=-1)
+    # Not a matrix product: autocast would compute it in half precision, where
+    # the loss of latents that are nearly apart is zero.
+    logits = (unit[:, :, None] * unit[:, None]).sum(-1) / tau
     return -logits.log_softmax(-1).diagonal(dim1=1, dim2=2).mean()
 
 

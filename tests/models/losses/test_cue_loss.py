@@ -1,0 +1,85 @@
+import math
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmteso.models.losses import CueLoss
+
+SCORES = torch.tensor([[2., -1., 0.5, 7.], [0.1, 3., -4., 1.],
+                       [1., 1., 1., 1.]])
+TARGET = torch.tensor([[1., 0., 1., -1.], [0., -1., -1., -1.],
+                       [-1., -1., -1., -1.]])
+
+
+def reference(scores, target, threshold=0.):
+    """Sum and count of the known cues' binary cross-entropy."""
+    terms = []
+    for s, y in zip(scores.flatten().tolist(), target.flatten().tolist()):
+        if y >= 0:
+            p = 1 / (1 + math.exp(threshold - s))
+            terms.append(-math.log(p if y == 1 else 1 - p))
+    return sum(terms), len(terms)
+
+
+@pytest.mark.parametrize('threshold', [0., 0.7])
+def test_equals_reference(threshold):
+    loss = MODELS.build(
+        dict(type='CueLoss', threshold=threshold, loss_weight=0.5))
+    total, count = reference(SCORES, TARGET, threshold)
+    assert count == 4
+    assert loss(SCORES.double(), TARGET).item() == pytest.approx(
+        0.5 * total / count, abs=1e-12)
+
+
+def test_unknown_cues_get_no_gradient():
+    scores = SCORES.clone().requires_grad_()
+    CueLoss()(scores, TARGET).backward()
+    assert not scores.grad[TARGET < 0].any()
+    assert (scores.grad[TARGET == 1] < 0).all()
+    assert (scores.grad[TARGET == 0] > 0).all()
+
+
+def test_batch_without_a_known_cue():
+    """Zero, but in the graph: a parameter without a gradient stops DDP."""
+    scores = SCORES.clone().requires_grad_()
+    loss = CueLoss()(scores, torch.full_like(SCORES, -1))
+    loss.backward()
+    assert loss.item() == 0
+    assert scores.grad is not None and not scores.grad.any()
+
+
+def test_extreme_scores():
+    scores = torch.tensor([[1e4, -1e4, 1e4, -1e4]]).requires_grad_()
+    loss = CueLoss()(scores, torch.tensor([[1., 0., 0., -1.]]))
+    loss.backward()
+    assert loss.item() == pytest.approx(1e4 / 3)
+    torch.testing.assert_close(scores.grad,
+                               torch.tensor([[0., 0., 1 / 3, 0.]]))
+
+
+@pytest.mark.parametrize('split', [1, 2])
+def test_two_ranks_train_as_one_process(monkeypatch, split):
+    """Ranks know 3 + 1 cues, then 4 + 0; the mean is over all four."""
+    parts = slice(0, split), slice(split, 3)
+    counts = [(TARGET[part] >= 0).sum() for part in parts]
+    assert sorted(map(int, counts)) == ([1, 3] if split == 1 else [0, 4])
+    monkeypatch.setattr('mmteso.models.losses.cue_loss.reduce_mean',
+                        lambda count: torch.stack(counts).double().mean())
+    scores = SCORES.double().requires_grad_()
+    # DDP averages the ranks' gradients
+    ranks = [CueLoss()(scores[part], TARGET[part]) for part in parts]
+    actual, = torch.autograd.grad(sum(ranks) / 2, scores)
+    monkeypatch.undo()
+    expected, = torch.autograd.grad(CueLoss()(scores, TARGET), scores)
+    torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.dist
+def test_two_processes(on_two_ranks):
+    ranks = on_two_ranks(lambda rank: CueLoss()
+                         (SCORES[rank:rank + 1], TARGET[rank:rank + 1]))
+    total, count = reference(SCORES, TARGET)
+    assert float(sum(ranks) / 2) == pytest.approx(total / count, rel=1e-6)
+    assert float(ranks[1]) == pytest.approx(
+        reference(SCORES[1], TARGET[1])[0] / 2, rel=1e-6)

@@ -1,0 +1,96 @@
+import math
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmteso.models.losses import LatentComponentLoss, latent_component_loss
+
+
+def reference(latents, tau):
+    """Eq. 10, term by term."""
+    terms = []
+    for frame in latents:
+        for a in frame:
+            sims = [
+                math.exp(
+                    float(a @ b / a.norm() / b.norm()) / tau) for b in frame
+            ]
+            own = math.exp(1 / tau)
+            terms.append(-math.log(own / sum(sims)))
+    return sum(terms) / len(terms)
+
+
+@pytest.mark.parametrize('tau', [0.1, 1.])
+@pytest.mark.parametrize('count', [1, 2, 4])
+def test_equals_reference(count, tau):
+    torch.manual_seed(0)
+    latents = torch.randn(3, count, 5, dtype=torch.float64)
+    actual = latent_component_loss(latents, tau)
+    assert actual.dtype == torch.float64
+    assert actual.item() == pytest.approx(reference(latents, tau), abs=1e-12)
+    loss = MODELS.build(
+        dict(type='LatentComponentLoss', tau=tau, loss_weight=0.3))
+    torch.testing.assert_close(loss(latents), 0.3 * actual)
+
+
+def test_lone_latent_costs_nothing():
+    latents = torch.randn(3, 1, 5, requires_grad=True)
+    loss = latent_component_loss(latents, 0.1)
+    loss.backward()
+    assert loss.item() == 0
+    assert not latents.grad.any()
+
+
+def test_equal_and_opposite_latents():
+    equal = torch.ones(2, 4, 5, dtype=torch.float64)
+    assert latent_component_loss(equal, 0.1).item() == pytest.approx(
+        math.log(4))
+    opposite = torch.stack([equal[:, 0], -equal[:, 0]], 1)
+    assert latent_component_loss(
+        opposite, 0.5).item() == pytest.approx(math.log(1 + math.exp(-4)))
+
+
+def test_frames_are_no_negatives_of_each_other():
+    latents = torch.randn(2, 4, 5)
+    torch.testing.assert_close(
+        latent_component_loss(latents, 0.1),
+        (latent_component_loss(latents[:1], 0.1) +
+         latent_component_loss(latents[1:], 0.1)) / 2)
+
+
+def test_length_does_not_matter():
+    latents = torch.randn(2, 4, 5, dtype=torch.float64)
+    torch.testing.assert_close(
+        latent_component_loss(latents, 0.1),
+        latent_component_loss(latents * 7, 0.1))
+
+
+def test_a_step_moves_latents_apart():
+    torch.manual_seed(0)
+    latents = (1 + 0.1 * torch.randn(2, 4, 5)).requires_grad_()
+    loss = latent_component_loss(latents, 0.1)
+    loss.backward()
+    assert latent_component_loss(latents - 0.1 * latents.grad, 0.1) < loss
+
+
+def test_autocast_does_not_round_it():
+    """A loss of latents nearly apart would be 0 in bfloat16."""
+    torch.manual_seed(0)
+    latents = torch.eye(4, 64) + 0.05 * torch.randn(2, 4, 64)
+    expected = reference(latents.double(), 0.1)
+    assert 1e-5 < expected < 1e-2
+    with torch.autocast('cpu', torch.bfloat16):
+        loss = latent_component_loss(latents, 0.1)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    half = latents.bfloat16()
+    assert latent_component_loss(half, 0.1).item() == pytest.approx(
+        reference(half.double(), 0.1), rel=1e-4)
+
+
+def test_defaults_and_errors():
+    loss = LatentComponentLoss()
+    assert (loss.tau, loss.loss_weight) == (0.1, 0.1)
+    for tau in (0, -1., float('nan')):
+        with pytest.raises(ValueError, match='tau must be positive'):
+            LatentComponentLoss(tau=tau)

@@ -1,0 +1,79 @@
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmteso.models.losses import RankAveragedLoss
+
+WEIGHT = [1., 1., 0.1]
+
+
+def build():
+    return MODELS.build(
+        dict(
+            type='mmdet.CrossEntropyLoss',
+            use_sigmoid=False,
+            loss_weight=2.0,
+            class_weight=WEIGHT))
+
+
+def queries():
+    """Two images with 3 and 1 matched queries of 5; class 2 is "none"."""
+    torch.manual_seed(0)
+    logits = torch.randn(2, 5, 3, dtype=torch.float64)
+    return logits, torch.tensor([[0, 1, 1, 2, 2], [2, 0, 2, 2, 2]])
+
+
+def call(loss, logits, labels):
+    """As mmdet's Mask2FormerHead does."""
+    class_weight = logits.new_tensor(WEIGHT)
+    return loss(
+        logits.flatten(0, 1),
+        labels.flatten(),
+        torch.ones(labels.numel(), dtype=logits.dtype),
+        avg_factor=class_weight[labels].sum())
+
+
+def test_one_process_equals_the_loss_itself():
+    logits, labels = queries()
+    actual = call(RankAveragedLoss(build()), logits, labels)
+    torch.testing.assert_close(
+        actual, call(build(), logits, labels), rtol=0, atol=0)
+    weight = torch.tensor(WEIGHT).double()[labels]
+    log_p = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0]
+    torch.testing.assert_close(actual,
+                               -2 * (weight * log_p).sum() / weight.sum())
+
+
+def test_two_ranks_train_as_one_process(monkeypatch):
+    logits, labels = queries()
+    logits.requires_grad_()
+    expected, = torch.autograd.grad(call(build(), logits, labels), logits)
+
+    def ranks_gradient(loss):
+        # DDP averages the ranks' gradients
+        ranks = [call(loss, logits[r:r + 1], labels[r:r + 1]) for r in (0, 1)]
+        return torch.autograd.grad(sum(ranks) / 2, logits)[0]
+
+    mean = torch.tensor(WEIGHT).double()[labels].sum() / 2
+    monkeypatch.setattr(
+        'mmteso.models.losses.rank_averaged_loss.reduce_mean', lambda _: mean)
+    torch.testing.assert_close(
+        ranks_gradient(RankAveragedLoss(build())), expected)
+    # and that this is what the wrapper is for
+    assert (ranks_gradient(build()) - expected).abs().max() > 0.01
+
+
+@pytest.mark.dist
+def test_two_processes(on_two_ranks):
+    logits, labels = queries()
+    ranks = on_two_ranks(
+        lambda rank: call(
+            RankAveragedLoss(build()), logits[rank:rank + 1], labels[
+                rank:rank + 1]))
+    torch.testing.assert_close(
+        sum(ranks).double() / 2, call(build(), logits, labels))
+
+
+def test_keys_are_those_without_it():
+    """Nothing of it may show in a checkpoint."""
+    assert not RankAveragedLoss(build()).state_dict()
