@@ -38,7 +38,8 @@ class AdaptedLinear(nn.Linear):
         super().__init__(linear.in_features, linear.out_features,
                          linear.bias is not None)
         self.weight, self.bias = linear.weight, linear.bias
-        self.adapter = BottleneckAdapter(linear.out_features, ratio)
+        self.adapter = BottleneckAdapter(linear.out_features,
+                                         ratio).to(linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.adapter(super().forward(x))
@@ -71,7 +72,10 @@ class AdaptedMultiheadAttention(nn.MultiheadAttention):
         for name, parameter in list(attention.named_parameters(recurse=False)):
             setattr(self, name, parameter)
         self.out_proj = attention.out_proj
-        self.adapter = BottleneckAdapter(attention.embed_dim, ratio)
+        self.adapter = BottleneckAdapter(attention.embed_dim,
+                                         ratio).to(self.out_proj.weight)
+        # dropout, and whether the fused path is taken, hang on the mode
+        self.train(attention.training)
 
     def forward(self, *args, **kwargs) -> Tuple[Tensor, Tensor]:
         output, weights = super().forward(*args, **kwargs)
@@ -110,9 +114,10 @@ def inject_adapters(
         list[BottleneckAdapter]: The new adapters.
 
     Raises:
-        ValueError: If a kind is unknown, or the model has no such layer (a
-            ResNet has no window attention).
+        ValueError: If a kind is unknown, the model has no such layer (a
+            ResNet has no window attention), or it is adapted already.
     """
+    kinds = tuple(dict.fromkeys(kinds))
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise ValueError(f'adapter kinds must be among {KINDS}, but got '
@@ -125,6 +130,14 @@ def inject_adapters(
             f'no attention layer of kind {absent} to adapt in '
             f'{type(model).__name__}; it has {present}. Set '
             f"adapters=dict(kinds={present}) in the model's config.")
+    adapted = [
+        kind for kind in kinds
+        if any(hasattr(getattr(*place), 'adapter') for place in layers[kind])
+    ]
+    if adapted:
+        # a second adapter would take the first one's place and name
+        raise ValueError(f'the layers of kind {adapted} of '
+                         f'{type(model).__name__} have adapters already')
     adapters = []
     for kind in kinds:
         for owner, attribute in layers[kind]:
