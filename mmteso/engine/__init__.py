@@ -1,4 +1,18 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+"""What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
+from .amp import enable_amp
+from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
+                              audio_condition_transform,
+                              insert_audio_condition)
+from .audio_evaluation import evaluate_audio_conditions, format_audio_report
+from .distributed import prepare_cpu_distributed
 from .hooks import PlainCheckpointHook, RandomStateHook
+from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 
-__all__ = ['PlainCheckpointHook', 'RandomStateHook']
+__all__ = [
+    'AUDIO_CONDITIONS', 'CPUAmpOptimWrapper', 'PlainCheckpointHook',
+    'RandomStateHook', 'TrainableOptimWrapperConstructor',
+    'audio_condition_dataloader', 'audio_condition_transform', 'enable_amp',
+    'evaluate_audio_conditions', 'format_audio_report',
+    'insert_audio_condition', 'prepare_cpu_distributed'
+]

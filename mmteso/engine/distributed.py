@@ -1,0 +1,54 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Several processes on a machine without GPUs."""
+import datetime
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import distributed as torch_dist
+
+
+def prepare_cpu_distributed(cfg: Config) -> bool:
+    """Let the stock runner work in several processes without a GPU.
+
+    ``mmengine.dist.init_dist`` selects a CUDA device whatever the backend,
+    and the runner wraps models with ``device_ids=[LOCAL_RANK]``; both fail
+    without a GPU. So the gloo process group is made here, which the runner
+    then finds, and the config gets a model wrapper with ``device_ids=None``.
+
+    Does nothing with one process or where there is an accelerator. To be
+    called before the runner is built.
+
+    Args:
+        cfg (Config): The config with its ``launcher``; modified in place.
+
+    Returns:
+        bool: Whether something was to be done.
+
+    Raises:
+        ValueError: If the launcher is not 'pytorch' (``torchrun``), which is
+            the only one that works without GPUs.
+    """
+    launcher = cfg.get('launcher', 'none')
+    if launcher == 'none' or get_device() != 'cpu':
+        return False
+    if launcher != 'pytorch':
+        raise ValueError(
+            'no GPU was found. Without GPUs several processes are started by '
+            '`tools/dist_train.sh` or `torchrun` (launcher "pytorch"), but '
+            f'got launcher "{launcher}"')
+    if not torch_dist.is_initialized():
+        options = dict(cfg.get('env_cfg', {}).get('dist_cfg', {}))
+        # the rest, such as backend='nccl', is for GPUs
+        timeout = options.get('timeout')
+        torch_dist.init_process_group(
+            'gloo',
+            timeout=None if timeout is None else datetime.timedelta(
+                seconds=timeout))
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    wrapper.update(cfg.get('model_wrapper_cfg') or {})
+    wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = wrapper
+    return True

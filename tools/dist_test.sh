@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Test with several processes on this machine (GPUs, or CPU through gloo):
+#   tools/dist_test.sh CONFIG CHECKPOINT NUM_PROCESSES [options of test.py]
+# Several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT.
+set -euo pipefail
+
+CONFIG=$1
+CHECKPOINT=$2
+GPUS=$3
+TOOLS=$(cd "$(dirname "$0")" && pwd)
+
+PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" \
+"${PYTHON:-python}" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master_port="${PORT:-29500}" \
+    --nproc_per_node="$GPUS" \
+    "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Train through Slurm:
+#   GPUS=8 GPUS_PER_NODE=8 tools/slurm_train.sh PARTITION JOB CONFIG [options]
+set -euxo pipefail
+
+PARTITION=$1
+JOB_NAME=$2
+CONFIG=$3
+GPUS=${GPUS:-4}
+GPUS_PER_NODE=${GPUS_PER_NODE:-4}
+CPUS_PER_TASK=${CPUS_PER_TASK:-5}
+TOOLS=$(cd "$(dirname "$0")" && pwd)
+
+# SRUN_ARGS holds several options, so it is split on purpose
+# shellcheck disable=SC2086
+PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" \
+srun -p "$PARTITION" \
+    --job-name="$JOB_NAME" \
+    --gres="gpu:$GPUS_PER_NODE" \
+    --ntasks="$GPUS" \
+    --ntasks-per-node="$GPUS_PER_NODE" \
+    --cpus-per-task="$CPUS_PER_TASK" \
+    --kill-on-bad-exit=1 \
+    ${SRUN_ARGS:-} \
+    python -u "$TOOLS/train.py" "$CONFIG" --launcher slurm "${@:4}"

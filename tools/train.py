@@ -1,0 +1,74 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Train a segmentor; the options are those of mmsegmentation's train.py."""
+import argparse
+import os
+import os.path as osp
+
+# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
+import mmteso  # noqa: F401
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+
+from mmteso.engine import enable_amp, prepare_cpu_distributed
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a segmentor')
+    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs and checkpoints; default: work_dir in the '
+        'config, else work_dirs/<name of the config>')
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on from the latest checkpoint in the work dir')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='automatic mixed precision; on a CPU with bfloat16')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the config, as key=value. A list is '
+        'written key="[a,b]" or key=a,b; nested: key="[(a,b),(c,d)]", with '
+        'quotation marks and without spaces')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started several processes; default: none')
+    # torch.distributed.launch of torch >= 2.0 passes --local-rank
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    # priority: command line, then config, then the config's name
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join(
+            'work_dirs',
+            osp.splitext(osp.basename(args.config))[0])
+    if args.amp:
+        enable_amp(cfg)
+    # `resume=True` in the config or --cfg-options counts as well
+    cfg.resume = args.resume or cfg.get('resume', False)
+    prepare_cpu_distributed(cfg)
+    runner = (
+        RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))
+    runner.train()
+
+
+if __name__ == '__main__':
+    main()
