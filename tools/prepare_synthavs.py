@@ -4,7 +4,7 @@ import time
 
 from tqdm import tqdm
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.datasets.synthavs import generate_synthavs, is_up_to_date
 
 
 def parse_args():
@@ -36,20 +36,27 @@ def parse_args():
         action='store_true',
         help='replace the SynthAVS in the folder; files that it did not '
         'write stay')
+    parser.add_argument(
+        '--reuse',
+        action='store_true',
+        help='leave a complete SynthAVS of the same arguments as it is, and '
+        'replace any other one')
     return parser, parser.parse_args()
 
 
 def main():
     parser, args = parse_args()
     start = time.perf_counter()
+    arguments = dict(
+        videos=args.videos, frames=args.frames, size=args.size, seed=args.seed)
+    if args.reuse and is_up_to_date(args.out, arguments):
+        print(f'{args.out}: up to date')
+        return
     try:
         summary = generate_synthavs(
             args.out,
-            videos=args.videos,
-            frames=args.frames,
-            size=args.size,
-            seed=args.seed,
-            overwrite=args.overwrite,
+            **arguments,
+            overwrite=args.overwrite or args.reuse,
             # disable=None: no bar where the output is no terminal.
             progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
     except (ValueError, FileExistsError) as error:

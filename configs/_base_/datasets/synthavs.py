@@ -28,7 +28,9 @@ test_pipeline = [
         type='LoadTextCues',
         cue_file=cue_file,
         text_encoder=text_encoder,
-        num_cues=num_cues),
+        num_cues=num_cues,
+        # for CueSelectionMetric; the model does not see it
+        cue_target='mask'),
     dict(type='PackAVTInputs')
 ]
 dataset = dict(
@@ -55,5 +57,5 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(split='test', pipeline=test_pipeline, **dataset))
-val_evaluator = dict(type='AVSMetric')
+val_evaluator = [dict(type='AVSMetric'), dict(type='CueSelectionMetric')]
 test_evaluator = val_evaluator

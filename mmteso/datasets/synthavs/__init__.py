@@ -3,9 +3,10 @@
 It is not AVSBench; see :mod:`mmteso.datasets.synthavs.generator`.
 """
 from .classes import CLASSES, LABEL2IDX, PALETTE
-from .files import read_manifest
+from .files import is_up_to_date, read_manifest
 from .generator import generate_synthavs
 
 __all__ = [
-    'CLASSES', 'LABEL2IDX', 'PALETTE', 'generate_synthavs', 'read_manifest'
+    'CLASSES', 'LABEL2IDX', 'PALETTE', 'generate_synthavs', 'is_up_to_date',
+    'read_manifest'
 ]

@@ -74,6 +74,25 @@ def read_manifest(out_dir: str) -> Dict[str, Any]:
         return json.load(file)
 
 
+def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:
+    """Whether a folder holds just what these arguments would write.
+
+    Args:
+        out_dir (str): The data set's folder, which need not exist.
+        arguments (dict): The generator's ``videos``, ``frames``, ``size`` and
+            ``seed``.
+
+    Returns:
+        bool: False too if the run was interrupted or by another version of
+        the generator.
+    """
+    if not osp.isfile(osp.join(out_dir, MANIFEST)):
+        return False
+    manifest = read_manifest(out_dir)
+    return (manifest['complete'] and manifest['arguments'] == arguments
+            and manifest['generator_version'] == GENERATOR_VERSION)
+
+
 def _write_manifest(out_dir: str, manifest: Dict[str, Any]) -> None:
     with open(osp.join(out_dir, MANIFEST), 'w', encoding='utf-8') as file:
         json.dump(manifest, file, indent=1)
