@@ -15,11 +15,6 @@ from mmengine.hooks import Hook
 from mmengine.structures import LabelData, PixelData
 from mmseg.structures import SegDataSample
 
-import mmteso.datasets
-import mmteso.engine.optimizers
-import mmteso.evaluation
-import mmteso.models  # noqa: F401
-
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SIZE = 64  # side of the frames; the top level is then 2 x 2
 WIDTH = 32  # of the head

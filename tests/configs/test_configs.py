@@ -1,0 +1,360 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+import torch
+from data import make_avsbench
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, MODELS
+from narrow import CONFIGS, CallHook, load, narrow_config
+from torch import nn
+
+from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.models import BottleneckAdapter
+
+NAMES = sorted(path.name for path in (CONFIGS / 'teso').glob('*.py'))
+BACKBONES, SETS = ('swin-b', 'swin-t', 'r50'), ('v1s', 'v1m', 'avss-binary',
+                                                'avss')
+PROMISED = {f'teso_{b}_{s}.py' for b in BACKBONES for s in SETS} | {
+    'teso-cue_swin-b_v1m.py', 'teso_r18_synthavs.py',
+    'teso-cue_r18_synthavs.py'
+}
+
+
+def config_of(name) -> Config:
+    return load(f'teso/{name}')
+
+
+def pipelines(config):
+    for loader in ('train', 'val', 'test'):
+        yield loader, config[f'{loader}_dataloader'].dataset.pipeline
+
+
+def test_all_promised_configs_are_there():
+    assert NAMES
+    assert PROMISED <= set(NAMES)
+
+
+# ---------------------------------------------------------------- content
+@pytest.mark.parametrize('name', NAMES)
+def test_content(name):
+    """What each config says that its name promises."""
+    config = config_of(name)
+    assert config.default_scope == 'mmseg'
+    assert 'mmteso' in config.custom_imports.imports
+    assert config.model.type == 'AudioTextSegmentor'
+    _, benchmark = name[:-3].rsplit('_', 1)
+    semantic = benchmark == 'avss'
+    subsets = dict(
+        v1s='v1s',
+        v1m='v1m',
+        synthavs='v2',
+        avss=['v1s', 'v1m', 'v2'])
+    subsets['avss-binary'] = 'v2'
+    for split, _ in pipelines(config):
+        dataset = config[f'{split}_dataloader'].dataset
+        assert dataset.split == split
+        assert dataset.subsets == subsets[benchmark]
+        assert dataset.task == ('semantic' if semantic else 'binary')
+        shuffle = config[f'{split}_dataloader'].sampler.shuffle
+        assert shuffle == (split == 'train')
+    classes = 71 if semantic else 2
+    head = config.model.decode_head
+    assert head.num_classes == classes
+    assert head.loss_cls.class_weight == [1.0] * classes + [0.1]
+    weights = [head[f'loss_{k}'].loss_weight for k in ('mask', 'dice', 'cls')]
+    assert weights == [5, 5, 2]  # METHOD.md, eq. 8-9
+    # the widths that parts hand to each other
+    sedam = config.model.prompt_encoder
+    assert sedam.embed_dims == head.pmqs.prompt_dims
+    assert head.pmqs.query_dims == head.feat_channels
+
+    with_cue_loss = name.startswith('teso-cue')
+    assert ('cue_loss' in config.model) == with_cue_loss
+    mask = sedam.dynamic_mask
+    assert mask.mode == 'hard'
+    assert mask.threshold == (0 if with_cue_loss else 'mean')
+    if with_cue_loss:
+        assert config.model.cue_loss.threshold == mask.threshold
+    for split, pipeline in pipelines(config):
+        cues, = (t for t in pipeline if t.type == 'LoadTextCues')
+        # CueSelectionMetric reads it where SynthAVS is tested
+        wanted = with_cue_loss if split == 'train' else benchmark == 'synthavs'
+        assert cues.get('cue_target') == ('mask' if wanted else None)
+        kinds = [t.type for t in pipeline]
+        assert ('RandomFlip' in kinds) == (split == 'train')
+        if benchmark != 'synthavs':
+            resized = kinds.index('Resize')
+            # predictions are scored at the ground truth's own size
+            assert (resized < kinds.index('LoadAVSAnnotations')) == (
+                split != 'train')
+            assert pipeline[resized].scale == (384, 384)
+
+
+@pytest.mark.parametrize('name', sorted(PROMISED - {
+    'teso_r18_synthavs.py', 'teso-cue_r18_synthavs.py'}))
+def test_recipe(name):
+    """METHOD.md's one recipe, and a checkpoint for the config's backbone."""
+    config = config_of(name)
+    # exact resuming: see RandomStateHook
+    assert not config.train_dataloader.persistent_workers
+    optimizer = config.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr) == ('AdamW', 1e-3)
+    assert config.train_cfg.max_epochs == config.param_scheduler[-1].end == 60
+    assert config.auto_scale_lr.base_batch_size == 10
+    assert config.train_dataloader.batch_size == 2
+    backbone = name.split('_')[1]
+    assert f'mask2former_{backbone}' in config.load_from
+    assert 'ade20k' in config.load_from
+
+
+# ---------------------------------------------------------------- full size
+@pytest.mark.parametrize('name', NAMES)
+def test_builds_at_full_size(name, monkeypatch):
+    """On the meta device: shapes without memory."""
+    linspace = torch.linspace
+    monkeypatch.setattr(  # mmseg's Swin reads its drop path rates off it
+        torch, 'linspace', lambda *args, **kwargs: linspace(
+            *args, **{
+                **kwargs, 'device': 'cpu'
+            }))
+    init_default_scope('mmseg')
+    with torch.device('meta'):
+        model = MODELS.build(config_of(name).model)
+    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    trainable = sum(
+        p.numel() for p in model.parameters() if p.requires_grad) / 1e6
+    backbone = name.split('_')[1]
+    # stock Mask2Former + VGGish (72.1) + SeDAM, PMQS and adapters
+    total = {'swin-b': 208, 'swin-t': 145, 'r50': 140, 'r18': 4.3}[backbone]
+    assert millions == pytest.approx(total, rel=0.05)
+    if backbone == 'r18':
+        assert trainable == millions
+    else:
+        assert trainable < 0.2 * millions
+
+
+# ---------------------------------------------------------------- one step
+@pytest.fixture(scope='session')
+def avsbench(tmp_path_factory):
+    return make_avsbench(tmp_path_factory.mktemp('avsbench'))
+
+
+@pytest.fixture(scope='session')
+def synthavs(tmp_path_factory):
+    root = str(tmp_path_factory.mktemp('synthavs') / 'data')
+    generate_synthavs(root, videos=3, frames=2, size=48)
+    return root
+
+
+KINDS = [
+    'teso_swin-b_v1s.py', 'teso_swin-b_avss.py', 'teso-cue_swin-b_v1m.py',
+    'teso_swin-t_avss-binary.py', 'teso_r50_v1m.py', 'teso_r50_avss.py',
+    'teso_r18_synthavs.py', 'teso-cue_r18_synthavs.py'
+]
+
+
+@pytest.mark.parametrize('name', KINDS)
+def test_trains_and_tests(name, avsbench, synthavs, tmp_path):
+    """One step, a validation that picks the best checkpoint, a test."""
+    root = synthavs if 'synthavs' in name else avsbench
+    config = narrow_config(config_of(name), root, tmp_path)
+    runner = Runner.from_cfg(config)
+    before = copy.deepcopy(runner.model.state_dict())
+    runner.train()
+    assert runner.iter == 1
+    after = runner.model.state_dict()
+    assert not torch.equal(before['decode_head.cls_embed.weight'],
+                           after['decode_head.cls_embed.weight'])
+    assert all(torch.isfinite(v).all() for v in after.values())
+    assert list(tmp_path.glob('best_*.pth'))
+    metrics = runner.test()
+    expected = {'avss/mIoU', 'avss/F', 'mmseg/mIoU'} if 'avss.py' in name \
+        else {'J', 'F'}
+    assert expected <= set(metrics)
+    if 'synthavs' in name:  # labels_visible is there and read
+        assert 'J_part' in metrics
+    # what training wrote is all that testing needs
+    checkpoint, = tmp_path.glob('best_*.pth')
+    config = narrow_config(config_of(name), root, tmp_path / 'test')
+    config.load_from = str(checkpoint)
+    again = Runner.from_cfg(config).test()
+    for key in expected:
+        assert again[key] == metrics[key] or metrics[key] != metrics[key]
+
+
+@pytest.mark.parametrize('name', ['teso_swin-b_v1s.py', 'teso_swin-b_avss.py'])
+def test_data_sets_of_the_benchmarks(name, avsbench, tmp_path):
+    """V1S trains on first frames; AVSS reads all three subsets."""
+    config = narrow_config(config_of(name), avsbench, tmp_path)
+    init_default_scope('mmseg')
+    lengths = {}
+    for split, _ in pipelines(config):
+        dataset = config[f'{split}_dataloader'].dataset
+        del dataset['indices']
+        lengths[split] = len(DATASETS.build(dataset))
+    if 'v1s' in name:
+        assert lengths == dict(train=1, val=5, test=5)
+    else:
+        assert lengths == dict(train=1 + 5 + 10, val=20, test=20)
+
+
+# ------------------------------------------------------- what trains, and how
+def adapter_paths(stages, pixel_layers, decoder_layers):
+    return {
+        *(f'backbone.stages.{i}.blocks.{j}.attn.w_msa.proj.adapter'
+          for i, depth in enumerate(stages) for j in range(depth)),
+        *(f'decode_head.pixel_decoder.encoder.layers.{i}.self_attn.'
+          'output_proj.adapter' for i in range(pixel_layers)),
+        *(f'decode_head.transformer_decoder.layers.{i}.cross_attn.attn.adapter'
+          for i in range(decoder_layers))
+    }
+
+
+FROZEN = ('backbone', 'audio_encoder', 'decode_head.pixel_decoder',
+          'decode_head.transformer_decoder', 'decode_head.decoder_input_projs',
+          'decode_head.query_embed', 'decode_head.query_feat',
+          'decode_head.level_embed', 'decode_head.mask_embed')
+TRAINED = ('prompt_encoder', 'decode_head.pmqs', 'decode_head.cls_embed')
+
+
+def below(name, paths):
+    return any(name == path or name.startswith(f'{path}.') for path in paths)
+
+
+@pytest.mark.parametrize('name, adapters', [
+    ('teso_swin-b_v1m.py', adapter_paths([2, 1, 1, 1], 2, 4)),
+    ('teso_r50_v1m.py', adapter_paths([], 2, 4)),
+])
+def test_what_trains(name, adapters, avsbench, tmp_path):
+    """Two epochs with a validation after each, through a real runner."""
+    config = narrow_config(config_of(name), avsbench, tmp_path, epochs=2)
+    runner = Runner.from_cfg(config)
+    start, steps = {}, []
+
+    def remember(runner):
+        start.update(copy.deepcopy(runner.model.state_dict()))
+
+    def look(runner):
+        model = runner.model
+        rates = {
+            id(parameter): group['lr']
+            for group in runner.optim_wrapper.optimizer.param_groups
+            for parameter in group['params']
+        }
+        names = {id(p): n for n, p in model.named_parameters()}
+        steps.append(
+            dict(
+                rates={names[key]: rate for key, rate in rates.items()},
+                training={
+                    path
+                    for path, module in model.named_modules()
+                    if module.training
+                }))
+
+    runner.register_hook(
+        CallHook(before_train=remember, before_train_iter=look))
+    runner.train()
+    assert len(steps) == 2
+    model = runner.model
+    found = {
+        path
+        for path, module in model.named_modules()
+        if isinstance(module, BottleneckAdapter)
+    }
+    assert found == adapters
+
+    parameters = {name for name, _ in model.named_parameters()}
+    trainable = {n for n, p in model.named_parameters() if p.requires_grad}
+    assert trainable == {
+        name
+        for name in parameters if below(name, TRAINED) or below(name, adapters)
+    }
+    assert parameters - trainable == {
+        name
+        for name in parameters
+        if below(name, FROZEN) and not below(name, adapters)
+    }
+    for path in TRAINED + tuple(adapters):
+        assert any(below(name, [path]) for name in trainable), path
+    for path in FROZEN:
+        if path not in ('audio_encoder', 'decode_head.decoder_input_projs'):
+            assert any(below(n, [path]) for n in parameters - trainable), path
+
+    # the learning rate that each parameter really gets; the frozen ones none
+    expected = {
+        name: 1e-4 if name.startswith('backbone.') else 1e-3
+        for name in trainable
+    }
+    assert steps[0]['rates'].keys() == expected.keys()
+    for key, rate in expected.items():
+        assert steps[0]['rates'][key] == pytest.approx(rate), key
+    # decays alike
+    factors = {
+        round(steps[1]['rates'][key] / rate, 6)
+        for key, rate in expected.items()
+    }
+    assert len(factors) == 1 and 0.9 < factors.pop() < 1
+
+    # eval mode where frozen, at the start and after a validation
+    for step in steps:
+        for path, module in model.named_modules():
+            frozen = below(path, FROZEN) and not below(path, adapters)
+            assert (path not in step['training']) == frozen, path
+    norms = [
+        path for path, module in model.named_modules()
+        if isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.Dropout))
+        or type(module).__name__ == 'DropPath'
+    ]
+    assert norms and all(below(path, FROZEN) for path in norms)
+
+    # weights and statistics (BN's too) stay or move
+    for key, value in model.state_dict().items():
+        changed = not torch.equal(value, start[key])
+        if key not in trainable:
+            assert not changed, key
+        elif key.endswith('up.weight') or below(key, TRAINED):
+            # a bias of keys moves no softmax, and the first adapters' down
+            # projections are hidden behind zeros
+            assert changed or key.endswith('k_proj.bias'), key
+
+
+def test_frozen_vggish_would_train_nowhere():
+    """VGGish, by its 72 million parameters on the meta device."""
+    init_default_scope('mmseg')
+    with torch.device('meta'):
+        encoder = MODELS.build(config_of('teso_r50_v1m.py').model.audio_encoder)
+    assert sum(p.numel() for p in encoder.parameters()) > 72e6
+    assert not any(p.requires_grad for p in encoder.parameters())
+    encoder.train()
+    assert not any(module.training for module in encoder.modules())
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_paramwise_key_names_parameters(name):
+    config = config_of(name)
+    keys = config.optim_wrapper.get('paramwise_cfg', {}).get('custom_keys', {})
+    if 'r18' in name:
+        assert not keys  # one learning rate: everything trains from nothing
+    else:
+        assert dict(keys) == dict(backbone=dict(lr_mult=0.1))
+
+
+@pytest.mark.slow
+def test_with_vggish(avsbench, tmp_path):
+    """The whole chain once with the paper's audio encoder."""
+    config = config_of('teso_swin-b_v1m.py')
+    vggish = config.model.audio_encoder
+    config = narrow_config(config, avsbench, tmp_path)
+    config.model.audio_encoder = dict(vggish, init_cfg=None)
+    runner = Runner.from_cfg(config)
+    before = copy.deepcopy(runner.model.audio_encoder.state_dict())
+    runner.train()
+    assert {'J', 'F'} <= set(runner.test())
+    for key, value in runner.model.audio_encoder.state_dict().items():
+        assert torch.equal(value, before[key])
+    checkpoint, = tmp_path.glob('best_*.pth')
+    state = torch.load(checkpoint, weights_only=False)['state_dict']
+    assert any(key.startswith('audio_encoder.') for key in state)
