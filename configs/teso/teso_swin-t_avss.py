@@ -10,10 +10,9 @@ dataset = dict(subsets=['v1s', 'v1m', 'v2'], task='semantic')
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = dict(dataset=dataset)
-val_evaluator = dict(
-    _delete_=True, type='AVSSMetric')
+val_evaluator = dict(_delete_=True, type='AVSSMetric')
 test_evaluator = [
     dict(type='AVSSMetric'),
     dict(type='IoUMetric', iou_metrics=['mIoU'], prefix='mmseg')
 ]
-default_hooks = dict(checkpoint=dict(save_best='mIoU'))
+default_hooks = dict(checkpoint=dict(save_best='avss/mIoU'))
