@@ -1,7 +1,6 @@
 from typing import Any, Dict
 
 import torch
-
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 

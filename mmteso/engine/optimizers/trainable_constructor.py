@@ -5,10 +5,9 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm, _InstanceNorm
-from torch import nn
-
 from mmseg.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
                             OPTIMIZERS)
+from torch import nn
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 _OPTIONS = ('custom_keys', 'norm_decay_mult', 'bias_decay_mult')

@@ -1,12 +1,13 @@
 import math
 
 import torch
+from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmseg.registry import MODELS
+from ...audio import LOG_OFFSET
 
-# VGGish's log-mel is log(mel + 0.01): silence is this constant in every band.
-_SILENCE = math.log(0.01)
+# log(mel + offset) of silence, in every band
+_SILENCE = math.log(LOG_OFFSET)
 
 
 @MODELS.register_module()
@@ -15,7 +16,7 @@ class LogMelStats(nn.Module):
 
     Has no weights: what SynthAVS's demo uses where AVSBench would use
     :class:`VGGish`. Means are measured from the level of silence, so a muted
-    clip is the zero vector.
+    clip is the zero vector (to rounding).
     """
 
     embed_dims = 128

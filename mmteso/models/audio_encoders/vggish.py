@@ -1,9 +1,10 @@
 import torch
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader
+from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmseg.registry import MODELS
+_FILE = 'vggish-10086976.pth'
 
 
 @MODELS.register_module()
@@ -51,6 +52,7 @@ class VGGish(BaseModule):
         """Load the weights that ``init_cfg`` names, all of them.
 
         Raises:
+            FileNotFoundError: If there is no such file.
             RuntimeError: If the file's keys or shapes are not VGGish's.
         """
         if self.init_cfg is not None and not self.is_init:
@@ -59,9 +61,20 @@ class VGGish(BaseModule):
                                  f'type Pretrained, but got {self.init_cfg}')
             # mmengine's own Pretrained initialiser would leave what is
             # missing in the file at random values, with a warning.
-            checkpoint = CheckpointLoader.load_checkpoint(
-                self.init_cfg['checkpoint'], map_location='cpu')
-            self.load_state_dict(checkpoint.get('state_dict', checkpoint))
+            path = self.init_cfg['checkpoint']
+            try:
+                checkpoint = CheckpointLoader.load_checkpoint(
+                    path, map_location='cpu')
+            except FileNotFoundError as error:
+                raise FileNotFoundError(
+                    f'VGGish\'s weights are not at {path!r}: put {_FILE} of '
+                    'torchvggish\'s release v0.1 there, or say where it is '
+                    'in audio_encoder.init_cfg.checkpoint') from error
+            try:
+                self.load_state_dict(checkpoint.get('state_dict', checkpoint))
+            except RuntimeError as error:
+                raise RuntimeError(f'{path!r} does not hold VGGish\'s weights '
+                                   f'as {_FILE} does: {error}') from error
         self._is_init = True
 
     def train(self, mode: bool = True) -> 'VGGish':

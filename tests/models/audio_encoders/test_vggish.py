@@ -1,0 +1,141 @@
+"""72 million parameters: drawn once, and written to disk once.
+
+Files of the real layout that only matter for their keys hold expanded zeros,
+which take no space.
+"""
+import sys
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmteso.models.audio_encoders import VGGish
+
+torchvggish = pytest.importorskip('torchvggish.torchvggish')
+
+
+def build(checkpoint=None):
+    """Ours; drawing weights that a file replaces takes most of the time."""
+    init_cfg = checkpoint and dict(
+        type='Pretrained', checkpoint=str(checkpoint))
+    with pytest.MonkeyPatch.context() as patch:
+        for layer in (nn.Linear, nn.Conv2d):
+            patch.setattr(layer, 'reset_parameters', lambda self: None)
+        return MODELS.build(dict(type='VGGish', init_cfg=init_cfg))
+
+
+@pytest.fixture(scope='module')
+def stock():
+    """torchvggish's own network, its weights drawn at random."""
+    torch.manual_seed(0)
+    network = torchvggish.VGG(torchvggish.make_layers(), postprocess=False)
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            # else the signal dies out on its way and 0 equals 0
+            module.weight.data.mul_(2.4)
+    return network.eval()
+
+
+@pytest.fixture(scope='module')
+def encoder(stock, tmp_path_factory):
+    """Ours, from a file like vggish-10086976.pth."""
+    path = tmp_path_factory.mktemp('vggish') / 'vggish.pth'
+    torch.save(stock.state_dict(), path)
+    encoder = build(path)
+    encoder.init_weights()
+    path.unlink()
+    return encoder
+
+
+@pytest.fixture
+def light_file(stock, tmp_path):
+    """Write a file with the real keys and shapes, and these changes."""
+
+    def write(**changes):
+        state = {
+            key: torch.zeros(()).expand(value.shape)
+            for key, value in stock.state_dict().items()
+        }
+        state.update(changes)
+        state = {k: v for k, v in state.items() if v is not None}
+        path = tmp_path / 'light.pth'
+        torch.save(state, path)
+        return str(path)
+
+    return write
+
+
+def test_equals_torchvggish(stock, encoder):
+    torch.manual_seed(1)
+    log_mel = 2 * torch.randn(2, 1, 96, 64) - 2
+    with torch.no_grad():
+        expected = stock(log_mel)
+    assert expected.shape == (2, encoder.embed_dims) == (2, 128)
+    assert (expected > 0).float().mean() > 0.2
+    assert (expected[0] - expected[1]).abs().max() > 1e-3
+    assert torch.equal(encoder(log_mel), expected)
+
+
+def test_is_frozen(encoder):
+    assert not any(p.requires_grad for p in encoder.parameters())
+    assert encoder.train() is encoder
+    assert not any(module.training for module in encoder.modules())
+    nn.Sequential(encoder).train()
+    assert not any(module.training for module in encoder.modules())
+    log_mel = torch.zeros(1, 1, 96, 64, requires_grad=True)
+    assert not encoder(log_mel).requires_grad
+
+
+def test_weights_are_in_the_checkpoint(stock, encoder):
+    """So that testing needs no other file."""
+    ours, theirs = encoder.state_dict(), stock.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert sum(p.numel() for p in encoder.parameters()) == 72_141_184
+
+
+def test_state_dict_may_be_wrapped(light_file):
+    path = light_file()
+    torch.save(dict(state_dict=torch.load(path)), path)
+    encoder = build(path)
+    encoder.init_weights()
+    assert not any(p.any() for p in encoder.parameters())
+
+
+def test_missing_key_is_refused(light_file):
+    path = light_file(**{'embeddings.2.bias': None})
+    with pytest.raises(
+            RuntimeError,
+            match=r'(?s)light\.pth.*Missing.*embeddings\.2\.bias'):
+        build(path).init_weights()
+
+
+def test_unexpected_key_is_refused(light_file):
+    path = light_file(**{'pproc.pca_matrix': torch.zeros(2)})
+    with pytest.raises(
+            RuntimeError,
+            match=r'(?s)light\.pth.*Unexpected.*pproc\.pca_matrix'):
+        build(path).init_weights()
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(
+            FileNotFoundError,
+            match=r'nowhere\.pth.*vggish-10086976\.pth.*init_cfg'):
+        build(tmp_path / 'nowhere.pth').init_weights()
+
+
+def test_only_pretrained_weights_make_sense():
+    encoder = build()
+    encoder.init_weights()
+    encoder.init_cfg = dict(type='Kaiming', layer='Conv2d')
+    encoder._is_init = False
+    with pytest.raises(ValueError, match='must be of type Pretrained.*Kaim'):
+        encoder.init_weights()
+
+
+def test_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torchvggish.torchvggish', None)
+    with pytest.raises(ImportError, match=r'mmteso\[audio\].*LogMelStats'):
+        VGGish()
