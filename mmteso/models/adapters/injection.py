@@ -14,9 +14,9 @@ from typing import Dict, List, Sequence, Tuple
 
 from mmcv.ops import MultiScaleDeformableAttention
 from mmdet.models.layers import DetrTransformerDecoderLayer
+from mmseg.models.backbones.swin import WindowMSA
 from torch import Tensor, nn
 
-from mmseg.models.backbones.swin import WindowMSA
 from .bottleneck import BottleneckAdapter
 
 KINDS = ('window', 'deformable', 'cross', 'self')

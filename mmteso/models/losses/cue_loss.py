@@ -1,8 +1,7 @@
 import torch.nn.functional as F
 from mmdet.utils import reduce_mean
-from torch import Tensor, nn
-
 from mmseg.registry import MODELS
+from torch import Tensor, nn
 
 
 @MODELS.register_module()

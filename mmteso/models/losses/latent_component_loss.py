@@ -1,8 +1,7 @@
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from mmseg.registry import MODELS
+from torch import Tensor, nn
 
 
 def latent_component_loss(latents: Tensor, tau: float) -> Tensor:

@@ -1,9 +1,8 @@
 from typing import Tuple, Union
 
 import torch
-from torch import Tensor, nn
-
 from mmseg.registry import MODELS
+from torch import Tensor, nn
 
 
 @MODELS.register_module()
@@ -83,7 +82,8 @@ class DynamicMask(nn.Module):
             gate = gate + (soft - soft.detach())
         return gate, kept
 
-    def _threshold(self, scores: Tensor, valid: Tensor) -> Union[Tensor, float]:
+    def _threshold(self, scores: Tensor,
+                   valid: Tensor) -> Union[Tensor, float]:
         if self.threshold != 'mean':
             return self.threshold
         count = valid.sum(1, keepdim=True).clamp(min=1)

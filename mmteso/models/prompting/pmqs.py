@@ -1,7 +1,7 @@
 import torch
+from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmseg.registry import MODELS
 from .attention import CrossAttention
 from .prompt import AudioTextPrompt
 from .sedam import mlp

@@ -1,9 +1,9 @@
 from typing import Optional, Tuple
 
 import torch
+from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmseg.registry import MODELS
 from .attention import CrossAttention
 from .prompt import AudioTextPrompt
 

@@ -5,6 +5,8 @@ from torch import nn
 from mmteso.models.adapters import (BottleneckAdapter, freeze, inject_adapters,
                                     resolve_modules, set_eval)
 
+FROZEN = ('network.backbone', 'network.pixel_decoder', 'norm')
+
 
 class Model(nn.Module):
     """Everything that eval mode stops, frozen as the segmentor does it."""
@@ -28,7 +30,7 @@ class Model(nn.Module):
 @pytest.fixture
 def model(network):
     inject_adapters(network)
-    return Model(network, ['network.backbone', 'network.pixel_decoder', 'norm'])
+    return Model(network, FROZEN)
 
 
 def test_exact_sets(model):
@@ -46,9 +48,8 @@ def test_exact_sets(model):
 @pytest.mark.parametrize('mode', [True, False])
 def test_eval_mode_survives_train(model, mode):
     model.train(mode)
-    frozen = ('network.backbone', 'network.pixel_decoder', 'norm')
     for name, module in model.named_modules():
-        inside = any(name == f or name.startswith(f'{f}.') for f in frozen)
+        inside = any(name == f or name.startswith(f'{f}.') for f in FROZEN)
         adapter = '.adapter' in name
         assert module.training == (mode and (adapter or not inside)), name
 

@@ -114,8 +114,8 @@ def test_frame_whose_cues_all_fall_sees_the_no_cue_key():
 def test_every_parameter_gets_a_gradient(mode, no_cue, norm):
     """Else DDP would stop: also in batches without a single cue."""
     torch.manual_seed(0)
-    for source_pool, num_layers, scale in itertools.product(
-        (False, True), (1, 2), (1., 1e4)):
+    options = itertools.product((False, True), (1, 2), (1., 1e4))
+    for source_pool, num_layers, scale in options:
         sedam = SeDAM(
             6,
             5,
@@ -126,8 +126,9 @@ def test_every_parameter_gets_a_gradient(mode, no_cue, norm):
             source_pool=source_pool,
             no_cue=no_cue,
             dynamic_mask=dict(
-                type='DynamicMask', mode=mode, threshold=1e9 if scale ==
-                1 else 'mean'))
+                type='DynamicMask',
+                mode=mode,
+                threshold=1e9 if scale == 1 else 'mean'))
         pmqs = PMQS(**SIZES, num_layers=num_layers, norm=norm)
         for valid in ([1, 1, 1], [0, 0, 0]):
             prompt = sedam(
