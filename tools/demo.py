@@ -49,9 +49,11 @@ def parse_args() -> argparse.Namespace:
         default='work_dirs/demo',
         help='folder for the results (default: work_dirs/demo)')
     parser.add_argument(
-        '--iterations',
-        type=int,
-        help='training iterations (default: as the config says)')
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='further settings of the training, as of tools/train.py')
     return parser.parse_args()
 
 
@@ -62,20 +64,6 @@ def run_tool(name: str, *args: str) -> float:
                    cwd=ROOT,
                    check=True)
     return time.perf_counter() - start
-
-
-def training_options(args: argparse.Namespace, cfg: Config) -> list:
-    """What the demo changes in the config, as key=value."""
-    options = [f'randomness.seed={args.seed}']
-    if args.iterations is not None:
-        schedule = len(cfg.param_scheduler) - 1
-        options += [
-            f'train_cfg.max_iters={args.iterations}',
-            f'train_cfg.val_interval={args.iterations}',
-            f'default_hooks.checkpoint.interval={args.iterations}',
-            f'param_scheduler.{schedule}.end={args.iterations}'
-        ]
-    return options
 
 
 def best_checkpoint(folder: str) -> str:
@@ -101,9 +89,9 @@ def main() -> None:
 
     data_root = osp.join(ROOT, cfg.data_root)
     run_tool('prepare_synthavs.py', data_root, '--reuse')
-    options = training_options(args, cfg)
     train_seconds = run_tool('train.py', CONFIGS[args.variant], '--work-dir',
-                             train_dir, '--cfg-options', *options)
+                             train_dir, '--cfg-options',
+                             f'randomness.seed={args.seed}', *args.cfg_options)
 
     # paths in the config are relative to the repository
     os.chdir(ROOT)

@@ -1,7 +1,8 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Masks on frames, and grids of them."""
 import textwrap
 from dataclasses import dataclass, field
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Sequence
 
 import numpy as np
 
@@ -22,15 +23,16 @@ class FrameRow:
 
 def overlay_mask(image: np.ndarray,
                  mask: np.ndarray,
-                 color: Tuple[int, int, int] = (255, 64, 64),
-                 alpha: float = 0.55) -> np.ndarray:
-    """Tint the pixels of a mask and dim the others.
+                 dim: float = 0.4) -> np.ndarray:
+    """Keep the colours of what is masked, grey and darken the rest.
+
+    A tint would hide in objects of its own colour.
 
     Args:
         image (np.ndarray): RGB, uint8 (H, W, 3).
         mask (np.ndarray): Bool (H, W).
-        color (tuple[int, int, int]): RGB tint. Defaults to a red.
-        alpha (float): Share of the tint, in [0, 1]. Defaults to 0.55.
+        dim (float): Brightness of what is outside the mask, in [0, 1].
+            Defaults to 0.4.
 
     Returns:
         np.ndarray: RGB, uint8 (H, W, 3).
@@ -41,9 +43,8 @@ def overlay_mask(image: np.ndarray,
     if mask.shape != image.shape[:2]:
         raise ValueError(f'mask and image must have the same size, but got '
                          f'{mask.shape} and {image.shape[:2]}')
-    image = image.astype(np.float32)
-    tinted = (1 - alpha) * image + alpha * np.asarray(color, np.float32)
-    result = np.where(mask[..., None], tinted, 0.7 * image)
+    grey = dim * image.mean(-1, keepdims=True)
+    result = np.where(mask[..., None], image, grey)
     return result.round().astype(np.uint8)
 
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,14 +6,15 @@ from PIL import Image
 from mmteso.visualization import FrameRow, draw_overlay_grid, overlay_mask
 
 
-def test_overlay_tints_the_mask_and_dims_the_rest():
-    image = np.full((2, 2, 3), 100, np.uint8)
+def test_overlay_keeps_colours_inside_and_greys_the_rest():
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[...] = (30, 60, 210)
     mask = np.array([[True, False], [False, False]])
-    result = overlay_mask(image, mask, color=(200, 0, 0), alpha=0.5)
+    result = overlay_mask(image, mask, dim=0.5)
     assert result.dtype == np.uint8
-    assert result[0, 0].tolist() == [150, 50, 50]
-    assert result[1, 1].tolist() == [70, 70, 70]
-    assert (image == 100).all(), 'the frame itself must not change'
+    assert result[0, 0].tolist() == [30, 60, 210]
+    assert result[1, 1].tolist() == [50, 50, 50]
+    assert (image == (30, 60, 210)).all(), 'the frame itself must not change'
 
 
 def test_overlay_refuses_another_size():
@@ -21,7 +23,8 @@ def test_overlay_refuses_another_size():
 
 
 def _row(mask_value, names=('ground truth', 'mute')):
-    image = np.full((16, 16, 3), 128, np.uint8)
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[..., 0] = 250
     masks = {name: np.full((16, 16), mask_value) for name in names}
     return FrameRow(image, masks, label='clip 0, frame 1')
 
@@ -32,10 +35,10 @@ def test_grid_shows_the_masks(tmp_path):
         draw_overlay_grid([_row(value), _row(value)], str(path), title='t')
     on, off = (np.asarray(Image.open(path).convert('RGB')) for path in paths)
     assert on.shape == off.shape
-    # red only where masks are drawn
-    redness = [p[..., 0].astype(int) - p[..., 1] for p in (on, off)]
-    assert (redness[0] > 50).mean() > 0.1
-    assert (redness[1] > 50).mean() == 0
+    # The bare frame is red in both; the two masks only where they are on.
+    red = [(p[..., 0].astype(int) - p[..., 1] > 100).mean() for p in (on, off)]
+    assert red[0] == pytest.approx(3 * red[1], rel=0.05)
+    assert red[1] > 0.05
 
 
 def test_grid_refuses_rows_that_differ():
