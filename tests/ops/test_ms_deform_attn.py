@@ -1,0 +1,213 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmcv.ops import MultiScaleDeformableAttention
+from mmcv.ops.multi_scale_deform_attn import (
+    MultiScaleDeformableAttnFunction, multi_scale_deformable_attn_pytorch)
+
+from mmteso.ops import (is_stand_in, ms_deform_attn_backward,
+                        ms_deform_attn_forward)
+
+SHAPES = ((3, 5), (2, 3), (1, 2))
+
+
+def make_inputs(dtype=torch.float64, seed=0, queries=4, heads=2, channels=3):
+    """Random values, locations that also lie outside, and weights."""
+    generator = torch.Generator().manual_seed(seed)
+    keys = sum(h * w for h, w in SHAPES)
+
+    def rand(*size):
+        return torch.rand(size, generator=generator, dtype=torch.float64)
+
+    value = rand(2, keys, heads, channels) - 0.5
+    locations = rand(2, queries, heads, len(SHAPES), 4, 2) * 1.4 - 0.2
+    weights = rand(2, queries, heads, len(SHAPES), 4)
+    weights = weights / weights.sum((-2, -1), keepdim=True)
+    shapes = torch.tensor(SHAPES)
+    starts = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
+    return (value.to(dtype), shapes, starts, locations.to(dtype),
+            weights.to(dtype))
+
+
+class StandInFunction(torch.autograd.Function):
+    """Calls the two functions as mmcv's autograd function does."""
+
+    @staticmethod
+    def forward(ctx, value, shapes, starts, locations, weights):
+        ctx.save_for_backward(value, shapes, starts, locations, weights)
+        return ms_deform_attn_forward(
+            value, shapes, starts, locations, weights, im2col_step=64)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        value, shapes, starts, locations, weights = ctx.saved_tensors
+        grads = [torch.zeros_like(t) for t in (value, locations, weights)]
+        ms_deform_attn_backward(
+            value,
+            shapes,
+            starts,
+            locations,
+            weights,
+            grad_output,
+            *grads,
+            im2col_step=64)
+        return grads[0], None, None, grads[1], grads[2]
+
+
+def by_hand(value, shapes, locations, weights):
+    """Loops over everything; bilinear weights written out."""
+    batch, _, heads, channels = value.shape
+    queries, levels, points = (locations.shape[1], locations.shape[3],
+                               locations.shape[4])
+    output = value.new_zeros(batch, queries, heads, channels)
+    start = 0
+    for level, (height, width) in enumerate(shapes):
+        for b in range(batch):
+            for q in range(queries):
+                for m in range(heads):
+                    for p in range(points):
+                        x, y = locations[b, q, m, level, p].tolist()
+                        x, y = x * width - 0.5, y * height - 0.5
+                        for row in (int(y // 1), int(y // 1) + 1):
+                            for col in (int(x // 1), int(x // 1) + 1):
+                                if not (0 <= row < height
+                                        and 0 <= col < width):
+                                    continue
+                                share = (1 - abs(y - row)) * (1 - abs(x - col))
+                                output[b, q, m] += (
+                                    weights[b, q, m, level, p] * share *
+                                    value[b, start + row * width + col, m])
+        start += height * width
+    return output.flatten(2)
+
+
+def test_forward_equals_mmcv_and_definition():
+    value, shapes, starts, locations, weights = make_inputs()
+    output = ms_deform_attn_forward(value, shapes, starts, locations, weights,
+                                    64)
+    assert output.shape == (2, 4, 6) and output.is_contiguous()
+    expected = multi_scale_deformable_attn_pytorch(value, shapes, locations,
+                                                   weights)
+    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        output,
+        by_hand(value, SHAPES, locations, weights),
+        rtol=1e-12,
+        atol=1e-12)
+
+
+def test_backward_equals_mmcv():
+    value, shapes, starts, locations, weights = make_inputs()
+    ours = [t.clone().requires_grad_() for t in (value, locations, weights)]
+    theirs = [t.clone().requires_grad_() for t in (value, locations, weights)]
+    grad = torch.randn(2, 4, 6, dtype=torch.float64)
+    StandInFunction.apply(ours[0], shapes, starts, *ours[1:]).backward(grad)
+    multi_scale_deformable_attn_pytorch(theirs[0], shapes,
+                                        *theirs[1:]).backward(grad)
+    for a, b in zip(ours, theirs):
+        assert b.grad.abs().sum() > 0
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_gradcheck():
+    value, shapes, starts, locations, weights = make_inputs(
+        queries=2, heads=1, channels=2)
+    for tensor in (value, locations, weights):
+        tensor.requires_grad_()
+    assert torch.autograd.gradcheck(
+        StandInFunction.apply, (value, shapes, starts, locations, weights))
+
+
+def test_backward_adds_to_the_buffers():
+    value, shapes, starts, locations, weights = make_inputs(torch.float32)
+    results = []
+    for start in (0.0, 2.0):
+        grads = [
+            torch.full_like(t, start) for t in (value, locations, weights)
+        ]
+        ms_deform_attn_backward(value, shapes, starts, locations, weights,
+                                torch.ones(2, 4, 6), *grads, 64)
+        results.append(grads)
+    for a, b in zip(*results):
+        torch.testing.assert_close(a + 2, b)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_computes_in_float32(dtype):
+    """Half inputs are only rounded at the ends, also under autocast."""
+    value, shapes, starts, locations, weights = make_inputs(dtype)
+    exact = ms_deform_attn_forward(value.float(), shapes, starts,
+                                   locations.float(), weights.float(), 64)
+    for enabled in (False, True):
+        with torch.autocast('cpu', dtype=torch.bfloat16, enabled=enabled):
+            output = ms_deform_attn_forward(value, shapes, starts, locations,
+                                            weights, 64)
+        assert output.dtype == dtype
+        assert torch.equal(output, exact.to(dtype))
+    grads = [torch.zeros_like(t) for t in (value, locations, weights)]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        ms_deform_attn_backward(value, shapes, starts, locations, weights,
+                                torch.ones(2, 4, 6, dtype=dtype), *grads, 64)
+    wide = [
+        torch.zeros_like(t, dtype=torch.float32)
+        for t in (value, locations, weights)
+    ]
+    ms_deform_attn_backward(value.float(), shapes, starts, locations.float(),
+                            weights.float(), torch.ones(2, 4, 6), *wide, 64)
+    for a, b in zip(grads, wide):
+        assert torch.equal(a, b.to(dtype))
+
+
+def test_wrong_shapes():
+    value, shapes, starts, locations, weights = make_inputs()
+    with pytest.raises(ValueError, match='has 23 keys, but .* make 24'):
+        ms_deform_attn_forward(value, shapes + torch.tensor([[0, 0], [0, 0],
+                                                             [0, 1]]), starts,
+                               locations, weights, 64)
+
+
+def test_float32_autograd_function_of_mmcv():
+    """mmcv's own function calls the stand-in by name."""
+    if not is_stand_in():
+        pytest.skip('mmcv has compiled ops')
+    value, shapes, starts, locations, weights = make_inputs(torch.float32)
+    value.requires_grad_()
+    output = MultiScaleDeformableAttnFunction.apply(value, shapes, starts,
+                                                    locations, weights, 64)
+    output.sum().backward()
+    reference = value.detach().clone().requires_grad_()
+    multi_scale_deformable_attn_pytorch(reference, shapes, locations,
+                                        weights).sum().backward()
+    torch.testing.assert_close(value.grad, reference.grad)
+
+
+@pytest.mark.gpu
+def test_module_on_gpu_equals_cpu():
+    torch.manual_seed(0)
+    module = MultiScaleDeformableAttention(
+        embed_dims=16,
+        num_heads=2,
+        num_levels=3,
+        num_points=4,
+        batch_first=True)
+    module.init_weights()
+    _, shapes, starts, _, _ = make_inputs()
+    keys = int(shapes.prod(1).sum())
+    query, value = torch.randn(2, 5, 16), torch.randn(2, keys, 16)
+    reference = torch.rand(2, 5, 3, 2)
+    gradients, outputs = [], []
+    for device in ('cpu', 'cuda'):
+        module.zero_grad()
+        module.to(device)
+        output = module(
+            query.to(device),
+            value=value.to(device),
+            reference_points=reference.to(device),
+            spatial_shapes=shapes.to(device),
+            level_start_index=starts.to(device))
+        output.square().sum().backward()
+        outputs.append(output.detach().cpu())
+        gradients.append([p.grad.cpu().clone() for p in module.parameters()])
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+    for cpu, gpu in zip(*gradients):
+        torch.testing.assert_close(cpu, gpu, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,45 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Start Python programs the way a user does."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def environment(**variables):
+    """This process's environment, with the checkout importable."""
+    path = os.pathsep.join(
+        filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
+    return dict(
+        os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1', **variables)
+
+
+def run(command, check=True, timeout=600, cwd=ROOT, **variables):
+    """Run a command; a failure shows all of its output.
+
+    Args:
+        command (list): Program and arguments.
+        check (bool): Whether a failure is one of the test. Defaults to True.
+        timeout (float): Seconds. Defaults to 600.
+        cwd (str | Path): Defaults to the repository.
+        **variables: Of the environment.
+
+    Returns:
+        subprocess.CompletedProcess: With ``stdout`` and ``stderr``.
+    """
+    result = subprocess.run([str(word) for word in command],
+                            cwd=cwd,
+                            env=environment(**variables),
+                            capture_output=True,
+                            text=True,
+                            timeout=timeout)
+    if check:
+        assert result.returncode == 0, result.stdout + result.stderr
+    return result
+
+
+def run_python(code, check=True, **kwargs):
+    """Run code in a fresh interpreter, warnings off."""
+    return run([sys.executable, '-W', 'ignore', '-c', code], check, **kwargs)
