@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Start Python programs the way a user does."""
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +44,10 @@ def run(command, check=True, timeout=600, cwd=ROOT, **variables):
 def run_python(code, check=True, **kwargs):
     """Run code in a fresh interpreter, warnings off."""
     return run([sys.executable, '-W', 'ignore', '-c', code], check, **kwargs)
+
+
+def free_port():
+    """A TCP port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]

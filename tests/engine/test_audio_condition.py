@@ -1,0 +1,90 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+from mmengine.config import ConfigDict
+
+from mmteso.engine import (AUDIO_CONDITIONS, audio_condition_dataloader,
+                           audio_condition_transform, insert_audio_condition)
+
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAudioClip'),
+    dict(type='AudioToLogMel'),
+    dict(type='PackAVTInputs')
+]
+
+
+def test_transforms():
+    assert audio_condition_transform('normal') is None
+    assert audio_condition_transform('mute') == dict(type='MuteAudio')
+    assert audio_condition_transform('wgn-10db') == dict(
+        type='ReplaceAudioWithNoise', level_db=10.0, reference='snr', seed=0)
+    assert audio_condition_transform('wgn--2.5db', 'pcm16', 3) == dict(
+        type='ReplaceAudioWithNoise', level_db=-2.5, reference='pcm16', seed=3)
+
+
+@pytest.mark.parametrize('name', AUDIO_CONDITIONS)
+def test_transforms_can_be_built_and_name_their_condition(name):
+    from mmseg.registry import TRANSFORMS
+    config = audio_condition_transform(name)
+    if config is None:
+        return
+    import numpy as np
+    results = TRANSFORMS.build(config)(
+        dict(waveform=np.ones(15600, np.float32), uid='a', frame=0))
+    assert results['audio_condition'] == name
+
+
+@pytest.mark.parametrize('name', ['noise', 'wgn-db', 'wgn-10', 'Mute', ''])
+def test_unknown_condition(name):
+    with pytest.raises(ValueError, match=r"expected 'normal', 'mute' or"):
+        audio_condition_transform(name)
+
+
+def test_inserted_after_the_sound_is_read():
+    pipeline = copy.deepcopy(PIPELINE)
+    changed = insert_audio_condition(pipeline, 'mute')
+    assert [step['type'] for step in changed] == [
+        'LoadImageFromFile', 'LoadAudioClip', 'MuteAudio', 'AudioToLogMel',
+        'PackAVTInputs'
+    ]
+    assert pipeline == PIPELINE
+    assert insert_audio_condition(pipeline, 'normal') == PIPELINE
+
+
+@pytest.mark.parametrize('loader', ['LoadLogMel', 'LoadAudioFeatures'])
+def test_cached_sound_is_refused(loader):
+    pipeline = [dict(type='LoadImageFromFile'), dict(type=loader)]
+    with pytest.raises(ValueError, match=rf'cached sound \({loader}\)'):
+        insert_audio_condition(pipeline, 'mute')
+    # nothing is altered, nothing is wrong
+    assert insert_audio_condition(pipeline, 'normal') == pipeline
+
+
+def test_pipeline_without_sound():
+    with pytest.raises(ValueError, match="got the transforms .'LoadImage"):
+        insert_audio_condition([dict(type='LoadImageFromFile')], 'mute')
+
+
+@pytest.mark.parametrize('wrap', [
+    lambda d: d,
+    lambda d: dict(type='RepeatDataset', times=2, dataset=d),
+    lambda d: dict(type='ConcatDataset', datasets=[d, copy.deepcopy(d)]),
+])
+def test_dataloader(wrap):
+    config = ConfigDict(
+        batch_size=2,
+        dataset=wrap(dict(type='AVSBenchDataset', pipeline=PIPELINE)))
+    before = copy.deepcopy(config)
+    changed = audio_condition_dataloader(config, 'wgn-40db')
+    assert config == before
+    dataset = changed['dataset']
+    inner = dataset.get('datasets') or [dataset.get('dataset') or dataset]
+    for one in inner:
+        assert one['pipeline'][2]['level_db'] == 40
+
+
+def test_dataset_without_pipeline():
+    with pytest.raises(ValueError, match='has no pipeline'):
+        audio_condition_dataloader(dict(dataset=dict(type='A')), 'mute')

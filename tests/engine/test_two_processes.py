@@ -1,0 +1,71 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Two processes train and test as one does."""
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from data import make_avsbench
+from processes import run
+from two_processes import NAMES, everything
+
+pytestmark = pytest.mark.dist
+WORKER = Path(__file__).parents[1] / 'two_processes.py'
+
+
+@pytest.fixture(scope='module')
+def results(tmp_path_factory):
+    """The same work by one process and by two, each with one thread."""
+    folder = tmp_path_factory.mktemp('two')
+    root = make_avsbench(folder / 'data', subsets=('v1m', ), clips=2)
+    run([
+        sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
+        '--nproc_per_node=2', '--rdzv-backend=c10d',
+        '--rdzv-endpoint=127.0.0.1:0', WORKER, root, folder / 'work2',
+        folder / 'two.pth'
+    ], CUDA_VISIBLE_DEVICES='')
+    two = torch.load(folder / 'two.pth', weights_only=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        one = everything(root, folder / 'work1', 'none', batch_size=4)
+    finally:
+        torch.set_num_threads(threads)
+    return one, two
+
+
+def difference(one, two):
+    """Largest difference of a gradient, by the largest of its tensor."""
+    assert one.keys() == two.keys()
+    return {
+        name: ((one[name] - two[name]).abs().max() /
+               one[name].abs().max().clamp(min=1e-3)).item()
+        for name in one
+    }
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_same_gradients(results, name):
+    one, two = (result['gradients'][name] for result in results)
+    # find_unused_parameters=False: every one has a gradient
+    assert all(g is not None for g in one.values())
+    assert len(one) > 50
+    largest = difference(one, two)
+    assert max(largest.values()) < 1e-5, max(largest, key=largest.get)
+
+
+def test_mmdets_class_loss_would_differ(results):
+    """So the ground truth is spread unevenly, and the test above can fail."""
+    one, two = (result['stock'][NAMES[0]] for result in results)
+    assert max(difference(one, two).values()) > 1e-2
+    ours = results[0]['gradients'][NAMES[0]]
+    # in one process both losses are the same
+    assert max(difference(one, ours).values()) == 0
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_same_metrics(results, name):
+    one, two = (result['metrics'][name] for result in results)
+    assert len([key for key in one if key.startswith('digest/')]) == 8
+    assert one['J'] > 0 and one['F'] > 0
+    assert one == two
