@@ -23,7 +23,7 @@ def results(tmp_path_factory):
         '--nproc_per_node=2', '--rdzv-backend=c10d',
         '--rdzv-endpoint=127.0.0.1:0', WORKER, root, folder / 'work2',
         folder / 'two.pth'
-    ], CUDA_VISIBLE_DEVICES='')
+    ])
     two = torch.load(folder / 'two.pth', weights_only=True)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def test_same_gradients(results, name):
 
 def test_mmdets_class_loss_would_differ(results):
     """So the ground truth is spread unevenly, and the test above can fail."""
-    one, two = (result['stock'][NAMES[0]] for result in results)
+    one, two = (result['stock'] for result in results)
     assert max(difference(one, two).values()) > 1e-2
     ours = results[0]['gradients'][NAMES[0]]
     # in one process both losses are the same
@@ -67,5 +67,5 @@ def test_mmdets_class_loss_would_differ(results):
 def test_same_metrics(results, name):
     one, two = (result['metrics'][name] for result in results)
     assert len([key for key in one if key.startswith('digest/')]) == 8
-    assert one['J'] > 0 and one['F'] > 0
+    assert one['J_sounding'] > 0 and 1 < one['foreground'] < 99
     assert one == two
