@@ -5,8 +5,10 @@ What is narrowed are widths, depths, image sizes and numbers of points; types,
 names and structure stay those of the config.
 """
 import itertools
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Optional
+from unittest import mock
 
 import mmseg
 import torch
@@ -26,6 +28,19 @@ _BACKBONES = dict(
         window_size=4),
     ResNet=dict(base_channels=8, stem_channels=8))
 _numbers = itertools.count()
+
+
+@contextmanager
+def plain_config_text():
+    """Spare runners yapf, which lays a config out in 3 s, seven times."""
+    with ExitStack() as stack:
+        for where in ('yapf.yapflib.yapf_api.FormatCode',
+                      'mmengine.config.config.FormatCode'):
+            # the two distributions import it at different places
+            stack.enter_context(
+                mock.patch(
+                    where, lambda text, **_: (text, True), create=True))
+        yield
 
 
 def load(name: str) -> Config:

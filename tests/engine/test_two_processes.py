@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from data import make_avsbench
 from processes import run
 from two_processes import NAMES, everything
+
+from data import make_avsbench
 
 pytestmark = pytest.mark.dist
 WORKER = Path(__file__).parents[1] / 'two_processes.py'

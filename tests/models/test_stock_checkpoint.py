@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from data import make_avsbench
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.models import EncoderDecoder
@@ -12,6 +11,7 @@ from mmseg.registry import MODELS
 from narrow import (SIZE, CallHook, load, make_batch, narrow_config,
                     narrow_model, stock_config)
 
+from data import make_avsbench
 from mmteso.models import BottleneckAdapter
 
 PAIRS = {

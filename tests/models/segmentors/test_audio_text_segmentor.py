@@ -3,7 +3,6 @@ import copy
 
 import pytest
 import torch
-from data import make_avsbench
 from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -14,6 +13,7 @@ from narrow import (SIZE, TEXT_DIMS, CallHook, load, make_batch, narrow_config,
                     narrow_model)
 from torch import nn
 
+from data import make_avsbench
 from mmteso.models import BottleneckAdapter
 
 
