@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 
-from mmteso.version import (_release, __version__, check_versions,
+from mmteso.version import (__version__, _release, check_versions,
                             installed_versions)
 
 ONEDL = {

@@ -9,14 +9,15 @@ import json
 import os
 import os.path as osp
 
-# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from mmengine.utils import mkdir_or_exist
 from mmseg.registry import RUNNERS
 
+# registers everything; none of the above imports mmseg.models, which has to
+# come after mmteso where mmcv has no compiled ops
+import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,

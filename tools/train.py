@@ -4,12 +4,13 @@ import argparse
 import os
 import os.path as osp
 
-# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
+# registers everything; none of the above imports mmseg.models, which has to
+# come after mmteso where mmcv has no compiled ops
+import mmteso  # noqa: F401
 from mmteso.engine import enable_amp, prepare_cpu_distributed
 
 

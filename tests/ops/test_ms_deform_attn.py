@@ -57,8 +57,7 @@ class StandInFunction(torch.autograd.Function):
 def by_hand(value, shapes, locations, weights):
     """Loops over everything; bilinear weights written out."""
     batch, _, heads, channels = value.shape
-    queries, levels, points = (locations.shape[1], locations.shape[3],
-                               locations.shape[4])
+    queries, points = locations.shape[1], locations.shape[4]
     output = value.new_zeros(batch, queries, heads, channels)
     start = 0
     for level, (height, width) in enumerate(shapes):

@@ -142,7 +142,8 @@ def test_training_tools_of_mmengine_work_beside_it():
     from mmengine.model import revert_sync_batchnorm
     from mmengine.optim import DefaultOptimWrapperConstructor
     layer = revert_sync_batchnorm(
-        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.SyncBatchNorm(1)))
+        torch.nn.Sequential(
+            torch.nn.Conv2d(1, 1, 1), torch.nn.SyncBatchNorm(1)))
     assert isinstance(layer[1], torch.nn.modules.batchnorm._BatchNorm)
     wrapper = DefaultOptimWrapperConstructor(
         dict(optimizer=dict(type='SGD', lr=0.1)),

@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
                                     to_plain)
-from .random_state_hook import (RandomStateHook, SeededDataIterator,
-                                derive_seed)
+from .random_state_hook import RandomStateHook, SeededDataIterator, derive_seed
 
 __all__ = [
     'PlainCheckpointHook', 'RandomStateHook', 'SeededDataIterator',
