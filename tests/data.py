@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Tiny data sets for tests: AVSBench's two layouts, written to a folder.
 
     from data import make_avsbench

@@ -15,11 +15,11 @@ import sys
 import time
 from glob import glob
 
-# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
 from mmengine.config import Config
 from mmengine.utils import mkdir_or_exist
 
+# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
+import mmteso  # noqa: F401
 from mmteso.apis import (draw_conditions, format_table, make_report,
                          references, write_report)
 from mmteso.engine import AUDIO_CONDITIONS, evaluate_audio_conditions

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Write SynthAVS, the embedded synthetic test bed, to a folder."""
 import argparse
 import time

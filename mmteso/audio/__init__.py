@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Sound: reading, one-second clips, VGGish's log-mel front end, noise.
 
 Pure functions, used by transforms, tools and apis alike.

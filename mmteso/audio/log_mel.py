@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """VGGish's log-mel front end in PyTorch.
 
 The computation is that of ``mel_features.py`` and ``vggish_input.py`` in

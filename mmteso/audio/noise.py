@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """White Gaussian noise at a level in dB.
 
 TeSO's audio control replaces the sound by noise of 10 dB and of 40 dB; what

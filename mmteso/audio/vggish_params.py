@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """VGGish's constants, all of them, in one place.
 
 The values are those of the released network (tensorflow/models,

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Reading sound files and cutting the clip of one frame."""
 import functools
 import importlib

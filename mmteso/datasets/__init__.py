@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Data sets and transforms of audio-visual segmentation."""
 from . import transforms
 from .avsbench import AVSBenchDataset

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """The AVSBench-semantic release: V1S, V1M and V2."""
 import os.path as osp
 from typing import Collection, Dict, List, Optional, Sequence, Union

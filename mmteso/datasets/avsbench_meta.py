@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Facts about AVSBench: classes, palette, subsets, and its two loose formats.
 
 Everything that a file of the data set means (class indices, mask colours,

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """The older AVSBench-object release: S4 (single source), MS3 (multiple)."""
 import csv
 import io

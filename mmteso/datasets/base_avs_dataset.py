@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """What the readers of AVSBench's two layouts share."""
 import logging
 import os

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Reads the ``metadata.csv`` of the AVSBench-semantic layout."""
 import csv
 import io

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Files of the project's own: cues, features, and the refusing unpickler."""
 from .cue_file import (CueFile, CueFileError, CueRecord, append_cue_record,
                        iter_cue_records, write_cue_file)

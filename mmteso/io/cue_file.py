@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """The text cue file: JSON lines, one record per frame.
 
 A record is keyed by ``uid`` and ``frame`` (AVSBench's ``vid`` is not unique)

@@ -1,8 +1,10 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Files of cached features that know where their numbers come from.
 
 A safetensors file holds one tensor per frame under the key ``{uid}/{frame}``
-(or, in a cue bank, one per cue phrase) and says in its metadata which encoder with which weights made them, so that
-features of another encoder can't be mixed up with the expected ones.
+(or, in a cue bank, one per cue phrase) and says in its metadata which encoder
+with which weights made them, so that features of another encoder can't be
+mixed up with the expected ones.
 """
 import dataclasses
 import json

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Comparing names that people and language models wrote."""
 import re
 

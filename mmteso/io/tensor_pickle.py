@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Reading a pickled tensor without executing pickle code.
 
 AVSBench hands out log-mel spectrograms as pickled tensors. ``pickle.load``

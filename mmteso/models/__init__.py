@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from .adapters import *  # noqa: F401,F403
 from .audio_encoders import *  # noqa: F401,F403
 from .data_preprocessor import AVTDataPreProcessor

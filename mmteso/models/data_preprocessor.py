@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from typing import Any, Dict
 
 import torch

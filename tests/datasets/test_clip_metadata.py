@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS: a synthetic audio-visual test bed in AVSBench's layout.
 
 It is not AVSBench; see :mod:`mmteso.datasets.synthavs.generator`.

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS's class list: the one source of names, palette and priors.
 
 SynthAVS is a synthetic test bed and not AVSBench. Its names are invented

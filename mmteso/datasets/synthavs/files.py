@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS on disk: what is written, and what may be removed again."""
 import csv
 import json

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Writes SynthAVS: a synthetic test bed in AVSBench-semantic's layout.
 
 SynthAVS is **not** AVSBench and no number measured on it says anything about

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """What SynthAVS's objects look like: shapes, colours, motion, drawing.
 
 All lengths are fractions of the frame's side and all times are seconds, so a

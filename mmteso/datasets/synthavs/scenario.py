@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Who is visible and who sounds when: SynthAVS's quotas and draws."""
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple

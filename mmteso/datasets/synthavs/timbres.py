@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """What SynthAVS's objects sound like: partials, modulation, noise bands.
 
 Each class owns a few frequency bands of the VGGish log-mel range (125 to

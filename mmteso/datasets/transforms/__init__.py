@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from .altering_audio import MuteAudio, ReplaceAudioWithNoise
 from .features import LoadAudioFeatures, LoadTextFeatures
 from .formatting import PackAVTInputs

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import hashlib
 import math
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Packs image, sound and text of a frame for the model."""
 from typing import Sequence
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Loads AVSBench's masks, whatever they are written in."""
 import functools
 import logging

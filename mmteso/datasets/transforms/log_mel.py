@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import torch
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import logging
 from typing import Optional, Sequence, Tuple, Union
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from collections import defaultdict
 from typing import Dict, List, Optional, Tuple
 

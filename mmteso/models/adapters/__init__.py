@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from .bottleneck import BottleneckAdapter
 from .freezing import freeze, resolve_modules, set_eval
 from .injection import (AdaptedLinear, AdaptedMultiheadAttention,

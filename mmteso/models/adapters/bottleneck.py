@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Freeze parts of a model so that they stay frozen."""
 from typing import Iterator, List, Sequence
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Put adapters into the attention layers of a built network (paper 3.5).
 
 Three kinds of attention get them, each on its output projection:

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from .log_mel_stats import LogMelStats
 from .vggish import VGGish
 

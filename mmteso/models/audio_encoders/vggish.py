@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import torch
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader

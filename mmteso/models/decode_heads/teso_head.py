@@ -1,14 +1,16 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
 from mmseg.models.decode_heads import Mask2FormerHead
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, SampleList
+from torch import Tensor
+
 from ..losses import RankAveragedLoss
+from ..precision import at_least_float32
 from ..prompting import AudioTextPrompt
 
 
@@ -64,7 +66,12 @@ class TeSOHead(Mask2FormerHead):
         Returns:
             ImageMemory: What :meth:`decode` reads.
         """
-        mask_features, levels = self.pixel_decoder(x)
+        # No autocast: mmcv casts deformable attention's sampling locations to
+        # the features' type, and half precision is too coarse for them.
+        dtype = self.query_feat.weight.dtype
+        with torch.autocast(x[0].device.type, enabled=False):
+            mask_features, levels = self.pixel_decoder(
+                [feature.to(dtype) for feature in x])
         keys, key_pos, sizes = [], [], []
         for i in range(self.num_transformer_feat_level):
             level = levels[i]
@@ -182,12 +189,12 @@ class TeSOHead(Mask2FormerHead):
         # Under autocast einsum would return half precision, too coarse for
         # the metrics' 255 thresholds (and NumPy knows no bfloat16).
         with torch.autocast(x[0].device.type, enabled=False):
-            cls_pred, masks = (
-                pred.float() if pred.dtype in (torch.float16, torch.bfloat16)
-                else pred for pred in (all_cls[-1], all_masks[-1]))
             masks = F.interpolate(
-                masks, size=size, mode='bilinear', align_corners=False)
-            classes = cls_pred.softmax(-1)[..., :-1]
+                at_least_float32(all_masks[-1]),
+                size=size,
+                mode='bilinear',
+                align_corners=False)
+            classes = at_least_float32(all_cls[-1]).softmax(-1)[..., :-1]
             return torch.einsum('bqc,bqhw->bchw', classes, masks.sigmoid())
 
     @staticmethod

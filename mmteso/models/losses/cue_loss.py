@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import torch.nn.functional as F
 from mmdet.utils import reduce_mean
 from mmseg.registry import MODELS

@@ -1,7 +1,9 @@
-import torch
+# Copyright (c) mmteso contributors. All rights reserved.
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from ..precision import at_least_float32
 
 
 def latent_component_loss(latents: Tensor, tau: float) -> Tensor:
@@ -20,8 +22,7 @@ def latent_component_loss(latents: Tensor, tau: float) -> Tensor:
     Returns:
         Tensor: Mean over frames and latents, a scalar; zero for N_a = 1.
     """
-    if latents.dtype in (torch.float16, torch.bfloat16):
-        latents = latents.float()
+    latents = at_least_float32(latents)
     unit = F.normalize(latents, dim=-1)
     # Not a matrix product: autocast would compute it in half precision, where
     # the loss of latents that are nearly apart is zero.

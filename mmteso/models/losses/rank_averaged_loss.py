@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from mmdet.utils import reduce_mean
 from torch import Tensor, nn
 

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from .attention import CrossAttention, gated_softmax
 from .dynamic_mask import DynamicMask
 from .pmqs import PMQS

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """Multi-head cross-attention with visible logits and gated keys.
 
 SeDAM and PMQS (paper 3.3 and 3.4) both need what
@@ -10,6 +11,8 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor, nn
 
+from ..precision import at_least_float32
+
 # A smaller gate counts as closed. With it as the only term that does not
 # underflow, the sum would be so small that its reciprocal overflows in the
 # backward pass: inf * 0 = NaN.
@@ -18,10 +21,6 @@ _MIN_GATE = 1e-30
 # closed can exceed the largest open key's logit, and only there does the clamp
 # bite.
 _MAX_EXPONENT = 10.
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
@@ -43,7 +42,7 @@ def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
         Tensor: Weights of the shape of ``logits``, in float32 at least;
         they sum to 1.
     """
-    logits = _at_least_float32(logits)
+    logits = at_least_float32(logits)
     if gate is None:
         return logits.softmax(-1)
     gate = gate.to(logits.dtype).expand_as(logits)
@@ -101,7 +100,7 @@ class CrossAttention(nn.Module):
             for projection, x in ((self.q_proj, query), (self.k_proj, key),
                                   (self.v_proj, key)))
         # Scaling first keeps the products within float16.
-        logits = _at_least_float32(
+        logits = at_least_float32(
             (q * q.shape[-1]**-0.5) @ k.transpose(-1, -2))
         if gate is not None:
             gate = gate[:, None, None]

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """What the prompt encoder tells a decode head about one batch of sounds."""
 from dataclasses import dataclass
 

@@ -1,14 +1,15 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import inspect
 from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.structures import PixelData
-from torch import Tensor, nn
-
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import (ConfigType, OptConfigType, OptSampleList, SampleList,
                          add_prefix)
+from torch import Tensor, nn
+
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..prompting import AudioTextPrompt

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.synthavs.classes import (CLASSES, LABEL2IDX, PALETTE,
                                               TRAIN_PRIORS)

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS is read by the same class as AVSBench, and by nothing else."""
 import numpy as np
 import pytest

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import numpy as np
 import pytest
 import torch

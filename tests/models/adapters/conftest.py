@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
 from mmdet.models.layers import (Mask2FormerTransformerDecoder,

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
 from torch import nn

@@ -1,3 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
 """72 million parameters: drawn once, and written to disk once.
 
 Files of the real layout that only matter for their keys hold expanded zeros,

@@ -349,6 +349,23 @@ def test_bfloat16_autocast():
         assert torch.equal(score > 0.5, sample.pred_sem_seg.data == 1)
 
 
+def test_pixel_decoder_keeps_float32_under_autocast():
+    """mmcv casts sampling locations to the type of the features."""
+    model = build('teso/teso_swin-b_v1m.py').eval()
+    seen = []
+    attention = model.decode_head.pixel_decoder.encoder.layers[0].self_attn
+    attention.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs['query'].dtype),
+        with_kwargs=True)
+    inputs = make_batch()['inputs']
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        features = model.extract_feat(inputs['img'])
+        memory = model.decode_head.encode_image(features)
+    assert features[-1].dtype == torch.bfloat16
+    assert seen == [torch.float32]
+    assert memory.mask_features.dtype == torch.float32
+
+
 # ---------------------------------------------------------------- runner
 def test_runner_starts_adapters_as_identities(tmp_path):
     """Runner.train() re-initialises every linear layer before it trains."""
