@@ -168,8 +168,8 @@ class CueFile(Mapping):
 
     Examples:
         >>> cue_file = CueFile('data/synthavs/cues.jsonl')
-        >>> cue_file['train_0000', 3].cues
-        ('bell', 'siren')
+        >>> cue_file['synthavs-train-00000_0_5000', 3].cues
+        ('green-square', 'yellow-triangle')
     """
 
     def __init__(self, path: str, cues_only: bool = False) -> None:
