@@ -6,10 +6,13 @@ Writes to --out:
 - ``report.json``: every number with its condition, seconds, seed, versions;
 - ``overlays.png``: frames x {ground truth, normal, mute, noise};
 - ``train/``: checkpoints and logs of ``tools/train.py``.
+
+A further run in the same folder replaces these.
 """
 import argparse
 import os
 import os.path as osp
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +27,7 @@ from mmteso.apis import (draw_conditions, format_table, make_report,
                          references, write_report)
 from mmteso.engine import AUDIO_CONDITIONS, evaluate_audio_conditions
 
+MARKER = 'made-by-demo.txt'
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 CONFIGS = dict(
     cue='configs/teso/teso-cue_r18_synthavs.py',
@@ -66,6 +70,20 @@ def run_tool(name: str, *args: str) -> float:
     return time.perf_counter() - start
 
 
+def claim_folder(folder: str) -> None:
+    """Make an empty folder; remove one that an earlier demo made."""
+    marker = osp.join(folder, MARKER)
+    if osp.exists(folder):
+        if not osp.isfile(marker):
+            raise SystemExit(
+                f'{folder} is there already and was not made by this tool: '
+                'give another folder (--out, or OUT= with make)')
+        shutil.rmtree(folder)
+    mkdir_or_exist(folder)
+    with open(marker, 'w', encoding='utf-8') as file:
+        file.write('Made by tools/demo.py, which may remove this folder.\n')
+
+
 def best_checkpoint(folder: str) -> str:
     """The checkpoint with the best J on the validation videos."""
     found = glob(osp.join(folder, 'best_J_*.pth'))
@@ -79,11 +97,7 @@ def main() -> None:
     args = parse_args()
     out = osp.abspath(args.out)
     train_dir = osp.join(out, 'train')
-    if osp.exists(train_dir):
-        raise SystemExit(
-            f'{train_dir} is there already: give another folder (--out, or '
-            'OUT= with make) or remove it first')
-    mkdir_or_exist(out)
+    claim_folder(train_dir)
     cfg = Config.fromfile(osp.join(ROOT, CONFIGS[args.variant]))
     print(f'{WHAT[args.variant]} (--variant {args.variant}), seed {args.seed}')
 

@@ -99,7 +99,7 @@ def test_a_wrong_line_is_an_error_with_its_number(tmp_path, line, message):
 
 def test_missing_file_names_the_tool(tmp_path):
     with pytest.raises(
-            FileNotFoundError, match='c.jsonl.*generate_text_cues.py'):
+            FileNotFoundError, match='c.jsonl.*prepare_synthavs.py'):
         CueFile(str(tmp_path / 'c.jsonl'))
 
 
@@ -113,7 +113,7 @@ def test_look_up(tmp_path):
     assert ('v', 0) in cue_file and ('v', 1) not in cue_file
     with pytest.raises(KeyError) as error:
         cue_file['v', 1]
-    for part in ('frame 1', '"v"', path, 'tools/generate_text_cues.py'):
+    for part in ('frame 1', '"v"', path, 'needs a line'):
         assert part in error.value.args[0]
     assert cue_file.get(('v', 1)) is None
 

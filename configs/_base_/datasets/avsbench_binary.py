@@ -3,8 +3,13 @@
 dataset_type = 'AVSBenchDataset'
 data_root = 'data/avsbench'
 cue_file = 'data/avsbench/cues.jsonl'
+# ImageBind's embeddings as its package returns them: normalised, then times
+# the learned logit scale
 text_encoder = dict(
-    type='CueBank', bank_file='data/avsbench/cue_bank_imagebind.safetensors')
+    type='CueBank',
+    bank_file='data/avsbench/cue_bank_imagebind.safetensors',
+    expect=dict(
+        encoder='imagebind_huge', dims=1024, settings=dict(scaled=True)))
 num_cues = 4  # N_T
 frame_size = (384, 384)
 

@@ -4,6 +4,7 @@ from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.utils import (ConfigType, OptConfigType, OptSampleList, SampleList,
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
+from ..decode_heads import TeSOHead
 from ..prompting import AudioTextPrompt
 
 Inputs = Dict[str, Tensor]
@@ -24,8 +26,8 @@ class AudioTextSegmentor(EncoderDecoder):
     mmseg's ``EncoderDecoder`` for inputs with sound and text cues. The sound
     is encoded (``audio_encoder``), given semantics by the cues
     (``prompt_encoder``, SeDAM with its dynamic mask) and handed as a prompt to
-    decode heads that take one (``TeSOHead``). A head that takes none is used
-    as mmseg uses it.
+    decode heads that take one (``TeSOHead``). With any other head, and without
+    a ``prompt_encoder``, it is mmseg's ``EncoderDecoder`` for such inputs.
 
     Args:
         backbone (dict): Config of the visual encoder.
@@ -70,6 +72,11 @@ class AudioTextSegmentor(EncoderDecoder):
         # The decode heads of mmseg know nothing of a prompt.
         self._head_takes_prompt = 'prompt' in inspect.signature(
             self.decode_head.loss).parameters
+        if prompt_encoder is not None and not self._head_takes_prompt:
+            raise ValueError(
+                f'{type(self.decode_head).__name__} takes no prompt: a '
+                'prompt_encoder would have no effect on its masks. Use '
+                'TeSOHead, or leave prompt_encoder out.')
 
     def init_weights(self) -> None:
         """Initialise, then make the adapters identities again.
@@ -203,8 +210,9 @@ class AudioTextSegmentor(EncoderDecoder):
         Returns:
             Tensor: (1, H, W) in [0, 1].
         """
-        if hasattr(self.decode_head, 'sounding_score'):
-            return self.decode_head.sounding_score(seg_logits)
+        if isinstance(self.decode_head, (Mask2FormerHead, MaskFormerHead)):
+            # no logits: sums over queries, with or without a prompt
+            return TeSOHead.sounding_score(seg_logits)
         if len(seg_logits) == 1:
             return seg_logits
         return 1 - seg_logits.softmax(0)[:1]

@@ -136,7 +136,7 @@ def test_an_encoder_of_another_shape_is_an_error(cue_file):
 def test_missing_frame_names_everything(cue_file):
     with pytest.raises(KeyError) as error:
         LoadTextCues(cue_file, ENCODER)(sample(9))
-    for part in ('frame 9', '"u"', cue_file, 'tools/generate_text_cues.py'):
+    for part in ('frame 9', '"u"', cue_file, 'needs a line'):
         assert part in error.value.args[0]
 
 

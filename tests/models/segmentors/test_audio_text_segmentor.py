@@ -123,7 +123,31 @@ def test_one_channel_head_gives_its_sigmoid():
     assert logits.shape[1] == 1
 
 
+def test_stock_mask2former_is_scored_as_a_share():
+    """Its maps are sums over queries, no logits for a softmax."""
+    init_default_scope('mmseg')
+    config = narrow_model(load('teso/teso_swin-b_v1m.py').model)
+    config.decode_head.type = 'Mask2FormerHead'
+    config.decode_head.pop('pmqs')
+    for name in ('prompt_encoder', 'latent_loss', 'adapters'):
+        config.pop(name)
+    sample = MODELS.build(config).eval().predict(**make_batch(1))[0]
+    maps = sample.seg_logits.data
+    torch.testing.assert_close(sample.sounding_score.data,
+                               maps[1:] / maps.sum(0, keepdim=True))
+
+
 # ---------------------------------------------------------------- construction
+def test_a_head_without_prompt_refuses_a_prompt_encoder():
+    with pytest.raises(ValueError, match='FCNHead takes no prompt'):
+        MODELS.build(
+            dict(
+                fcn_config(),
+                type='AudioTextSegmentor',
+                prompt_encoder=dict(
+                    type='SeDAM', text_dims=8, embed_dims=8, hidden_dims=8)))
+
+
 @pytest.mark.parametrize('name', ['latent_loss', 'cue_loss'])
 def test_losses_of_the_prompt_need_a_prompt_encoder(name):
     loss = dict(latent_loss='LatentComponentLoss', cue_loss='CueLoss')[name]

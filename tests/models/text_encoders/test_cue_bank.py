@@ -40,6 +40,9 @@ def test_refuses_the_bank_of_another_encoder(bank_file, tmp_path):
     CueBank(bank_file, expect=dict(encoder='imagebind_huge', dims=3))
     with pytest.raises(FeatureFileError, match="encoder is 'imagebind_huge'"):
         CueBank(bank_file, expect=dict(encoder='all-minilm'))
+    # As AVSBench's configs ask for: an unscaled bank would be 100 times off.
+    with pytest.raises(FeatureFileError, match='scaled'):
+        CueBank(bank_file, expect=dict(settings=dict(scaled=True)))
     frames = str(tmp_path / 'frames.safetensors')
     write_feature_file(frames, {'clip/0': torch.zeros(2, 3)},
                        Provenance('text', 'imagebind_huge', 'ab12', 3))
