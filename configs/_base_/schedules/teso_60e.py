@@ -39,7 +39,7 @@ default_hooks = dict(
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'))
-# The rates are for the release's batch: 2 videos of 5 frames, 10 frames in all.
-# They are scaled with GPUs x batch_size; to train at them as they stand:
+# The rates are for the release's batch of 2 videos of 5 frames, 10 frames in
+# all. They are scaled with GPUs x batch_size; to train at them as they stand:
 # --cfg-options auto_scale_lr.enable=False
 auto_scale_lr = dict(enable=True, base_batch_size=10)
