@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Randomness that an interrupted and resumed training repeats exactly."""
 import itertools
+import math
 import random
 from contextlib import contextmanager
 from typing import Any, Iterator, Optional, Sequence
@@ -10,9 +11,9 @@ import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmseg.registry import HOOKS
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 # Three independent families of random streams.
 _MODEL, _EPOCH, _DATA = range(3)
@@ -61,18 +62,33 @@ class _WorkerSeeds:
     It takes the place of the loader's ``worker_init_fn`` and ``collate_fn``:
     the first runs when the worker starts, the second after a batch, which is
     before the worker's next one. Batches go to the workers in turn, so that
-    worker w of W makes batches w, w + W, w + 2W, ...
+    worker w of W makes batches w, w + W, w + 2W, ... of an epoch. Workers
+    that outlive an epoch of n batches go on with batch n + w.
     """
 
     def __init__(self, loader: DataLoader, seed: int, rank: int) -> None:
         self.init_fn = loader.worker_init_fn
         self.collate_fn = loader.collate_fn
         self.num_workers = loader.num_workers
+        # the length of an infinite sampler says nothing
+        self.epoch_length = (
+            math.inf if isinstance(loader.sampler, InfiniteSampler)
+            or isinstance(loader.dataset, IterableDataset) else len(loader))
         self.seed = seed
         self.rank = rank
         # in the main process: the first batch that new workers will make;
         # in a worker, which has a copy: the batch that it makes
         self.batch = 0
+
+    def install(self, loader: DataLoader) -> None:
+        """Take the places in a loader."""
+        loader.worker_init_fn = self.init_worker
+        loader.collate_fn = self.collate
+
+    def uninstall(self, loader: DataLoader) -> None:
+        """Give a loader back as it was."""
+        loader.worker_init_fn = self.init_fn
+        loader.collate_fn = self.collate_fn
 
     def _seed(self) -> None:
         seed_cpu(derive_seed(self.seed, self.rank, _DATA, self.batch))
@@ -80,12 +96,17 @@ class _WorkerSeeds:
     def init_worker(self, worker_id: int) -> None:
         if self.init_fn is not None:
             self.init_fn(worker_id)
+        self.worker_id = worker_id
+        self.epoch_end = self.batch + self.epoch_length
         self.batch += worker_id
         self._seed()
 
     def collate(self, batch: Sequence) -> Any:
         collated = self.collate_fn(batch)
         self.batch += self.num_workers
+        if self.batch >= self.epoch_end:
+            self.batch = self.epoch_end + self.worker_id
+            self.epoch_end += self.epoch_length
         self._seed()
         return collated
 
@@ -114,8 +135,7 @@ class SeededDataIterator:
         self._workers: Optional[_WorkerSeeds] = None
         if self._loader.num_workers > 0:
             self._workers = _WorkerSeeds(self._loader, seed, rank)
-            self._loader.worker_init_fn = self._workers.init_worker
-            self._loader.collate_fn = self._workers.collate
+            self._workers.install(self._loader)
         # mmengine 0.10.7 skips what was trained by as many calls of next(),
         # later versions by skip_iter()
         self._discard = (0 if hasattr(self._iterator, 'skip_iter') else
@@ -185,6 +205,71 @@ class SeededDataIterator:
             self._load()
 
 
+class SeededEpochs:
+    """Epochs of batches whose random transforms depend on their number alone.
+
+    It stands for the loader of an epoch-based loop and gives the same batches
+    in the same order. Batch i of a process, counted from the start of the
+    training on, is made with generators seeded from (seed, rank, i), with
+    loader workers or without, and leaves the main process's generators as
+    they were.
+
+    mmengine seeds new workers from the runner's seed and their number alone,
+    so that without this each epoch would flip the way the first one did.
+
+    Args:
+        loop (EpochBasedTrainLoop): Its ``dataloader`` is wrapped and adapted;
+            its ``iter`` tells the number of an epoch's first batch.
+        seed (int): The runner's seed.
+        rank (int): The process.
+    """
+
+    def __init__(self, loop: EpochBasedTrainLoop, seed: int,
+                 rank: int) -> None:
+        self.loader = loop.dataloader
+        self._loop = loop
+        self._seed = seed
+        self._rank = rank
+        self._workers: Optional[_WorkerSeeds] = None
+        if self.loader.num_workers > 0:
+            self._workers = _WorkerSeeds(self.loader, seed, rank)
+            self._workers.install(self.loader)
+
+    def __getattr__(self, name: str) -> Any:
+        """Hooks look at the loader's sampler, data set and so on."""
+        if name == 'loader':  # not there yet: copied or unpickled
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        position = self._loop.iter
+        with preserve_cpu_generators():
+            if self._workers is not None:
+                self._workers.batch = position
+            iterator = iter(self.loader)
+        while True:
+            with preserve_cpu_generators():
+                if self._workers is None:
+                    seed_cpu(
+                        derive_seed(self._seed, self._rank, _DATA, position))
+                try:
+                    batch = next(iterator)
+                except StopIteration:
+                    return
+            position += 1
+            yield batch
+
+    def close(self) -> None:
+        """Stop persistent workers and give the loop its loader back."""
+        if self._workers is not None:
+            self._workers.uninstall(self.loader)
+        self.loader._iterator = None
+        self._loop.dataloader = self.loader
+
+
 @HOOKS.register_module()
 class RandomStateHook(Hook):
     """Makes a resumed training equal to one that was not interrupted.
@@ -208,7 +293,11 @@ class RandomStateHook(Hook):
     drawn at random. With an ``IterBasedTrainLoop`` and mmengine's
     ``InfiniteSampler`` the batches to skip are not loaded; with other samplers
     they are. With an ``EpochBasedTrainLoop`` resuming is exact from
-    checkpoints at the end of an epoch, without ``persistent_workers``.
+    checkpoints at the end of an epoch, because mmengine starts an epoch that
+    was interrupted anew. Batches are counted across epochs, so that each
+    epoch has random transforms of its own, and ``persistent_workers`` changes
+    nothing, like the number of workers. Other loops than these two are
+    refused.
     """
 
     # before any hook that might draw
@@ -242,6 +331,9 @@ class RandomStateHook(Hook):
 
         Args:
             runner (Runner): The runner.
+
+        Raises:
+            TypeError: If the loop is of another kind.
         """
         loop = runner.train_loop
         resumed = loop.iter > 0
@@ -253,6 +345,13 @@ class RandomStateHook(Hook):
         if isinstance(loop, IterBasedTrainLoop):
             loop.dataloader_iterator = SeededDataIterator(
                 loop, runner.seed, get_rank())
+        elif isinstance(loop, EpochBasedTrainLoop):
+            loop.dataloader = SeededEpochs(loop, runner.seed, get_rank())
+        else:
+            raise TypeError(
+                'RandomStateHook knows the batches of IterBasedTrainLoop and '
+                f'EpochBasedTrainLoop, but got a {type(loop).__name__}; '
+                'derive it from one of them, or leave the hook out')
 
     def after_train(self, runner) -> None:
         """Stop the loader's workers.
@@ -263,9 +362,11 @@ class RandomStateHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        iterator = getattr(runner.train_loop, 'dataloader_iterator', None)
-        if isinstance(iterator, SeededDataIterator):
-            iterator.close()
+        loop = runner.train_loop
+        iterator = getattr(loop, 'dataloader_iterator', None)
+        for batches in (iterator, loop.dataloader):
+            if isinstance(batches, (SeededDataIterator, SeededEpochs)):
+                batches.close()
 
     def _seed(self, runner, stream: int) -> None:
         seed = derive_seed(runner.seed, get_rank(), stream, runner.iter)

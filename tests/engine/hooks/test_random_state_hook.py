@@ -1,14 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
 from mmteso.engine.hooks.random_state_hook import (_DATA, _MODEL,
+                                                   RandomStateHook,
                                                    SeededDataIterator,
                                                    derive_seed,
                                                    preserve_cpu_generators,
@@ -137,22 +140,99 @@ def test_finite_sampler(tmp_path):
     assert torch.equal(weights(whole), weights(resumed))
 
 
-@pytest.mark.parametrize('num_workers', [0, 2])
-def test_epoch_based_loop(tmp_path, num_workers):
+def epochs(num_workers, persistent=False, length=5):
+    """Three epochs of three batches, which two workers share unevenly."""
     loader = dict(
         toy_config('')['train_dataloader'],
         sampler=dict(type='DefaultSampler', shuffle=True),
         num_workers=num_workers,
-        dataset=dict(type='ToyRandomData', length=4))
-    changes = dict(
+        persistent_workers=persistent,
+        dataset=dict(type='ToyRandomData', length=length))
+    return dict(
         train_dataloader=loader,
         train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=1),
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)))
-    name = f'epochs-{num_workers}'
-    whole = train(toy_config(tmp_path / 'whole', **changes), f'{name}-whole')
-    resumed = interrupted_then_resumed(
-        toy_config(tmp_path / 'parts', **changes), name, 3)
+
+
+class RecordNoise(Hook):
+    """Keeps what the random transforms gave, by epoch."""
+
+    def __init__(self):
+        self.noise = {}
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        # ToyRandomData adds its index to each; rounded, because that sum is
+        for x in data_batch['x']:
+            difference = (x[1:] - x[0]).double()
+            self.noise.setdefault(runner.epoch, []).append(
+                tuple(round(value, 5) for value in difference.tolist()))
+
+
+def recorded(config, experiment, **overrides):
+    runner = Runner.from_cfg(
+        dict(config, experiment_name=experiment, **overrides))
+    record = RecordNoise()
+    runner.register_hook(record)
+    runner.train()
+    return runner, record.noise
+
+
+LOADERS = [(0, False), (2, False), (2, True)]
+
+
+@pytest.mark.parametrize('num_workers, persistent', LOADERS)
+def test_epoch_based_loop(tmp_path, num_workers, persistent):
+    """Stopped in the second epoch, resumed from the first one's end."""
+    changes = epochs(num_workers, persistent)
+    name = f'epochs-{num_workers}-{persistent}'
+    whole, noise = recorded(
+        toy_config(tmp_path / 'whole', **changes), f'{name}-whole')
+    parts = toy_config(tmp_path / 'parts', **changes)
+    assert train_until(parts, f'{name}-stopped', 4).epoch == 1
+    resumed, rest = recorded(parts, f'{name}-resumed', resume=True)
+    assert sorted(rest) == [1, 2]
+    assert rest == {epoch: noise[epoch] for epoch in (1, 2)}
+    assert resumed.epoch == 3 and resumed.iter == whole.iter == 9
     assert torch.equal(weights(whole), weights(resumed))
+
+
+def test_epochs_differ_whatever_the_workers(tmp_path):
+    noises = []
+    for num_workers, persistent in LOADERS + [(1, True), (4, True)]:
+        name = f'noise-{num_workers}-{persistent}'
+        runner, noise = recorded(
+            toy_config(tmp_path / name, **epochs(num_workers, persistent)),
+            name)
+        assert isinstance(runner.train_dataloader, DataLoader)
+        noises.append(noise)
+    first = noises[0]
+    values = [value for epoch in range(3) for value in first[epoch]]
+    assert len(values) == len(set(values)) == 15
+    assert all(noise == first for noise in noises)
+
+
+def test_the_loop_sees_its_loader(tmp_path):
+    """During training, too, hooks find the sampler, data set and length."""
+    seen = []
+
+    class Look(Hook):
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            loader = runner.train_dataloader
+            seen.append((len(loader), len(loader.dataset), loader.batch_size,
+                         loader.sampler.epoch))
+
+    runner = Runner.from_cfg(
+        dict(toy_config(tmp_path, **epochs(0)), experiment_name='look'))
+    runner.register_hook(Look())
+    runner.train()
+    assert seen == [(3, 5, 2, epoch) for epoch in range(3) for _ in range(3)]
+
+
+def test_another_loop_is_refused():
+    loop = SimpleNamespace(iter=0, dataloader=SimpleNamespace(sampler=None))
+    with pytest.raises(TypeError, match='SimpleNamespace'):
+        RandomStateHook().before_train(SimpleNamespace(train_loop=loop))
 
 
 def test_loading_weights_takes_no_order(tmp_path):
