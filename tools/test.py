@@ -5,15 +5,15 @@
 conditions and prints one table.
 """
 import argparse
-import json
+import inspect
 import os
 import os.path as osp
+from typing import Union
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
-from mmengine.utils import mkdir_or_exist
-from mmseg.registry import RUNNERS
+from mmseg.registry import METRICS, RUNNERS
 
 # registers everything; none of the above imports mmseg.models, which has to
 # come after mmteso where mmcv has no compiled ops
@@ -21,7 +21,7 @@ import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
-                           prepare_cpu_distributed)
+                           prepare_cpu_distributed, write_json)
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,8 +35,10 @@ def parse_args() -> argparse.Namespace:
         'else work_dirs/<name of the config>')
     parser.add_argument(
         '--out',
-        help='folder for the predictions, for evaluating them offline; for '
-        'metrics with `output_dir`, such as IoUMetric')
+        help='folder for the predictions, {subset}/{uid}/{frame}.png, for '
+        'evaluating them offline. AVSMetric writes sounding-object masks, '
+        'AVSSMetric class indices; if the config has several of them, each '
+        'into a folder of its own')
     parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
@@ -61,7 +63,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--audio-seed', type=int, default=0, help='of the noise; default: 0')
     parser.add_argument(
-        '--audio-out', help='file for the table of --audio, as JSON')
+        '--audio-out',
+        help='file for the table of --audio, as JSON; null: undefined')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -120,13 +123,36 @@ def use_tta(cfg: Config) -> None:
 
 
 def save_predictions(cfg: Config, folder: str) -> None:
-    """Let each metric that can write predictions do so."""
+    """Let each of our metrics that can write predictions do so.
+
+    Several of them get folders '{position}_{type}' below ``folder``: their
+    files have the same names. Metrics from elsewhere are left alone: mmseg's
+    IoUMetric names its files after the image, so that every video would
+    overwrite the last one's '0.png'.
+    """
     evaluators = cfg.test_evaluator
-    for metric in evaluators if isinstance(evaluators, (list, tuple)) else [
-            evaluators
-    ]:
-        metric['output_dir'] = folder
-        metric['keep_results'] = True
+    if not isinstance(evaluators, (list, tuple)):
+        evaluators = [evaluators]
+    writers = [(position, metric) for position, metric in enumerate(evaluators)
+               if _writes_predictions(metric['type'])]
+    if not writers:
+        types = [str(metric['type']) for metric in evaluators]
+        raise SystemExit(
+            '--out needs a metric that writes predictions in the config: '
+            f'AVSMetric or AVSSMetric in test_evaluator, but got {types}')
+    for position, metric in writers:
+        name = metric['type']
+        name = name if isinstance(name, str) else name.__name__
+        metric['output_dir'] = folder if len(writers) == 1 else osp.join(
+            folder, f'{position}_{name.rsplit(".", 1)[-1]}')
+
+
+def _writes_predictions(metric: Union[str, type]) -> bool:
+    if isinstance(metric, str):
+        metric = METRICS.get(metric)
+    return (metric is not None and any(
+        base.__module__.split('.')[0] == 'mmteso' for base in metric.__mro__)
+            and 'output_dir' in inspect.signature(metric).parameters)
 
 
 def main() -> None:
@@ -166,9 +192,7 @@ def main() -> None:
     if is_main_process():
         print(format_audio_report(report))
         if args.audio_out:
-            mkdir_or_exist(osp.dirname(osp.abspath(args.audio_out)))
-            with open(args.audio_out, 'w', encoding='utf-8') as file:
-                json.dump(report, file, indent=2)
+            write_json(report, args.audio_out)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Numbers and pictures of the SynthAVS demo (``make demo``)."""
 import copy
-import json
 import math
 import os
 import platform
@@ -17,7 +16,7 @@ from mmengine.utils import get_git_hash
 from mmseg.registry import DATASETS, MODELS
 from prettytable import PrettyTable
 
-from mmteso.engine import audio_condition_dataloader
+from mmteso.engine import audio_condition_dataloader, plain, write_json
 from mmteso.evaluation import reference_scores
 from mmteso.version import __version__, installed_versions
 from mmteso.visualization import FrameRow, draw_overlay_grid
@@ -70,7 +69,7 @@ def make_report(audio_report: Mapping[str, Any],
     Returns:
         dict: Plain types; numbers that are not finite become None.
     """
-    return _plain(
+    return plain(
         dict(
             conditions=audio_report['conditions'],
             references=reference_rows,
@@ -93,21 +92,9 @@ def make_report(audio_report: Mapping[str, Any],
                 if torch.cuda.is_available() else 'cpu')))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
 def write_report(report: Mapping[str, Any], path: str) -> None:
     """Write a report as JSON."""
-    with open(path, 'w', encoding='utf-8') as file:
-        json.dump(report, file, indent=2, allow_nan=False)
-        file.write('\n')
+    write_json(report, path)
 
 
 def format_table(report: Mapping[str, Any]) -> str:

@@ -8,11 +8,12 @@ from .audio_evaluation import evaluate_audio_conditions, format_audio_report
 from .distributed import prepare_cpu_distributed
 from .hooks import PlainCheckpointHook, RandomStateHook
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
+from .strict_json import plain, write_json
 
 __all__ = [
     'AUDIO_CONDITIONS', 'CPUAmpOptimWrapper', 'PlainCheckpointHook',
     'RandomStateHook', 'TrainableOptimWrapperConstructor',
     'audio_condition_dataloader', 'audio_condition_transform', 'enable_amp',
     'evaluate_audio_conditions', 'format_audio_report',
-    'insert_audio_condition', 'prepare_cpu_distributed'
+    'insert_audio_condition', 'plain', 'prepare_cpu_distributed', 'write_json'
 ]

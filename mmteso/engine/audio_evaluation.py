@@ -60,7 +60,8 @@ def evaluate_audio_conditions(cfg: Config,
         ``drop_percent``: by condition and score (J, F, ...), how many percent
         of the normal score are lost, None if undefined; only with a
         condition 'normal'. ``metrics``: protocol and threshold;
-        ``reference``, ``seed``, ``checkpoint``.
+        ``reference``, ``seed``, ``checkpoint``. Undefined results are NaN:
+        write it with :func:`write_json`.
 
     Raises:
         ValueError: If a condition is unknown or given twice, or the test

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..functional import (FrameScore, average_avsbench, average_frames,
                           score_frame)
+from .prediction_files import write_prediction
 
 
 @METRICS.register_module()
@@ -73,6 +74,12 @@ class AVSMetric(BaseMetric):
             nearest neighbour, as some repositories do at 224 x 224 or
             256 x 256. Default: None, the ground truth's own size.
         ignore_index (int): Default: 255.
+        output_dir (str, optional): Folder for the predictions:
+            ``{output_dir}/{subset}/{uid}/{frame}.png``, grey, 255 where
+            ``score > threshold`` and 0 elsewhere, at the prediction's own
+            size (not at ``score_size``). Needs ``subset``, ``uid`` and
+            ``frame`` in the samples. Give each metric a folder of its own.
+            Default: None, nothing is written.
         collect_device (str): Device used to collect results from several
             processes, 'cpu' or 'gpu'. Default: 'cpu'.
         prefix (str, optional): Prefix of the results' names. Default: None.
@@ -96,6 +103,7 @@ class AVSMetric(BaseMetric):
                  part_min_pixels: int = 1,
                  score_size: Optional[Tuple[int, int]] = None,
                  ignore_index: int = 255,
+                 output_dir: Optional[str] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  collect_dir: Optional[str] = None) -> None:
@@ -128,6 +136,7 @@ class AVSMetric(BaseMetric):
         self.part_min_pixels = part_min_pixels
         self.score_size = None if score_size is None else tuple(score_size)
         self.ignore_index = ignore_index
+        self.output_dir = output_dir
 
     def describe(self) -> str:
         """What has to stand beside the numbers to make them comparable.
@@ -147,7 +156,7 @@ class AVSMetric(BaseMetric):
                 f'{self.num_thresholds} thresholds; scored at {size}')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Score each frame of a batch.
+        """Score each frame of a batch, and write it if so configured.
 
         Args:
             data_batch (dict): A batch of data from the dataloader; unused.
@@ -160,6 +169,9 @@ class AVSMetric(BaseMetric):
                 'TeSOHead writes it; another head can be scored if it adds a '
                 'PixelData (1, H, W) of that name with softmax or sigmoid '
                 'probabilities of "sounding"')
+            if self.output_dir is not None:
+                write_prediction(self.output_dir, sample,
+                                 255 * (score > self.threshold))
             gt = self._data(
                 sample, 'gt_sem_seg',
                 'a test set without masks can\'t be scored; otherwise add '

@@ -9,6 +9,7 @@ from prettytable import PrettyTable
 
 from ..functional.class_scores import (ClassCounts, average_classes,
                                        count_classes, mean_over_classes)
+from .prediction_files import write_prediction
 
 
 @METRICS.register_module()
@@ -53,6 +54,12 @@ class AVSSMetric(BaseMetric):
             included. Default: None, which takes the dataset's.
         beta2 (float): Squared weight of recall in F. Default: 0.3.
         ignore_index (int): Default: 255.
+        output_dir (str, optional): Folder for the predictions:
+            ``{output_dir}/{subset}/{uid}/{frame}.png``, the class indices as
+            a PNG with the dataset's palette (see :func:`write_prediction`),
+            grey if it has none. Needs ``subset``, ``uid`` and ``frame`` in
+            the samples. Give each metric a folder of its own. Default: None,
+            nothing is written.
         collect_device (str): Device used to collect results from several
             processes, 'cpu' or 'gpu'. Default: 'cpu'.
         prefix (str, optional): Prefix of the results' names. Default: None,
@@ -75,6 +82,7 @@ class AVSSMetric(BaseMetric):
                  num_classes: Optional[int] = None,
                  beta2: float = 0.3,
                  ignore_index: int = 255,
+                 output_dir: Optional[str] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  collect_dir: Optional[str] = None) -> None:
@@ -95,6 +103,25 @@ class AVSSMetric(BaseMetric):
         self.num_classes = num_classes
         self.beta2 = beta2
         self.ignore_index = ignore_index
+        self.output_dir = output_dir
+
+    def describe(self) -> str:
+        """What has to stand beside the numbers to make them comparable.
+
+        Returns:
+            str: One line: how images and classes are averaged.
+        """
+        classes = 'over classes that occur'
+        if self.protocol == 'avsbench':
+            classes = ("over all classes, 'noBg' without the last one "
+                       '(AVSBench)')
+        clips = ''
+        if self.pad_clips_to is not None:
+            clips = (f'; clips padded to {self.pad_clips_to} frames of '
+                     'background')
+        return ('IoU and F per image and class, averaged over images where '
+                f"the class occurs, then {classes} (protocol '{self.protocol}'"
+                f', beta^2 = {self.beta2:g}){clips}')
 
     def _num_classes(self) -> int:
         """The number of classes given, or the dataset's."""
@@ -108,7 +135,7 @@ class AVSSMetric(BaseMetric):
         return len(classes)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count the pixels of each frame of a batch.
+        """Count the pixels of each frame of a batch; write it if configured.
 
         Args:
             data_batch (dict): A batch of data from the dataloader; unused.
@@ -126,6 +153,10 @@ class AVSSMetric(BaseMetric):
                     f'{sorted(sample)}. The head writes pred_sem_seg, '
                     'LoadAVSAnnotations gt_sem_seg, and PackAVTInputs packs '
                     'the meta_keys uid and num_frames.')
+            if self.output_dir is not None:
+                write_prediction(self.output_dir, sample,
+                                 sample['pred_sem_seg']['data'],
+                                 (self.dataset_meta or {}).get('palette'))
             name = (f"Frame {sample.get('frame', '?')} of "
                     f"{sample.get('uid', sample.get('img_path', '?'))}")
             try:
@@ -192,7 +223,5 @@ class AVSSMetric(BaseMetric):
         table.add_column('Frames', per_class['frames'].tolist())
         print_log(
             f'AVSSMetric: {num_frames} frames and {num_padded} padded ones; '
-            'per image and class, then over images where the class occurs, '
-            f"then over classes (protocol '{self.protocol}', beta^2 = "
-            f'{self.beta2:g}):\n{table}',
+            f'{self.describe()}:\n{table}',
             logger='current')

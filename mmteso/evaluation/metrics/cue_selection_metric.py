@@ -41,6 +41,16 @@ class CueSelectionMetric(BaseMetric):
             prefix=prefix,
             collect_dir=collect_dir)
 
+    def describe(self) -> str:
+        """What has to stand beside the numbers.
+
+        Returns:
+            str: One line: what the shares are shares of.
+        """
+        return ('shares of the cues that sound and of those that do not that '
+                'the dynamic mask keeps, pooled over all frames; padding and '
+                'cues of no known class are left out')
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the cues of each frame of a batch.
 

@@ -137,3 +137,12 @@ def test_errors_say_what_to_do():
         evaluate(SAMPLES, avss(pad_clips_to=1))
     with pytest.raises(ValueError, match='No frame was scored'):
         AVSSMetric(num_classes=4).compute_metrics([])
+
+
+def test_describe():
+    line = AVSSMetric().describe()
+    assert "'occurring'" in line and 'padded' not in line
+    line = AVSSMetric('avsbench', pad_clips_to=10, beta2=1).describe()
+    assert "'avsbench'" in line and 'beta^2 = 1' in line
+    assert 'without the last one' in line and 'padded to 10 frames' in line
+    assert '\n' not in line

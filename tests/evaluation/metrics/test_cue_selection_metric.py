@@ -49,3 +49,8 @@ def test_says_what_is_missing(key):
     del sample[key]
     with pytest.raises(KeyError, match=key):
         CueSelectionMetric().process({}, [sample])
+
+
+def test_describe():
+    line = CueSelectionMetric().describe()
+    assert 'pooled over all frames' in line and '\n' not in line

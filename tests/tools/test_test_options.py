@@ -1,0 +1,127 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What tools/test.py makes of a config."""
+import json
+import runpy
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import MODELS
+from narrow import load, narrow_config, plain_config_text
+from PIL import Image
+from processes import ROOT
+
+from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.evaluation import AVSMetric
+
+SCRIPT = str(ROOT / 'tools' / 'test.py')
+
+
+@pytest.fixture(scope='module')
+def functions():
+    return runpy.run_path(SCRIPT, run_name='test_script')
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Run tools/test.py, in this process, on a narrow model."""
+    data = tmp_path / 'synthavs'
+    generate_synthavs(data, videos=6, frames=2, size=32)
+    cfg = narrow_config(
+        load('teso/teso_r18_synthavs.py'), data, tmp_path / 'work')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model)
+    checkpoint = tmp_path / 'model.pth'
+    torch.save(dict(state_dict=model.state_dict()), checkpoint)
+    path = tmp_path / 'tiny.py'
+
+    def call(*options):
+        with plain_config_text():
+            cfg.dump(path)
+            monkeypatch.setattr(
+                sys, 'argv',
+                ['test.py',
+                 str(path),
+                 str(checkpoint), *map(str, options)])
+            runpy.run_path(SCRIPT, run_name='__main__')
+
+    call.cfg = cfg
+    return call
+
+
+def evaluators(*types):
+    return Config(dict(test_evaluator=[dict(type=name) for name in types]))
+
+
+def test_one_writer(functions):
+    cfg = evaluators('IoUMetric', 'mmseg.AVSSMetric', 'CueSelectionMetric')
+    functions['save_predictions'](cfg, 'out')
+    assert cfg.test_evaluator == [
+        dict(type='IoUMetric'),
+        dict(type='mmseg.AVSSMetric', output_dir='out'),
+        dict(type='CueSelectionMetric')
+    ]
+    cfg = Config(dict(test_evaluator=dict(type='AVSMetric')))
+    functions['save_predictions'](cfg, 'out')
+    assert cfg.test_evaluator == dict(type='AVSMetric', output_dir='out')
+
+
+def test_writers_keep_apart(functions):
+    cfg = evaluators('AVSMetric', 'IoUMetric', 'mmseg.AVSSMetric', AVSMetric)
+    functions['save_predictions'](cfg, 'out')
+    assert [metric.get('output_dir') for metric in cfg.test_evaluator] == [
+        'out/0_AVSMetric', None, 'out/2_AVSSMetric', 'out/3_AVSMetric'
+    ]
+
+
+@pytest.mark.parametrize('types', [['IoUMetric', 'CueSelectionMetric'],
+                                   [IoUMetric]])
+def test_no_writer(functions, types):
+    with pytest.raises(SystemExit, match='--out needs .*IoUMetric'):
+        functions['save_predictions'](evaluators(*types), 'out')
+
+
+def test_out(command, tmp_path):
+    """The shipped evaluators, and a second writer."""
+    command('--out', tmp_path / 'one')
+    frames = sorted((tmp_path / 'one').rglob('*.png'))
+    assert len(frames) == 2
+    subset, uid, name = frames[0].relative_to(tmp_path / 'one').parts
+    assert subset == 'v2' and name == '0.png'
+    assert (tmp_path / 'synthavs' / subset / uid / 'frames').is_dir()
+    image = np.asarray(Image.open(frames[0]))
+    assert image.shape == (32, 32) and set(np.unique(image)) <= {0, 255}
+
+    command.cfg.test_evaluator.append(dict(type='AVSSMetric'))
+    command('--out', tmp_path / 'two')
+    for folder, mode in (('0_AVSMetric', 'L'), ('2_AVSSMetric', 'P')):
+        written = sorted((tmp_path / 'two' / folder).rglob('*.png'))
+        assert len(written) == 2
+        assert Image.open(written[0]).mode == mode
+
+
+def test_audio_out_is_strict_json(command, tmp_path, capsys):
+    """No cue has a known class: the shares of cues kept are NaN."""
+    root = command.cfg.test_dataloader.dataset.data_root
+    lines = [json.loads(line) for line in open(f'{root}/cues.jsonl')]
+    with open(f'{root}/cues.jsonl', 'w') as file:
+        for line in lines:
+            file.write(json.dumps(dict(line, cues=['no such thing'])) + '\n')
+    table = tmp_path / 'out' / 'audio.json'
+    command('--audio', 'normal', 'mute', '--audio-out', table)
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    report = json.loads(table.read_text(), parse_constant=refuse)
+    assert report['conditions']['normal']['cues/sounding_kept'] is None
+    assert isinstance(report['conditions']['mute']['J'], float)
+    assert report['config'].endswith('tiny.py')
+    output = capsys.readouterr().out
+    assert 'AVSMetric: J and F per frame' in output
+    assert 'CueSelectionMetric: shares of the cues' in output
+    assert 'see its documentation' not in output
