@@ -92,7 +92,7 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
         model.prompt_encoder.update(
             text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
         model.audio_encoder = ConfigDict(type='LogMelStats')
-    if 'size' in model.data_preprocessor:
+    if model.data_preprocessor.get('size'):
         model.data_preprocessor.size = (SIZE, SIZE)
     return model
 
