@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 # what mmengine and mim look for in an installed package's .mim folder
-MIM_PATHS = ('configs', 'tools', 'model-index.yml')
+MIM_FOLDERS = ('configs', 'tools')
 
 
 def read_version() -> str:
@@ -46,21 +46,17 @@ class BuildWithConfigs(build_py):
             if target.exists():  # left by an earlier build
                 shutil.rmtree(target)
         target.mkdir(parents=True, exist_ok=True)
-        for name in MIM_PATHS:
+        for name in MIM_FOLDERS:
             source, copy = ROOT / name, target / name
-            if not source.exists():
-                continue
             if self.editable_mode:
                 if copy.is_symlink():
                     copy.unlink()
                 copy.symlink_to(os.path.relpath(source, target))
-            elif source.is_dir():
+            else:
                 shutil.copytree(
                     source,
                     copy,
                     ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
-            else:
-                shutil.copyfile(source, copy)
 
 
 extras = {
