@@ -1,28 +1,47 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the package promises as a whole."""
 import ast
+import importlib.metadata
 import importlib.util
+import os
 import pkgutil
 import re
+import shutil
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from processes import ROOT, run, run_python
 
 import mmteso
 
 FORBIDDEN = {'transformers', 'torchvggish', 'imagebind', 'torchvision'}
 SOURCES = sorted((ROOT / 'mmteso').rglob('*.py'))
+TOOLS = sorted((ROOT / 'tools').rglob('*.py'))
+TESTS = sorted((ROOT / 'tests').rglob('*.py'))
 # import name -> name in requirements/*.txt, where they differ
 DISTRIBUTIONS = {'PIL': 'pillow', 'yaml': 'pyyaml'}
 OPENMMLAB = {'mmengine', 'mmcv', 'mmseg', 'mmdet'}
+# what the functions of a room may import beside requirements/runtime.txt
+ROOM_EXTRAS = {
+    'mmteso/audio': 'audio',
+    'mmteso/models/audio_encoders': 'audio',
+    'mmteso/models/text_encoders': 'text',
+    'mmteso/text_cues': 'text',
+}
+# paths and hosts of whoever wrote a file
+MACHINE = re.compile(r'(?<![\w.])/(work|home|root|farm|mnt|Users)/|'
+                     r'\b[A-Z]:\\Users\\|file:///|'
+                     r'https?://(localhost|127\.|10\.|192\.168\.)')
 
 
 def imports(tree, deep):
     """Top-level packages that a file imports; deep: in functions too."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     nodes = list(tree.body)
     while nodes:
         node = nodes.pop()
@@ -32,8 +51,13 @@ def imports(tree, deep):
         elif isinstance(node, ast.ImportFrom):
             if node.level == 0:
                 yield node.module.split('.')[0]
-        elif deep or not isinstance(node,
-                                    (ast.FunctionDef, ast.AsyncFunctionDef)):
+        elif deep or not isinstance(node, functions):
+            if isinstance(node, ast.Call) and node.args:
+                called = ast.unparse(node.func).split('.')[-1]
+                name = getattr(node.args[0], 'value', None)
+                if (called in ('import_module', '_import')
+                        and isinstance(name, str)):
+                    yield name.split('.')[0]
             # an import under if, try, with or class is at module level too
             nodes.extend(ast.iter_child_nodes(node))
 
@@ -55,30 +79,106 @@ def test_no_heavy_import_at_module_level(path):
 def test_the_check_above_sees_imports():
     tree = ast.parse('try:\n    import torchvision.io\n'
                      'except ImportError:\n    pass\n'
-                     'def f():\n    from transformers import x\n')
+                     'def f():\n    from transformers import x\n'
+                     'def g():\n    importlib.import_module("soxr.core")\n'
+                     'h = lambda: _import("soundfile")\n')
     assert set(imports(tree, deep=False)) == {'torchvision'}
-    assert set(imports(tree, deep=True)) == {'torchvision', 'transformers'}
-
-
-def test_requirements_name_what_is_imported():
-    declared = set()
-    for file in (ROOT / 'requirements').glob('*.txt'):
-        for line in file.read_text(encoding='utf-8').splitlines():
-            name = re.match(r'[A-Za-z0-9_.-]+', line)
-            if name:
-                declared.add(name.group().lower())
-    used = set()
-    for path in SOURCES:
-        used |= set(imports(parse(path), deep=True))
-    used -= OPENMMLAB | set(sys.stdlib_module_names) | {'mmteso'}
-    # `imagebind` is not on PyPI: used only where it is there already
-    used -= {'imagebind'}
-    missing = {
-        name
-        for name in used
-        if DISTRIBUTIONS.get(name, name).lower() not in declared
+    assert set(imports(tree, deep=True)) == {
+        'torchvision', 'transformers', 'soxr', 'soundfile'
     }
-    assert not missing
+
+
+def declared(*names):
+    """Names of the distributions in requirements/<name>.txt."""
+    found = set()
+    for name in names:
+        file = ROOT / 'requirements' / f'{name}.txt'
+        for line in file.read_text(encoding='utf-8').splitlines():
+            match = re.match(r'[A-Za-z0-9_.-]+', line)
+            if match:
+                found.add(match.group().lower())
+    return found
+
+
+def distributions(path, deep):
+    """Names on PyPI of what a file imports from outside of the project."""
+    own = {'mmteso', *(test.stem for test in TESTS)}
+    return {
+        DISTRIBUTIONS.get(name, name).lower()
+        for name in imports(parse(path), deep)
+        if name not in OPENMMLAB | own | set(sys.stdlib_module_names)
+    }
+
+
+@pytest.mark.parametrize(
+    'path', SOURCES + TOOLS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_requirements_name_what_is_imported(path):
+    """So that no extra is needed to import, and the right one to use."""
+    assert distributions(path, deep=False) <= declared('runtime')
+    name = path.relative_to(ROOT).as_posix()
+    extras = {
+        extra
+        for room, extra in ROOM_EXTRAS.items() if name.startswith(f'{room}/')
+    }
+    # `imagebind` is not on PyPI: used only where it is there already
+    assert distributions(
+        path, deep=True) - {'imagebind'} <= declared('runtime', *extras)
+
+
+def test_requirements_name_what_the_tests_import():
+    """`make test` installs these; a test may ask for 'text' and skip."""
+    extras = ('runtime', 'audio', 'test')
+    for path in TESTS:
+        assert distributions(path, deep=False) <= declared(*extras), path
+        assert distributions(
+            path, deep=True) <= declared(*extras, 'text'), path
+
+
+def test_runtime_requirements_are_imported():
+    used = set()
+    for path in SOURCES + TOOLS:
+        used |= distributions(path, deep=True)
+    assert declared('runtime') <= used
+
+
+def test_either_openmmlab_extra_provides_openmmlab():
+    """And the README says that one of them is to be chosen."""
+    assert {
+        'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation',
+        'onedl-mmdetection'
+    } <= declared('onedl')
+    assert {'mmengine', 'mmcv-lite', 'mmsegmentation',
+            'mmdet'} <= declared('openmmlab')
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    assert "'.[onedl," in readme and "'.[openmmlab," in readme
+
+
+def test_pins_suit_every_python():
+    """A pin holds for each Python of setup.py, or says for which."""
+    pythons = re.findall(r'Python :: (3\.\d+)',
+                         (ROOT / 'setup.py').read_text(encoding='utf-8'))
+    assert len(pythons) == 3
+    checked = 0
+    for line in (ROOT / 'constraints.txt').read_text(
+            encoding='utf-8').splitlines():
+        if not line or line.startswith('#'):
+            continue
+        pin = Requirement(line)
+        try:
+            found = importlib.metadata.distribution(pin.name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of the other OpenMMLab distribution
+        if not pin.specifier.contains(found.version):
+            continue  # an environment of other versions
+        needs = SpecifierSet(found.metadata['Requires-Python'] or '')
+        for python in pythons:
+            if pin.marker is None or pin.marker.evaluate(
+                    dict(python_version=python)):
+                # a late patch release: some need more than X.Y.0
+                assert needs.contains(f'{python}.10'), (line, python)
+        checked += 1
+    if not checked:
+        pytest.skip('no package here has the version in constraints.txt')
 
 
 def test_floors():
@@ -175,21 +275,70 @@ print('ok')
     assert output.stdout.endswith('ok\n')
 
 
+def tracked_files():
+    """What git tracks, or None where there is no git or checkout."""
+    if shutil.which('git') is None or not (ROOT / '.git').exists():
+        return None
+    names = run(['git', 'ls-files', '-z']).stdout.split('\0')
+    return {name for name in names if name and (ROOT / name).is_file()}
+
+
+def walked_files():
+    """The same without git: all files but the usual build outputs."""
+    outputs = {
+        '.git', '.mim', '.hypothesis', '.pytest_cache', '__pycache__',
+        '.dist_test'
+    }
+    # these only at the top
+    top = {'build', 'checkpoints', 'data', 'dist', 'work_dirs'}
+    found = set()
+    for folder, folders, files in os.walk(ROOT):
+        folder = Path(folder)
+        folders[:] = [
+            name for name in folders
+            if name not in outputs and not name.startswith('.venv')
+            and not name.endswith('.egg-info') and not (
+                folder == ROOT and name in top)
+        ]
+        found |= {(folder / name).relative_to(ROOT).as_posix()
+                  for name in files}
+    return found
+
+
+def test_files_are_found_without_git():
+    tracked = tracked_files()
+    if tracked is None:
+        pytest.skip('needs a git checkout')
+    assert tracked <= walked_files()
+
+
+@pytest.mark.parametrize('parts', [('', 'home', 'me', 'x'), ('see "', 'mnt',
+                                                             'x'),
+                                   ('http:', '', 'localhost:8080'),
+                                   ('https:', '', '10.0.0.1'),
+                                   ('file:', '', '', 'x')])
+def test_the_check_below_sees_machines(parts):
+    assert MACHINE.search('/'.join(parts))
+
+
 def test_no_file_names_a_machine():
-    """Paths and hosts of whoever wrote it."""
-    pattern = re.compile(r'(?<![\w.])/(work|home|root|farm|mnt)/|'
-                         r'https?://(localhost|127\.|10\.|192\.168\.)')
-    checked = 0
-    for folder in ('mmteso', 'configs', 'tools', 'requirements'):
-        for path in (ROOT / folder).rglob('*'):
-            if path.suffix not in ('.py', '.sh', '.txt', '.yml', '.md'):
-                continue
-            if '.mim' in path.parts:
-                continue
-            checked += 1
-            text = path.read_text(encoding='utf-8')
-            assert not pattern.search(text), path
-    assert checked > 50
+    """None of the text files: code, configs, tests, README, Makefile..."""
+    names = tracked_files()
+    if names is None:
+        names = walked_files()
+    checked = set()
+    for name in sorted(names):
+        try:
+            text = (ROOT / name).read_text(encoding='utf-8')
+        except UnicodeDecodeError:
+            continue  # an image, a font or the like
+        found = MACHINE.search(text)
+        assert not found, f'{name}: {found.group()}'
+        checked.add(name)
+    assert {
+        'README.md', 'Makefile', 'setup.py', '.ci/run', 'tools/train.py',
+        'tests/test_package.py'
+    } <= checked
 
 
 @pytest.mark.slow
@@ -208,8 +357,10 @@ def test_wheel_and_sdist(tmp_path):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     # the wheel is built from the sdist
-    run([sys.executable, '-m', 'build', '--no-isolation', source, '-o',
-         tmp_path / 'dist'])
+    built = run([sys.executable, '-m', 'build', '--no-isolation', source,
+                 '-o', tmp_path / 'dist'])
+    # MANIFEST.in names nothing that does not exist
+    assert 'no files found' not in built.stdout + built.stderr
     sdist, = (tmp_path / 'dist').glob('*.tar.gz')
     wheel, = (tmp_path / 'dist').glob('*.whl')
     with tarfile.open(sdist) as archive:
