@@ -2,7 +2,13 @@
 # Test with several processes on this machine (GPUs, or CPU through gloo):
 #   tools/dist_test.sh CONFIG CHECKPOINT NUM_PROCESSES [options of test.py]
 # Several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT.
+# PYTHON: the interpreter.
 set -euo pipefail
+
+if [ $# -lt 3 ]; then
+    echo "Usage: $0 CONFIG CHECKPOINT NUM_PROCESSES [options of test.py]" >&2
+    exit 2
+fi
 
 CONFIG=$1
 CHECKPOINT=$2

@@ -2,7 +2,13 @@
 # Train with several processes on this machine (GPUs, or CPU through gloo):
 #   tools/dist_train.sh CONFIG NUM_PROCESSES [options of train.py]
 # Several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT.
+# PYTHON: the interpreter.
 set -euo pipefail
+
+if [ $# -lt 2 ]; then
+    echo "Usage: $0 CONFIG NUM_PROCESSES [options of train.py]" >&2
+    exit 2
+fi
 
 CONFIG=$1
 GPUS=$2

@@ -2,8 +2,15 @@
 # Test through Slurm:
 #   GPUS=8 GPUS_PER_NODE=8 tools/slurm_test.sh \
 #       PARTITION JOB CONFIG CHECKPOINT [options]
-set -euxo pipefail
+# PYTHON: the interpreter on the nodes; SRUN_ARGS: further options of srun.
+set -euo pipefail
 
+if [ $# -lt 4 ]; then
+    echo "Usage: $0 PARTITION JOB CONFIG CHECKPOINT [options of test.py]" >&2
+    exit 2
+fi
+
+set -x  # the job log says what was started
 PARTITION=$1
 JOB_NAME=$2
 CONFIG=$3
@@ -24,5 +31,5 @@ srun -p "$PARTITION" \
     --cpus-per-task="$CPUS_PER_TASK" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    python -u "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher slurm \
+    "${PYTHON:-python}" -u "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher slurm \
         "${@:5}"

@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
 # Train through Slurm:
 #   GPUS=8 GPUS_PER_NODE=8 tools/slurm_train.sh PARTITION JOB CONFIG [options]
-set -euxo pipefail
+# PYTHON: the interpreter on the nodes; SRUN_ARGS: further options of srun.
+set -euo pipefail
 
+if [ $# -lt 3 ]; then
+    echo "Usage: $0 PARTITION JOB CONFIG [options of train.py]" >&2
+    exit 2
+fi
+
+set -x  # the job log says what was started
 PARTITION=$1
 JOB_NAME=$2
 CONFIG=$3
@@ -22,4 +29,4 @@ srun -p "$PARTITION" \
     --cpus-per-task="$CPUS_PER_TASK" \
     --kill-on-bad-exit=1 \
     ${SRUN_ARGS:-} \
-    python -u "$TOOLS/train.py" "$CONFIG" --launcher slurm "${@:4}"
+    "${PYTHON:-python}" -u "$TOOLS/train.py" "$CONFIG" --launcher slurm "${@:4}"
