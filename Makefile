@@ -66,10 +66,12 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
-# what depends on the distribution: imports, registries, runners, checkpoints
+# what depends on the distribution: imports, registries, runners, checkpoints,
+# configs
 test-openmmlab: $(CLASSIC_STAMP)
 	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest tests/ops tests/engine \
-		tests/models tests/evaluation tests/test_package.py $(PYTEST_ARGS)
+		tests/models tests/evaluation tests/configs tests/test_package.py \
+		$(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(VENV)/bin/python -m flake8 mmteso tools tests configs setup.py

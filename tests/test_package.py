@@ -35,7 +35,7 @@ ROOM_EXTRAS = {
 }
 # paths and hosts of whoever wrote a file
 MACHINE = re.compile(r'(?<![\w.])/(work|home|root|farm|mnt|Users)/|'
-                     r'\b[A-Z]:\\Users\\|file:///|'
+                     r'\b[A-Z]:\\Users\\|file:/{3}|'
                      r'https?://(localhost|127\.|10\.|192\.168\.)')
 
 
