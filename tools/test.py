@@ -117,6 +117,13 @@ def use_tta(cfg: Config) -> None:
     missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
     if missing:
         raise SystemExit(f'--tta needs {" and ".join(missing)} in the config')
+    name = cfg.tta_model.type
+    name = name if isinstance(name, str) else name.__name__
+    if name.rsplit('.', 1)[-1] == 'SegTTAModel':
+        raise SystemExit(
+            "--tta: mmseg's SegTTAModel leaves sounding_score as the last "
+            'view gives it, so J and F would be wrong. Use '
+            "tta_model=dict(type='AVSTTAModel')")
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.tta_model.module = cfg.model
     cfg.model = cfg.tta_model

@@ -10,8 +10,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.evaluation import IoUMetric
+from mmseg.models import SegTTAModel
 from mmseg.registry import MODELS
-from narrow import load, narrow_config, plain_config_text
+from narrow import TEXT_DIMS, load, narrow_config, plain_config_text
 from PIL import Image
 from processes import ROOT
 
@@ -102,6 +103,36 @@ def test_out(command, tmp_path):
         written = sorted((tmp_path / 'two' / folder).rglob('*.png'))
         assert len(written) == 2
         assert Image.open(written[0]).mode == mode
+
+
+@pytest.mark.parametrize('name', ['SegTTAModel', 'mmseg.SegTTAModel',
+                                  SegTTAModel])
+def test_model_that_merges_no_sounding_score(functions, name):
+    cfg = Config(dict(tta_model=dict(type=name), tta_pipeline=[]))
+    with pytest.raises(SystemExit, match='AVSTTAModel'):
+        functions['use_tta'](cfg)
+
+
+def test_tta_needs_its_settings(functions):
+    with pytest.raises(SystemExit, match='tta_pipeline in the config'):
+        functions['use_tta'](Config(dict(tta_model=dict(type='AVSTTAModel'))))
+
+
+def test_tta(command, tmp_path, capsys):
+    """Also with other sound; the checkpoint reaches the wrapped model."""
+    for step in command.cfg.tta_pipeline[-1].transforms[2]:
+        step.cue_file = f'{command.cfg.test_dataloader.dataset.data_root}' \
+            '/cues.jsonl'
+        step.text_encoder.embed_dims = TEXT_DIMS
+    scores = []
+    for options in [], ['--tta']:
+        table = tmp_path / f'{len(options)}.json'
+        command('--audio', 'normal', 'mute', '--audio-out', table, *options)
+        scores.append(json.loads(table.read_text())['conditions'])
+    assert 'unexpected key' not in capsys.readouterr().out
+    for name in 'normal', 'mute':
+        plain, augmented = (score[name]['F'] for score in scores)
+        assert plain != augmented
 
 
 def test_audio_out_is_strict_json(command, tmp_path, capsys):

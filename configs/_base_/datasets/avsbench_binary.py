@@ -42,6 +42,26 @@ test_pipeline = [
         num_cues=num_cues),
     dict(type='PackAVTInputs')
 ]
+# --tta: the flip comes before the ground truth, since predictions are flipped
+# back; sound outside TestTimeAug, where --audio finds it.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=frame_size, keep_ratio=False),
+    dict(type='LoadAudioClip', clip_hop=1.0),
+    dict(type='AudioToLogMel'),
+    dict(
+        type='LoadTextCues',
+        cue_file=cue_file,
+        text_encoder=text_encoder,
+        num_cues=num_cues),
+    dict(
+        type='TestTimeAug',
+        transforms=[[
+            dict(type='RandomFlip', prob=0.0),
+            dict(type='RandomFlip', prob=1.0)
+        ], [dict(type='LoadAVSAnnotations')], [dict(type='PackAVTInputs')]])
+]
+tta_model = dict(type='AVSTTAModel')
 dataset = dict(
     type=dataset_type, data_root=data_root, subsets='v1m', task='binary')
 train_dataloader = dict(

@@ -33,6 +33,32 @@ test_pipeline = [
         cue_target='mask'),
     dict(type='PackAVTInputs')
 ]
+# --tta: the flip comes before the ground truth, since predictions are flipped
+# back; sound outside TestTimeAug, where --audio finds it.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAudioClip'),
+    dict(type='AudioToLogMel'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='RandomFlip', prob=0.0),
+                dict(type='RandomFlip', prob=1.0)
+            ],
+            [dict(type='LoadAVSAnnotations', load_visible=True)],
+            [
+                dict(
+                    type='LoadTextCues',
+                    cue_file=cue_file,
+                    text_encoder=text_encoder,
+                    num_cues=num_cues,
+                    cue_target='mask')
+            ],
+            [dict(type='PackAVTInputs')],
+        ])
+]
+tta_model = dict(type='AVSTTAModel')
 dataset = dict(
     type=dataset_type,
     data_root=data_root,

@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .audio_text_segmentor import AudioTextSegmentor
+from .avs_tta import AVSTTAModel
 
-__all__ = ['AudioTextSegmentor']
+__all__ = ['AVSTTAModel', 'AudioTextSegmentor']

@@ -1,0 +1,83 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import List, Sequence
+
+import torch
+from mmengine.model import BaseTTAModel
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.utils import SampleList
+
+
+@MODELS.register_module()
+class AVSTTAModel(BaseTTAModel):
+    """Test-time augmentation for segmentors with a sounding score.
+
+    Averages the class maps S (``seg_logits``) over the views of a frame, and
+    makes ``pred_sem_seg`` and ``sounding_score`` of the average. mmseg's
+    ``SegTTAModel`` can't be used: it takes a softmax of S, which is no logit
+    in Mask2Former, and returns the last view's ``sounding_score``, so that J
+    and F would be those of one view.
+
+    Use it with a ``tta_pipeline`` whose ``TestTimeAug`` alters the picture
+    only: sound and cues, and with them ``cue_scores`` and ``cue_kept``, are
+    taken from the first view. So is the ground truth; load it after the flip,
+    as the predictions come back unflipped.
+
+    Args:
+        module (dict or nn.Module): The segmentor, such as
+            :class:`AudioTextSegmentor`.
+        data_preprocessor (dict or nn.Module, optional): Takes the place of
+            the segmentor's. Defaults to None.
+
+    Raises:
+        TypeError: If the segmentor has no method ``sounding_score``.
+    """
+
+    def __init__(self, module, data_preprocessor=None) -> None:
+        super().__init__(module, data_preprocessor)
+        if not hasattr(self.module, 'sounding_score'):
+            raise TypeError(
+                'AVSTTAModel needs a segmentor with a method sounding_score, '
+                f'such as AudioTextSegmentor, but got '
+                f"{type(self.module).__name__}; mmseg's segmentors go with "
+                'SegTTAModel')
+
+    def merge_preds(self,
+                    data_samples_list: List[Sequence]) -> SampleList:
+        """Merge the views of each frame.
+
+        Args:
+            data_samples_list (list[Sequence[SegDataSample]]): For each frame
+                of the batch the predictions of all views, at the frame's
+                original size and orientation.
+
+        Returns:
+            list[SegDataSample]: The first views' samples with ``seg_logits``,
+            ``pred_sem_seg`` and ``sounding_score`` of all views.
+
+        Raises:
+            ValueError: If the views of a frame differ in size.
+        """
+        return [self._merge(views) for views in data_samples_list]
+
+    def _merge(self, views: Sequence):
+        maps = [view.seg_logits.data for view in views]
+        shapes = sorted({tuple(item.shape) for item in maps})
+        if len(shapes) > 1:
+            raise ValueError(
+                'the views of a frame must be predicted at one size, but got '
+                f'{shapes}: let LoadImageFromFile, which sets ori_shape, '
+                'stand before TestTimeAug in tta_pipeline')
+        merged = torch.stack(maps).mean(0)
+        if len(merged) > 1:
+            labels = merged.argmax(0, keepdim=True)
+        else:  # probabilities already, see EncoderDecoder.postprocess_result
+            labels = (merged > self.module.decode_head.threshold).to(merged)
+        sample = views[0]
+        sample.set_data(
+            dict(
+                seg_logits=PixelData(data=merged),
+                pred_sem_seg=PixelData(data=labels),
+                sounding_score=PixelData(
+                    data=self.module.sounding_score(merged))))
+        return sample

@@ -1,0 +1,177 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from narrow import (CallHook, load, narrow_config, narrow_model,
+                    plain_config_text)
+from torch import nn
+
+from data import make_avsbench
+from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.engine import evaluate_audio_conditions
+from mmteso.models import AudioTextSegmentor, AVSTTAModel
+
+
+class Segmentor(nn.Module):
+    """What the merging needs of a segmentor."""
+
+    def __init__(self):
+        super().__init__()
+        self.decode_head = nn.Module()
+        self.decode_head.threshold = 0.3
+
+    def test_step(self, data):
+        raise NotImplementedError
+
+    def sounding_score(self, seg_logits):
+        if len(seg_logits) == 1:
+            return seg_logits
+        return seg_logits[1:].sum(0, keepdim=True) / seg_logits.sum(
+            0, keepdim=True)
+
+
+def view(maps, frame=0, **fields):
+    maps = torch.tensor(maps)
+    return SegDataSample(
+        seg_logits=PixelData(data=maps),
+        pred_sem_seg=PixelData(data=maps.argmax(0, keepdim=True)),
+        sounding_score=PixelData(data=torch.full_like(maps[:1], -1)),
+        metainfo=dict(frame=frame, ori_shape=tuple(maps.shape[1:])),
+        **fields)
+
+
+def test_merge():
+    """Averages of S, not of scores: they differ."""
+    first = [view([[[1., 3.]], [[1., 1.]]]), view([[[6., 2.]], [[1., 1.]]], 1)]
+    last = [view([[[1., 1.]], [[3., 7.]]]), view([[[2., 2.]], [[2., 1.]]], 1)]
+    for i, sample in enumerate(first):
+        sample.cue_kept = torch.tensor([True, bool(i)])
+        sample.gt_sem_seg = PixelData(data=torch.tensor([[[0, i]]]))
+    merged = AVSTTAModel(Segmentor()).merge_preds(list(zip(first, last)))
+    assert [sample.frame for sample in merged] == [0, 1]
+    assert merged[0].seg_logits.data.tolist() == [[[1., 2.]], [[2., 4.]]]
+    torch.testing.assert_close(merged[0].sounding_score.data,
+                               torch.tensor([[[2 / 3, 2 / 3]]]))
+    assert merged[0].pred_sem_seg.data.tolist() == [[[1, 1]]]
+    assert merged[1].pred_sem_seg.data.tolist() == [[[0, 0]]]
+    assert merged[1].cue_kept.tolist() == [True, True]
+    assert merged[1].gt_sem_seg.data.tolist() == [[[0, 1]]]
+
+
+def test_merge_of_a_single_channel():
+    """Probabilities, against the head's threshold."""
+    merged, = AVSTTAModel(Segmentor()).merge_preds(
+        [[view([[[0.5, 0.25]]]), view([[[0.25, 0.125]]])]])
+    assert merged.sounding_score.data.tolist() == [[[0.375, 0.1875]]]
+    assert merged.pred_sem_seg.data.tolist() == [[[1, 0]]]
+
+
+def test_views_of_different_sizes():
+    with pytest.raises(ValueError, match=r'one size.*\(2, 1, 1\)'):
+        AVSTTAModel(Segmentor()).merge_preds(
+            [[view([[[0.5, 0.1]], [[1., 1.]]]),
+              view([[[0.5]], [[1.]]])]])
+
+
+def test_segmentor_without_a_score():
+    init_default_scope('mmseg')
+    model = narrow_model(load('teso/teso_r18_synthavs.py').model)
+    stock = MODELS.build(
+        dict(
+            type='EncoderDecoder',
+            backbone=model.backbone,
+            decode_head=dict(
+                type='FCNHead', in_channels=64, channels=8, num_classes=2)))
+    assert isinstance(stock, EncoderDecoder)
+    with pytest.raises(TypeError, match='got EncoderDecoder'):
+        AVSTTAModel(stock)
+
+
+# ------------------------------------------------------ through a real runner
+def tta_config(name, tmp_path):
+    """As ``tools/test.py --tta`` makes it."""
+    root = tmp_path / 'data'
+    if 'synthavs' in name:
+        generate_synthavs(root, videos=3, frames=2, size=48)
+    else:
+        make_avsbench(root)
+    cfg = load(name)
+    flat = copy.deepcopy(cfg.tta_pipeline)
+    # narrow_config knows plain pipelines
+    views = flat.pop()
+    cfg.test_dataloader.dataset.pipeline = flat + [
+        step for steps in views.transforms for step in steps
+    ]
+    narrow_config(cfg, root, tmp_path / 'work')
+    steps = list(cfg.test_dataloader.dataset.pipeline)
+    lengths = [len(part) for part in views.transforms]
+    pipeline, rest = steps[:len(flat)], steps[len(flat):]
+    views.transforms = [[rest.pop(0) for _ in range(n)] for n in lengths]
+    cfg.test_dataloader.dataset.pipeline = pipeline + [views]
+    cfg.tta_model.module = cfg.model
+    cfg.model = cfg.tta_model
+    return cfg
+
+
+@pytest.mark.parametrize('name', [
+    'teso/teso_r18_synthavs.py', 'teso/teso-cue_swin-b_v1m.py',
+    'teso/teso_r50_avss.py'
+])
+def test_shipped_configs(name, tmp_path, monkeypatch):
+    """The merged score is that of the mean of both views, unflipped."""
+    cfg = tta_config(name, tmp_path)
+    seen, merged = [], []
+    predict = AudioTextSegmentor.predict
+
+    def spy(self, inputs, data_samples=None):
+        samples = predict(self, inputs, data_samples)
+        seen.append((inputs, [sample.clone() for sample in samples]))
+        return samples
+
+    monkeypatch.setattr(AudioTextSegmentor, 'predict', spy)
+    with plain_config_text():
+        runner = Runner.from_cfg(cfg)
+    hook = CallHook()
+    hook.after_test_iter = lambda runner, batch_idx, data_batch, outputs: (
+        merged.extend(outputs))
+    runner.register_hook(hook)
+    metrics = runner.test()
+    assert 'avss/mIoU' in metrics or {'J', 'F'} <= set(metrics)
+    (plain, first), (flipped, second) = seen  # one batch
+    height, width = first[0].img_shape[:2]  # without padding
+    torch.testing.assert_close(
+        flipped['img'][..., :height, :width],
+        plain['img'][..., :height, :width].flip(-1))
+    for key in ('log_mel', 'text_feat', 'text_valid'):
+        assert torch.equal(plain[key], flipped[key])
+    assert len(merged) == 2
+    model = runner.model
+    assert isinstance(model, AVSTTAModel)
+    for one, two, both in zip(first, second, merged):
+        assert (one.flip, two.flip) == (False, True)
+        # loaded after the flip
+        assert torch.equal(one.gt_sem_seg.data, two.gt_sem_seg.data)
+        mean = (one.seg_logits.data + two.seg_logits.data) / 2
+        torch.testing.assert_close(both.seg_logits.data, mean)
+        score = model.module.sounding_score(mean)
+        torch.testing.assert_close(both.sounding_score.data, score)
+        assert not torch.equal(score, two.sounding_score.data)
+        assert torch.equal(both.pred_sem_seg.data,
+                           mean.argmax(0, keepdim=True))
+        assert torch.equal(both.cue_kept, two.cue_kept)
+        assert (both.uid, both.frame) == (one.uid, one.frame)
+
+
+def test_with_audio_conditions(tmp_path):
+    cfg = tta_config('teso/teso_r18_synthavs.py', tmp_path)
+    with plain_config_text():
+        report = evaluate_audio_conditions(cfg, None, ['normal', 'mute'])
+    assert set(report['conditions']) == {'normal', 'mute'}
+    assert report['conditions']['normal'] != report['conditions']['mute']
