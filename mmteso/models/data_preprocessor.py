@@ -30,9 +30,12 @@ class AVTDataPreProcessor(SegDataPreProcessor):
             dict: ``inputs``, a dict of batched tensors, and ``data_samples``.
 
         Raises:
+            TypeError: If ``inputs`` is not a dict.
+            KeyError: If ``inputs`` has no ``img``.
             ValueError: If the samples' sound or text differ in shape.
         """
         data = self.cast_data(data)
+        self._check_inputs(data['inputs'])
         inputs = dict(data['inputs'])
         images = super().forward(
             dict(
@@ -46,3 +49,15 @@ class AVTDataPreProcessor(SegDataPreProcessor):
                                  f'batch, but got {sorted(shapes)}')
             batch[name] = torch.stack(list(tensors))
         return dict(inputs=batch, data_samples=images['data_samples'])
+
+    @staticmethod
+    def _check_inputs(inputs: Any) -> None:
+        hint = (" PackAVTInputs gives a dict with 'img'; mmseg's "
+                'PackSegInputs and inferencers give images alone, without '
+                'sound and text, and can\'t be used with these models.')
+        if not isinstance(inputs, dict):
+            raise TypeError('inputs must be a dict, but got a '
+                            f'{type(inputs).__name__}.{hint}')
+        if 'img' not in inputs:
+            raise KeyError("inputs must have the key 'img', but got only "
+                           f'{sorted(inputs)}.{hint}')

@@ -126,3 +126,20 @@ def test_shapes_that_do_not_match(name, other):
         AVTDataPreProcessor(**SETTINGS)(pseudo_collate(samples))
     for part in (name, str(tuple(other.shape)), str(tuple(expected))):
         assert part in str(error.value)
+
+
+def test_without_images():
+    data = pseudo_collate([sample()])
+    del data['inputs']['img']
+    with pytest.raises(KeyError) as error:
+        AVTDataPreProcessor(**SETTINGS)(data)
+    for part in ('img', 'text_feat', 'PackAVTInputs', 'PackSegInputs'):
+        assert part in str(error.value)
+
+
+def test_mmsegs_inputs():
+    """A list of images, as PackSegInputs leaves them."""
+    with pytest.raises(TypeError) as error:
+        AVTDataPreProcessor(**SETTINGS)(images_only([sample()]))
+    for part in ('list', 'PackAVTInputs', 'PackSegInputs'):
+        assert part in str(error.value)

@@ -99,6 +99,8 @@ class LoadAVSAnnotations(BaseTransform):
             Defaults to None.
 
     Raises:
+        KeyError: A required key is missing, because the sample is not from an
+            AVS data set.
         FileNotFoundError: A file isn't there, or the frame has no mask.
         ValueError: A file is broken, of another size than its frame, or has
             an unknown colour.
@@ -127,6 +129,7 @@ class LoadAVSAnnotations(BaseTransform):
         Returns:
             dict: The sample with its ground truth.
         """
+        self._check_keys(results)
         label_format = results['label_format']
         results['unknown_pixels'] = 0
         labels = self._load(results, 'seg_map_path', label_format)
@@ -144,6 +147,24 @@ class LoadAVSAnnotations(BaseTransform):
                                                       results['task'])
             results['seg_fields'].append('gt_visible_map')
         return results
+
+    @staticmethod
+    def _check_keys(results: dict) -> None:
+        """Tell samples of other data sets, and of inferencers, apart."""
+        needed = ['label_format', 'task', 'seg_fields']
+        if results.get('label_format') != 'binary':
+            needed.append('class_names')
+        if results.get('label_format') == 'rgb':
+            needed.append('palette')
+        missing = [key for key in needed if key not in results]
+        if missing:
+            raise KeyError(
+                f'LoadAVSAnnotations needs the key(s) {missing}, which '
+                'AVSBenchDataset gives, but the sample has only '
+                f"{sorted(results)}. mmseg's inference_model and "
+                "MMSegInferencer can't pass sound and text and can't be used "
+                'with these models; for data without ground truth drop '
+                'LoadAVSAnnotations from the pipeline')
 
     @staticmethod
     def _to_task(labels: np.ndarray, task: str) -> np.ndarray:

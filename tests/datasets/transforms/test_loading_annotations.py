@@ -319,3 +319,29 @@ def test_mask_loaded_after_resize_keeps_its_size(tmp_path):
     Image.new('RGB', (64, 64)).save(mask)
     with pytest.raises(ValueError, match='64 x 64, expected the 24 x 32'):
         dataset[1]
+
+
+@pytest.mark.parametrize('label_format, key', [
+    ('rgb', 'label_format'),
+    ('rgb', 'task'),
+    ('rgb', 'seg_fields'),
+    ('rgb', 'class_names'),
+    ('rgb', 'palette'),
+    ('index', 'class_names'),
+])
+def test_missing_keys(tmp_path, label_format, key):
+    paths = dict(
+        zip(('rgb', 'index'), write_pair(tmp_path, np.eye(8, dtype=np.uint8))))
+    results = sample(paths[label_format], label_format)
+    LoadAVSAnnotations()(dict(results, seg_fields=[]))  # all is there
+    del results[key]
+    with pytest.raises(KeyError) as error:
+        LoadAVSAnnotations()(results)
+    for part in (f"['{key}']", 'AVSBenchDataset', 'MMSegInferencer'):
+        assert part in str(error.value)
+
+
+def test_samples_of_mmsegs_inferencers():
+    """mmseg drops its own LoadAnnotations, by name; ours stays."""
+    with pytest.raises(KeyError, match="label_format.*can't pass sound"):
+        LoadAVSAnnotations()(dict(img_path='a.png', img=np.zeros((4, 4, 3))))
