@@ -7,8 +7,6 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
-# Exact resuming, from checkpoints that torch.load(weights_only=True) reads.
-custom_hooks = [dict(type='RandomStateHook'), dict(type='PlainCheckpointHook')]
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(
     type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')

@@ -98,8 +98,6 @@ def test_content(name):
 def test_recipe(name):
     """METHOD.md's one recipe, and a checkpoint for the config's backbone."""
     config = config_of(name)
-    # exact resuming: see RandomStateHook
-    assert not config.train_dataloader.persistent_workers
     optimizer = config.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr) == ('AdamW', 1e-3)
     assert config.train_cfg.max_epochs == config.param_scheduler[-1].end == 60
@@ -108,6 +106,28 @@ def test_recipe(name):
     backbone = name.split('_')[1]
     assert f'mask2former_{backbone}' in config.load_from
     assert 'ade20k' in config.load_from
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_hooks_survive_a_leafs_own(name, tmp_path):
+    """A leaf config with custom_hooks keeps exact resuming."""
+    leaf = tmp_path / 'leaf.py'
+    leaf.write_text(f"_base_ = [{str(CONFIGS / 'teso' / name)!r}]\n"
+                    "custom_hooks = [dict(type='EMAHook')]\n")
+    config = Config.fromfile(leaf)
+    del config.default_hooks['visualization']  # needs a visualizer
+    runner = Runner.__new__(Runner)  # its hooks alone
+    runner._hooks = []
+    init_default_scope('mmseg')
+    runner.register_hooks(config.default_hooks, config.custom_hooks)
+    kinds = [type(hook).__name__ for hook in runner.hooks]
+    assert 'EMAHook' in kinds
+    for kind in ('RandomStateHook', 'PlainCheckpointHook'):
+        assert kinds.count(kind) == 1
+    # seeds before anything draws
+    assert set(kinds[:kinds.index('RandomStateHook')]) <= {'RuntimeInfoHook'}
+    # converts what all the others added
+    assert kinds[-1] == 'PlainCheckpointHook'
 
 
 # ---------------------------------------------------------------- full size

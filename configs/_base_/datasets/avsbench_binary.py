@@ -67,9 +67,7 @@ dataset = dict(
 train_dataloader = dict(
     batch_size=2,
     num_workers=4,
-    # Workers that outlive an epoch keep a random state which a resumed run
-    # doesn't have: see RandomStateHook.
-    persistent_workers=False,
+    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(split='train', pipeline=train_pipeline, **dataset))
 val_dataloader = dict(

@@ -31,4 +31,9 @@ default_hooks = dict(
         save_best='J',
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='SegVisualizationHook'))
+    visualization=dict(type='AVSVisualizationHook'),
+    # Exact resuming, from checkpoints that torch.load(weights_only=True)
+    # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
+    # say) would replace them.
+    random_state=dict(type='RandomStateHook'),
+    plain_checkpoint=dict(type='PlainCheckpointHook'))

@@ -38,7 +38,12 @@ default_hooks = dict(
         save_best='J',
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='SegVisualizationHook'))
+    visualization=dict(type='AVSVisualizationHook'),
+    # Exact resuming, from checkpoints that torch.load(weights_only=True)
+    # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
+    # say) would replace them.
+    random_state=dict(type='RandomStateHook'),
+    plain_checkpoint=dict(type='PlainCheckpointHook'))
 # The rates are for the release's batch of 2 videos of 5 frames, 10 frames in
 # all. They are scaled with GPUs x batch_size; to train at them as they stand:
 # --cfg-options auto_scale_lr.enable=False
