@@ -42,7 +42,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
-        '--show-dir', help='folder for images with the painted predictions')
+        '--show-dir',
+        help='folder for images with the painted predictions, truth on the '
+        'left: <time>/vis_data/vis_image/test_{subset}_{uid}_{frame}_0.png '
+        'in it')
     parser.add_argument(
         '--wait-time',
         type=float,
@@ -103,7 +106,7 @@ def turn_on_visualization(cfg: Config, args: argparse.Namespace) -> None:
     if hook is None:
         raise SystemExit(
             '--show and --show-dir need a visualization hook in the config: '
-            "default_hooks.visualization=dict(type='SegVisualizationHook')")
+            "default_hooks.visualization=dict(type='AVSVisualizationHook')")
     hook['draw'] = True
     if args.show:
         hook['show'] = True

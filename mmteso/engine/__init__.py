@@ -6,14 +6,15 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               insert_audio_condition)
 from .audio_evaluation import evaluate_audio_conditions, format_audio_report
 from .distributed import prepare_cpu_distributed
-from .hooks import PlainCheckpointHook, RandomStateHook
+from .hooks import AVSVisualizationHook, PlainCheckpointHook, RandomStateHook
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .strict_json import plain, write_json
 
 __all__ = [
-    'AUDIO_CONDITIONS', 'CPUAmpOptimWrapper', 'PlainCheckpointHook',
-    'RandomStateHook', 'TrainableOptimWrapperConstructor',
-    'audio_condition_dataloader', 'audio_condition_transform', 'enable_amp',
-    'evaluate_audio_conditions', 'format_audio_report',
-    'insert_audio_condition', 'plain', 'prepare_cpu_distributed', 'write_json'
+    'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'CPUAmpOptimWrapper',
+    'PlainCheckpointHook', 'RandomStateHook',
+    'TrainableOptimWrapperConstructor', 'audio_condition_dataloader',
+    'audio_condition_transform', 'enable_amp', 'evaluate_audio_conditions',
+    'format_audio_report', 'insert_audio_condition', 'plain',
+    'prepare_cpu_distributed', 'write_json'
 ]

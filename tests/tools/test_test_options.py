@@ -18,6 +18,7 @@ from processes import ROOT
 
 from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.evaluation import AVSMetric
+from mmteso.models import AVSTTAModel
 
 SCRIPT = str(ROOT / 'tools' / 'test.py')
 
@@ -105,6 +106,21 @@ def test_out(command, tmp_path):
         assert Image.open(written[0]).mode == mode
 
 
+def test_show_dir(command, tmp_path):
+    command.cfg.visualizer.name = 'test_show_dir'  # not an earlier test's
+    command('--show-dir', tmp_path / 'show')
+    names = sorted(path.name for path in (tmp_path / 'show').rglob('*.png'))
+    clips = sorted(path.name for path in (tmp_path / 'synthavs/v2').iterdir())
+    assert len(names) == 2
+    assert any(names[0] == f'test_v2_{uid}_0_0.png' for uid in clips)
+    assert names[1] == names[0].replace('_0_0.png', '_1_0.png')
+
+
+def test_show_without_a_hook(functions):
+    with pytest.raises(SystemExit, match='AVSVisualizationHook'):
+        functions['turn_on_visualization'](Config(dict()), None)
+
+
 @pytest.mark.parametrize('name', ['SegTTAModel', 'mmseg.SegTTAModel',
                                   SegTTAModel])
 def test_model_that_merges_no_sounding_score(functions, name):
@@ -118,21 +134,30 @@ def test_tta_needs_its_settings(functions):
         functions['use_tta'](Config(dict(tta_model=dict(type='AVSTTAModel'))))
 
 
-def test_tta(command, tmp_path, capsys):
+def test_tta(command, tmp_path, monkeypatch):
     """Also with other sound; the checkpoint reaches the wrapped model."""
     for step in command.cfg.tta_pipeline[-1].transforms[2]:
         step.cue_file = f'{command.cfg.test_dataloader.dataset.data_root}' \
             '/cues.jsonl'
         step.text_encoder.embed_dims = TEXT_DIMS
-    scores = []
-    for options in [], ['--tta']:
-        table = tmp_path / f'{len(options)}.json'
-        command('--audio', 'normal', 'mute', '--audio-out', table, *options)
-        scores.append(json.loads(table.read_text())['conditions'])
-    assert 'unexpected key' not in capsys.readouterr().out
-    for name in 'normal', 'mute':
-        plain, augmented = (score[name]['F'] for score in scores)
-        assert plain != augmented
+    weights = torch.load(tmp_path / 'model.pth', weights_only=True)
+    weights = weights['state_dict']
+    merge, calls = AVSTTAModel.merge_preds, []
+
+    def spy(self, data_samples_list):
+        state = self.module.state_dict()
+        calls.append([
+            len(data_samples_list),
+            len(data_samples_list[0]),
+            data_samples_list[0][0].audio_condition,
+            all(torch.equal(weights[key], state[key]) for key in state)
+        ])
+        return merge(self, data_samples_list)
+
+    monkeypatch.setattr(AVSTTAModel, 'merge_preds', spy)
+    command('--tta', '--audio', 'normal', 'mute')
+    # one batch of two frames, two views each
+    assert calls == [[2, 2, 'normal', True], [2, 2, 'mute', True]]
 
 
 def test_audio_out_is_strict_json(command, tmp_path, capsys):

@@ -1,9 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+from .avs_visualization_hook import AVSVisualizationHook
 from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
                                     to_plain)
 from .random_state_hook import RandomStateHook, SeededDataIterator, derive_seed
 
 __all__ = [
-    'PlainCheckpointHook', 'RandomStateHook', 'SeededDataIterator',
-    'derive_seed', 'restore_buffers', 'to_plain'
+    'AVSVisualizationHook', 'PlainCheckpointHook', 'RandomStateHook',
+    'SeededDataIterator', 'derive_seed', 'restore_buffers', 'to_plain'
 ]

@@ -1,0 +1,88 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import Any, Sequence
+
+import mmcv
+from mmengine.fileio import get
+from mmseg.engine.hooks import SegVisualizationHook
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class AVSVisualizationHook(SegVisualizationHook):
+    """Draws predictions under names that tell the videos apart.
+
+    mmseg's hook names a picture after the image's file, which is '0.jpg' in
+    every video. Here it is ``{mode}_{subset}_{uid}_{frame}``, to which the
+    local backend adds the iteration (0 in a test): the same frame has the
+    same name in every test. Needs ``subset``, ``uid`` and ``frame`` in the
+    metainfo; ``PackAVTInputs`` packs them.
+
+    A validation draws the first frame of every ``interval``-th batch, the
+    same ones each time; a test draws every frame. (The versions of mmseg
+    differ in this.) In several processes only the first one's frames are
+    drawn, as mmengine's visualizers draw nothing elsewhere.
+
+    Args:
+        **kwargs: See ``SegVisualizationHook``: ``draw`` (default False),
+            ``interval`` (50), ``show`` (False), ``wait_time`` (0),
+            ``backend_args`` (None).
+
+    Raises:
+        KeyError: If a sample doesn't say which frame it is.
+    """
+
+    def after_val_iter(self,
+                       runner,
+                       batch_idx: int,
+                       data_batch: Any = None,
+                       outputs: Sequence = ()) -> None:
+        """Draw the first frame of every ``interval``-th batch.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Number of the batch in the validation.
+            data_batch (Any): Not used.
+            outputs (Sequence[SegDataSample]): Predictions.
+        """
+        if self.draw and batch_idx % self.interval == 0:
+            self._draw_sample(runner, outputs[0], 'val')
+
+    def after_test_iter(self,
+                        runner,
+                        batch_idx: int,
+                        data_batch: Any = None,
+                        outputs: Sequence = ()) -> None:
+        """Draw every frame.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Not used.
+            data_batch (Any): Not used.
+            outputs (Sequence[SegDataSample]): Predictions.
+        """
+        if self.draw:
+            for sample in outputs:
+                self._draw_sample(runner, sample, 'test')
+
+    def _draw_sample(self, runner, sample, mode: str) -> None:
+        missing = [
+            key for key in ('subset', 'uid', 'frame') if key not in sample
+        ]
+        if missing:
+            raise KeyError(
+                f'AVSVisualizationHook needs {missing} in the metainfo of '
+                f'every data sample, got {sorted(sample.metainfo_keys())}. '
+                'Add them to the meta_keys of PackAVTInputs, or use '
+                'SegVisualizationHook.')
+        name = f'{mode}_{sample.subset}_{sample.uid}_{sample.frame}'
+        image = mmcv.imfrombytes(
+            get(sample.img_path, backend_args=self.backend_args),
+            channel_order='rgb')
+        self._visualizer.add_datasample(
+            # a backend may take it for a file's name
+            name.replace('/', '_'),
+            image,
+            data_sample=sample,
+            show=self.show,
+            wait_time=self.wait_time,
+            step=runner.iter)

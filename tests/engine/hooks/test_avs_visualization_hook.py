@@ -1,0 +1,108 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmengine.visualization import Visualizer
+from mmseg.registry import HOOKS
+from mmseg.structures import SegDataSample
+from mmseg.visualization import SegLocalVisualizer
+from PIL import Image
+
+from mmteso.engine import AVSVisualizationHook
+
+RUNNER = SimpleNamespace(iter=7)
+PALETTE = [[0, 0, 0], [255, 0, 0]]
+
+
+def make_sample(folder, uid='clip_0', frame=0, **metainfo):
+    """A black frame, named as every video names it; its left half sounds."""
+    path = folder / uid / f'{frame}.png'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(path)
+    labels = torch.zeros(1, 32, 48, dtype=torch.long)
+    labels[..., :24] = 1
+    return SegDataSample(
+        gt_sem_seg=PixelData(data=torch.zeros_like(labels)),
+        pred_sem_seg=PixelData(data=labels),
+        metainfo=dict(
+            img_path=str(path), uid=uid, frame=frame, subset='v2', **metainfo))
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """Names of what has been drawn; the visualizer is the current one."""
+    visualizer = SegLocalVisualizer(
+        vis_backends=[dict(type='LocalVisBackend')],
+        save_dir=str(tmp_path / 'show'))
+    visualizer.dataset_meta = dict(  # as the runner sets it
+        classes=('background', 'sounding'), palette=PALETTE)
+    monkeypatch.setattr(Visualizer, 'get_current_instance',
+                        classmethod(lambda cls: visualizer))
+    folder = tmp_path / 'show' / 'vis_data' / 'vis_image'
+
+    def names():
+        return sorted(path.name for path in folder.glob('*'))
+
+    names.folder = folder
+    return names
+
+
+def test_registered():
+    assert HOOKS.get('AVSVisualizationHook') is AVSVisualizationHook
+
+
+def test_first_frames_of_two_videos(tmp_path, pictures):
+    hook = AVSVisualizationHook(draw=True)
+    batches = [[make_sample(tmp_path), make_sample(tmp_path, frame=1)],
+               [make_sample(tmp_path, 'clip_1')]]
+    for index, outputs in enumerate(batches):
+        hook.after_test_iter(RUNNER, index, {}, outputs)
+    assert pictures() == [
+        'test_v2_clip_0_0_7.png', 'test_v2_clip_0_1_7.png',
+        'test_v2_clip_1_0_7.png'
+    ]
+    drawn = np.asarray(Image.open(pictures.folder / pictures()[0]))
+    assert drawn.shape == (32, 96, 3)
+    # ground truth, then prediction, where something sounds; names of classes
+    # may be written over both
+    redness = (drawn[..., 0].astype(int) - drawn[..., 1]).clip(0)
+    assert redness[:, 48:].mean() > redness[:, :48].mean() + 20
+
+
+def test_validation_draws_the_same_frames_each_time(tmp_path, pictures):
+    hook = AVSVisualizationHook(draw=True, interval=2)
+    for iteration in 10, 15:
+        for index in range(4):
+            hook.after_val_iter(
+                SimpleNamespace(iter=iteration), index, {}, [
+                    make_sample(tmp_path, f'clip_{index}'),
+                    make_sample(tmp_path, f'clip_{index}', 1)
+                ])
+    assert pictures() == [
+        f'val_v2_clip_{clip}_0_{iteration}.png' for clip in (0, 2)
+        for iteration in (10, 15)
+    ]
+
+
+def test_draws_nothing_unasked(tmp_path, pictures):
+    with pytest.warns(UserWarning, match='draw is False'):
+        hook = AVSVisualizationHook()
+    hook.after_test_iter(RUNNER, 0, {}, [make_sample(tmp_path)])
+    hook.after_val_iter(RUNNER, 0, {}, [make_sample(tmp_path)])
+    assert pictures() == []
+
+
+def test_sample_without_a_name(tmp_path, pictures):
+    sample = SegDataSample(metainfo=dict(img_path='0.png', uid='a'))
+    with pytest.raises(KeyError, match="'subset', 'frame'.*PackAVTInputs"):
+        AVSVisualizationHook(draw=True).after_test_iter(
+            RUNNER, 0, {}, [sample])
+
+
+def test_uid_with_a_folder(tmp_path, pictures):
+    AVSVisualizationHook(draw=True).after_test_iter(
+        RUNNER, 0, {}, [make_sample(tmp_path, 'a/b')])
+    assert pictures() == ['test_v2_a_b_0_7.png']
