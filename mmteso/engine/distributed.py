@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Several processes on a machine without GPUs."""
+import atexit
 import datetime
 
 from mmengine.config import Config
@@ -44,6 +45,9 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
             'gloo',
             timeout=None if timeout is None else datetime.timedelta(
                 seconds=timeout))
+        # gloo's threads must not outlive the interpreter: a process that
+        # ends with them running may abort after its work is done.
+        atexit.register(_leave_process_group)
     wrapper = dict(
         type='MMDistributedDataParallel',
         broadcast_buffers=False,
@@ -52,3 +56,8 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
     wrapper['device_ids'] = None
     cfg.model_wrapper_cfg = wrapper
     return True
+
+
+def _leave_process_group() -> None:
+    if torch_dist.is_initialized():
+        torch_dist.destroy_process_group()

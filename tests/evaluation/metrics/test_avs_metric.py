@@ -165,6 +165,9 @@ for kwargs in (dict(), dict(protocol='avsbench', group_size=5)):
     for start in range(0, len(mine), 5):
         metric.process(None, mine[start:start + 5])
     print('RESULT', sorted(metric.evaluate(23).items()))
+# else gloo's threads may abort the process when the interpreter ends
+dist.barrier()
+dist.destroy_process_group()
 """
 
 
