@@ -14,7 +14,7 @@ from mmseg.registry import METRICS
 from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
-from mmteso.engine import prepare_cpu_distributed
+from mmteso.engine import leave_cpu_distributed, prepare_cpu_distributed
 from mmteso.models import BottleneckAdapter
 
 # two clips of five frames; the last of each is silent. Rank 0 of two gets
@@ -159,3 +159,4 @@ if __name__ == '__main__':
     assert torch.distributed.get_world_size() == 2
     if torch.distributed.get_rank() == 0:
         torch.save(found, out)
+    leave_cpu_distributed()

@@ -21,7 +21,8 @@ import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
-                           prepare_cpu_distributed, write_json)
+                           leave_cpu_distributed, prepare_cpu_distributed,
+                           write_json)
 
 
 def parse_args() -> argparse.Namespace:
@@ -207,3 +208,4 @@ def main() -> None:
 
 if __name__ == '__main__':
     main()
+    leave_cpu_distributed()

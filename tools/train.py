@@ -11,7 +11,8 @@ from mmseg.registry import RUNNERS
 # registers everything; none of the above imports mmseg.models, which has to
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
-from mmteso.engine import enable_amp, prepare_cpu_distributed
+from mmteso.engine import (enable_amp, leave_cpu_distributed,
+                           prepare_cpu_distributed)
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,3 +74,4 @@ def main() -> None:
 
 if __name__ == '__main__':
     main()
+    leave_cpu_distributed()

@@ -5,7 +5,7 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
                               insert_audio_condition)
 from .audio_evaluation import evaluate_audio_conditions, format_audio_report
-from .distributed import prepare_cpu_distributed
+from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import AVSVisualizationHook, PlainCheckpointHook, RandomStateHook
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .strict_json import plain, write_json
@@ -15,6 +15,6 @@ __all__ = [
     'PlainCheckpointHook', 'RandomStateHook',
     'TrainableOptimWrapperConstructor', 'audio_condition_dataloader',
     'audio_condition_transform', 'enable_amp', 'evaluate_audio_conditions',
-    'format_audio_report', 'insert_audio_condition', 'plain',
-    'prepare_cpu_distributed', 'write_json'
+    'format_audio_report', 'insert_audio_condition', 'leave_cpu_distributed',
+    'plain', 'prepare_cpu_distributed', 'write_json'
 ]

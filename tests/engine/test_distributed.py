@@ -16,7 +16,7 @@ from mmengine.dist import all_gather, get_rank
 from mmengine.runner import Runner
 from torch import distributed
 from toy_runner import toy_config
-from mmteso.engine import prepare_cpu_distributed
+from mmteso.engine import leave_cpu_distributed, prepare_cpu_distributed
 cfg = Config(toy_config(
     {work_dir!r}, launcher='pytorch', experiment_name='dist',
     env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=60))))
@@ -34,6 +34,9 @@ draws = all_gather(torch.rand(1))
 assert not torch.equal(*draws)
 if get_rank() == 0:
     print('mean', metrics['mean'], 'weight', float(both[0].sum()))
+del runner, model
+leave_cpu_distributed()
+assert not distributed.is_initialized()
 '''
 
 
