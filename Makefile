@@ -49,10 +49,10 @@ define install
 endef
 
 $(STAMP): $(SETUP_FILES)
-	$(call install,$(VENV),onedl$(comma)audio$(comma)test)
+	$(call install,$(VENV),onedl$(comma)audio$(comma)text$(comma)test)
 
 $(CLASSIC_STAMP): $(SETUP_FILES)
-	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)test)
+	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)text$(comma)test)
 
 comma := ,
 

@@ -1,0 +1,35 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from abc import ABCMeta, abstractmethod
+from typing import List, Optional, Sequence
+
+from ..structures import LoadedFrame
+
+
+class BaseCaptioner(metaclass=ABCMeta):
+    """Describes frames in words (paper 3.2).
+
+    Attributes:
+        name (str): The model, as the cue file records it.
+        reads (str, optional): What has to be loaded for it: 'frame', the
+            frame's image; 'clip', those of the whole clip; None, no image.
+        prompt_hash (str): SHA-256, in hex, of the prompt that the model is
+            asked with; '' if it isn't asked.
+    """
+
+    name: str
+    reads: Optional[str] = 'frame'
+    prompt_hash: str = ''
+
+    @abstractmethod
+    def caption(self, frames: Sequence[LoadedFrame]) -> List[str]:
+        """Describe frames.
+
+        Args:
+            frames (Sequence[LoadedFrame]): A batch, in clip order.
+
+        Returns:
+            list[str]: One description per frame.
+
+        Raises:
+            ModelUnavailableError: If no frame at all can be served.
+        """
