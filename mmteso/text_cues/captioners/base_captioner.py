@@ -2,7 +2,7 @@
 from abc import ABCMeta, abstractmethod
 from typing import List, Optional, Sequence
 
-from ..structures import LoadedFrame
+from ..structures import Frame, LoadedFrame
 
 
 class BaseCaptioner(metaclass=ABCMeta):
@@ -19,6 +19,17 @@ class BaseCaptioner(metaclass=ABCMeta):
     name: str
     reads: Optional[str] = 'frame'
     prompt_hash: str = ''
+
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Check, before the first batch, that the frames can be described.
+
+        Called once, with all frames that will be asked for. Does nothing by
+        default; a captioner that can tell already now that it would fail
+        raises here, not after hours of work.
+
+        Args:
+            frames (Sequence[Frame]): The frames of the run.
+        """
 
     @abstractmethod
     def caption(self, frames: Sequence[LoadedFrame]) -> List[str]:

@@ -22,6 +22,17 @@ class BaseReasoner(metaclass=ABCMeta):
     prompt_hash: str = ''
     needs_caption: bool = True
 
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Check, before the first batch, that the frames can be served.
+
+        Called once, with all frames that will be asked for. Does nothing by
+        default; a reasoner that can tell already now that it would fail
+        raises here, not after hours of work.
+
+        Args:
+            frames (Sequence[Frame]): The frames of the run.
+        """
+
     @abstractmethod
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
