@@ -12,7 +12,11 @@ import json
 import os
 from typing import Iterable, Iterator, Mapping, Optional, Tuple
 
-CUE_STATUSES = ('ok', 'failed')
+CUE_STATUSES = ('ok', 'failed', 'captioned')
+
+# A server may answer half of a surrogate pair, which UTF-8 can't hold; as a
+# backslash escape it is JSON and read back as it was.
+LONE_SURROGATES = 'backslashreplace'
 
 
 class CueFileError(ValueError):
@@ -32,12 +36,16 @@ class CueRecord:
         reasoning (str): What the reasoner answered. Defaults to ''.
         captioner (str): The captioning model. Defaults to ''.
         reasoner (str): The reasoning model. Defaults to ''.
-        prompt (str): Name of the prompt. Defaults to ''.
-        prompt_hash (str): Hash of the prompt's text. Defaults to ''.
-        status (str): 'ok', or 'failed' if no cues could be obtained.
-            Defaults to 'ok'.
+        prompt (str): Name of the reasoner's prompt. Defaults to ''.
+        prompt_hash (str): SHA-256 of the prompt's file. Defaults to ''.
+        status (str): 'ok'; 'failed' if no cues could be obtained, or
+            'captioned' if none were asked for yet: the record holds a
+            caption only. Defaults to 'ok'.
         seconds (float, optional): Time that the frame took.
             Defaults to None.
+        caption_prompt_hash (str): SHA-256 of the captioner's prompt file.
+            Defaults to ''.
+        error (str): Why a frame has failed. Defaults to ''.
 
     Raises:
         TypeError: If a field has another type.
@@ -54,6 +62,8 @@ class CueRecord:
     prompt_hash: str = ''
     status: str = 'ok'
     seconds: Optional[float] = None
+    caption_prompt_hash: str = ''
+    error: str = ''
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -140,8 +150,8 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'The cue file "{path}" does not exist. tools/prepare_synthavs.py '
-            'writes that of SynthAVS with the data; for other data write one '
-            'with mmteso.io.write_cue_file.') from error
+            'writes that of SynthAVS with the data; for other data generate '
+            'one with tools/generate_text_cues.py.') from error
     with file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -212,22 +222,14 @@ class CueFile(Mapping):
         return len(self._records)
 
     @property
+    def num_captioned(self) -> int:
+        """Frames that have a caption only: nobody asked for cues yet."""
+        return sum(r.status == 'captioned' for r in self._records.values())
+
+    @property
     def num_failed(self) -> int:
         """Frames whose cues could not be obtained."""
         return sum(r.status == 'failed' for r in self._records.values())
-
-
-def append_cue_record(path: str, record: CueRecord) -> None:
-    """Add one record to a cue file, at once on disk.
-
-    For generation that may be interrupted and resumed.
-
-    Args:
-        path (str): The file, made if missing.
-        record (CueRecord): The record.
-    """
-    with open(path, 'a', encoding='utf-8', newline='\n') as file:
-        file.write(record.to_json() + '\n')
 
 
 def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
@@ -244,7 +246,12 @@ def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
     """
     seen = set()
     partial = f'{path}.partial'
-    with open(partial, 'w', encoding='utf-8', newline='\n') as file:
+    with open(
+            partial,
+            'w',
+            encoding='utf-8',
+            errors=LONE_SURROGATES,
+            newline='\n') as file:
         for record in records:
             key = (record.uid, record.frame)
             if key in seen:
@@ -252,4 +259,6 @@ def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
                                    f'"{record.uid}" is written twice.')
             seen.add(key)
             file.write(record.to_json() + '\n')
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, path)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmteso.io import (CueFile, CueFileError, CueRecord, append_cue_record,
-                       iter_cue_records, write_cue_file)
+from mmteso.io import (CueFile, CueFileError, CueRecord, iter_cue_records,
+                       write_cue_file)
 
 FULL = dict(
     uid='-0AB_0_5000',
@@ -21,7 +21,9 @@ FULL = dict(
     prompt='few_shot_cot',
     prompt_hash='0f',
     status='ok',
-    seconds=1.5)
+    seconds=1.5,
+    caption_prompt_hash='f0',
+    error='')
 
 
 def write_lines(path, *lines):
@@ -55,7 +57,7 @@ def test_only_three_keys_are_required():
         cues=st.lists(st.text().filter(str.strip)).map(tuple),
         caption=st.text(),
         reasoning=st.text(),
-        status=st.sampled_from(['ok', 'failed']),
+        status=st.sampled_from(['ok', 'failed', 'captioned']),
         seconds=st.none() | st.floats(0, 1e6)))
 def test_any_record_survives_a_line(record):
     line = record.to_json()
@@ -159,17 +161,6 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path):
     with pytest.raises(CueFileError, match='frame 0 of "w" is written twice'):
         write_cue_file(path, [record, record])
     assert list(CueFile(path)) == [('-0AB_0_5000', 3)]
-
-
-def test_append(tmp_path):
-    path = str(tmp_path / 'c.jsonl')
-    records = [CueRecord('u', frame, ('dog', )) for frame in range(3)]
-    for record in records:
-        append_cue_record(path, record)
-        assert CueFile(path)['u', record.frame] == record
-    written = open(path, 'rb').read()
-    write_cue_file(path, records)
-    assert open(path, 'rb').read() == written
 
 
 def test_records_are_immutable():

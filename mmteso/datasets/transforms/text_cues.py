@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmseg.registry import MODELS, TRANSFORMS
 from torch import Tensor
 
-from mmteso.io import CueFile, normalize_phrase
+from mmteso.io import CueFile, CueFileError, normalize_phrase
 
 # Vectors of 4 kB; a generated cue file has some thousands of phrases.
 _MAX_CACHED_PHRASES = 4096
@@ -106,8 +106,17 @@ def open_cue_file(path: str) -> CueFile:
     Returns:
         CueFile: The cues, without the texts behind them. If generation
         failed for some frames, this is logged: they have no cues.
+
+    Raises:
+        CueFileError: If some frames have a caption only.
     """
     cue_file = CueFile(path, cues_only=True)
+    if cue_file.num_captioned:
+        raise CueFileError(
+            f'{cue_file.num_captioned} of {len(cue_file)} frames in "{path}" '
+            'have a caption but were not reasoned about yet. Generate the '
+            "cues from it: tools/generate_text_cues.py with captioner=dict("
+            "type='FixedCaptions', ...).")
     if cue_file.num_failed:
         print_log(
             f'Cue generation failed for {cue_file.num_failed} of '

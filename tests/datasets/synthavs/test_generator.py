@@ -174,7 +174,8 @@ def test_cues_are_the_visible_classes(root, rows):
     for line in lines:
         assert list(line) == [
             'uid', 'frame', 'cues', 'caption', 'reasoning', 'captioner',
-            'reasoner', 'prompt', 'prompt_hash', 'status', 'seconds'
+            'reasoner', 'prompt', 'prompt_hash', 'status', 'seconds',
+            'caption_prompt_hash', 'error'
         ]
         visible = _names(
             _index(root, line['uid'], 'labels_visible', line['frame']))

@@ -1,0 +1,163 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmteso.io import CueFile, CueFileError, CueRecord, CueWriter
+from mmteso.io.cue_writer import cut_broken_end
+
+
+def record(frame, **kwargs):
+    return CueRecord('u', frame, ('dog', ), **kwargs)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / 'made' / 'cues.jsonl')
+
+
+def test_batches_are_readable_as_soon_as_they_are_written(path):
+    with CueWriter(path) as writer:
+        writer.write([record(0), record(1)])
+        assert list(CueFile(path)) == [('u', 0), ('u', 1)]
+        writer.write([])
+        writer.write([record(2)])
+        assert list(CueFile(path)) == [('u', 0), ('u', 1), ('u', 2)]
+        assert writer.done == {('u', i): 'ok' for i in range(3)}
+
+
+def test_an_existing_file_is_only_touched_on_request(path):
+    with CueWriter(path) as writer:
+        writer.write([record(0)])
+    before = open(path, 'rb').read()
+    with pytest.raises(FileExistsError, match='exists already'):
+        CueWriter(path)
+    assert open(path, 'rb').read() == before
+    with CueWriter(path, resume=True) as writer:
+        assert writer.done == {('u', 0): 'ok'}
+        writer.write([record(1)])
+    assert open(path, 'rb').read().startswith(before)
+    assert len(CueFile(path)) == 2
+
+
+def test_resuming_what_does_not_exist_begins(path):
+    with CueWriter(path, resume=True) as writer:
+        writer.write([record(0)])
+    assert len(CueFile(path)) == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_a_file_cut_anywhere_is_resumed(tmp_path_factory, data):
+    path = str(tmp_path_factory.mktemp('cut') / 'cues.jsonl')
+    records = [record(i, caption='é\n犬' * i) for i in range(4)]
+    with CueWriter(path) as writer:
+        writer.write(records)
+    content = open(path, 'rb').read()
+    cut = data.draw(st.integers(0, len(content)))
+    with open(path, 'rb+') as file:
+        file.truncate(cut)
+    whole = content[:cut].count(b'\n')
+    with CueWriter(path, resume=True) as writer:
+        assert list(writer.done) == [('u', i) for i in range(whole)]
+        assert writer.cut_bytes == cut - (content[:cut].rfind(b'\n') + 1)
+        writer.write(records[whole:])
+    assert open(path, 'rb').read() == content
+
+
+def test_a_long_unfinished_line_is_cut(path):
+    os.makedirs(os.path.dirname(path))
+    with open(path, 'wb') as file:
+        file.write(record(0).to_json().encode() + b'\n' + b'x' * 200_000)
+    assert cut_broken_end(path) == 200_000
+    assert cut_broken_end(path) == 0
+    assert len(CueFile(path)) == 1
+
+
+def test_a_line_broken_in_the_middle_is_an_error(path):
+    with CueWriter(path) as writer:
+        writer.write([record(0)])
+    with open(path, 'ab') as file:
+        file.write(b'{"uid": "u"\n' + record(1).to_json().encode() + b'\n')
+    before = open(path, 'rb').read()
+    with pytest.raises(CueFileError, match='line 2'):
+        CueWriter(path, resume=True)
+    assert open(path, 'rb').read() == before
+
+
+def test_frames_are_never_written_twice(path):
+    with CueWriter(path) as writer:
+        writer.write([record(0)])
+        with pytest.raises(CueFileError, match='frame 0 of "u" is written'):
+            writer.write([record(1), record(0)])
+        with pytest.raises(CueFileError, match='frame 2 of "u" is written'):
+            writer.write([record(2), record(2)])
+    assert list(CueFile(path)) == [('u', 0)]
+    with open(path, 'a') as file:
+        file.write(record(0).to_json() + '\n')
+    with pytest.raises(CueFileError, match='frame 0 of "u" is given twice'):
+        CueWriter(path, resume=True)
+
+
+def test_failed_frames_are_forgotten_on_request(path):
+    with CueWriter(path) as writer:
+        writer.write([
+            record(0),
+            CueRecord('u', 1, (), status='failed', error='no answer')
+        ])
+    with CueWriter(path, resume=True) as writer:
+        assert writer.done['u', 1] == 'failed'
+    with CueWriter(path, resume=True, retry_failed=True) as writer:
+        assert writer.done == {('u', 0): 'ok'}
+        writer.write([record(1)])
+    assert [r.status for r in CueFile(path).values()] == ['ok', 'ok']
+
+
+def test_origins_tell_what_wrote_the_records(path):
+    with CueWriter(path) as writer:
+        writer.write([record(0, captioner='c', prompt_hash='h')])
+        writer.write([record(1, captioner='c', prompt_hash='h')])
+    with CueWriter(path, resume=True) as writer:
+        assert writer.origins == {('c', '', '', '', 'h')}
+
+
+def test_half_a_surrogate_pair_survives(path):
+    odd = record(0, reasoning='\ud83d and \udc36')
+    with CueWriter(path) as writer:
+        writer.write([odd])
+    assert CueFile(path)['u', 0] == odd
+    with CueWriter(path, resume=True, retry_failed=True) as writer:
+        writer.write([record(1, status='failed', reasoning='\ud83d')])
+    with CueWriter(path, resume=True, retry_failed=True):
+        pass
+    assert CueFile(path)['u', 0] == odd
+
+
+HOLD = '''
+import sys
+from mmteso.io import CueWriter
+writer = CueWriter(sys.argv[1], resume=True)
+print('locked', flush=True)
+sys.stdin.read()
+'''
+
+
+def test_a_second_process_is_refused_until_the_first_dies(path):
+    other = subprocess.Popen([sys.executable, '-c', HOLD, path],
+                             stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE,
+                             text=True)
+    try:
+        # OpenMMLab may log something before
+        assert any('locked' in line for line in other.stdout)
+        with pytest.raises(CueFileError, match='Another process is writing'):
+            CueWriter(path, resume=True)
+    finally:
+        other.kill()
+        other.communicate()
+    with CueWriter(path, resume=True) as writer:
+        writer.write([record(0)])
