@@ -3,11 +3,15 @@
 
 Offline, before training: nothing here is imported by ``import mmteso``.
 """
+from .frames import BaseFrames, DatasetFrames, FolderFrames, take_shard
+from .generator import CueGenerator, Progress, TooManyFailuresError
 from .registry import CAPTIONERS, FRAME_SOURCES, REASONERS
 from .structures import (ChatFailure, Conversation, Frame, LoadedFrame,
                          ModelUnavailableError, Reasoning)
 
 __all__ = [
-    'CAPTIONERS', 'ChatFailure', 'Conversation', 'FRAME_SOURCES', 'Frame',
-    'LoadedFrame', 'ModelUnavailableError', 'REASONERS', 'Reasoning'
+    'BaseFrames', 'CAPTIONERS', 'ChatFailure', 'Conversation', 'CueGenerator',
+    'DatasetFrames', 'FRAME_SOURCES', 'FolderFrames', 'Frame', 'LoadedFrame',
+    'ModelUnavailableError', 'Progress', 'REASONERS', 'Reasoning',
+    'TooManyFailuresError', 'take_shard'
 ]

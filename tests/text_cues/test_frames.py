@@ -1,0 +1,131 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from data import make_avsbench
+from mmteso.text_cues import (FRAME_SOURCES, DatasetFrames, FolderFrames,
+                              Frame, take_shard)
+
+
+def write_images(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.new('RGB', (4, 4)).save(folder / name)
+
+
+def keys(frames):
+    return [frame.key for frame in frames]
+
+
+@pytest.fixture(scope='module')
+def avsbench(tmp_path_factory):
+    return str(make_avsbench(tmp_path_factory.mktemp('avsbench')))
+
+
+def test_every_frame_of_a_data_set_with_or_without_mask(avsbench):
+    frames = FRAME_SOURCES.build(
+        dict(
+            type='DatasetFrames',
+            dataset=dict(
+                type='AVSBenchDataset',
+                data_root=avsbench,
+                subsets=('v1s', 'v1m', 'v2'),
+                split=None,
+                with_masks=False))).list_frames()
+    assert len(set(keys(frames))) == len(frames)
+    numbers = {}
+    for frame in frames:
+        numbers.setdefault(frame.uid, []).append(frame.frame)
+        assert frame.img_path == frame.clip_paths[frame.frame]
+        assert frame.labels
+        assert Image.open(frame.img_path).size
+    lengths = Counter(map(len, numbers.values()))
+    # 5 in v1s (train as well, where one frame has a mask) and v1m, 10 in v2
+    assert set(lengths) == {5, 10}
+    assert all(n == list(range(len(n))) for n in numbers.values())
+
+
+def test_a_split_of_a_data_set(avsbench):
+    frames = DatasetFrames(
+        dict(
+            type='AVSBenchDataset',
+            data_root=avsbench,
+            subsets='v1s',
+            split='train')).list_frames()
+    assert {frame.frame for frame in frames} == {0}
+
+
+def test_a_data_set_without_clips_is_refused(tmp_path):
+    write_images(tmp_path, 'a.png')
+    with pytest.raises(KeyError, match=r"\['frame', 'uid'\].*FolderFrames"):
+        DatasetFrames(
+            dict(
+                type='BaseSegDataset',
+                data_prefix=dict(img_path=str(tmp_path)),
+                img_suffix='.png')).list_frames()
+
+
+@pytest.mark.parametrize('below', ['', 'frames'])
+def test_a_folder_of_clips(tmp_path, below):
+    write_images(tmp_path / 'b' / below, '10.jpg', '2.jpg', '1.JPG')
+    write_images(tmp_path / 'a' / below, 'x.png')
+    (tmp_path / 'a' / below / 'notes.txt').write_text('no image')
+    (tmp_path / 'empty').mkdir()
+    frames = FolderFrames(str(tmp_path)).list_frames()
+    assert keys(frames) == [('a', 0), ('b', 0), ('b', 1), ('b', 2)]
+    names = [frame.img_path.rsplit('/', 1)[1] for frame in frames]
+    assert names == ['x.png', '1.JPG', '2.jpg', '10.jpg']
+    assert len(frames[1].clip_paths) == 3
+    assert frames[0].labels is None
+
+
+def test_a_folder_of_one_clip(tmp_path):
+    write_images(tmp_path / 'clip', '0002.jpg', '0001.jpg')
+    frames = FolderFrames(str(tmp_path / 'clip') + '/').list_frames()
+    assert keys(frames) == [('clip', 0), ('clip', 1)]
+    assert frames[0].img_path.endswith('0001.jpg')
+
+
+def test_numbers_from_names(tmp_path):
+    write_images(tmp_path / 'clip', '7.jpg', '10.jpg')
+    frames = FolderFrames(
+        str(tmp_path / 'clip'), numbering='name').list_frames()
+    assert keys(frames) == [('clip', 7), ('clip', 10)]
+    write_images(tmp_path / 'clip', '07.jpg')
+    with pytest.raises(ValueError, match='different numbers'):
+        FolderFrames(str(tmp_path / 'clip'), numbering='name').list_frames()
+
+
+def test_wrong_folders(tmp_path):
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        FolderFrames(str(tmp_path / 'nowhere')).list_frames()
+    with pytest.raises(FileNotFoundError, match='no image'):
+        FolderFrames(str(tmp_path)).list_frames()
+    write_images(tmp_path, 'a.jpg')
+    write_images(tmp_path / 'b', 'b.jpg')
+    with pytest.raises(ValueError, match='a folder per clip'):
+        FolderFrames(str(tmp_path)).list_frames()
+    with pytest.raises(ValueError, match="'order' or 'name'"):
+        FolderFrames(str(tmp_path), numbering='size')
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 8])
+def test_shards_part_the_frames_by_clip(count):
+    frames = [
+        Frame(f'clip{i}', t, '') for i in range(7) for t in range(i % 3 + 1)
+    ]
+    shards = [take_shard(frames, i, count) for i in range(count)]
+    assert sorted(keys(f for s in shards for f in s)) == sorted(keys(frames))
+    clips = [{frame.uid for frame in shard} for shard in shards]
+    assert sum(map(len, clips)) == 7
+    assert max(map(len, clips)) - min(map(len, clips)) <= 1
+    for shard in shards:
+        assert shard == [frame for frame in frames if frame in shard]
+
+
+@pytest.mark.parametrize('shard', [(2, 2), (-1, 2), (0, 0)])
+def test_impossible_shards(shard):
+    with pytest.raises(ValueError, match='does not exist'):
+        take_shard([Frame('a', 0, '')], *shard)
