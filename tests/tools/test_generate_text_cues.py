@@ -1,0 +1,229 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""The tool as users start it; its parts are tested in tests/text_cues."""
+import dataclasses
+import runpy
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from data import make_avsbench
+from PIL import Image
+from processes import ROOT, environment
+
+from mmteso.io import CueFile, CueRecord, iter_cue_records
+from mmteso.text_cues import FolderFrames
+
+TOOL = str(ROOT / 'tools' / 'generate_text_cues.py')
+TESTS = str(ROOT / 'tests')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """6 clips of 5 frames; the first pixel tells the frame."""
+    for clip in range(6):
+        clip_folder = tmp_path / 'frames' / f'clip{clip}'
+        clip_folder.mkdir(parents=True)
+        for t in range(5):
+            Image.new('RGB', (4, 4), (10 * clip + t, 0, 0)).save(
+                clip_folder / f'{t}.png')
+    return tmp_path / 'frames'
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(frames, delay=0., **fields):
+        path = tmp_path / 'config.py'
+        path.write_text(
+            f'''
+custom_imports = dict(imports=['instant_models'])
+frames = {frames!r}
+captioner = dict(type='ColourCaptioner', delay={delay})
+reasoner = dict(type='EchoReasoner')
+generator = dict(batch_size=2)
+''' + ''.join(f'{key} = {value!r}\n' for key, value in fields.items()),
+            encoding='utf-8')
+        return str(path)
+
+    return write
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, arguments)])
+    monkeypatch.syspath_prepend(TESTS)
+    runpy.run_path(TOOL, run_name='__main__')
+
+
+def timeless(path):
+    """The records of a cue file without the time that they took."""
+    return [
+        dataclasses.replace(record, seconds=None)
+        for _, record in iter_cue_records(path)
+    ]
+
+
+def start(*arguments, **variables):
+    """The tool as a process of its own."""
+    process_environment = environment(**variables)
+    process_environment['PYTHONPATH'] += f':{TESTS}'
+    return subprocess.Popen([sys.executable, TOOL, *map(str, arguments)],
+                            cwd=ROOT,
+                            env=process_environment,
+                            stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT,
+                            text=True)
+
+
+def count_lines(path):
+    return path.read_bytes().count(b'\n') if path.exists() else 0
+
+
+@pytest.mark.dist
+def test_killed_twice_and_resumed(folder, config, tmp_path, monkeypatch):
+    """Nothing is lost but the batch in flight, nothing done twice."""
+    frames = FolderFrames(str(folder)).list_frames()
+    path = config(dict(type='FolderFrames', root=str(folder)), delay=0.3)
+    out = tmp_path / 'cues.jsonl'
+    seen = b''
+    for lines in (6, 16):
+        process = start(path, '--out', out, '--resume')
+        try:
+            while count_lines(out) < lines:
+                assert process.poll() is None, process.stdout.read()
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        finally:
+            process.kill()
+            process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        # what was there stays as it was, and everything is readable
+        content = out.read_bytes()
+        assert content.startswith(seen) and content.endswith(b'\n')
+        assert lines <= count_lines(out) < len(frames)
+        seen = content
+    # as if it had been killed within a write
+    with open(out, 'ab') as file:
+        file.write(CueRecord('clip5', 4, ()).to_json().encode()[:40])
+    process = start(path, '--out', out, '--resume')
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    there = seen.count(b'\n')
+    assert 'cut off 40 bytes of a record' in output
+    assert (f'{len(frames) - there} frames written' in output
+            and f'{there} were there already' in output)
+    assert out.read_bytes().startswith(seen)
+
+    # the same as a run that nobody killed
+    whole = tmp_path / 'whole.jsonl'
+    run(monkeypatch, config(dict(type='FolderFrames', root=str(folder))),
+        '--out', whole)
+    assert timeless(out) == timeless(whole)
+    assert [(r.uid, r.frame) for r in timeless(out)
+            ] == [frame.key for frame in frames]
+
+
+def test_folder_in_place_of_the_data_set(folder, config, monkeypatch, capsys):
+    path = config(dict(type='DatasetFrames', dataset=dict(type='nothing')))
+    run(monkeypatch, path, '--frames', folder, '--limit', 7)
+    cue_file = CueFile(folder / 'cues.jsonl')
+    assert len(cue_file) == 7
+    assert cue_file['clip1', 1].cues == ('11', )
+    assert '7 frames written' in capsys.readouterr().out
+
+
+def test_data_set_options(config, tmp_path, monkeypatch):
+    root = tmp_path / 'avsbench'
+    make_avsbench(root)
+    path = config(
+        dict(
+            type='DatasetFrames',
+            dataset=dict(
+                type='AVSBenchDataset',
+                data_root='nowhere',
+                subsets=('v1s', 'v1m', 'v2'),
+                split=None,
+                with_masks=False)),
+        cue_file='nowhere/cues_test.jsonl')
+    run(monkeypatch, path, '--data-root', root, '--subset', 'v1m', 'v2',
+        '--split', 'test')
+    cue_file = CueFile(root / 'cues_test.jsonl')
+    clips = {
+        row.split(',')[1]
+        for row in (root / 'metadata.csv').read_text().splitlines()
+        if row.split(',')[5] == 'test' and row.split(',')[6] in ('v1m', 'v2')
+    }
+    assert {uid for uid, _ in cue_file} == clips and clips
+    run(monkeypatch, path, '--data-root', root, '--out',
+        tmp_path / 'other.jsonl', '--cfg-options', 'generator.batch_size=64')
+    assert len(CueFile(tmp_path / 'other.jsonl')) > len(cue_file)
+
+
+def test_shards_by_option_and_by_torchrun(folder, config, tmp_path,
+                                          monkeypatch):
+    path = config(
+        dict(type='FolderFrames', root=str(folder)),
+        cue_file=str(tmp_path / 'cues.jsonl'))
+    run(monkeypatch, path, '--shard', '0/3')
+    monkeypatch.setenv('WORLD_SIZE', '3')
+    for rank in '1', '2':
+        monkeypatch.setenv('RANK', rank)
+        run(monkeypatch, path)
+    shards = [
+        CueFile(tmp_path / f'cues.shard-{i}-of-3.jsonl') for i in range(3)
+    ]
+    assert [len(shard) for shard in shards] == [10, 10, 10]
+    assert len(set().union(*shards)) == 30
+
+
+def stops(monkeypatch, *arguments):
+    """The message that the tool ends with."""
+    with pytest.raises(SystemExit) as stop:
+        run(monkeypatch, *arguments)
+    return str(stop.value.code)
+
+
+def test_mistakes_end_with_a_message(folder, config, tmp_path, monkeypatch,
+                                     capsys):
+    frames = dict(type='FolderFrames', root=str(folder))
+    path = config(frames)
+    assert 'names no cue_file' in stops(monkeypatch, path)
+    assert 'no data set' in stops(monkeypatch, path, '--split', 'test')
+    out = tmp_path / 'cues.jsonl'
+    run(monkeypatch, path, '--out', out)
+    assert '--resume' in stops(monkeypatch, path, '--out', out)
+    assert 'reasoner is' in stops(monkeypatch,
+                                  config(frames, reasoner=None), '--out', out,
+                                  '--resume')
+    assert 'does not exist' in stops(
+        monkeypatch, path, '--frames', tmp_path / 'none', '--out', out)
+    for wrong in (['--shard', '3/3'], ['--shard', 'x'], ['--limit', '0'],
+                  ['--retry-failed'], ['--frames', 'x', '--split', 'val']):
+        assert stops(monkeypatch, path, *wrong) == '2'
+    assert '3/3' in capsys.readouterr().err
+
+
+def test_an_unavailable_model_ends_with_its_message(folder, config, tmp_path,
+                                                    monkeypatch):
+    reasoner = dict(type='EchoReasoner', unavailable=[('clip0', 2)])
+    path = config(
+        dict(type='FolderFrames', root=str(folder)), reasoner=reasoner)
+    out = tmp_path / 'cues.jsonl'
+    assert stops(monkeypatch, path, '--out',
+                 out) == 'ModelUnavailableError: the server is gone'
+    assert list(CueFile(out)) == [('clip0', 0), ('clip0', 1)]
+
+
+def test_failed_frames_are_tried_again(folder, config, tmp_path, monkeypatch):
+    frames = dict(type='FolderFrames', root=str(folder))
+    out = tmp_path / 'cues.jsonl'
+    failing = dict(type='EchoReasoner', fail=[('clip2', 3)])
+    run(monkeypatch, config(frames, reasoner=failing), '--out', out)
+    assert CueFile(out).num_failed == 1
+    path = config(frames)
+    run(monkeypatch, path, '--out', out, '--resume')
+    assert CueFile(out).num_failed == 1
+    run(monkeypatch, path, '--out', out, '--resume', '--retry-failed')
+    assert CueFile(out).num_failed == 0
+    assert CueFile(out)['clip2', 3].cues == ('23', )
+    assert len(CueFile(out)) == 30
