@@ -3,13 +3,13 @@
 import dataclasses
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from mmteso.io import CueFileError, CueRecord, CueWriter
 from .captioners import BaseCaptioner
 from .loading import LoadedBatch, iter_batches
 from .reasoners import BaseReasoner
-from .structures import Frame, LoadedFrame, Reasoning
+from .structures import ChatFailure, Frame, Reasoning
 
 
 class TooManyFailuresError(RuntimeError):
@@ -178,8 +178,7 @@ class CueGenerator:
         with ThreadPoolExecutor(1, 'reasoner') as pool:
             pending: Optional[Future] = None
             for batch in batches:
-                captions, seconds = self._caption(batch.loaded)
-                future = pool.submit(self._finish, batch, captions, seconds)
+                future = pool.submit(self._finish, self._caption(batch))
                 if not self.overlap:
                     write(future.result())
                     continue
@@ -190,27 +189,33 @@ class CueGenerator:
                 write(pending.result())
         return progress
 
-    def _caption(self, loaded: Sequence[LoadedFrame]):
-        """Captions, and the seconds that they took."""
-        start = time.perf_counter()
-        if self.captioner is None or not loaded:
-            captions = [''] * len(loaded)
-        else:
-            captions = self.captioner.caption(loaded)
-            _check_count(self.captioner, captions, loaded)
-        return captions, time.perf_counter() - start
-
-    def _finish(self, batch: LoadedBatch, captions: Sequence[str],
-                seconds: float) -> List[CueRecord]:
-        """The records of a captioned batch."""
+    def _caption(self, batch: LoadedBatch) -> '_CaptionedBatch':
+        """Describe the frames of a batch that could be read."""
         start = time.perf_counter()
         frames = [loaded.frame for loaded in batch.loaded]
-        found = [Reasoning(()) for _ in frames]
-        if self.reasoner is not None and frames:
-            found = self.reasoner.reason(frames, captions)
-            _check_count(self.reasoner, found, frames)
-        seconds += time.perf_counter() - start
-        share = round(seconds / max(len(frames), 1), 4)
+        captions = [''] * len(frames)
+        if self.captioner is not None and frames:
+            captions = self.captioner.caption(batch.loaded)
+            _check_count(self.captioner, captions, frames)
+        done = _CaptionedBatch(failed=list(batch.broken))
+        for frame, caption in zip(frames, captions):
+            if isinstance(caption, ChatFailure):
+                done.failed.append((frame, caption.error))
+            else:
+                done.frames.append(frame)
+                done.captions.append(caption)
+        done.seconds = time.perf_counter() - start
+        return done
+
+    def _finish(self, batch: '_CaptionedBatch') -> List[CueRecord]:
+        """The records of a captioned batch."""
+        start = time.perf_counter()
+        found = [Reasoning(()) for _ in batch.frames]
+        if self.reasoner is not None and batch.frames:
+            found = self.reasoner.reason(batch.frames, batch.captions)
+            _check_count(self.reasoner, found, batch.frames)
+        seconds = batch.seconds + time.perf_counter() - start
+        share = round(seconds / max(len(batch.frames), 1), 4)
         served = 'captioned' if self.reasoner is None else 'ok'
         records = [
             CueRecord(
@@ -222,8 +227,8 @@ class CueGenerator:
                 status='failed' if reasoning.failed else served,
                 error=reasoning.error,
                 seconds=share,
-                **self.origin)
-            for frame, caption, reasoning in zip(frames, captions, found)
+                **self.origin) for frame, caption, reasoning in zip(
+                    batch.frames, batch.captions, found)
         ]
         records += [
             CueRecord(
@@ -231,9 +236,18 @@ class CueGenerator:
                 frame.frame, (),
                 status='failed',
                 error=error,
-                **self.origin) for frame, error in batch.broken
+                **self.origin) for frame, error in batch.failed
         ]
         return records
+
+
+@dataclasses.dataclass
+class _CaptionedBatch:
+    """Frames with their captions, the others with why they have none."""
+    frames: List[Frame] = dataclasses.field(default_factory=list)
+    captions: List[str] = dataclasses.field(default_factory=list)
+    failed: List[Tuple[Frame, str]] = dataclasses.field(default_factory=list)
+    seconds: float = 0.
 
 
 def _check_count(model, answers: Sequence, frames: Sequence) -> None:

@@ -52,9 +52,9 @@ class LoadedFrame:
 
 @dataclasses.dataclass(frozen=True)
 class ChatFailure:
-    """A conversation that got no answer, although it was tried again.
+    """A conversation, or a frame, that a model could give no answer to.
 
-    For failures that concern this conversation. A model or server that can
+    For failures that concern this one, although it was tried again. A model or server that can
     serve none at all raises
     :class:`mmteso.text_cues.ModelUnavailableError` instead.
 

@@ -7,7 +7,7 @@ from instant_models import ColourCaptioner, EchoReasoner
 from PIL import Image
 
 from mmteso.io import CueFile, CueFileError, CueWriter
-from mmteso.text_cues import (CueGenerator, FolderFrames,
+from mmteso.text_cues import (ChatFailure, CueGenerator, FolderFrames,
                               ModelUnavailableError, TooManyFailuresError)
 
 CLIPS, LENGTH = 4, 3
@@ -117,6 +117,20 @@ def test_broken_images_fail_alone(frames, path):
     for frame in (frames[1], frames[4]):
         assert frame.img_path in failed[frame.key].error
         assert failed[frame.key].cues == ()
+
+
+def test_frames_that_a_captioner_cannot_describe_fail_alone(frames, path):
+    captioner, reasoner = ColourCaptioner(), EchoReasoner()
+    describe = captioner.caption
+    captioner.caption = lambda batch: [
+        ChatFailure('too dark') if text == '11' else text
+        for text in describe(batch)
+    ]
+    generate(frames, path, captioner, reasoner)
+    record, = (r for r in CueFile(path).values() if r.status == 'failed')
+    assert (record.uid, record.frame, record.error) == ('clip1', 1, 'too dark')
+    assert ('clip1', 1) not in sum(reasoner.batches, [])
+    assert len(CueFile(path)) == len(frames)
 
 
 def test_a_clip_with_a_broken_image_fails_for_its_captioner(frames, path):

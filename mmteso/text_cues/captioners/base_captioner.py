@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from abc import ABCMeta, abstractmethod
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Union
 
-from ..structures import Frame, LoadedFrame
+from ..structures import ChatFailure, Frame, LoadedFrame
 
 
 class BaseCaptioner(metaclass=ABCMeta):
@@ -32,14 +32,17 @@ class BaseCaptioner(metaclass=ABCMeta):
         """
 
     @abstractmethod
-    def caption(self, frames: Sequence[LoadedFrame]) -> List[str]:
+    def caption(
+            self,
+            frames: Sequence[LoadedFrame]) -> List[Union[str, ChatFailure]]:
         """Describe frames.
 
         Args:
             frames (Sequence[LoadedFrame]): A batch, in clip order.
 
         Returns:
-            list[str]: One description per frame.
+            list[str | ChatFailure]: One description per frame, or why there
+            is none.
 
         Raises:
             ModelUnavailableError: If no frame at all can be served.
