@@ -54,8 +54,8 @@ class LoadedFrame:
 class ChatFailure:
     """A conversation, or a frame, that a model could give no answer to.
 
-    For failures that concern this one, although it was tried again. A model or server that can
-    serve none at all raises
+    For failures that concern this one, although it was tried again. A model
+    or server that can serve none at all raises
     :class:`mmteso.text_cues.ModelUnavailableError` instead.
 
     Args:
