@@ -8,14 +8,11 @@ models; what they say is noise.
 import argparse
 import json
 import os
+from pathlib import Path
 from typing import Optional, Sequence
 
-#: What the tokenizers learn to merge; any other text is spelled in bytes.
-CORPUS = (
-    'Please describe the image. List the objects of the description, group '
-    'them, judge which groups can sound. A man plays a guitar on a stage '
-    'while a woman sings, a dog barks at a car and a baby laughs in a room.',
-    'USER: ASSISTANT: [INST] [/INST] <<SYS>> <</SYS>> sounding objects')
+#: What the tokenizers learn their words from; other text is spelled in bytes.
+PROMPTS = Path(__file__).parents[1] / 'mmteso' / 'text_cues' / 'prompts'
 
 #: What LLaMA-2's chat template does: its own <s>, the system text in the
 #: first turn of the user, an error if the roles don't alternate.
@@ -82,10 +79,10 @@ def write_tokenizer(folder: str,
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(
-        CORPUS,
+    bpe.train(
+        sorted(map(str, PROMPTS.glob('*.yaml'))),
         trainers.BpeTrainer(
-            vocab_size=400,
+            vocab_size=1000,
             special_tokens=special,
             show_progress=False,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
@@ -111,18 +108,18 @@ def _llama_config(vocab_size: int, **kwargs):
     from transformers import LlamaConfig
 
     # wide weights, so that different inputs give visibly different outputs
-    return LlamaConfig(
+    settings = dict(
         vocab_size=vocab_size,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=8192,
+        max_position_embeddings=4096,
         initializer_range=0.5,
         bos_token_id=1,
-        eos_token_id=2,
-        **kwargs)
+        eos_token_id=2)
+    return LlamaConfig(**{**settings, **kwargs})
 
 
 def _save(model, folder: str, generation: Optional[dict], **ids) -> None:
@@ -194,6 +191,34 @@ def _image_settings() -> dict:
         size=dict(shortest_edge=IMAGE_SIZE))
 
 
+def _write_vlm(folder: str, tokenizer, chat_template: Optional[str],
+               generation: Optional[dict], model, processor: str,
+               image_processor: dict) -> str:
+    _write_json(
+        folder, 'preprocessor_config.json',
+        dict(
+            _image_settings(), processor_class=processor, **image_processor))
+    _write_json(
+        folder, 'processor_config.json',
+        dict(
+            processor_class=processor,
+            image_token='<image>',
+            patch_size=PATCH_SIZE,
+            num_additional_image_tokens=1,
+            vision_feature_select_strategy='default'))
+    if chat_template:
+        _write_json(folder, 'chat_template.json',
+                    dict(chat_template=chat_template))
+    _save(
+        model,
+        folder,
+        generation,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=tokenizer.pad_token_id)
+    return folder
+
+
 def write_llava(folder: str,
                 chat_template: Optional[str] = LLAVA_TEMPLATE,
                 generation: Optional[dict] = None,
@@ -214,42 +239,65 @@ def write_llava(folder: str,
     import torch
     from transformers import LlavaConfig, LlavaForConditionalGeneration
     tokenizer = write_tokenizer(folder, None, extra=['<image>'])
-    _write_json(
-        folder, 'preprocessor_config.json',
-        dict(
-            _image_settings(),
-            image_processor_type='CLIPImageProcessor',
-            processor_class='LlavaProcessor'))
-    _write_json(
-        folder, 'processor_config.json',
-        dict(
-            processor_class='LlavaProcessor',
-            image_token='<image>',
-            patch_size=PATCH_SIZE,
-            num_additional_image_tokens=1,
-            vision_feature_select_strategy='default'))
-    if chat_template:
-        _write_json(folder, 'chat_template.json',
-                    dict(chat_template=chat_template))
     torch.manual_seed(seed)
-    image_token = tokenizer.convert_tokens_to_ids('<image>')
     model = LlavaForConditionalGeneration(
         LlavaConfig(
             vision_config=_vision_config(),
             text_config=_llama_config(len(tokenizer)),
-            image_token_index=image_token,
+            image_token_index=tokenizer.convert_tokens_to_ids('<image>'),
             pad_token_id=tokenizer.pad_token_id,
             vision_feature_layer=-2,
             vision_feature_select_strategy='default',
             image_seq_length=(IMAGE_SIZE // PATCH_SIZE)**2))
-    _save(
-        model,
-        folder,
-        generation,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=tokenizer.pad_token_id)
-    return folder
+    return _write_vlm(folder, tokenizer, chat_template, generation, model,
+                      'LlavaProcessor',
+                      dict(image_processor_type='CLIPImageProcessor'))
+
+
+def write_video_llava(folder: str,
+                      chat_template: Optional[str] = LLAVA_TEMPLATE,
+                      generation: Optional[dict] = None,
+                      seed: int = 0) -> str:
+    """Write a LLaVA-NeXT-Video of two layers with random weights.
+
+    Args:
+        folder (str): Where.
+        chat_template (str, optional): Its chat template. Defaults to one
+            like that of llava-hf's models.
+        generation (dict, optional): For generation_config.json. Defaults to
+            None.
+        seed (int): For the weights. Defaults to 0.
+
+    Returns:
+        str: The folder.
+    """
+    import torch
+    from transformers import (LlavaNextVideoConfig,
+                              LlavaNextVideoForConditionalGeneration)
+    tokenizer = write_tokenizer(folder, None, extra=['<image>', '<video>'])
+    _write_json(
+        folder, 'video_preprocessor_config.json',
+        dict(
+            _image_settings(),
+            processor_class='LlavaNextVideoProcessor',
+            video_processor_type='LlavaNextVideoVideoProcessor'))
+    torch.manual_seed(seed)
+    pinpoints = [[IMAGE_SIZE, 2 * IMAGE_SIZE]]
+    model = LlavaNextVideoForConditionalGeneration(
+        LlavaNextVideoConfig(
+            vision_config=_vision_config(),
+            text_config=_llama_config(len(tokenizer)),
+            image_token_index=tokenizer.convert_tokens_to_ids('<image>'),
+            video_token_index=tokenizer.convert_tokens_to_ids('<video>'),
+            image_grid_pinpoints=pinpoints,
+            vision_feature_layer=-2,
+            vision_feature_select_strategy='default'))
+    return _write_vlm(
+        folder, tokenizer, chat_template, generation, model,
+        'LlavaNextVideoProcessor',
+        dict(
+            image_processor_type='LlavaNextImageProcessor',
+            image_grid_pinpoints=pinpoints))
 
 
 def main() -> None:
