@@ -195,8 +195,8 @@ class HFModelSource:
             processor = processors.from_pretrained(
                 self.model, **hub, **(self.options['processor_kwargs'] or {}))
             model, report = models.from_pretrained(self.model, **kwargs)
-        except (AssertionError, ImportError, OSError, RuntimeError,
-                SafetensorError, TypeError, ValueError) as error:
+        except (ImportError, OSError, RuntimeError, SafetensorError,
+                ValueError) as error:
             # no chain: it is dozens of calls deep and says no more
             raise self._unavailable(error, config) from None
         if report['missing_keys']:
