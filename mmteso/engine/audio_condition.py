@@ -6,10 +6,11 @@ from typing import Callable, List, Optional, Sequence, Union
 
 from mmengine.config import Config, ConfigDict
 
+from mmteso.io import FeatureFile
+
 AUDIO_CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db')
 
 _NOISE = re.compile(r'wgn-(-?\d+(?:\.\d+)?)db')
-_CACHED = ('LoadLogMel', 'LoadAudioFeatures')
 
 
 def audio_condition_transform(condition: str,
@@ -46,11 +47,47 @@ def audio_condition_transform(condition: str,
         seed=seed)
 
 
+def sound_of_features(feature_file: str) -> List[dict]:
+    """The transforms that load the sound behind cached audio features.
+
+    Args:
+        feature_file (str): A file of ``tools/extract_audio_features.py``.
+
+    Returns:
+        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel`` with
+        the settings that the features were extracted with.
+
+    Raises:
+        FileNotFoundError, FeatureFileError: If there is no such file, or it
+            holds no audio features.
+        ValueError: If the features were not made from sound files, or the
+            file does not say how.
+    """
+    settings = FeatureFile(
+        feature_file, dict(kind='audio')).provenance.settings
+    names = ('clip_hop', 'sample_rate')
+    if settings.get('sound') != 'waveform' or any(
+            name not in settings for name in names):
+        raise ValueError(
+            f'the features in "{feature_file}" were not extracted from sound '
+            f'files, or the file does not say how (its settings: {settings})')
+    return [
+        dict(type='LoadAudioClip', **{name: settings[name]
+                                      for name in names}),
+        dict(type='AudioToLogMel')
+    ]
+
+
 def insert_audio_condition(pipeline: Sequence[dict],
                            condition: str,
                            reference: str = 'snr',
                            seed: int = 0) -> List[dict]:
     """Alter the sound of a test pipeline right after it is read.
+
+    A pipeline that reads cached features (``LoadAudioFeatures``) gets back
+    the transforms that load the sound, with the settings of the cache, and
+    the model's audio encoder encodes it: the cache holds the normal sound
+    alone. For 'normal' the cache is used.
 
     Args:
         pipeline (Sequence[dict]): Configs of the transforms; not modified.
@@ -63,18 +100,26 @@ def insert_audio_condition(pipeline: Sequence[dict],
 
     Raises:
         ValueError: If the condition is unknown, or the pipeline reads no
-            waveform that could be altered.
+            sound that could be altered.
     """
     transform = audio_condition_transform(condition, reference, seed)
     pipeline = list(copy.deepcopy(pipeline))
     if transform is None:
         return pipeline
     types = [step.get('type') for step in pipeline]
+    reason = f'got the transforms {types}'
+    if 'LoadLogMel' in types:
+        reason = 'LoadLogMel reads log-mels, which were made from the original'
+    elif 'LoadAudioFeatures' in types and 'LoadAudioClip' not in types:
+        place = types.index('LoadAudioFeatures')
+        try:
+            sound = sound_of_features(pipeline[place]['feature_file'])
+        except ValueError as error:
+            reason = str(error)
+        else:
+            pipeline[place:place + 1] = sound
+            types[place:place + 1] = [step['type'] for step in sound]
     if 'LoadAudioClip' not in types:
-        cached = [name for name in types if name in _CACHED]
-        reason = (f'it reads cached sound ({", ".join(cached)}), which was '
-                  'made from the original' if cached else
-                  f'got the transforms {types}')
         raise ValueError(
             f'the audio condition {condition!r} needs a test pipeline with '
             f'`LoadAudioClip`, whose waveform it alters, but {reason}. Read '

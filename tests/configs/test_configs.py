@@ -18,8 +18,8 @@ NAMES = sorted(path.name for path in (CONFIGS / 'teso').glob('*.py'))
 BACKBONES, SETS = ('swin-b', 'swin-t', 'r50'), ('v1s', 'v1m', 'avss-binary',
                                                 'avss')
 PROMISED = {f'teso_{b}_{s}.py' for b in BACKBONES for s in SETS} | {
-    'teso-cue_swin-b_v1m.py', 'teso_r18_synthavs.py',
-    'teso-cue_r18_synthavs.py'
+    'teso-cue_swin-b_v1m.py', 'teso-cached-audio_swin-b_v1m.py',
+    'teso_r18_synthavs.py', 'teso-cue_r18_synthavs.py'
 }
 
 
@@ -91,6 +91,25 @@ def test_content(name):
             assert (resized < kinds.index('LoadAVSAnnotations')) == (
                 split != 'train')
             assert pipeline[resized].scale == (384, 384)
+
+
+def test_cached_audio():
+    """The cache's sound is the test pipeline's; nothing else changes."""
+    plain = config_of('teso_swin-b_v1m.py')
+    config = config_of('teso-cached-audio_swin-b_v1m.py')
+    assert config.model == plain.model
+    assert config.test_dataloader == plain.test_dataloader
+    for split in ('train', 'val'):
+        before, after = (
+            list(c[f'{split}_dataloader'].dataset.pipeline)
+            for c in (plain, config))
+        place = [step.type for step in after].index('LoadAudioFeatures')
+        cached = after[place]
+        clip, log_mel = before[place:place + 2]
+        assert (clip.type, log_mel.type) == ('LoadAudioClip', 'AudioToLogMel')
+        assert cached.expect.encoder == config.model.audio_encoder.type
+        assert cached.expect.settings.clip_hop == clip.clip_hop
+        assert after == before[:place] + [cached] + before[place + 2:]
 
 
 @pytest.mark.parametrize('name', sorted(PROMISED - {

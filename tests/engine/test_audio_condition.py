@@ -2,10 +2,12 @@
 import copy
 
 import pytest
+import torch
 from mmengine.config import ConfigDict
 
 from mmteso.engine import (AUDIO_CONDITIONS, audio_condition_dataloader,
                            audio_condition_transform, insert_audio_condition)
+from mmteso.io import Provenance, write_feature_file
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -53,12 +55,49 @@ def test_inserted_after_the_sound_is_read():
     assert insert_audio_condition(pipeline, 'normal') == PIPELINE
 
 
-@pytest.mark.parametrize('loader', ['LoadLogMel', 'LoadAudioFeatures'])
-def test_cached_sound_is_refused(loader):
-    pipeline = [dict(type='LoadImageFromFile'), dict(type=loader)]
-    with pytest.raises(ValueError, match=rf'cached sound \({loader}\)'):
-        insert_audio_condition(pipeline, 'mute')
+def cached(tmp_path, **settings):
+    path = str(tmp_path / 'audio.safetensors')
+    write_feature_file(path, {'u/0': torch.zeros(128)},
+                       Provenance('audio', 'VGGish', 'ab', 128, settings))
+    return [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAudioFeatures', feature_file=path),
+        dict(type='PackAVTInputs')
+    ]
+
+
+def test_cached_features_give_way_to_the_sound(tmp_path):
+    """With the settings they were extracted with."""
+    pipeline = cached(
+        tmp_path, sound='waveform', clip_hop=0.96, sample_rate=16000)
+    changed = insert_audio_condition(pipeline, 'mute')
+    assert changed == [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAudioClip', clip_hop=0.96, sample_rate=16000),
+        dict(type='MuteAudio'),
+        dict(type='AudioToLogMel'),
+        dict(type='PackAVTInputs')
+    ]
     # nothing is altered, nothing is wrong
+    assert insert_audio_condition(pipeline, 'normal') == pipeline
+
+
+@pytest.mark.parametrize('settings', [
+    dict(),
+    dict(sound='log_mel', clip_hop=0.96),
+    dict(sound='waveform', clip_hop=1.0),
+])
+def test_features_of_unknown_sound_are_refused(tmp_path, settings):
+    pipeline = cached(tmp_path, **settings)
+    with pytest.raises(ValueError, match='`LoadAudioClip`.*audio.safetensors'):
+        insert_audio_condition(pipeline, 'mute')
+    assert insert_audio_condition(pipeline, 'normal') == pipeline
+
+
+def test_log_mel_files_are_refused():
+    pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadLogMel')]
+    with pytest.raises(ValueError, match='made from the original'):
+        insert_audio_condition(pipeline, 'mute')
     assert insert_audio_condition(pipeline, 'normal') == pipeline
 
 

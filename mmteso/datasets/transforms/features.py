@@ -5,6 +5,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import FeatureFile, FeatureFileError, feature_key
+from .sound_source import refuse_second_sound
 from .text_cues import (check_cue_arguments, frame_cue_targets, open_cue_file,
                         pad_cue_features)
 
@@ -12,6 +13,16 @@ from .text_cues import (check_cue_arguments, frame_cue_targets, open_cue_file,
 @TRANSFORMS.register_module()
 class LoadAudioFeatures(BaseTransform):
     """Load the cached audio feature of one frame.
+
+    In place of :class:`LoadAudioClip` and :class:`AudioToLogMel` (or
+    :class:`LoadLogMel`), with a file of ``tools/extract_audio_features.py``.
+    A model that has an ``audio_encoder`` keeps it, so that its checkpoints
+    are complete, does not run it on these frames, and refuses features that
+    an encoder other than its own has made.
+
+    Sound that is altered (:class:`MuteAudio`, :class:`ReplaceAudioWithNoise`)
+    can't come from a cache: loading both is an error. All frames of a batch
+    need their sound in the same form.
 
     Required Keys:
 
@@ -23,13 +34,23 @@ class LoadAudioFeatures(BaseTransform):
     - audio_feat (torch.Tensor): float32, (D_a).
     - audio_condition (str): 'normal', or what the file's settings give as
       ``audio_condition``.
+    - audio_provenance (dict): For the model's check: ``file``, ``encoder``
+      (its name) and ``state_sha256`` (of its weights; None if the file does
+      not say).
 
     Args:
         feature_file (str): The feature file (see
             :mod:`mmteso.io.feature_file`).
         expect (dict, optional): What the file's provenance must say, e.g.
-            ``dict(encoder='VGGish', dims=128)``. That it holds audio features
-            is checked in any case. Defaults to None.
+            ``dict(encoder='VGGish', dims=128, settings=dict(clip_hop=1.0))``.
+            That it holds audio features is checked in any case. Defaults to
+            None.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FeatureFileError: If it is no feature file or not the expected one.
+        RuntimeError: If the frame has sound from another transform.
+        KeyError: If the file has no feature of the frame.
     """
 
     def __init__(self,
@@ -37,10 +58,19 @@ class LoadAudioFeatures(BaseTransform):
                  expect: Optional[dict] = None) -> None:
         self.feature_file = feature_file
         self.expect = expect
-        self._features = FeatureFile(feature_file,
-                                     dict(expect or {}, kind='audio'))
-        self._condition = self._features.provenance.settings.get(
-            'audio_condition', 'normal')
+        try:
+            self._features = FeatureFile(feature_file,
+                                         dict(expect or {}, kind='audio'))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'{error} Make it: python tools/extract_audio_features.py '
+                f'CONFIG --out {feature_file}') from error
+        provenance = self._features.provenance
+        self._condition = provenance.settings.get('audio_condition', 'normal')
+        self._provenance = dict(
+            file=feature_file,
+            encoder=provenance.encoder,
+            state_sha256=provenance.settings.get('state_sha256'))
 
     def transform(self, results: dict) -> dict:
         """Load the feature.
@@ -51,9 +81,11 @@ class LoadAudioFeatures(BaseTransform):
         Returns:
             dict: The dict with the feature.
         """
+        refuse_second_sound(self, results, 'waveform', 'log_mel')
         key = feature_key(results['uid'], results['frame'])
         results['audio_feat'] = self._features[key].float()
         results['audio_condition'] = self._condition
+        results['audio_provenance'] = self._provenance
         return results
 
     def __repr__(self) -> str:

@@ -44,7 +44,7 @@ class PackAVTInputs(BaseTransform):
         meta_keys (Sequence[str]): Keys that go to the metainfo where they
             exist. Defaults to those of mmseg, and uid, frame, num_frames,
             subset, sample_idx, text_cues, a_obj, frame_classes,
-            audio_condition.
+            audio_condition, audio_provenance.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class PackAVTInputs(BaseTransform):
                                     'reduce_zero_label', 'uid', 'frame',
                                     'num_frames', 'subset', 'sample_idx',
                                     'text_cues', 'a_obj', 'frame_classes',
-                                    'audio_condition')
+                                    'audio_condition', 'audio_provenance')
     ) -> None:
         self.meta_keys = tuple(meta_keys)
 

@@ -7,6 +7,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import (EXAMPLE_SECONDS, SAMPLE_RATE, AudioFileError,
                           count_clips, cut_clip, load_waveform)
+from .sound_source import refuse_second_sound
 
 
 @TRANSFORMS.register_module()
@@ -77,6 +78,7 @@ class LoadAudioClip(BaseTransform):
         Returns:
             dict: The dict with the waveform.
         """
+        refuse_second_sound(self, results, 'log_mel', 'audio_feat')
         if results.get('audio_path') is None:
             raise KeyError(
                 'LoadAudioClip needs the key "audio_path", which '

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmteso.audio import LOG_OFFSET, NUM_FRAMES, NUM_MEL_BINS
 from mmteso.io import TensorPickleError, load_tensor_pickle
+from .sound_source import refuse_second_sound
 
 # Nothing lies below digital silence; the margin is for float32.
 _SILENCE = math.log(LOG_OFFSET)
@@ -84,6 +85,7 @@ class LoadLogMel(BaseTransform):
         Returns:
             dict: The dict with the log-mel.
         """
+        refuse_second_sound(self, results, 'waveform', 'audio_feat')
         path, frame = results.get('log_mel_path'), results['frame']
         if path is None:
             raise KeyError(

@@ -15,6 +15,7 @@ from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
 from ..prompting import AudioTextPrompt
+from .cached_audio import CachedAudioCheck
 
 Inputs = Dict[str, Tensor]
 
@@ -33,8 +34,10 @@ class AudioTextSegmentor(EncoderDecoder):
         backbone (dict): Config of the visual encoder.
         decode_head (dict): Config of the decode head.
         audio_encoder (dict, optional): Config of the audio encoder, which maps
-            ``log_mel`` (B, 1, 96, 64) to F_A (B, D_a). Defaults to None:
-            ``inputs`` hold ``audio_feat`` instead.
+            ``log_mel`` (B, 1, 96, 64) to F_A (B, D_a). Where ``inputs`` hold
+            ``audio_feat``, cached features of this very encoder
+            (:class:`LoadAudioFeatures`), it does not run. Defaults to None:
+            ``inputs`` always hold ``audio_feat``.
         prompt_encoder (dict, optional): Config of :class:`SeDAM`. Defaults to
             None: no prompt.
         latent_loss (dict, optional): Config of :class:`LatentComponentLoss`.
@@ -62,6 +65,7 @@ class AudioTextSegmentor(EncoderDecoder):
         if prompt_encoder is None and (latent_loss or cue_loss):
             raise ValueError('latent_loss and cue_loss need a prompt_encoder')
         self.audio_encoder = _build(audio_encoder)
+        self._check_cached_audio = CachedAudioCheck()
         self.prompt_encoder = _build(prompt_encoder)
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
@@ -99,35 +103,58 @@ class AudioTextSegmentor(EncoderDecoder):
         set_eval(self._frozen)
         return self
 
-    def encode_prompt(self, inputs: Inputs) -> Optional[AudioTextPrompt]:
+    def encode_prompt(
+            self,
+            inputs: Inputs,
+            data_samples: OptSampleList = None) -> Optional[AudioTextPrompt]:
         """Encode sound and cues.
 
         Args:
             inputs (dict[str, Tensor]): ``log_mel`` (B, 1, 96, 64) or
                 ``audio_feat`` (B, D_a); ``text_feat`` (B, N_T, D_t) and
                 ``text_valid`` (B, N_T).
+            data_samples (list[SegDataSample], optional): To check where
+                ``audio_feat`` comes from. Defaults to None: no check.
 
         Returns:
             AudioTextPrompt | None: None without a ``prompt_encoder``.
 
         Raises:
             KeyError: If an input is missing.
+            ValueError: If the sound is there twice, or ``audio_feat`` is not
+                of the model's own encoder.
         """
         if self.prompt_encoder is None:
             return None
-        needed = ['text_feat', 'text_valid']
-        needed.append('log_mel' if self.audio_encoder else 'audio_feat')
+        audio = 'audio_feat'
+        if self.audio_encoder is not None and audio not in inputs:
+            audio = 'log_mel'
+        needed = ['text_feat', 'text_valid', audio]
         missing = [name for name in needed if name not in inputs]
         if missing:
             raise KeyError(
                 f'inputs lack {missing}; they have {sorted(inputs)}. Check '
                 'the transforms before PackAVTInputs, and audio_encoder: with '
-                'one the model takes log_mel, without one audio_feat.')
-        audio = (
-            self.audio_encoder(inputs['log_mel'])
-            if self.audio_encoder else inputs['audio_feat'])
-        return self.prompt_encoder(audio, inputs['text_feat'],
-                                   inputs['text_valid'])
+                'one the model takes log_mel (or audio_feat, cached), without '
+                'one audio_feat.')
+        return self.prompt_encoder(
+            self._audio_feature(inputs, data_samples), inputs['text_feat'],
+            inputs['text_valid'])
+
+    def _audio_feature(self, inputs: Inputs,
+                       data_samples: OptSampleList) -> Tensor:
+        """F_A (B, D_a), encoded here or before."""
+        if self.audio_encoder is None:
+            return inputs['audio_feat']
+        if 'audio_feat' not in inputs:
+            return self.audio_encoder(inputs['log_mel'])
+        if 'log_mel' in inputs:
+            raise ValueError(
+                "inputs hold the sound twice, 'log_mel' and 'audio_feat', and "
+                'only one can be heard: leave out LoadAudioFeatures, or the '
+                'transforms that make the log-mel.')
+        self._check_cached_audio(self.audio_encoder, data_samples)
+        return inputs['audio_feat']
 
     def _prompt_kwargs(self, prompt: Optional[AudioTextPrompt]) -> dict:
         return dict(prompt=prompt) if self._head_takes_prompt else {}
@@ -145,7 +172,7 @@ class AudioTextSegmentor(EncoderDecoder):
             dict[str, Tensor]: Loss components.
         """
         x = self.extract_feat(inputs['img'])
-        prompt = self.encode_prompt(inputs)
+        prompt = self.encode_prompt(inputs, data_samples)
         losses = add_prefix(
             self.decode_head.loss(x, data_samples, self.train_cfg,
                                   **self._prompt_kwargs(prompt)), 'decode')
@@ -189,7 +216,7 @@ class AudioTextSegmentor(EncoderDecoder):
             size = tuple(img.shape[2:])
             metas = [dict(ori_shape=size, img_shape=size, pad_shape=size)
                      ] * len(img)
-        prompt = self.encode_prompt(inputs)
+        prompt = self.encode_prompt(inputs, data_samples)
         seg_logits = self.inference(img, metas, prompt)
         data_samples = self.postprocess_result(seg_logits, data_samples)
         for i, sample in enumerate(data_samples):
@@ -300,7 +327,7 @@ class AudioTextSegmentor(EncoderDecoder):
                  data_samples: OptSampleList = None) -> Tensor:
         """Raw outputs of the decode head."""
         x = self.extract_feat(inputs['img'])
-        prompt = self.encode_prompt(inputs)
+        prompt = self.encode_prompt(inputs, data_samples)
         return self.decode_head.forward(x, **self._prompt_kwargs(prompt))
 
 

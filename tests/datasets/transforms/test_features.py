@@ -5,7 +5,8 @@ import pytest
 import torch
 from mmseg.registry import TRANSFORMS
 
-from mmteso.datasets.transforms import LoadAudioFeatures, LoadTextFeatures
+from mmteso.datasets.transforms import (LoadAudioFeatures, LoadTextFeatures,
+                                        PackAVTInputs)
 from mmteso.io import (CueRecord, FeatureFileError, Provenance, write_cue_file,
                        write_feature_file)
 
@@ -64,6 +65,8 @@ def test_audio(audio_file):
         assert results['audio_feat'].dtype == torch.float32
         assert (results['audio_feat'] == frame).all()
         assert results['audio_condition'] == 'normal'
+        assert results['audio_provenance'] == dict(
+            file=transform.feature_file, encoder='VGGish', state_sha256=None)
     with pytest.raises(KeyError, match='audio.safetensors.*"u/9"'):
         transform(sample(9))
 
@@ -71,6 +74,22 @@ def test_audio(audio_file):
 def test_features_of_altered_sound_say_so(audio_file):
     transform = LoadAudioFeatures(audio_file(audio_condition='mute'))
     assert transform(sample(0))['audio_condition'] == 'mute'
+
+
+def test_whose_weights(audio_file):
+    transform = LoadAudioFeatures(audio_file(state_sha256='cd'))
+    results = transform(sample(0))
+    assert results['audio_provenance']['state_sha256'] == 'cd'
+    # through packing, to where the model reads it
+    packed = PackAVTInputs()(results)['data_samples']
+    assert packed.audio_provenance == results['audio_provenance']
+
+
+def test_no_file(tmp_path):
+    path = str(tmp_path / 'none.safetensors')
+    with pytest.raises(
+            FileNotFoundError, match='extract_audio_features.py CONFIG --out'):
+        LoadAudioFeatures(path)
 
 
 def test_other_features_than_expected(audio_file, text_file):

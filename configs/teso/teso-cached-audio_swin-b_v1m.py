@@ -1,0 +1,24 @@
+# Audio features from a file instead of VGGish in every step: the same
+# training (to rounding), for many epochs over the same sound. The file:
+#   python tools/extract_audio_features.py configs/teso/teso_swin-b_v1m.py \
+#       --out data/avsbench/audio_vggish.safetensors
+_base_ = ['./teso_swin-b_v1m.py']
+
+audio_features = dict(
+    type='LoadAudioFeatures',
+    feature_file='data/avsbench/audio_vggish.safetensors',
+    # the model compares encoder and weights with its own; how the sound was
+    # cut is said here
+    expect=dict(
+        encoder='VGGish',
+        dims=128,
+        settings=dict(sound='waveform', clip_hop=1.0)))
+# In place of LoadAudioClip and AudioToLogMel. The test pipeline keeps these,
+# and the model its audio encoder: muted and replaced sound is encoded as it
+# is heard.
+train_pipeline = _base_.train_pipeline
+train_pipeline[4:6] = [audio_features]
+val_pipeline = _base_.test_pipeline
+val_pipeline[3:5] = [audio_features]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))

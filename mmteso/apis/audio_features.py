@@ -1,0 +1,408 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Audio features of whole data sets, computed once and kept in a file."""
+import copy
+import os
+from typing import (Any, Callable, Dict, Iterable, Iterator, List, NamedTuple,
+                    Optional, Sequence, Tuple)
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from mmteso.audio import vggish_params
+from mmteso.io import Provenance, feature_key, file_sha256, write_feature_file
+from mmteso.models.state_hash import state_sha256
+
+SPLITS = ('train', 'val', 'test')
+_SHOWN = 10
+# what loads sound, by what may follow it
+_SOUND = dict(LoadAudioClip=('AudioToLogMel', ), LoadLogMel=())
+_ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise')
+_FRONT_END = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
+              'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
+              'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
+
+
+class ExtractionSummary(NamedTuple):
+    """What an extraction has written.
+
+    Attributes:
+        clips (int): Number of clips.
+        frames (int): Number of features, one per frame.
+        provenance (Provenance): Where they come from.
+    """
+    clips: int
+    frames: int
+    provenance: Provenance
+
+
+def _dataset_configs(dataset: dict) -> Iterator[dict]:
+    """The configs with a pipeline, inside of wrappers too."""
+    if 'pipeline' in dataset:
+        yield dataset
+    inner = dataset.get('dataset')
+    for wrapped in [inner] if inner else dataset.get('datasets', ()):
+        yield from _dataset_configs(wrapped)
+
+
+def _type_name(step: dict) -> str:
+    kind = step['type']
+    name = kind if isinstance(kind, str) else kind.__name__
+    return name.rsplit('.', 1)[-1]
+
+
+def _types_inside(value: Any) -> Iterator[str]:
+    """Names of the transforms anywhere inside of a transform's arguments."""
+    if isinstance(value, dict):
+        if 'type' in value:
+            yield _type_name(value)
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _types_inside(item)
+
+
+def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
+    """The transforms of a pipeline that load the sound; none if cached."""
+    known = {*_SOUND, *_ALTERING, 'AudioToLogMel', 'LoadAudioFeatures'}
+    for step in pipeline:
+        if known & set(_types_inside(list(step.values()))):
+            raise ValueError(
+                f'{where}: {_type_name(step)} holds a transform of sound. '
+                'Sound that is loaded in several ways, or by chance, can\'t '
+                'be cached.')
+    names = [_type_name(step) for step in pipeline]
+    altering = [name for name in names if name in _ALTERING]
+    if altering:
+        raise ValueError(
+            f'{where}: {altering[0]} alters the sound. Only the normal sound '
+            'is cached; altered sound is encoded in the model.')
+    sources = [name for name in names if name in _SOUND]
+    if not sources and 'LoadAudioFeatures' in names:
+        return []
+    if len(sources) != 1 or 'LoadAudioFeatures' in names:
+        raise ValueError(
+            f'{where}: expected LoadAudioClip and AudioToLogMel, or '
+            f'LoadLogMel, once, but got the transforms {names}.')
+    start = names.index(sources[0])
+    wanted = _SOUND[sources[0]]
+    end = start + 1 + len(wanted)
+    if tuple(names[start + 1:end]) != wanted:
+        raise ValueError(
+            f'{where}: expected {wanted[0]} right after {sources[0]}, but got '
+            f'the transforms {names}. What stands between them may change '
+            'the sound.')
+    return [copy.deepcopy(dict(step)) for step in pipeline[start:end]]
+
+
+def find_sound_steps(cfg: Config,
+                     splits: Sequence[str] = SPLITS) -> List[dict]:
+    """The transforms by which a config's pipelines load the sound.
+
+    Args:
+        cfg (Config): Pipelines with ``LoadAudioFeatures`` are passed over:
+            their sound is what is to be cached. If all of the splits have
+            it, the others' pipelines say how the sound is loaded.
+        splits (Sequence[str]): Dataloaders to look at. Defaults to all.
+
+    Returns:
+        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel``, or of
+        ``LoadLogMel``.
+
+    Raises:
+        ValueError: If no pipeline loads sound, two do it in different ways,
+            or one alters it.
+    """
+    found: Dict[str, List[dict]] = {}
+    places: Dict[str, str] = {}
+    for split in splits:
+        for dataset in _dataset_configs(_dataloader(cfg, split)['dataset']):
+            steps = _sound_steps(dataset['pipeline'], f'{split}_dataloader')
+            if steps:
+                # as built, so that a default equals the same value written
+                text = ', '.join(repr(TRANSFORMS.build(s)) for s in steps)
+                found[text] = steps
+                places.setdefault(text, f'{split}_dataloader')
+    others = [s for s in SPLITS if s not in splits]
+    if not found and any(cfg.get(f'{split}_dataloader') for split in others):
+        return find_sound_steps(
+            cfg, [s for s in others if cfg.get(f'{s}_dataloader')])
+    if not found:
+        raise ValueError(
+            'no pipeline of the config loads sound with LoadAudioClip and '
+            'AudioToLogMel, or with LoadLogMel, so there is nothing to '
+            'extract features from.')
+    if len(found) > 1:
+        raise ValueError(
+            'one file holds features of one kind of sound, but the config '
+            'loads it in different ways: ' +
+            '; '.join(f'{where}: {text}'
+                      for text, where in places.items()) + '.')
+    return next(iter(found.values()))
+
+
+def _dataloader(cfg: Config, split: str) -> dict:
+    loader = cfg.get(f'{split}_dataloader')
+    if not loader:
+        raise ValueError(f'the config has no {split}_dataloader.')
+    return loader
+
+
+def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
+    """What about the sound's way to the encoder changes the numbers.
+
+    Args:
+        steps (Sequence[dict]): From :func:`find_sound_steps`.
+
+    Returns:
+        dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
+        ``clip_hop`` in seconds and, for waveforms, ``sample_rate``,
+        ``resampling`` and ``log_mel``, the constants of the front end.
+    """
+    source = TRANSFORMS.build(steps[0])
+    if _type_name(steps[0]) == 'LoadLogMel':
+        # AVSBench's preprocessing: consecutive VGGish examples
+        return dict(sound='log_mel', clip_hop=0.96)
+    return dict(
+        sound='waveform',
+        clip_hop=float(source.clip_hop),
+        sample_rate=int(source.sample_rate),
+        resampling='soxr HQ',
+        log_mel={
+            name.lower(): getattr(vggish_params, name)
+            for name in _FRONT_END
+        })
+
+
+def find_clips(cfg: Config,
+               splits: Sequence[str] = SPLITS,
+               subsets: Optional[Sequence[str]] = None) -> List[dict]:
+    """List the clips of a config's data sets.
+
+    Args:
+        cfg (Config): The config.
+        splits (Sequence[str]): Which of its dataloaders: 'train', 'val',
+            'test'. Defaults to all.
+        subsets (Sequence[str], optional): Read these subsets in place of the
+            config's, e.g. 'v1s', 'v1m', 'v2'. Defaults to None.
+
+    Returns:
+        list[dict]: A sample of each clip, without its frame.
+
+    Raises:
+        ValueError: If the config has no such dataloader, its data set has no
+            subsets, or one uid names two sounds.
+    """
+    clips: Dict[str, dict] = {}
+    for split in splits:
+        for config in _dataset_configs(_dataloader(cfg, split)['dataset']):
+            for variant in _with_subsets(config, subsets):
+                _add_clips(clips, DATASETS.build(dict(variant, pipeline=[])))
+    return list(clips.values())
+
+
+def _with_subsets(config: dict,
+                  subsets: Optional[Sequence[str]]) -> List[dict]:
+    if not subsets:
+        return [dict(config)]
+    name = _type_name(config)
+    keys = dict(AVSBenchDataset='subsets', AVSBenchObjectDataset='subset')
+    if name not in keys:
+        raise ValueError(
+            f'{name} has no subsets to choose from; leave them out.')
+    return [dict(config, **{keys[name]: subset}) for subset in subsets]
+
+
+def _add_clips(clips: Dict[str, dict], dataset: Dataset) -> None:
+    sounds = ('audio_path', 'log_mel_path')
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        clip = {
+            key: info.get(key)
+            for key in ('uid', 'subset', 'num_frames', *sounds)
+        }
+        known = clips.setdefault(clip['uid'], clip)
+        if any(known[key] != clip[key] for key in sounds):
+            raise ValueError(
+                f'the uid "{clip["uid"]}" names two clips with different '
+                f'sound: {[known[key] for key in sounds]} and '
+                f'{[clip[key] for key in sounds]}. Features are keyed by uid '
+                'and frame: extract them to two files.')
+
+
+class _ClipSound(Dataset):
+    """Log-mels (T, 1, 96, 64) of all frames of a clip, or what is wrong."""
+
+    def __init__(self, clips: Sequence[dict], steps: Sequence[dict]) -> None:
+        self.clips = clips
+        self.pipeline = Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> tuple:
+        clip = self.clips[index]
+        try:
+            # one after the other: LoadAudioClip keeps the last files decoded
+            log_mels = [
+                self.pipeline(dict(clip, frame=frame))['log_mel']
+                for frame in range(clip['num_frames'])
+            ]
+        except (OSError, ValueError) as error:
+            # the other broken files are to be named, too
+            return clip['uid'], None, str(error)
+        return clip['uid'], torch.stack(log_mels), ''
+
+
+def build_audio_encoder(cfg: Config,
+                        device: str) -> Tuple[nn.Module, str, dict]:
+    """Build the config's audio encoder with its weights.
+
+    Args:
+        cfg (Config): With ``model.audio_encoder``.
+        device (str): Where it is to run.
+
+    Returns:
+        tuple[nn.Module, str, dict]: The encoder in eval mode; SHA-256 of its
+        weights' file, '' for an encoder without weights; and its further
+        arguments.
+
+    Raises:
+        ValueError: If the model has no audio encoder, or the encoder has
+            weights but no local file to take them from.
+        FileNotFoundError: If that file is missing.
+    """
+    config = cfg.model.get('audio_encoder')
+    if config is None:
+        raise ValueError(
+            "the config's model has no audio_encoder, so nothing says what "
+            'to compute. Take a config with one, e.g. audio_encoder='
+            "dict(type='VGGish', init_cfg=dict(type='Pretrained', "
+            'checkpoint=...)).')
+    encoder = MODELS.build(config)
+    arguments = {
+        key: value
+        for key, value in config.items() if key not in ('type', 'init_cfg')
+    }
+    weights_hash = ''
+    if encoder.state_dict():
+        init_cfg = config.get('init_cfg') or {}
+        if init_cfg.get('type') != 'Pretrained':
+            raise ValueError(
+                f'{type(encoder).__name__} has weights, but its init_cfg '
+                f'names no file of them ({dict(init_cfg)}): the features '
+                'would be those of random weights. Set model.audio_encoder.'
+                "init_cfg=dict(type='Pretrained', checkpoint=FILE).")
+        path = init_cfg['checkpoint']
+        if '://' in path:
+            raise ValueError(
+                f'the weights {path!r} of {type(encoder).__name__} are no '
+                'local file, whose hash goes to the features. Download it '
+                'and name it in model.audio_encoder.init_cfg.checkpoint.')
+        encoder.init_weights()  # complains about a missing file
+        weights_hash = file_sha256(path)
+    return encoder.to(device).eval(), weights_hash, arguments
+
+
+def extract_audio_features(
+    cfg: Config,
+    out: str,
+    splits: Sequence[str] = SPLITS,
+    subsets: Optional[Sequence[str]] = None,
+    batch_size: int = 16,
+    num_workers: int = 2,
+    device: Optional[str] = None,
+    progress: Optional[Callable[[Iterable, int],
+                                Iterable]] = None) -> ExtractionSummary:
+    """Write the audio feature of every frame of a config's data sets.
+
+    Each clip's sound goes once through the config's own transforms and its
+    audio encoder, in float32; all frames of a clip are covered, also those
+    without a mask. The file appears under its name once it is complete, and
+    holds one feature (D) under each ``{uid}/{frame}``; its provenance names
+    the encoder, the SHA-256 of its weights' file, and in ``settings`` what
+    :func:`describe_sound` gives, ``encoder_args`` and ``state_sha256``, by
+    which a model checks that the features are of its own encoder.
+
+    Args:
+        cfg (Config): The config.
+        out (str): The file; an existing one is replaced.
+        splits (Sequence[str]): See :func:`find_clips`. Defaults to all.
+        subsets (Sequence[str], optional): See :func:`find_clips`. Defaults to
+            None.
+        batch_size (int): Clips that are encoded together. Defaults to 16.
+        num_workers (int): Processes that decode sound; 0 decodes in this one.
+            Defaults to 2.
+        device (str, optional): Of the encoder. Defaults to None: the best
+            that there is.
+        progress (Callable, optional): Wraps the iterator over the clips,
+            whose number is its second argument, e.g. tqdm's bar. Defaults to
+            None.
+
+    Returns:
+        ExtractionSummary: What was written.
+
+    Raises:
+        ValueError: If the config can't be used, or clips can't be read; then
+            nothing is written and the first ten are named.
+        FileNotFoundError: If data or weights are missing.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    steps = find_sound_steps(cfg, splits)
+    encoder, weights_hash, arguments = build_audio_encoder(
+        cfg, device or get_device())
+    settings = dict(
+        describe_sound(steps),
+        encoder_args=arguments,
+        state_sha256=state_sha256(encoder))
+    clips = find_clips(cfg, splits, subsets)
+
+    features: Dict[str, Tensor] = {}
+    broken: List[str] = []
+    loader = DataLoader(
+        _ClipSound(clips, steps),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=list)
+    encoded = _encode(loader, encoder)
+    for uid, values, error in (progress(encoded, len(clips))
+                               if progress else encoded):
+        if error:
+            broken.append(f'{uid}: {error}')
+            continue
+        for frame, feature in enumerate(values):
+            features[feature_key(uid, frame)] = feature
+    if broken:
+        shown = ''.join(f'\n  {line}' for line in broken[:_SHOWN])
+        if len(broken) > _SHOWN:
+            shown += f'\n  ... and {len(broken) - _SHOWN} more'
+        raise ValueError(
+            f'{len(broken)} of {len(clips)} clips can\'t be read, so nothing '
+            f'was written to "{out}":{shown}')
+    provenance = Provenance('audio', type(encoder).__name__, weights_hash,
+                            len(next(iter(features.values()))), settings)
+    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
+    write_feature_file(out, features, provenance)
+    return ExtractionSummary(len(clips), len(features), provenance)
+
+
+@torch.no_grad()
+def _encode(loader: Iterable, encoder: nn.Module) -> Iterator[tuple]:
+    """Features (T, D) on the CPU, or an error, clip by clip."""
+    device = next((t.device for t in encoder.state_dict().values()),
+                  torch.device('cpu'))
+    for batch in loader:
+        readable = [log_mels for _, log_mels, error in batch if not error]
+        values: Iterator[Tensor] = iter(())
+        if readable:
+            # TensorFloat-32 would cost three of seven digits
+            with torch.backends.cudnn.flags(allow_tf32=False):
+                encoded = encoder(torch.cat(readable).to(device)).float()
+            values = iter(encoded.cpu().split([len(x) for x in readable]))
+        for uid, _, error in batch:
+            yield uid, None if error else next(values), error

@@ -1,0 +1,125 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from narrow import load, make_batch, narrow_model
+from torch import nn
+
+from mmteso.models.segmentors.cached_audio import CachedAudioCheck
+from mmteso.models.state_hash import state_sha256
+
+
+@pytest.fixture(scope='module')
+def model():
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(
+            narrow_model(load('teso/teso_r18_synthavs.py').model)).eval()
+
+
+def cached_batch(model, **provenance):
+    """A batch whose sound was encoded before."""
+    batch = make_batch()
+    batch['inputs']['audio_feat'] = model.audio_encoder(
+        batch['inputs'].pop('log_mel'))
+    provenance = dict(
+        dict(file='audio.safetensors', encoder='LogMelStats', state_sha256=''),
+        **provenance)
+    for sample in batch['data_samples']:
+        sample.set_metainfo(dict(audio_provenance=provenance))
+    return batch
+
+
+def test_same_as_encoding(model):
+    """Predictions and losses; without samples nothing can be checked."""
+    batch, cached = make_batch(), cached_batch(model)
+    assert 'log_mel' not in cached['inputs']
+    with torch.no_grad():
+        for one, other in zip(
+                model.predict(**batch), model.predict(**cached)):
+            assert torch.equal(one.sounding_score.data,
+                               other.sounding_score.data)
+            assert torch.equal(one.cue_scores, other.cue_scores)
+        assert model.predict(cached['inputs'])
+        losses = []
+        for one in (batch, cached):
+            torch.manual_seed(0)
+            losses.append(model.loss(**one))
+    assert losses[0].keys() == losses[1].keys()
+    for key, value in losses[0].items():
+        torch.testing.assert_close(losses[1][key], value, atol=0, rtol=0)
+
+
+def test_other_encoder(model):
+    batch = cached_batch(model, encoder='VGGish')
+    for method in (model.loss, model.predict):
+        with pytest.raises(ValueError) as error:
+            method(**batch)
+        for part in ('"audio.safetensors" holds features of VGGish',
+                     'encoder is LogMelStats', 'tools/extract_audio_features'):
+            assert part in str(error.value)
+
+
+def test_unknown_origin(model):
+    batch = cached_batch(model)
+    batch['data_samples'][1].pop('audio_provenance')
+    with pytest.raises(ValueError, match='nothing says which encoder'):
+        model.loss(**batch)
+
+
+def test_sound_twice(model):
+    batch = cached_batch(model)
+    batch['inputs']['log_mel'] = make_batch()['inputs']['log_mel']
+    with pytest.raises(ValueError, match='the sound twice'):
+        model.predict(**batch)
+
+
+# ------------------------------------------------------------ encoder weights
+class Sample:
+
+    def __init__(self, **provenance):
+        self.metainfo = dict(
+            audio_provenance=dict(
+                dict(file='a.safetensors', encoder='Linear'), **provenance))
+
+
+@pytest.fixture
+def encoder():
+    return nn.Linear(2, 2).requires_grad_(False)
+
+
+def test_weights(encoder):
+    own = Sample(state_sha256=state_sha256(encoder))
+    check = CachedAudioCheck()
+    check(encoder, [own, own])
+    with pytest.raises(ValueError, match='Linear with other weights'):
+        check(encoder, [own, Sample(state_sha256='0' * 64)])
+    # a file of somebody else's tool may not know
+    check(encoder, [Sample(state_sha256=None)])
+
+
+def test_each_file_is_compared_once(encoder, monkeypatch):
+    calls = []
+
+    def count(module):
+        calls.append(module)
+        return state_sha256(module)
+
+    monkeypatch.setattr('mmteso.models.segmentors.cached_audio.state_sha256',
+                        count)
+    state = state_sha256(encoder)
+    check = CachedAudioCheck()
+    for _ in range(3):
+        check(encoder, [
+            Sample(state_sha256=state),
+            Sample(state_sha256=state, file='b.safetensors')
+        ])
+    assert len(calls) == 2
+
+
+def test_encoder_that_trains():
+    encoder = nn.Linear(2, 2)
+    own = Sample(state_sha256=state_sha256(encoder))
+    with pytest.raises(ValueError, match='Linear trains.*Freeze'):
+        CachedAudioCheck()(encoder, [own])
+    CachedAudioCheck()(encoder.eval(), [own])
