@@ -1,11 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .audio_features import (ExtractionSummary, extract_audio_features,
-                             find_sound_steps)
+from .audio_features import ExtractionSummary, extract_audio_features
 from .demo_report import (draw_conditions, format_table, make_report,
                           references, write_report)
 
 __all__ = [
     'ExtractionSummary', 'draw_conditions', 'extract_audio_features',
-    'find_sound_steps', 'format_table', 'make_report', 'references',
-    'write_report'
+    'format_table', 'make_report', 'references', 'write_report'
 ]

@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Audio features of whole data sets, computed once and kept in a file."""
-import copy
 import os
-from typing import (Any, Callable, Dict, Iterable, Iterator, List, NamedTuple,
+from typing import (Callable, Dict, Iterable, Iterator, List, NamedTuple,
                     Optional, Sequence, Tuple)
 
 import torch
@@ -10,22 +9,17 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from mmseg.registry import DATASETS, MODELS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from mmteso.audio import vggish_params
+from mmteso.engine import describe_sound, find_sound_steps
+from mmteso.engine.sound_steps import (SPLITS, dataloader_of, dataset_configs,
+                                       type_name)
 from mmteso.io import Provenance, feature_key, file_sha256, write_feature_file
 from mmteso.models.state_hash import state_sha256
 
-SPLITS = ('train', 'val', 'test')
 _SHOWN = 10
-# what loads sound, by what may follow it
-_SOUND = dict(LoadAudioClip=('AudioToLogMel', ), LoadLogMel=())
-_ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise')
-_FRONT_END = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
-              'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
-              'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
 
 
 class ExtractionSummary(NamedTuple):
@@ -39,144 +33,6 @@ class ExtractionSummary(NamedTuple):
     clips: int
     frames: int
     provenance: Provenance
-
-
-def _dataset_configs(dataset: dict) -> Iterator[dict]:
-    """The configs with a pipeline, inside of wrappers too."""
-    if 'pipeline' in dataset:
-        yield dataset
-    inner = dataset.get('dataset')
-    for wrapped in [inner] if inner else dataset.get('datasets', ()):
-        yield from _dataset_configs(wrapped)
-
-
-def _type_name(step: dict) -> str:
-    kind = step['type']
-    name = kind if isinstance(kind, str) else kind.__name__
-    return name.rsplit('.', 1)[-1]
-
-
-def _types_inside(value: Any) -> Iterator[str]:
-    """Names of the transforms anywhere inside of a transform's arguments."""
-    if isinstance(value, dict):
-        if 'type' in value:
-            yield _type_name(value)
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _types_inside(item)
-
-
-def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
-    """The transforms of a pipeline that load the sound; none if cached."""
-    known = {*_SOUND, *_ALTERING, 'AudioToLogMel', 'LoadAudioFeatures'}
-    for step in pipeline:
-        if known & set(_types_inside(list(step.values()))):
-            raise ValueError(
-                f'{where}: {_type_name(step)} holds a transform of sound. '
-                'Sound that is loaded in several ways, or by chance, can\'t '
-                'be cached.')
-    names = [_type_name(step) for step in pipeline]
-    altering = [name for name in names if name in _ALTERING]
-    if altering:
-        raise ValueError(
-            f'{where}: {altering[0]} alters the sound. Only the normal sound '
-            'is cached; altered sound is encoded in the model.')
-    sources = [name for name in names if name in _SOUND]
-    if not sources and 'LoadAudioFeatures' in names:
-        return []
-    if len(sources) != 1 or 'LoadAudioFeatures' in names:
-        raise ValueError(
-            f'{where}: expected LoadAudioClip and AudioToLogMel, or '
-            f'LoadLogMel, once, but got the transforms {names}.')
-    start = names.index(sources[0])
-    wanted = _SOUND[sources[0]]
-    end = start + 1 + len(wanted)
-    if tuple(names[start + 1:end]) != wanted:
-        raise ValueError(
-            f'{where}: expected {wanted[0]} right after {sources[0]}, but got '
-            f'the transforms {names}. What stands between them may change '
-            'the sound.')
-    return [copy.deepcopy(dict(step)) for step in pipeline[start:end]]
-
-
-def find_sound_steps(cfg: Config,
-                     splits: Sequence[str] = SPLITS) -> List[dict]:
-    """The transforms by which a config's pipelines load the sound.
-
-    Args:
-        cfg (Config): Pipelines with ``LoadAudioFeatures`` are passed over:
-            their sound is what is to be cached. If all of the splits have
-            it, the others' pipelines say how the sound is loaded.
-        splits (Sequence[str]): Dataloaders to look at. Defaults to all.
-
-    Returns:
-        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel``, or of
-        ``LoadLogMel``.
-
-    Raises:
-        ValueError: If no pipeline loads sound, two do it in different ways,
-            or one alters it.
-    """
-    found: Dict[str, List[dict]] = {}
-    places: Dict[str, str] = {}
-    for split in splits:
-        for dataset in _dataset_configs(_dataloader(cfg, split)['dataset']):
-            steps = _sound_steps(dataset['pipeline'], f'{split}_dataloader')
-            if steps:
-                # as built, so that a default equals the same value written
-                text = ', '.join(repr(TRANSFORMS.build(s)) for s in steps)
-                found[text] = steps
-                places.setdefault(text, f'{split}_dataloader')
-    others = [s for s in SPLITS if s not in splits]
-    if not found and any(cfg.get(f'{split}_dataloader') for split in others):
-        return find_sound_steps(
-            cfg, [s for s in others if cfg.get(f'{s}_dataloader')])
-    if not found:
-        raise ValueError(
-            'no pipeline of the config loads sound with LoadAudioClip and '
-            'AudioToLogMel, or with LoadLogMel, so there is nothing to '
-            'extract features from.')
-    if len(found) > 1:
-        raise ValueError(
-            'one file holds features of one kind of sound, but the config '
-            'loads it in different ways: ' +
-            '; '.join(f'{where}: {text}'
-                      for text, where in places.items()) + '.')
-    return next(iter(found.values()))
-
-
-def _dataloader(cfg: Config, split: str) -> dict:
-    loader = cfg.get(f'{split}_dataloader')
-    if not loader:
-        raise ValueError(f'the config has no {split}_dataloader.')
-    return loader
-
-
-def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
-    """What about the sound's way to the encoder changes the numbers.
-
-    Args:
-        steps (Sequence[dict]): From :func:`find_sound_steps`.
-
-    Returns:
-        dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
-        ``clip_hop`` in seconds and, for waveforms, ``sample_rate``,
-        ``resampling`` and ``log_mel``, the constants of the front end.
-    """
-    source = TRANSFORMS.build(steps[0])
-    if _type_name(steps[0]) == 'LoadLogMel':
-        # AVSBench's preprocessing: consecutive VGGish examples
-        return dict(sound='log_mel', clip_hop=0.96)
-    return dict(
-        sound='waveform',
-        clip_hop=float(source.clip_hop),
-        sample_rate=int(source.sample_rate),
-        resampling='soxr HQ',
-        log_mel={
-            name.lower(): getattr(vggish_params, name)
-            for name in _FRONT_END
-        })
 
 
 def find_clips(cfg: Config,
@@ -200,7 +56,7 @@ def find_clips(cfg: Config,
     """
     clips: Dict[str, dict] = {}
     for split in splits:
-        for config in _dataset_configs(_dataloader(cfg, split)['dataset']):
+        for config in dataset_configs(dataloader_of(cfg, split)['dataset']):
             for variant in _with_subsets(config, subsets):
                 _add_clips(clips, DATASETS.build(dict(variant, pipeline=[])))
     return list(clips.values())
@@ -210,7 +66,7 @@ def _with_subsets(config: dict,
                   subsets: Optional[Sequence[str]]) -> List[dict]:
     if not subsets:
         return [dict(config)]
-    name = _type_name(config)
+    name = type_name(config)
     keys = dict(AVSBenchDataset='subsets', AVSBenchObjectDataset='subset')
     if name not in keys:
         raise ValueError(
@@ -326,8 +182,9 @@ def extract_audio_features(
     without a mask. The file appears under its name once it is complete, and
     holds one feature (D) under each ``{uid}/{frame}``; its provenance names
     the encoder, the SHA-256 of its weights' file, and in ``settings`` what
-    :func:`describe_sound` gives, ``encoder_args`` and ``state_sha256``, by
-    which a model checks that the features are of its own encoder.
+    :func:`mmteso.engine.describe_sound` gives, ``encoder_args`` and
+    ``state_sha256``, by which a model checks that the features are of its own
+    encoder.
 
     Args:
         cfg (Config): The config.

@@ -2,11 +2,12 @@
 """Test data with other sound: names of conditions, and what they insert."""
 import copy
 import re
-from typing import Callable, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 from mmengine.config import Config, ConfigDict
 
 from mmteso.io import FeatureFile
+from .sound_steps import dataset_configs
 
 AUDIO_CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db')
 
@@ -129,19 +130,6 @@ def insert_audio_condition(pipeline: Sequence[dict],
     return pipeline
 
 
-def _map_pipelines(dataset: dict, change: Callable[[Sequence[dict]],
-                                                   List[dict]]) -> int:
-    """Change each pipeline of a dataset config, also of wrapped datasets."""
-    count = 0
-    if 'pipeline' in dataset:
-        dataset['pipeline'] = change(dataset['pipeline'])
-        count += 1
-    inner = dataset.get('dataset')
-    for wrapped in [inner] if inner else dataset.get('datasets', ()):
-        count += _map_pipelines(wrapped, change)
-    return count
-
-
 def audio_condition_dataloader(dataloader: Union[dict, ConfigDict, Config],
                                condition: str,
                                reference: str = 'snr',
@@ -162,10 +150,12 @@ def audio_condition_dataloader(dataloader: Union[dict, ConfigDict, Config],
             config has no pipeline.
     """
     dataloader = copy.deepcopy(dataloader)
-    count = _map_pipelines(
-        dataloader['dataset'], lambda pipeline: insert_audio_condition(
-            pipeline, condition, reference, seed))
-    if count == 0:
+    datasets = list(dataset_configs(dataloader['dataset']))
+    for dataset in datasets:
+        dataset['pipeline'] = insert_audio_condition(dataset['pipeline'],
+                                                     condition, reference,
+                                                     seed)
+    if not datasets:
         raise ValueError('the dataset of `test_dataloader` has no pipeline '
                          'into which an audio condition could be inserted')
     return dataloader

@@ -14,7 +14,7 @@ from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
 from data import make_avsbench, make_avsbench_object
-from mmteso.apis import extract_audio_features, find_sound_steps
+from mmteso.apis import extract_audio_features
 from mmteso.apis.audio_features import find_clips
 from mmteso.audio import vggish_params
 from mmteso.engine import evaluate_audio_conditions
@@ -326,57 +326,6 @@ def test_features_of_other_weights_are_refused(root, tmp_path):
 
 
 # ----------------------------------------------------------- what is refused
-def steps_of(*pipelines):
-    return Config({
-        f'{split}_dataloader': dict(
-            dataset=dict(type='X', pipeline=[
-                step if isinstance(step, dict) else dict(type=step)
-                for step in pipeline
-            ]))
-        for split, pipeline in zip(('train', 'val', 'test'), pipelines)
-    })
-
-
-SOUND = ('LoadAudioClip', 'AudioToLogMel')
-CUT = (dict(type='LoadAudioClip', clip_hop=0.96), 'AudioToLogMel')
-
-
-def found(cfg, splits):
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return find_sound_steps(cfg, splits)
-
-
-def test_sound_steps():
-    default = (dict(type='LoadAudioClip', clip_hop=1.0), 'AudioToLogMel')
-    cfg = steps_of(('A', *SOUND, 'B'), default, ('LoadAudioFeatures', ))
-    assert [step['type'] for step in found(cfg, ['train', 'val', 'test'])] \
-        == list(SOUND)
-    # a cached config's test pipeline says how its sound is loaded
-    cfg = steps_of(('LoadAudioFeatures', ), ('LoadAudioFeatures', ), CUT)
-    assert found(cfg, ['train'])[0]['clip_hop'] == 0.96
-    wrapped = steps_of(SOUND)
-    wrapped.train_dataloader.dataset = dict(
-        type='RepeatDataset', dataset=wrapped.train_dataloader.dataset)
-    assert len(found(wrapped, ['train'])) == 2
-
-
-@pytest.mark.parametrize('pipelines, message', [
-    ([('A', )], r"once, but got the transforms \['A'\]"),
-    ([SOUND, CUT], 'in different ways: train_dataloader.*clip_hop=1.0.*val'),
-    ([('LoadAudioFeatures', )] * 2, 'no pipeline of the config loads sound'),
-    ([('LoadAudioClip', 'MuteAudio', 'AudioToLogMel')], 'MuteAudio alters'),
-    ([('LoadAudioClip', 'MyGain', 'AudioToLogMel')], 'right after'),
-    ([('LoadAudioClip', )], 'expected AudioToLogMel right after'),
-    ([(*SOUND, 'LoadAudioFeatures')], 'once, but got'),
-    ([(*SOUND, dict(type='RandomApply', transforms=[dict(type='MuteAudio')]))],
-     'RandomApply holds a transform of sound'),
-])
-def test_sound_that_cannot_be_cached(pipelines, message):
-    splits = ['train', 'val', 'test'][:len(pipelines)]
-    with pytest.raises(ValueError, match=message):
-        found(steps_of(*pipelines), splits)
-
-
 def extract(config, tmp_path, **options):
     return extract_audio_features(
         config, str(tmp_path / 'audio.safetensors'), num_workers=0, **options)

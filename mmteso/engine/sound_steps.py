@@ -1,0 +1,182 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""How a config's pipelines load the sound."""
+import copy
+from typing import Any, Dict, Iterator, List, Sequence
+
+from mmengine.config import Config
+from mmseg.registry import TRANSFORMS
+
+from mmteso.audio import vggish_params
+
+SPLITS = ('train', 'val', 'test')
+# what loads sound, by what has to follow it
+_SOUND = dict(LoadAudioClip=('AudioToLogMel', ), LoadLogMel=())
+_ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise')
+_FRONT_END = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
+              'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
+              'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
+
+
+def dataset_configs(dataset: dict) -> Iterator[dict]:
+    """The data sets with a pipeline, inside of wrappers too.
+
+    Args:
+        dataset (dict): Config of a data set or of a wrapper.
+
+    Yields:
+        dict: The configs themselves, no copies.
+    """
+    if 'pipeline' in dataset:
+        yield dataset
+    inner = dataset.get('dataset')
+    for wrapped in [inner] if inner else dataset.get('datasets', ()):
+        yield from dataset_configs(wrapped)
+
+
+def type_name(config: dict) -> str:
+    """Name of the class that a config builds, without its scope.
+
+    Args:
+        config (dict): With ``type``, a name or the class itself.
+
+    Returns:
+        str: The name.
+    """
+    kind = config['type']
+    name = kind if isinstance(kind, str) else kind.__name__
+    return name.rsplit('.', 1)[-1]
+
+
+def dataloader_of(cfg: Config, split: str) -> dict:
+    """A config's dataloader.
+
+    Args:
+        cfg (Config): The config.
+        split (str): 'train', 'val' or 'test'.
+
+    Returns:
+        dict: The dataloader's config.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    loader = cfg.get(f'{split}_dataloader')
+    if not loader:
+        raise ValueError(f'the config has no {split}_dataloader.')
+    return loader
+
+
+def _types_inside(value: Any) -> Iterator[str]:
+    """Names of the transforms anywhere inside of a transform's arguments."""
+    if isinstance(value, dict):
+        if 'type' in value:
+            yield type_name(value)
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _types_inside(item)
+
+
+def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
+    """The transforms of a pipeline that load the sound; none if cached."""
+    known = {*_SOUND, *_ALTERING, 'AudioToLogMel', 'LoadAudioFeatures'}
+    for step in pipeline:
+        if known & set(_types_inside(list(step.values()))):
+            raise ValueError(
+                f'{where}: {type_name(step)} holds a transform of sound. '
+                'Sound that is loaded in several ways, or by chance, can\'t '
+                'be cached.')
+    names = [type_name(step) for step in pipeline]
+    altering = [name for name in names if name in _ALTERING]
+    if altering:
+        raise ValueError(
+            f'{where}: {altering[0]} alters the sound. Only the normal sound '
+            'is cached; altered sound is encoded in the model.')
+    sources = [name for name in names if name in _SOUND]
+    if not sources and 'LoadAudioFeatures' in names:
+        return []
+    if len(sources) != 1 or 'LoadAudioFeatures' in names:
+        raise ValueError(
+            f'{where}: expected LoadAudioClip and AudioToLogMel, or '
+            f'LoadLogMel, once, but got the transforms {names}.')
+    start = names.index(sources[0])
+    wanted = _SOUND[sources[0]]
+    end = start + 1 + len(wanted)
+    if tuple(names[start + 1:end]) != wanted:
+        raise ValueError(
+            f'{where}: expected {wanted[0]} right after {sources[0]}, but got '
+            f'the transforms {names}. What stands between them may change '
+            'the sound.')
+    return [copy.deepcopy(dict(step)) for step in pipeline[start:end]]
+
+
+def find_sound_steps(cfg: Config,
+                     splits: Sequence[str] = SPLITS) -> List[dict]:
+    """The transforms by which a config's pipelines load the sound.
+
+    Args:
+        cfg (Config): Pipelines with ``LoadAudioFeatures`` are passed over:
+            their sound is what is to be cached. If all of the splits have
+            it, the others' pipelines say how the sound is loaded.
+        splits (Sequence[str]): Dataloaders to look at. Defaults to all.
+
+    Returns:
+        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel``, or of
+        ``LoadLogMel``.
+
+    Raises:
+        ValueError: If no pipeline loads sound, two do it in different ways,
+            or one alters it.
+    """
+    found: Dict[str, List[dict]] = {}
+    places: Dict[str, str] = {}
+    for split in splits:
+        for dataset in dataset_configs(dataloader_of(cfg, split)['dataset']):
+            steps = _sound_steps(dataset['pipeline'], f'{split}_dataloader')
+            if steps:
+                # as built, so that a default equals the same value written
+                text = ', '.join(repr(TRANSFORMS.build(s)) for s in steps)
+                found[text] = steps
+                places.setdefault(text, f'{split}_dataloader')
+    others = [s for s in SPLITS if s not in splits]
+    if not found and any(cfg.get(f'{split}_dataloader') for split in others):
+        return find_sound_steps(
+            cfg, [s for s in others if cfg.get(f'{s}_dataloader')])
+    if not found:
+        raise ValueError(
+            'no pipeline of the config loads sound with LoadAudioClip and '
+            'AudioToLogMel, or with LoadLogMel, so there is nothing to '
+            'extract features from.')
+    if len(found) > 1:
+        raise ValueError(
+            'one file holds features of one kind of sound, but the config '
+            'loads it in different ways: ' +
+            '; '.join(f'{where}: {text}'
+                      for text, where in places.items()) + '.')
+    return next(iter(found.values()))
+
+
+def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
+    """What about the sound's way to the encoder changes the numbers.
+
+    Args:
+        steps (Sequence[dict]): From :func:`find_sound_steps`.
+
+    Returns:
+        dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
+        ``clip_hop`` in seconds and, for waveforms, ``sample_rate``,
+        ``resampling`` and ``log_mel``, the constants of the front end.
+    """
+    source = TRANSFORMS.build(steps[0])
+    if type_name(steps[0]) == 'LoadLogMel':
+        # AVSBench's preprocessing: consecutive VGGish examples
+        return dict(sound='log_mel', clip_hop=0.96)
+    return dict(
+        sound='waveform',
+        clip_hop=float(source.clip_hop),
+        sample_rate=int(source.sample_rate),
+        resampling='soxr HQ',
+        log_mel={
+            name.lower(): getattr(vggish_params, name)
+            for name in _FRONT_END
+        })
