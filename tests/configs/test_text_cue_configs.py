@@ -4,8 +4,7 @@ import pytest
 from mmengine.config import Config
 from narrow import CONFIGS
 
-from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
-                              CueGenerator)
+from mmteso.text_cues import CAPTIONERS, FRAME_SOURCES, REASONERS, CueGenerator
 from mmteso.text_cues.prompt import load_prompt, prompt_names
 
 NAMES = sorted(path.name for path in (CONFIGS / 'text_cues').glob('*.py'))
