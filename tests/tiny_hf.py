@@ -97,6 +97,7 @@ def write_tokenizer(folder: str,
         eos_token='</s>',
         pad_token=pad_token,
         additional_special_tokens=list(extra),
+        model_input_names=['input_ids', 'attention_mask'],
         model_max_length=4096)
     tokenizer.chat_template = chat_template
     os.makedirs(folder, exist_ok=True)

@@ -2,6 +2,7 @@
 import gc
 import importlib.util
 import json
+import logging
 import os
 import shutil
 
@@ -10,7 +11,7 @@ import torch
 import transformers
 from tiny_hf import write_llama
 
-from mmteso.text_cues import ModelUnavailableError
+from mmteso.text_cues import ModelUnavailableError, hf_loading
 from mmteso.text_cues.hf_loading import HFModelSource, default_device
 
 
@@ -94,13 +95,18 @@ def test_equal_sources_share_one_model(llama, monkeypatch):
     assert len(calls) == 2, 'nobody used it any more, but it was kept'
 
 
-def test_other_options_are_another_model_and_said_so(llama, capfd):
+def test_other_options_are_another_model_and_said_so(llama, monkeypatch):
+    said = []
+    monkeypatch.setattr(hf_loading, 'print_log',
+                        lambda text, **kwargs: said.append((text, kwargs)))
     first = source(llama).load()
     second = source(llama, dtype='bfloat16').load()
     assert first is not second
     assert (first.model.dtype, second.model.dtype) == (torch.float32,
                                                        torch.bfloat16)
-    assert 'a second time' in ''.join(capfd.readouterr())
+    (text, options), = said
+    assert '"llama" is loaded a second time' in text
+    assert options['level'] == logging.WARNING
 
 
 def test_auto_is_float32_on_the_cpu(tmp_path):

@@ -19,7 +19,7 @@ class VideoCaptioner(TransformersCaptioner):
     It sees frames of the whole clip, and all frames of the clip share its
     caption. The paper used VideoLLaMA-7b, which is not in transformers;
     models that are, and that read several frames, take its place (so the
-    paper's row can't be repeated exactly).
+    paper's row can't be repeated exactly). Needs transformers 4.52 or newer.
 
     Args:
         model (str): Name on the Hugging Face Hub, or a local folder. Defaults

@@ -1,0 +1,124 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import threading
+
+import pytest
+import transformers
+from PIL import Image
+from tiny_hf import write_llava
+
+from mmteso.text_cues import (CAPTIONERS, REASONERS, Frame, LoadedFrame,
+                              ModelUnavailableError)
+
+
+def build(model, tokens=12, **kwargs):
+    options = dict(
+        type='CaptionerReasoner',
+        model=model,
+        prompt='zero_shot_direct',
+        generation=dict(max_new_tokens=tokens))
+    return REASONERS.build(dict(options, **kwargs))
+
+
+def build_captioner(model, **kwargs):
+    return CAPTIONERS.build(
+        dict(
+            type='TransformersCaptioner',
+            model=model,
+            generation=dict(max_new_tokens=12),
+            **kwargs))
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """The models that are loaded."""
+    calls = []
+    auto = transformers.AutoModelForImageTextToText
+    load = auto.from_pretrained
+    monkeypatch.setattr(
+        auto, 'from_pretrained',
+        lambda *args, **kwargs: calls.append(args) or load(*args, **kwargs))
+    return calls
+
+
+def test_captioner_and_reasoner_are_one_model(llava, loads):
+    captioner, reasoner = build_captioner(llava), build(llava)
+    captioner.prepare([])
+    reasoner.prepare([])
+    assert reasoner.model is captioner.model
+    assert len(loads) == 1
+
+
+def test_with_other_options_they_are_two(llava, loads):
+    captioner = build_captioner(llava, dtype='bf16')
+    reasoner = build(llava, dtype='fp32')
+    assert reasoner.model is not captioner.model
+    assert len(loads) == 2
+
+
+def test_settings_of_one_do_not_reach_the_other(llava):
+    captioner = build_captioner(llava)
+    frame = LoadedFrame(
+        Frame('a', 0, ''), (Image.new('RGB', (30, 30), 'red'), ))
+    alone = captioner.caption([frame])
+    reasoner = build(llava, tokens=3)
+    reasoner.chat([reasoner.prompt.conversation('A dog.')])
+    assert captioner.caption([frame]) == alone
+
+
+def test_it_reads_words_only(llava, spy_generate):
+    reasoner = build(llava)
+    spied = spy_generate(reasoner.model)
+    chat = [
+        dict(role='system', content='Be brief.'),
+        dict(role='user', content='Hello'),
+        dict(role='assistant', content='Yes?'),
+        dict(role='user', content='Name the objects.')
+    ]
+    answer, = reasoner.chat([chat])
+    call, = spied.calls
+    assert 'pixel_values' not in call
+    # LLaVA's template leaves <s> to the tokenizer, and names no system
+    assert reasoner.model.tokenizer.decode(call['input_ids'][0]) == (
+        '<s>Be brief. USER: Hello ASSISTANT: Yes? USER: Name the objects. '
+        'ASSISTANT:')
+    assert '<' not in answer[:1] and 'Name the objects' not in answer
+
+
+def test_an_answer_does_not_depend_on_its_companions(llava):
+    reasoner = build(llava)
+    chats = [
+        reasoner.prompt.conversation(caption)
+        for caption in ('A dog.', 'A man plays a guitar on a large stage.')
+    ]
+    together = reasoner.chat(chats)
+    assert together == [reasoner.chat([chat])[0] for chat in chats]
+    assert together[0] != together[1]
+
+
+def test_captioning_and_reasoning_at_the_same_time(llava):
+    # as the pipeline does with overlap=True
+    captioner, reasoner = build_captioner(llava), build(llava)
+    frame = LoadedFrame(
+        Frame('a', 0, ''), (Image.new('RGB', (30, 30), 'red'), ))
+    chat = reasoner.prompt.conversation('A dog.')
+    expected = captioner.caption([frame]), reasoner.chat([chat])
+    captions, answers = [], []
+    thread = threading.Thread(
+        target=lambda: answers.extend(
+            reasoner.chat([chat]) for _ in range(10)))
+    thread.start()
+    captions.extend(captioner.caption([frame]) for _ in range(10))
+    thread.join()
+    assert captions == [expected[0]] * 10
+    assert answers == [expected[1]] * 10
+
+
+def test_model_without_chat_template(tmp_path):
+    folder = write_llava(str(tmp_path), chat_template=None)
+    with pytest.raises(ModelUnavailableError, match='has no chat template'):
+        build(folder).prepare([])
+
+
+def test_model_that_describes_no_images(llama):
+    with pytest.raises(ModelUnavailableError, match='of the type "llama"'):
+        build(llama).prepare([])
