@@ -19,11 +19,13 @@ class ClipRow(NamedTuple):
         subset (str): The folder that holds it ('v1s', 'v1m' or 'v2').
         split (str): 'train', 'val', 'test'; V3's lists have other words.
         a_obj (tuple[str]): Classes that sound in the clip, cleaned.
+        vid (str): The video that it was cut from; '' if the file doesn't say.
     """
     uid: str
     subset: str
     split: str
     a_obj: Tuple[str, ...]
+    vid: str = ''
 
 
 def read_clip_metadata(path: str,
@@ -94,7 +96,8 @@ def read_clip_metadata(path: str,
         except ValueError as err:
             raise ValueError(f'{where}: {err}') from err
         if subset in subsets and split in (None, values['split']):
-            rows.append(ClipRow(uid, subset, values['split'], a_obj))
+            vid = (raw.get('vid') or '').strip()
+            rows.append(ClipRow(uid, subset, values['split'], a_obj, vid))
     if not rows:
         raise ValueError(f'{path} has no clip of split {split!r} in the '
                          f'subsets {list(subsets)} ({len(lines)} clips in '

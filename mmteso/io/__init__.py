@@ -2,16 +2,23 @@
 """Files of the project's own: cues, features, and the refusing unpickler."""
 from .cue_file import (CueFile, CueFileError, CueRecord, iter_cue_records,
                        write_cue_file)
+from .cue_merge import (CueSummary, MergedCues, merge_cue_files,
+                        missing_frames, missing_shards, summarize_cues)
 from .cue_writer import CueWriter
 from .feature_file import (FeatureFile, FeatureFileError, Provenance,
                            feature_key, write_feature_file)
 from .hashing import file_sha256
 from .phrases import normalize_phrase
 from .tensor_pickle import TensorPickleError, load_tensor_pickle
+from .vid_json import (VidClip, VidJsonError, export_vid_json,
+                       import_vid_json, read_vid_json, write_vid_json)
 
 __all__ = [
-    'CueFile', 'CueFileError', 'CueRecord', 'CueWriter', 'FeatureFile',
-    'FeatureFileError', 'Provenance', 'TensorPickleError', 'feature_key',
-    'file_sha256', 'iter_cue_records', 'load_tensor_pickle',
-    'normalize_phrase', 'write_cue_file', 'write_feature_file'
+    'CueFile', 'CueFileError', 'CueRecord', 'CueSummary', 'CueWriter',
+    'FeatureFile', 'FeatureFileError', 'MergedCues', 'Provenance',
+    'TensorPickleError', 'VidClip', 'VidJsonError', 'export_vid_json',
+    'feature_key', 'file_sha256', 'import_vid_json', 'iter_cue_records',
+    'load_tensor_pickle', 'merge_cue_files', 'missing_frames',
+    'missing_shards', 'normalize_phrase', 'read_vid_json',
+    'summarize_cues', 'write_cue_file', 'write_feature_file', 'write_vid_json'
 ]

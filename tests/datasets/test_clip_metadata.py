@@ -19,8 +19,8 @@ def read(path, text, split='train', subsets=('v1s', 'v1m', 'v2')):
 def test_rows(tmp_path):
     # the same vid twice is normal, uid is the key
     assert read(tmp_path, HEADER + ROWS) == [
-        ClipRow('a_0_10000', 'v2', 'train', ('dog', 'horse')),
-        ClipRow('c', 'v1m', 'train', ())
+        ClipRow('a_0_10000', 'v2', 'train', ('dog', 'horse'), 'v'),
+        ClipRow('c', 'v1m', 'train', (), 'w')
     ]
     assert [row.uid for row in read(tmp_path, HEADER + ROWS, 'test')
             ] == ['b_0_10000']

@@ -1,0 +1,324 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""The cues' format of the TeSO authors' release, from and to cue files.
+
+It is one JSON object, ``{"vid": {"f0": "guitar,man,", "f1": ""}, ...}``, and
+two things about it are easily got wrong (``dataset_avs.py`` of
+GeWu-Lab/Sounding-Object-Segmentation-Preference):
+
+* It is keyed by ``vid``, the video that a clip was cut from. In v2 several
+  clips share one (in v1s and v1m none do), so there is no saying whose cues
+  they are. Such clips *collide*; they are named and never guessed at.
+* The release appends the word None, as padding, to the text before it takes
+  it apart at the commas. So a comma follows the last cue, too, or it would
+  read "manNone". Files with and without that comma are read.
+"""
+import dataclasses
+import json
+import os
+import re
+from collections import Counter
+from typing import (Any, Collection, Dict, Iterable, List, Mapping, NamedTuple,
+                    Sequence, Tuple)
+
+from .cue_file import CueRecord
+from .cue_merge import list_some
+from .phrases import normalize_phrase
+
+#: What :attr:`mmteso.io.CueRecord.reasoner` says of imported cues.
+IMPORTED = 'imported'
+_FRAME = re.compile(r'f(0|[1-9][0-9]*)')
+_PADDING = 'none'
+
+#: Cues by vid and frame.
+VidTable = Dict[str, Dict[int, Tuple[str, ...]]]
+
+
+class VidJsonError(ValueError):
+    """Cues by ``vid`` that can't be read, or not be matched with clips."""
+
+
+class VidClip(NamedTuple):
+    """A clip that cues are wanted for.
+
+    Attributes:
+        vid (str): The video that it was cut from.
+        num_frames (int): Its frames.
+        num_required (int): The first so many of them must have cues.
+    """
+    vid: str
+    num_frames: int
+    num_required: int
+
+
+@dataclasses.dataclass(frozen=True)
+class VidImport:
+    """What came out of an import.
+
+    Attributes:
+        records (tuple[CueRecord]): In the order of the clips.
+        left_out (dict[str, list[str]]): What was passed over, by kind:
+            'colliding', 'unknown', 'missing'; and 'other', videos of clips
+            that weren't asked for.
+    """
+    records: Tuple[CueRecord, ...]
+    left_out: Dict[str, List[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class VidExport:
+    """What came out of an export.
+
+    Attributes:
+        table (VidTable): Cues by vid and frame, sorted.
+        left_out (dict[str, list[str]]): What was passed over, by kind:
+            'colliding', 'unknown'.
+        unserved (int): Failed or merely captioned frames, which the format
+            can't tell from frames where nothing sounds.
+    """
+    table: VidTable
+    left_out: Dict[str, List[str]]
+    unserved: int
+
+
+def _object(pairs: Sequence[Tuple[str, Any]]) -> Dict[str, Any]:
+    """A JSON object, in which no key may occur twice."""
+    counts = Counter(key for key, _ in pairs)
+    twice = [key for key, count in counts.items() if count > 1]
+    if twice:
+        raise VidJsonError(f'"{twice[0]}" occurs twice in one object')
+    return dict(pairs)
+
+
+def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
+    """Read a file of the authors' format, and clean it.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        tuple[VidTable, dict[str, int]]: The cues; and how many 'None' words,
+        'repeated' cues of a frame, and cues with 'spaces' around them were
+        cleaned. Names are repeated if :func:`mmteso.io.normalize_phrase`
+        writes them alike; the first stays.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        VidJsonError: If it has another format.
+    """
+    counts = dict.fromkeys(('None', 'repeated', 'spaces'), 0)
+    try:
+        with open(path, encoding='utf-8-sig') as file:
+            values = json.load(file, object_pairs_hook=_object)
+        if not isinstance(values, dict):
+            raise VidJsonError('an object {"vid": {"f0": "guitar,man,"}} is '
+                               f'expected, but got {values!r:.80}')
+        table = {
+            vid: {
+                frame: _read_cues(text, counts)
+                for frame, text in _frames(vid, frames)
+            }
+            for vid, frames in values.items()
+        }
+    except (ValueError, RecursionError) as error:
+        raise VidJsonError(f'{path}: {error}.') from error
+    return table, counts
+
+
+def _frames(vid: str, frames: Any) -> Iterable[Tuple[int, str]]:
+    if not isinstance(frames, dict):
+        raise VidJsonError(f'"{vid}" must hold an object {{"f0": '
+                           f'"guitar,man,"}}, but holds {frames!r:.80}')
+    for name, text in frames.items():
+        match = _FRAME.fullmatch(name)
+        if not match:
+            raise VidJsonError(f'"{vid}" holds "{name}", expected frames '
+                               '"f0", "f1", ...')
+        if not isinstance(text, str):
+            raise VidJsonError(f'"{name}" of "{vid}" must be a string of '
+                               f'cues with commas, but is {text!r:.80}')
+        yield int(match[1]), text
+
+
+def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:
+    cues = {}
+    for part in text.split(','):
+        cue = part.strip()
+        phrase = normalize_phrase(cue)
+        if phrase == _PADDING:
+            counts['None'] += 1
+        elif phrase in cues:
+            counts['repeated'] += 1
+        elif phrase:
+            counts['spaces'] += cue != part
+            cues[phrase] = cue
+    return tuple(cues.values())
+
+
+def write_vid_json(path: str, table: VidTable) -> None:
+    """Write a file of the authors' format.
+
+    It appears under its name only once it is complete.
+
+    Args:
+        path (str): The file; an existing one is replaced.
+        table (VidTable): Cues by vid and frame, without commas.
+    """
+    values = {
+        vid: {
+            f'f{frame}': ''.join(f'{cue},' for cue in cues)
+            for frame, cues in frames.items()
+        }
+        for vid, frames in table.items()
+    }
+    partial = f'{path}.partial'
+    with open(partial, 'w', encoding='ascii', newline='\n') as file:
+        json.dump(values, file, indent=1)
+        file.write('\n')
+    os.replace(partial, path)
+
+
+def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
+    clips: Dict[str, List[str]] = {}
+    for uid, vid in vids.items():
+        clips.setdefault(vid, []).append(uid)
+    return clips
+
+
+def _refuse(problems: Mapping[str, List[str]], allowed: Collection[str],
+            advice: Mapping[str, str]) -> None:
+    texts = [
+        f'{len(items)} {advice[kind]}:\n{list_some(items)}'
+        for kind, items in problems.items() if items and kind not in allowed
+    ]
+    if texts:
+        raise VidJsonError('\n'.join(texts))
+
+
+def import_vid_json(table: VidTable,
+                    clips: Mapping[str, VidClip],
+                    other_vids: Collection[str] = (),
+                    skip: Collection[str] = ()) -> VidImport:
+    """Give the cues of videos to the clips that were cut from them.
+
+    Args:
+        table (VidTable): Cues by vid and frame.
+        clips (Mapping[str, VidClip]): The clips that cues are wanted for, by
+            uid.
+        other_vids (Collection[str]): Further vids that may occur in the
+            table, and are passed over. Defaults to none.
+        skip (Collection[str]): Kinds of problems that are passed over rather
+            than refused: 'colliding' (videos that several of the clips share:
+            none of them gets cues), 'unknown' (videos of no clip, frames
+            beyond a clip's end) and 'missing' (clips and frames without
+            cues). Defaults to none.
+
+    Returns:
+        VidImport: The records and what was passed over.
+
+    Raises:
+        VidJsonError: If there is a problem that isn't in ``skip``.
+    """
+    by_vid = _by_vid({uid: clip.vid for uid, clip in clips.items()})
+    left_out = dict(
+        colliding=[
+            f'"{vid}": {", ".join(by_vid[vid])}' for vid in table
+            if len(by_vid.get(vid, ())) > 1
+        ],
+        unknown=[
+            f'"{vid}"' for vid in table
+            if vid not in by_vid and vid not in other_vids
+        ],
+        missing=[],
+        other=[
+            f'"{vid}"' for vid in table
+            if vid not in by_vid and vid in other_vids
+        ])
+    records = []
+    for uid, clip in clips.items():
+        frames = table.get(clip.vid)
+        if frames is None:
+            left_out['missing'].append(f'"{uid}"')
+            continue
+        if len(by_vid[clip.vid]) > 1:
+            continue
+        left_out['unknown'] += [
+            f'frame {frame} of "{uid}", which has {clip.num_frames}'
+            for frame in frames if frame >= clip.num_frames
+        ]
+        left_out['missing'] += [
+            f'frame {frame} of "{uid}"' for frame in range(clip.num_required)
+            if frame not in frames
+        ]
+        records += [
+            CueRecord(uid, frame, cues, reasoner=IMPORTED)
+            for frame, cues in sorted(frames.items())
+            if frame < clip.num_frames
+        ]
+    _refuse(
+        left_out, {*skip, 'other'},
+        dict(
+            colliding='videos are shared by several clips, so there is no '
+            'saying whose cues they hold (--skip-colliding leaves all of '
+            'these clips out)',
+            unknown='videos or frames are not in the metadata '
+            '(--skip-unknown leaves them out)',
+            missing='clips or frames have no cues (--skip-missing goes on '
+            'without them)'))
+    return VidImport(tuple(records), left_out)
+
+
+def export_vid_json(records: Iterable[CueRecord],
+                    vids: Mapping[str, str],
+                    skip: Collection[str] = ()) -> VidExport:
+    """Key cues by video.
+
+    Args:
+        records (Iterable[CueRecord]): One per frame.
+        vids (Mapping[str, str]): vid of each clip by uid.
+        skip (Collection[str]): Kinds of problems that are passed over rather
+            than refused: 'colliding' (several clips of one video among the
+            records: none of them is written) and 'unknown' (clips that
+            ``vids`` lacks). Defaults to none.
+
+    Returns:
+        VidExport: The table and what was passed over.
+
+    Raises:
+        VidJsonError: If there is a problem that isn't in ``skip``, or a cue
+            that the format can't hold: one with a comma, or the word None.
+    """
+    records = list(records)
+    uids = dict.fromkeys(record.uid for record in records)
+    by_vid = _by_vid({uid: vids[uid] for uid in uids if uid in vids})
+    left_out = dict(
+        colliding=[
+            f'"{vid}": {", ".join(found)}' for vid, found in by_vid.items()
+            if len(found) > 1
+        ],
+        unknown=[f'"{uid}"' for uid in uids if uid not in vids])
+    table: VidTable = {}
+    wrong, unserved = [], 0
+    for record in records:
+        vid = vids.get(record.uid)
+        if vid is None or len(by_vid[vid]) > 1:
+            continue
+        unserved += record.status != 'ok'
+        cues = tuple(cue.strip() for cue in record.cues)
+        wrong += [
+            f'"{cue}", frame {record.frame} of "{record.uid}"' for cue in cues
+            if ',' in cue or normalize_phrase(cue) in ('', _PADDING)
+        ]
+        table.setdefault(vid, {})[record.frame] = cues
+    _refuse(
+        dict(left_out, wrong=wrong), skip,
+        dict(
+            colliding='videos are those of several clips, and the format '
+            'holds cues for one (--skip-colliding leaves all of these clips '
+            'out)',
+            unknown='clips are not in the metadata (--skip-unknown leaves '
+            'them out)',
+            wrong="cues can't be written: the format separates cues by "
+            'commas, pads with the word None, and knows no cue without a '
+            'letter'))
+    table = {vid: dict(sorted(table[vid].items())) for vid in sorted(table)}
+    return VidExport(table, left_out, unserved)
