@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.phrases import normalize_phrase
+from mmteso.io import Provenance, normalize_phrase
 
 
 @MODELS.register_module()
@@ -80,6 +80,20 @@ class HashTextEncoder(nn.Module):
         vectors = [self._encode(cue) for cue in cues]
         vectors = np.array(vectors).reshape(len(cues), self.embed_dims)
         return torch.from_numpy(vectors.astype(np.float32))
+
+    def provenance(self) -> Provenance:
+        """What a cue bank of this encoder says about its origin.
+
+        Returns:
+            Provenance: Of the kind 'cue_bank', without a weights' hash.
+        """
+        return Provenance(
+            'cue_bank',
+            type(self).__name__, '', self.embed_dims,
+            dict(
+                normalize=self.normalize,
+                seed=self.seed,
+                phrases='normalized'))
 
     def extra_repr(self) -> str:
         return (f'embed_dims={self.embed_dims}, normalize={self.normalize}, '

@@ -29,11 +29,39 @@ def test_looks_phrases_up(bank_file):
     assert bank([]).shape == (0, 3)
 
 
-def test_names_the_missing_phrase(bank_file):
-    with pytest.raises(KeyError, match='lacks .*cat'):
-        CueBank(bank_file)(['dog', 'cat'])
+def test_names_the_missing_phrases_and_the_command(bank_file):
+    with pytest.raises(KeyError) as error:
+        CueBank(bank_file)(['dog', 'Fire-Truck', 'cat', 'cat'])
+    message = str(error.value)
+    assert "lacks 2: 'cat', 'fire truck'." in message
+    assert ("python tools/extract_text_features.py CONFIG --phrases cat "
+            f"'fire truck' --update --out {bank_file} ") in message
+    assert 'imagebind_huge' in message
     with pytest.raises(TypeError, match='string'):
         CueBank(bank_file)('dog')
+
+
+def test_checks_a_cue_file_at_once(bank_file):
+    bank = CueBank(bank_file)
+    bank.check_cues({'Dog', 'emergency-car'}, 'cues.jsonl')
+    cues = {f'cue {number:02}' for number in range(30)} | {'dog', "'s"}
+    assert len(bank.missing(cues)) == 31
+    with pytest.raises(KeyError) as error:
+        bank.check_cues(cues, 'my data/cues.jsonl')
+    message = str(error.value)
+    assert message.startswith('"my data/cues.jsonl": the cue bank')
+    assert 'lacks 31: "\'s", \'cue 00\', ' in message
+    assert "'cue 18' and 11 more. Add them: " in message
+    assert ("python tools/extract_text_features.py CONFIG --cues "
+            f"'my data/cues.jsonl' --update --out {bank_file} ") in message
+
+
+def test_an_absent_bank_says_how_to_write_it(tmp_path):
+    path = str(tmp_path / 'no bank.safetensors')
+    with pytest.raises(FileNotFoundError) as error:
+        CueBank(path)
+    assert ('python tools/extract_text_features.py CONFIG --cues CUE_FILE '
+            f"--out '{path}'") in str(error.value)
 
 
 def test_refuses_the_bank_of_another_encoder(bank_file, tmp_path):

@@ -87,3 +87,15 @@ def test_errors():
         HashTextEncoder()('dog')
     with pytest.raises(ValueError, match='at least 1, but got 0'):
         HashTextEncoder(embed_dims=0)
+
+
+def test_provenance():
+    provenances = [
+        HashTextEncoder(8, **kwargs).provenance()
+        for kwargs in ({}, dict(seed=1), dict(normalize=False))
+    ]
+    assert len(set(map(repr, provenances))) == 3
+    for provenance in provenances:
+        assert provenance.kind == 'cue_bank' and provenance.dims == 8
+        assert provenance.encoder == 'HashTextEncoder'
+        assert provenance.weights_hash == ''

@@ -1,0 +1,160 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Writing cue banks: each different phrase is encoded once."""
+import os
+from typing import Iterable, List, NamedTuple, Sequence
+
+import torch
+from tqdm import tqdm
+
+from mmteso.io import (FeatureFile, FeatureFileError, Provenance,
+                       iter_cue_records, normalize_phrase, write_feature_file)
+
+
+class BankReport(NamedTuple):
+    """What :func:`write_cue_bank` did.
+
+    Attributes:
+        added (int): Phrases that were encoded.
+        kept (int): Phrases that were in the file before.
+        provenance (Provenance): What the file says about its origin.
+    """
+    added: int
+    kept: int
+    provenance: Provenance
+
+
+def _add(phrases: set, cues: Iterable[str], where: str) -> None:
+    for cue in cues:
+        phrase = normalize_phrase(cue)
+        if not phrase:
+            raise ValueError(f'{where}: {cue!r} is no phrase, but nothing or '
+                             'separators only.')
+        try:
+            phrase.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f'{where}: {cue!r} is no valid Unicode text '
+                             f'({error.reason}).') from error
+        phrases.add(phrase)
+
+
+def collect_phrases(cue_files: Sequence[str] = (),
+                    phrase_files: Sequence[str] = (),
+                    phrases: Sequence[str] = ()) -> List[str]:
+    """Find the different phrases that a cue bank is to hold.
+
+    Args:
+        cue_files (Sequence[str]): Cue files (see
+            :mod:`mmteso.io.cue_file`), of which all cues of all frames are
+            taken.
+        phrase_files (Sequence[str]): Text files in UTF-8 with a phrase per
+            line; blank lines are passed over.
+        phrases (Sequence[str]): Further phrases.
+
+    Returns:
+        list[str]: The phrases as :func:`mmteso.io.normalize_phrase` writes
+        them, each once, sorted.
+
+    Raises:
+        FileNotFoundError: If a file doesn't exist.
+        CueFileError: If a cue file doesn't follow the format.
+        ValueError: If something isn't a phrase, or there is none at all.
+    """
+    found = set()
+    _add(found, phrases, 'phrases')
+    for path in phrase_files:
+        with open(path, encoding='utf-8') as file:
+            lines = [line.strip() for line in file]
+        _add(found, filter(None, lines), path)
+    for path in cue_files:
+        # the same spellings again and again: to be normalized once each
+        spellings = set()
+        for _, record in iter_cue_records(path):
+            spellings.update(record.cues)
+        _add(found, spellings, path)
+    if not found:
+        raise ValueError('There are no phrases to encode: all cues are empty.'
+                         if cue_files else 'There are no phrases to encode.')
+    return sorted(found)
+
+
+def _existing(path: str, provenance: Provenance) -> FeatureFile:
+    """The bank at ``path``, if it is of exactly this origin."""
+    bank = FeatureFile(path, dict(kind='cue_bank'))
+    found = bank.provenance
+    if found != provenance:
+        ours, theirs = (dict(vars(p), **p.settings)
+                        for p in (provenance, found))
+        wrong = [
+            f'{key} is {theirs.get(key)!r}, the encoder\'s {ours.get(key)!r}'
+            for key in sorted(ours.keys() | theirs.keys())
+            if key != 'settings' and ours.get(key) != theirs.get(key)
+        ]
+        raise FeatureFileError(
+            f'"{path}" was written by another encoder, so its features can\'t '
+            f'be mixed with this one\'s: {"; ".join(wrong)}. Write another '
+            'file, or all phrases anew.')
+    return bank
+
+
+def write_cue_bank(path: str,
+                   encoder,
+                   phrases: Sequence[str],
+                   update: bool = False,
+                   batch_size: int = 64) -> BankReport:
+    """Encode phrases and write them to a cue bank.
+
+    The file appears under its name only once it is complete. A progress bar
+    is shown where the output is a terminal.
+
+    Args:
+        path (str): The file.
+        encoder (Callable): Maps a list of n phrases to a tensor (n, D), has
+            the attribute ``embed_dims`` (D) and a method ``provenance()``.
+        phrases (Sequence[str]): The phrases; one that occurs several times
+            is encoded once, in the form of
+            :func:`mmteso.io.normalize_phrase`.
+        update (bool): Add what is missing in an existing file and leave what
+            it holds as it is, instead of replacing it. Defaults to False.
+        batch_size (int): Phrases encoded at a time. Defaults to 64.
+
+    Returns:
+        BankReport: How many phrases were added and kept.
+
+    Raises:
+        TypeError: If the encoder doesn't say where its features come from.
+        FileNotFoundError: If there is no file to update.
+        FeatureFileError: If the file to update is of another encoder, other
+            weights or other settings.
+        ValueError: If the encoder gives another shape than it says.
+    """
+    if not hasattr(encoder, 'provenance'):
+        raise TypeError(
+            f'A cue bank can\'t be written with {type(encoder).__name__}: it '
+            'has no method provenance() that says where its features come '
+            'from, as ImageBindText has.')
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1, but got '
+                         f'{batch_size}.')
+    if update and not os.path.isfile(path):
+        raise FileNotFoundError(f'There is no cue bank "{path}" to update.')
+    provenance = encoder.provenance()
+    features = {}
+    if update:
+        features.update(_existing(path, provenance))
+    kept = len(features)
+    missing = sorted({normalize_phrase(p) for p in phrases} - features.keys())
+    with tqdm(total=len(missing), unit='phrase', disable=None) as bar:
+        for start in range(0, len(missing), batch_size):
+            batch = missing[start:start + batch_size]
+            with torch.no_grad():
+                rows = encoder(batch)
+            expected = (len(batch), encoder.embed_dims)
+            if tuple(rows.shape) != expected:
+                raise ValueError(
+                    f'{type(encoder).__name__} must map {len(batch)} phrases '
+                    f'to {expected}, but gave {tuple(rows.shape)}.')
+            features.update(zip(batch, rows.float().cpu()))
+            bar.update(len(batch))
+    if missing or not update:
+        write_feature_file(path, features, provenance)
+    return BankReport(len(missing), kept, provenance)

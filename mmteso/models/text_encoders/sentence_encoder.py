@@ -1,0 +1,201 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import hashlib
+import json
+import os
+from functools import cached_property
+from typing import Optional, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmteso.io import Provenance
+from ..state_hash import state_sha256
+from .base_text_encoder import TEMPLATE, BaseTextEncoder
+
+POOLINGS = ('mean', 'cls', 'eos')
+
+# Model type of both towers or of the text tower -> class that loads it.
+_CLIP_CLASSES = dict(
+    clip='CLIPModel', clip_text_model='CLIPTextModelWithProjection')
+
+
+@MODELS.register_module()
+class SentenceEncoder(BaseTextEncoder):
+    """Any text encoder of transformers, frozen, for cues [ours].
+
+    For instance ``sentence-transformers/all-mpnet-base-v2`` (mean),
+    ``BAAI/bge-base-en-v1.5`` (cls), ``openai/clip-vit-large-patch14`` (eos).
+    What a repository of sentence-transformers adds beyond pooling and
+    normalisation (a dense layer, as in sentence-t5) is not applied.
+
+    CLIP's text model is pooled at the end token and projected to the space
+    that texts share with images.
+
+    Args:
+        model (str): Name on the Hugging Face hub, or a folder. A name that
+            is not in the local cache is downloaded.
+        pooling (str): What stands for the sentence: 'mean' of its tokens,
+            its first token ('cls'), or its last one ('eos'). Models are
+            trained for one of them. Defaults to 'mean'.
+        normalize (bool): Whether to scale the vectors to length 1.
+            Defaults to True.
+        template (str): The sentence, with ``{cue}`` in the cue's place.
+            Defaults to 'This is a {cue}.' [paper].
+        max_length (int, optional): Tokens at which a sentence is cut.
+            Defaults to None: what the tokenizer says.
+        revision (str, optional): Branch, tag or commit on the hub.
+            Defaults to None: the newest.
+        name (str, optional): Name of the encoder in a cue bank's provenance.
+            Defaults to None: ``model``, of a folder its last part.
+
+    Raises:
+        ImportError: If transformers is not installed.
+        ValueError: If the pooling doesn't suit the model, or weights are
+            missing in the checkpoint.
+    """
+
+    def __init__(self,
+                 model: str,
+                 pooling: str = 'mean',
+                 normalize: bool = True,
+                 template: str = TEMPLATE,
+                 max_length: Optional[int] = None,
+                 revision: Optional[str] = None,
+                 name: Optional[str] = None) -> None:
+        super().__init__(template)
+        if pooling not in POOLINGS:
+            raise ValueError(
+                f'pooling must be one of {POOLINGS}, but got {pooling!r}.')
+        try:
+            import transformers
+        except ImportError as error:
+            raise ImportError('SentenceEncoder needs the package '
+                              "transformers: pip install 'mmteso[text]'"
+                              ) from error
+        self.pooling = pooling
+        self.normalize = normalize
+        self.max_length = max_length
+        if name is None:
+            name = model
+            if os.path.isdir(model):
+                name = os.path.basename(os.path.abspath(model))
+        self.name = name
+        config = transformers.AutoConfig.from_pretrained(
+            model, revision=revision)
+        self.projected = config.model_type in _CLIP_CLASSES
+        if self.projected:
+            if pooling != 'eos':
+                raise ValueError("CLIP's text model is pooled at the end "
+                                 "token: set pooling='eos', not "
+                                 f'{pooling!r}.')
+            factory = getattr(transformers, _CLIP_CLASSES[config.model_type])
+        elif config.is_encoder_decoder:
+            factory = transformers.AutoModelForTextEncoding
+        else:
+            factory = transformers.AutoModel
+        self.model, info = factory.from_pretrained(
+            model, revision=revision, output_loading_info=True)
+        self._drop_untrained(model, info['missing_keys'])
+        if config.model_type == 'clip':
+            del self.model.vision_model, self.model.visual_projection
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(
+            model, revision=revision)
+        if self.tokenizer.pad_token is None:
+            # language models have none; padding is masked out in any case
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        # checkpoints in half precision are run in full
+        self.model.float()
+        self.embed_dims = (
+            self.model.config.projection_dim
+            if self.projected else self.model.config.hidden_size)
+        self.freeze()
+
+    def _drop_untrained(self, model: str, missing: Sequence[str]) -> None:
+        """Refuse weights that would stay random; an unused pooler may go."""
+        if any(key.startswith('pooler.') for key in missing):
+            self.model.pooler = None
+        missing = sorted(
+            key for key in missing if not key.startswith('pooler.'))
+        if missing:
+            raise ValueError(f'The checkpoint "{model}" lacks weights of '
+                             f'{type(self.model).__name__}: {missing}.')
+
+    def encode(self, sentences: Sequence[str]) -> Tensor:
+        """Encode whole sentences.
+
+        Args:
+            sentences (Sequence[str]): n sentences.
+
+        Returns:
+            Tensor: float32, (n, D), on the model's device.
+        """
+        inputs = self.tokenizer(
+            list(sentences),
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors='pt').to(next(self.model.parameters()).device)
+        if self.projected:
+            features = self.model.text_projection(
+                self.model.text_model(**inputs).pooler_output)
+        else:
+            features = pool_tokens(
+                self.model(**inputs).last_hidden_state,
+                inputs['attention_mask'], self.pooling)
+        return F.normalize(features, dim=-1) if self.normalize else features
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """Hash of the weights in memory: the files may be several."""
+        return state_sha256(self.model)
+
+    def provenance(self) -> Provenance:
+        """What a cue bank of this encoder says about its origin.
+
+        Returns:
+            Provenance: Of the kind 'cue_bank'. ``weights_hash`` is of the
+            loaded weights, since a model may be spread over several files.
+        """
+        return Provenance(
+            'cue_bank', self.name, self.weights_hash, self.embed_dims,
+            dict(
+                pooling=self.pooling,
+                normalize=self.normalize,
+                template=self.template,
+                max_length=self.max_length,
+                phrases='normalized',
+                tokenizer=self._vocabulary_hash()))
+
+    def _vocabulary_hash(self) -> str:
+        """What the tokenizer knows, whatever its class is called."""
+        vocabulary = sorted(self.tokenizer.get_vocab().items())
+        return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()
+
+    def extra_repr(self) -> str:
+        return (f'name={self.name!r}, pooling={self.pooling!r}, '
+                f'normalize={self.normalize}, template={self.template!r}')
+
+
+def pool_tokens(features: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """One vector per sentence from those of its tokens.
+
+    Args:
+        features (Tensor): (B, L, D).
+        mask (Tensor): (B, L), 1 for a token, 0 for padding, on either side.
+        pooling (str): 'mean', 'cls' or 'eos'.
+
+    Returns:
+        Tensor: (B, D).
+    """
+    if pooling == 'mean':
+        weight = mask.unsqueeze(-1).to(features.dtype)
+        return (features * weight).sum(1) / weight.sum(1)
+    tokens = torch.arange(mask.shape[1], device=mask.device)
+    if pooling == 'cls':
+        place = torch.where(mask.bool(), tokens, mask.shape[1]).min(1).values
+    else:
+        place = torch.where(mask.bool(), tokens, -1).max(1).values
+    rows = torch.arange(len(features), device=features.device)
+    return features[rows, place]

@@ -1,0 +1,29 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+from mmseg.registry import MODELS
+from narrow import CONFIGS, load
+
+NAMES = sorted(path.name for path in (CONFIGS / 'text_features').glob('*.py'))
+
+
+def test_configs_are_there():
+    assert {'imagebind.py', 'clip_vit-l-14.py', 'all-mpnet-base-v2.py'
+            } <= set(NAMES)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_fields_are_the_encoders(name):
+    """The weights are not here, so the arguments are looked at alone."""
+    config = load(f'text_features/{name}').text_encoder
+    encoder = MODELS.get(config.pop('type'))
+    code = encoder.__init__.__code__
+    assert set(config) <= set(code.co_varnames[1:code.co_argcount])
+    assert config.template == 'This is a {cue}.'
+    assert hasattr(encoder, 'provenance')
+
+
+def test_the_weights_place_is_named(tmp_path, monkeypatch):
+    config = load('text_features/imagebind.py').text_encoder
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match='checkpoints/imagebind_huge'):
+        MODELS.build(config)

@@ -1,0 +1,122 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Encode the phrases of cue files once each and write them to a cue bank."""
+import argparse
+import os
+import time
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+import mmteso  # noqa: F401  registers the encoders
+from mmteso.datasets.avsbench_meta import CLASS_SETS, get_classes
+from mmteso.models.text_encoders import collect_phrases, write_cue_bank
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description='Write a cue bank: one vector per different phrase, with '
+        'the name, weights and settings of the text encoder. LoadTextCues '
+        'looks cues up in it.')
+    parser.add_argument(
+        'config',
+        help='config with the field text_encoder, e.g. '
+        'configs/text_features/imagebind.py')
+    parser.add_argument(
+        '--out', required=True, help='file to write, *.safetensors')
+    parser.add_argument(
+        '--cues',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='cue files; the cues of all frames are encoded')
+    parser.add_argument(
+        '--phrase-files',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='text files with one phrase per line')
+    parser.add_argument(
+        '--phrases', nargs='+', default=[], metavar='PHRASE', help='phrases')
+    parser.add_argument(
+        '--classes',
+        choices=CLASS_SETS,
+        help="also the data set's class names, without the background")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        '--update',
+        action='store_true',
+        help='add what is missing in the existing file, which must be of the '
+        'same encoder, weights and settings')
+    group.add_argument(
+        '--overwrite', action='store_true', help='replace an existing file')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=64,
+        help='phrases encoded at a time (default: %(default)s)')
+    parser.add_argument(
+        '--device',
+        default='cuda' if torch.cuda.is_available() else 'cpu',
+        help='device of the encoder (default: %(default)s)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override fields of the config, e.g. '
+        'text_encoder.weights=/path/to/imagebind_huge.pth')
+    return parser, parser.parse_args()
+
+
+def build_encoder(args):
+    """The config's text encoder, on its device."""
+    config = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        config.merge_from_dict(args.cfg_options)
+    if 'text_encoder' not in config:
+        raise ValueError(f'{args.config} has no field text_encoder; see '
+                         'configs/text_features/.')
+    if config.text_encoder.get('type') == 'CueBank':
+        raise ValueError(
+            f'the text_encoder of {args.config} looks features up in a cue '
+            'bank and makes none; take a config of configs/text_features/.')
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    return MODELS.build(config.text_encoder).to(args.device)
+
+
+def main():
+    parser, args = parse_args()
+    exists = os.path.exists(args.out)
+    if exists and not (args.update or args.overwrite):
+        parser.error(f'"{args.out}" exists: add to it with --update, or '
+                     'replace it with --overwrite')
+    if args.update and not exists:
+        parser.error(f'there is no "{args.out}" to update')
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        parser.error(f'--device {args.device}: PyTorch sees no CUDA device')
+    start = time.perf_counter()
+    try:
+        # before the encoder, which may take long to load
+        class_names = get_classes(args.classes)[1:] if args.classes else ()
+        phrases = collect_phrases(args.cues, args.phrase_files,
+                                  [*args.phrases, *class_names])
+        os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
+        report = write_cue_bank(
+            args.out,
+            build_encoder(args),
+            phrases,
+            update=args.update,
+            batch_size=args.batch_size)
+    except KeyError as error:
+        parser.error(error.args[0])
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        parser.error(str(error))
+    origin = report.provenance
+    print(f'{args.out}: {report.added} phrases encoded by {origin.encoder} '
+          f'({origin.dims} dimensions), {report.kept} kept, '
+          f'{time.perf_counter() - start:.1f} s')
+
+
+if __name__ == '__main__':
+    main()
