@@ -1,0 +1,405 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Last steps of the parser: a list into items, items into noun phrases."""
+import functools
+import re
+from typing import Iterable, List, NamedTuple, Tuple
+
+from mmteso.io import normalize_phrase
+from . import english
+
+#: Longest phrase that is taken for the name of an object.
+MAX_WORDS = 4
+_MAX_CHARS = 48
+# What a list says is known after so many items; a runaway list has thousands.
+_MAX_ITEMS = 32
+
+# Stands for a remark in brackets; no text that gets here holds it.
+_REMARK = '\ue000'
+_BRACKETS = {'(': ')', '[': ']', '{': '}'}
+_SEPARATOR = re.compile(
+    r'[,;/|&+\n\u2022\u00b7]'
+    r'|\s(?:and/or|and|or|as well as|along with|plus)(?=\s)', re.I)
+_ENUMERATOR = re.compile(r'(?:^|(?<=\s))\(?\d{1,2}[.)](?=\s|$|[^\W\d])')
+_IN_NO_NAME = english.NEVER | english.NOTHING
+_FUNCTION_WORDS = english.BEHIND | english.BEFORE
+# Between a name and what is said about it.
+_EXPLAINED = re.compile(
+    r'(?P<mark>[:=]|\s-+(?=\s)|-+>)|\s(?:because|since|which|who|whose|that|'
+    r'as (?:it|they|he|she|the))(?=\s)', re.I)
+_NEGATED = re.compile(
+    r"\W*(?:no|not|non|none|never|false|silent|mute)\b"
+    r"|.*?\b(?:cannot|can't|can not|doesn't|does not|don't|do not|isn't|"
+    r"is not|aren't|are not|unlikely|silent|inaudible)\b", re.I | re.S)
+_WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
+_LATIN = re.compile(r'[a-z0-9\u00c0-\u024f ]+')
+
+
+class Items(NamedTuple):
+    """What a list holds.
+
+    Attributes:
+        phrases (tuple[str]): The noun phrases, each once.
+        rejected (int): How many items can't be noun phrases.
+        absent (bool): Whether an item says that there is nothing.
+    """
+    phrases: Tuple[str, ...] = ()
+    rejected: int = 0
+    absent: bool = False
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of names, and not a piece of prose."""
+        return bool(self.phrases) and len(self.phrases) >= self.rejected
+
+
+@functools.lru_cache(maxsize=None)
+def _inflect():
+    """inflect's engine, or a word on how to get it."""
+    try:
+        import inflect
+    except ImportError as error:
+        raise ImportError(
+            'Plural forms in the answers of language models are read with '
+            'the package "inflect", which is not installed: '
+            "pip install 'mmteso[text]'") from error
+    return inflect.engine()
+
+
+def _may_be_plural(word: str) -> bool:
+    if not (word.isascii() and word.isalpha()) or (
+            len(word) < 3 or word in english.NO_PLURALS):
+        return False
+    if word.endswith(('us', 'is')):
+        return word in english.PLURALS_IN_US_OR_IS
+    return (word.endswith(('s', 'men', 'children')) and not word.endswith('ss')
+            or word in english.IRREGULAR_PLURALS)
+
+
+@functools.lru_cache(maxsize=4096)
+def singular(word: str) -> str:
+    """Bring a noun into the singular.
+
+    inflect does it, but isn't asked for words that it takes for plurals and
+    that are none (bus, glass, sitar, ...).
+
+    Args:
+        word (str): A word in lower case.
+
+    Returns:
+        str: Its singular; the word itself if it isn't a plural.
+
+    Raises:
+        ImportError: If inflect isn't installed and the word may be a plural.
+    """
+    seen = set()
+    while _may_be_plural(word) and word not in seen:
+        seen.add(word)
+        word = _inflect().singular_noun(word) or word
+    return word
+
+
+def _strip_before(words: List[str]) -> List[str]:
+    """Without what stands before a name: 'two of the big dogs'."""
+    while words:
+        # 'one of', 'a group of', 'small groups of'
+        if any(words[i] == 'of' and words[i - 1] in english.MEASURES
+               for i in (1, 2) if i < len(words)):
+            words = words[words.index('of') + 1:]
+        elif words[0] in english.BEFORE or words[0].isdigit():
+            words = words[1:]
+        else:
+            break
+    return words
+
+
+def _is_participle(word: str) -> bool:
+    return len(word) > 5 and word.endswith('ed') or (
+        word in english.PARTICIPLES)
+
+
+def _is_doing(words: List[str], i: int) -> bool:
+    """Whether a word says what is done: 'dog barking', 'guitar held by'."""
+    after = words[i + 1:i + 2]
+    if _is_participle(words[i]) or words[i] in english.POSTURES:
+        return bool(after) and after[0] in english.PREPOSITIONS
+    if not words[i].endswith('ing') or words[i] in english.ING_NOUNS:
+        return False
+    return not after or after[0] in english.BEHIND | english.ARTICLES or (
+        after[0].endswith('ly'))
+
+
+def _names(words: List[str]) -> List[List[str]]:
+    """Cut a run of words into names: 'man playing a guitar on stage'."""
+    names: List[List[str]] = [[]]
+    for i, word in enumerate(words):
+        if i and word in english.LINKS:
+            names.append([])
+        elif i and (word in english.BEHIND or _is_doing(words, i)):
+            break
+        else:
+            if word in english.ARTICLES:
+                names.append([])
+            names[-1].append(word)
+    return names
+
+
+def _resolve_owner(words: List[str]) -> List[str]:
+    """'a man's voice' is the man, 'a man's guitar' is the guitar."""
+    for i, word in enumerate(words):
+        if word.endswith("'s"):
+            owned = words[i + 1:]
+            if not owned or owned[0] in english.HEARD_BY | english.BEHIND or (
+                    _is_doing(words, i + 1)):
+                return words[:i] + [word[:-2]]
+            return _resolve_owner(owned)
+    return words
+
+
+def _head_last(words: List[str]) -> List[str]:
+    """Bring a name's last word into the form in which it is compared."""
+    # 'dog 2', 'dog sound', and loops: 'dog dog dog'
+    while len(words) > 1 and (words[-1].isdigit()
+                              or words[-1] in english.HEARD_BY
+                              or words[-1] == words[-2]):
+        if words[-1] in english.HEARD_BY and (words[-2]
+                                              in english.SURROUNDING):
+            break
+        words = words[:-1]
+    # 'built-in speaker': not part of what it is
+    words = [
+        word for i, word in enumerate(words) if i == len(words) - 1
+        or not _FUNCTION_WORDS & set(word.split('-'))
+    ]
+    words = normalize_phrase(' '.join(words)).split()
+    return words[:-1] + [singular(words[-1])] if words else words
+
+
+def _is_name(words: List[str]) -> bool:
+    phrase, head = ' '.join(words), words[-1]
+    if len(words) > MAX_WORDS or len(phrase) > _MAX_CHARS or (
+            not _LATIN.fullmatch(phrase) or phrase.replace(' ', '').isdigit()):
+        return False
+    if len(words) == 1 and head.endswith('ing') and (
+            head not in english.ING_NOUNS):
+        return False  # 'barking' is no object
+    if len(words) > 1 and head in english.HEARD_BY:
+        return False  # 'background noise'
+    return (head not in english.GENERIC | english.SILENCE
+            and not _IN_NO_NAME & set(words) and 'can' not in words[:-1])
+
+
+def _words(text: str) -> List[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _phrases_once(text: str) -> Items:
+    phrases: List[str] = []
+    rejected = 0
+    words = _strip_before(_words(text))
+    if not words or words[0] in english.ASIDE or (
+            len(words) > 1 and _is_participle(words[0])
+            and words[1] in english.PREPOSITIONS):
+        return Items()
+    for words in _names(words):
+        words = _resolve_owner(_strip_before(words))
+        name = _head_last(words)
+        if not name:
+            continue
+        # the words as written tell a verb: 'features' isn't 'feature'
+        if _IN_NO_NAME & set(words) or not _is_name(name):
+            rejected += 1
+        else:
+            phrases.append(' '.join(name))
+    return Items(tuple(dict.fromkeys(phrases)), rejected)
+
+
+def noun_phrases(text: str) -> Items:
+    """Find the noun phrases in an item of a list.
+
+    Determiners, numbers and amounts before the name go, and so does what
+    follows it (prepositions, relative clauses, what it is doing); its last
+    word becomes singular. 'a group of men playing acoustic guitars in a
+    room' gives 'man' and 'acoustic guitar'. A name of more than four words,
+    or with a word that no name holds, is rejected.
+
+    Args:
+        text (str): The item, without brackets and explanations.
+
+    Returns:
+        Items: The phrases. An item that only says something about others
+        ('in the background') gives neither a phrase nor a rejection.
+    """
+    found = _phrases_once(text)
+    # Cutting may lay open something else that has to be cut: until nothing
+    # changes, which is soon, for nearly every step makes it shorter.
+    for _ in range(8):
+        again = [_phrases_once(phrase) for phrase in found.phrases]
+        phrases = tuple(
+            dict.fromkeys(p for items in again for p in items.phrases))
+        if phrases == found.phrases:
+            return found
+        found = found._replace(
+            phrases=phrases,
+            rejected=found.rejected + sum(i.rejected for i in again))
+    return found._replace(phrases=(), rejected=found.rejected + 1)
+
+
+def outside_brackets(text: str) -> Tuple[str, List[str]]:
+    """Take the remarks in brackets out of a text.
+
+    Args:
+        text (str): The text. A bracket that isn't closed goes to its end.
+
+    Returns:
+        tuple[str, list[str]]: The text with a mark for each remark, and the
+        remarks.
+    """
+    outside: List[str] = []
+    remarks: List[str] = []
+    closing: List[str] = []
+    start = 0
+    for bracket in re.finditer(r'[()\[\]{}]', text):
+        char = bracket.group()
+        if char in _BRACKETS:
+            if not closing:
+                outside += text[start:bracket.start()], _REMARK
+                start = bracket.end()
+            closing.append(_BRACKETS[char])
+        elif closing and char == closing[-1]:
+            closing.pop()
+            if not closing:
+                remarks.append(text[start:bracket.start()])
+                start = bracket.end()
+    (remarks if closing else outside).append(text[start:])
+    return ''.join(outside), remarks
+
+
+def is_category(text: str) -> bool:
+    """Whether a text names a category, and not an object."""
+    words = _strip_before(_words(normalize_phrase(text)))
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()
+    return 0 < len(words) <= MAX_WORDS + 2 and (
+        singular(words[-1]) in english.CATEGORIES
+        or singular(words[0]) in english.GENERIC)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether an item says that there is no object."""
+    words = _words(text.replace('/', ''))
+    if not words or len(words) > 8:
+        return False
+    if words[0] in english.NOTHING or words == ['not', 'applicable']:
+        return True
+    if len(words) == 1:
+        return words[0] in english.SILENCE
+    return words[0] == 'no' and bool(
+        set(words) & (english.TOPICS | english.HEARD_BY | {'one'}))
+
+
+def merge(items: Iterable[Items]) -> Items:
+    """Put together what several lists hold, in their order.
+
+    Args:
+        items (Iterable[Items]): The lists.
+
+    Returns:
+        Items: All of it.
+    """
+    items = list(items)
+    return Items(
+        tuple(dict.fromkeys(p for item in items for p in item.phrases)),
+        sum(item.rejected for item in items),
+        any(item.absent for item in items))
+
+
+def _members(remark: str) -> Items:
+    """The members of a category: a list without categories of its own."""
+    text = outside_brackets(remark)[0].replace(_REMARK, ' ')
+    return merge(
+        noun_phrases(_EXPLAINED.split(item)[0])
+        for item in _SEPARATOR.split(text)[:_MAX_ITEMS] if item.strip())
+
+
+def _read_item(text: str, remarks: List[str]) -> Items:
+    """One item; `remarks` are those in its brackets."""
+    explained = _EXPLAINED.search(text)
+    name = text[:explained.start()] if explained else text
+    if explained:
+        remarks = remarks + [text[explained.end():]]
+    name = name.replace(_REMARK, ' ')
+    if says_nothing(name):
+        return Items(absent=True)
+    if any(_NEGATED.match(remark[:200]) for remark in remarks):
+        return Items()
+    if remarks and is_category(name):
+        # 'Animals: dog'; 'musical instruments (guitar, piano)'
+        members = merge(_members(remark) for remark in remarks)
+        if members.phrases and not members.rejected:
+            return members
+    return noun_phrases(name)
+
+
+def read_list(text: str) -> Items:
+    """Read a list within a text: 'a dog, two men (talking) and a car'.
+
+    Items are separated by commas, semicolons, strokes, 'and', 'or', line
+    breaks or numbers. An item that its explanation denies ('table (cannot
+    sound)') doesn't count; a category with its members behind it ('animals:
+    dog') stands for them. Of a long list the first 32 items are read.
+
+    Args:
+        text (str): The list.
+
+    Returns:
+        Items: What it holds.
+    """
+    text, remarks = outside_brackets(_ENUMERATOR.sub('\n', text))
+    found: List[Items] = []
+    for item in _SEPARATOR.split(text):
+        count = item.count(_REMARK)
+        own, remarks = remarks[:count], remarks[count:]
+        if item.strip():
+            found.append(_read_item(item, own))
+        words = _words(item[:80])
+        if len(found) >= _MAX_ITEMS or (
+                len(found) > 1 and words and words[0] in english.CONJUNCTIONS):
+            # 'the guitar, because it is being played, and ...'
+            break
+    return merge(_without_cut_off(found))
+
+
+def _without_cut_off(items: List[Items]) -> List[Items]:
+    """In a loop, a last item that is the beginning of another was cut off."""
+    *before, last = items or [Items()]
+    names = [name for item in before for name in item.phrases]
+    repeats = len(set(names)) < len(names)
+    if repeats and len(last.phrases) == 1 and any(
+            name.startswith(last.phrases) for name in names):
+        return before
+    return items
+
+
+def read_bullet(text: str) -> Items:
+    """Read an item of a bulleted list: 'Dog - it barks, and it is close'.
+
+    Other than in :func:`read_list`, an explanation goes to the line's end,
+    commas or not.
+
+    Args:
+        text (str): The line, without its bullet.
+
+    Returns:
+        Items: What it holds.
+    """
+    outside, remarks = outside_brackets(text)
+    explained = _EXPLAINED.search(outside)
+    if not explained or is_category(outside[:explained.start()]):
+        return read_list(text)
+    name, note = outside[:explained.start()], outside[explained.end():]
+    if _NEGATED.match(note[:200]):
+        return Items()
+    count = name.count(_REMARK)
+    if any(_NEGATED.match(remark[:200]) for remark in remarks[:count]):
+        return Items()
+    return read_list(name.replace(_REMARK, ' '))
