@@ -181,7 +181,7 @@ def merge_shards(args: argparse.Namespace) -> None:
     lacking = missing_shards(args.files)
     if lacking and not args.allow_partial:
         raise CueFileError(
-            f'shards are missing ({", ".join(lacking)}); --allow-partial '
+            f'Shards are missing ({", ".join(lacking)}); --allow-partial '
             'goes on without them.')
     merged = merge_cue_files(args.files, args.on_conflict, args.allow_mixed)
     write_cue_file(args.out, merged.records)
@@ -230,7 +230,9 @@ def import_json(args: argparse.Namespace) -> None:
     found = import_vid_json(table, clips, {row.vid
                                            for row in others}, skipped(args))
     write_cue_file(args.out, found.records)
-    print_table({args.out: summarize_cues(found.records)})
+    summary = summarize_cues(found.records)
+    print_table({args.out: summary})
+    print(f'{summary.clips} of {plural(len(asked), "clip")} have cues')
     print(f'cleaned: {cleaned["None"]} times the word None, '
           f'{plural(cleaned["repeated"], "repeated cue")}, '
           f'{plural(cleaned["spaces"], "cue")} with spaces around')

@@ -195,8 +195,8 @@ def merge_cue_files(paths: Sequence[str],
         raise CueFileError(_mixed_message(origins))
     if conflicts:
         raise CueFileError(
-            f'{len(conflicts)} frames are given several times, with other '
-            'content (--on-conflict says which one to take):\n'
+            'Frames given several times, with other content: '
+            f'{len(conflicts)} (--on-conflict says which one to take)\n'
             f'{list_some(conflicts)}')
     records = tuple(merged[key][0] for key in sorted(merged))
     return MergedCues(records, repeated, decided, summaries)
@@ -245,8 +245,8 @@ def _mixed_message(origins: Dict[tuple, str]) -> str:
         if len(values) > 1:
             lines.append(f'{name}: ' + '; '.join(
                 f'"{value}" ({where})' for value, where in values.items()))
-    return ('the records come from different models or prompts '
-            f'(--allow-mixed takes them):\n{list_some(lines)}')
+    return ('The records come from different models or prompts '
+            f'(--allow-mixed takes them)\n{list_some(lines)}')
 
 
 def _iter_shard(path: str) -> Iterator[Tuple[int, CueRecord]]:

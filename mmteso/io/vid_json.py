@@ -187,7 +187,7 @@ def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
 def _refuse(problems: Mapping[str, List[str]], allowed: Collection[str],
             advice: Mapping[str, str]) -> None:
     texts = [
-        f'{len(items)} {advice[kind]}:\n{list_some(items)}'
+        f'{advice[kind].format(len(items))}\n{list_some(items)}'
         for kind, items in problems.items() if items and kind not in allowed
     ]
     if texts:
@@ -257,13 +257,13 @@ def import_vid_json(table: VidTable,
     _refuse(
         left_out, {*skip, 'other'},
         dict(
-            colliding='videos are shared by several clips, so there is no '
-            'saying whose cues they hold (--skip-colliding leaves all of '
+            colliding='Videos that several clips share, so that there is no '
+            'saying whose cues they hold: {} (--skip-colliding leaves all of '
             'these clips out)',
-            unknown='videos or frames are not in the metadata '
+            unknown='Videos or frames that are not in the metadata: {} '
             '(--skip-unknown leaves them out)',
-            missing='clips or frames have no cues (--skip-missing goes on '
-            'without them)'))
+            missing='Clips or frames without cues: {} (--skip-missing goes '
+            'on without them)'))
     return VidImport(tuple(records), left_out)
 
 
@@ -312,13 +312,11 @@ def export_vid_json(records: Iterable[CueRecord],
     _refuse(
         dict(left_out, wrong=wrong), skip,
         dict(
-            colliding='videos are those of several clips, and the format '
-            'holds cues for one (--skip-colliding leaves all of these clips '
-            'out)',
-            unknown='clips are not in the metadata (--skip-unknown leaves '
-            'them out)',
-            wrong="cues can't be written: the format separates cues by "
-            'commas, pads with the word None, and knows no cue without a '
-            'letter'))
+            colliding='Videos of several clips, while the format holds cues '
+            'for one: {} (--skip-colliding leaves all of these clips out)',
+            unknown='Clips that are not in the metadata: {} (--skip-unknown '
+            'leaves them out)',
+            wrong="Cues that can't be written, as the format separates them "
+            'by commas and pads with the word None: {}'))
     table = {vid: dict(sorted(table[vid].items())) for vid in sorted(table)}
     return VidExport(table, left_out, unserved)

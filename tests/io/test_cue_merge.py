@@ -85,15 +85,16 @@ def test_conflicts_are_named(tmp_path):
     with pytest.raises(CueFileError) as error:
         merge_cue_files(paths)
     message = str(error.value)
-    assert message.startswith('12 frames are given several times, with other')
+    assert message.startswith('Frames given several times, with other '
+                              'content: 12 (--on-conflict')
     assert f'frame 0 of "a": {paths[0]}, line 1, and {paths[1]}, line 1' in (
         message)
-    assert message.count('frame') == 12 - 1 and '... and 2 more' in message
+    assert message.count('frame ') == 10 and '... and 2 more' in message
     for on_conflict, cue in [('first', 'x'), ('last', 'y')]:
         merged = merge_cue_files(paths, on_conflict)
         assert {r.cues for r in merged.records} == {(cue, )}
         assert merged.decided == 12
-    with pytest.raises(CueFileError, match='12 frames'):
+    with pytest.raises(CueFileError, match='content: 12'):
         merge_cue_files(paths, 'ok')
     with pytest.raises(ValueError, match="'best'"):
         merge_cue_files(paths, 'best')
@@ -113,7 +114,7 @@ CAPTIONED = record('a', cues=(), status='captioned', caption='A dog.')
 def test_ok_takes_the_served_one(tmp_path, records, kept):
     path = write(tmp_path / 'x', *records)
     assert merge_cue_files([path], 'ok').records == (records[kept], )
-    with pytest.raises(CueFileError, match='frames are given'):
+    with pytest.raises(CueFileError, match='Frames given'):
         merge_cue_files([path])
 
 
@@ -125,8 +126,8 @@ def test_other_runs_are_refused(tmp_path, field):
     with pytest.raises(CueFileError) as error:
         merge_cue_files(paths)
     assert str(error.value).splitlines() == [
-        'the records come from different models or prompts (--allow-mixed '
-        'takes them):',
+        'The records come from different models or prompts (--allow-mixed '
+        'takes them)',
         f'  {field}: "{RUN[field]}" ({paths[0]}, line 1); "other" '
         f'({paths[1]}, line 2)'
     ]

@@ -98,8 +98,8 @@ def test_collisions_are_named():
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted)
     lines = str(error.value).splitlines()
-    assert lines[0].startswith('11 videos are shared by several clips')
-    assert '--skip-colliding' in lines[0]
+    assert lines[0].startswith('Videos that several clips share')
+    assert ': 11 (--skip-colliding' in lines[0]
     assert lines[1] == '  "v01": a1, b1' and lines[11] == '  ... and 1 more'
     assert len(lines) == 12
     found = import_vid_json(table, wanted, skip=['colliding'])
@@ -120,11 +120,11 @@ def test_all_that_does_not_fit_is_reported_at_once():
         import_vid_json(table, wanted, other_vids={'y'})
     message = str(error.value)
     assert message.splitlines() == [
-        '3 videos or frames are not in the metadata (--skip-unknown leaves '
-        'them out):', '  "x"', '  frame 2 of "a", which has 2',
+        'Videos or frames that are not in the metadata: 3 (--skip-unknown '
+        'leaves them out)', '  "x"', '  frame 2 of "a", which has 2',
         '  frame 7 of "a", which has 2',
-        '2 clips or frames have no cues (--skip-missing goes on without '
-        'them):', '  frame 1 of "a"', '  "b"'
+        'Clips or frames without cues: 2 (--skip-missing goes on without '
+        'them)', '  frame 1 of "a"', '  "b"'
     ]
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted, {'y'}, skip=['unknown'])
@@ -180,8 +180,8 @@ def test_export_refuses():
     with pytest.raises(VidJsonError) as error:
         export_vid_json(records, vids)
     assert '"v": a, b' in str(error.value)
-    assert '1 clips are not in the metadata' in str(error.value)
-    with pytest.raises(VidJsonError, match='^1 clips are not'):
+    assert 'Clips that are not in the metadata: 1 (' in str(error.value)
+    with pytest.raises(VidJsonError, match='^Clips that are not'):
         export_vid_json(records, vids, ['colliding'])
     made = export_vid_json(records, vids, ['colliding', 'unknown'])
     assert made.table == dict(w={0: ('dog', )})

@@ -127,6 +127,7 @@ def test_import(main, here, capsys):
     assert cells(output)[1] == ['cues.jsonl', '6', '2', '0', '0', '0', '1.00',
                                 '5']
     assert 'cleaned: 6 times the word None, 0 repeated cues, 0 cues' in output
+    assert '2 of 2 clips have cues' in output
     assert 'left out' not in output
     assert CueFile('cues.jsonl')['two', 4] == CueRecord(
         'two', 4, ('dog 4', ), reasoner='imported')
