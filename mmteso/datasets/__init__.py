@@ -4,8 +4,11 @@ from . import transforms
 from .avsbench import AVSBenchDataset
 from .avsbench_object import AVSBenchObjectDataset
 from .base_avs_dataset import BaseAVSDataset, MissingFile
+from .class_synonyms import (ClassSynonyms, SynonymError, load_class_synonyms,
+                             read_synonyms)
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'BaseAVSDataset',
-    'MissingFile', 'transforms'
+    'ClassSynonyms', 'MissingFile', 'SynonymError', 'load_class_synonyms',
+    'read_synonyms', 'transforms'
 ]

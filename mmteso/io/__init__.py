@@ -9,9 +9,10 @@ from .feature_file import (FeatureFile, FeatureFileError, Provenance,
                            feature_key, write_feature_file)
 from .hashing import file_sha256
 from .phrases import normalize_phrase
+from .strict_yaml import parse_yaml
 from .tensor_pickle import TensorPickleError, load_tensor_pickle
-from .vid_json import (VidClip, VidJsonError, export_vid_json,
-                       import_vid_json, read_vid_json, write_vid_json)
+from .vid_json import (VidClip, VidJsonError, export_vid_json, import_vid_json,
+                       read_vid_json, write_vid_json)
 
 __all__ = [
     'CueFile', 'CueFileError', 'CueRecord', 'CueSummary', 'CueWriter',
@@ -19,6 +20,6 @@ __all__ = [
     'TensorPickleError', 'VidClip', 'VidJsonError', 'export_vid_json',
     'feature_key', 'file_sha256', 'import_vid_json', 'iter_cue_records',
     'load_tensor_pickle', 'merge_cue_files', 'missing_frames',
-    'missing_shards', 'normalize_phrase', 'read_vid_json',
+    'missing_shards', 'normalize_phrase', 'parse_yaml', 'read_vid_json',
     'summarize_cues', 'write_cue_file', 'write_feature_file', 'write_vid_json'
 ]

@@ -127,6 +127,8 @@ class LoadTextFeatures(BaseTransform):
             cues than features is an error. Defaults to None.
         cue_target (str, optional): As of :class:`LoadTextCues`; needs
             ``cue_file``. Defaults to None.
+        synonyms (str, optional): As of :class:`LoadTextCues`. Defaults to
+            None.
     """
 
     def __init__(self,
@@ -134,8 +136,9 @@ class LoadTextFeatures(BaseTransform):
                  num_cues: int = 4,
                  expect: Optional[dict] = None,
                  cue_file: Optional[str] = None,
-                 cue_target: Optional[str] = None) -> None:
-        check_cue_arguments(num_cues, cue_target)
+                 cue_target: Optional[str] = None,
+                 synonyms: Optional[str] = None) -> None:
+        check_cue_arguments(num_cues, cue_target, synonyms)
         if cue_target is not None and cue_file is None:
             raise ValueError(f'cue_target={cue_target!r} needs cue_file: the '
                              'feature file does not hold the words.')
@@ -144,6 +147,7 @@ class LoadTextFeatures(BaseTransform):
         self.expect = expect
         self.cue_file = cue_file
         self.cue_target = cue_target
+        self.synonyms = synonyms
         self._features = FeatureFile(feature_file,
                                      dict(expect or {}, kind='text'))
         self._cues = None if cue_file is None else open_cue_file(cue_file)
@@ -173,10 +177,11 @@ class LoadTextFeatures(BaseTransform):
         results['text_cues'] = list(cues[:self.num_cues])
         if self.cue_target is not None:
             results['cue_target'] = frame_cue_targets(
-                results, cues, self.num_cues, self.cue_target)
+                results, cues, self.num_cues, self.cue_target, self.synonyms)
         return results
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(feature_file={self.feature_file!r}, '
                 f'num_cues={self.num_cues}, expect={self.expect}, '
-                f'cue_file={self.cue_file!r}, cue_target={self.cue_target!r})')
+                f'cue_file={self.cue_file!r}, '
+                f'cue_target={self.cue_target!r}, synonyms={self.synonyms!r})')

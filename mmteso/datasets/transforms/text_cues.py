@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import itertools
 import logging
 from typing import Optional, Sequence, Tuple, Union
 
@@ -9,6 +10,7 @@ from mmseg.registry import MODELS, TRANSFORMS
 from torch import Tensor
 
 from mmteso.io import CueFile, CueFileError, normalize_phrase
+from ..class_synonyms import load_class_synonyms, read_synonyms
 
 # Vectors of 4 kB; a generated cue file has some thousands of phrases.
 _MAX_CACHED_PHRASES = 4096
@@ -33,35 +35,46 @@ def pad_cue_features(features: Tensor, num_cues: int) -> Tuple[Tensor, Tensor]:
     return padded, torch.arange(num_cues) < len(kept)
 
 
-def cue_targets(cues: Sequence[str], sounding: Sequence[str],
-                class_names: Sequence[str], num_cues: int) -> Tensor:
+def cue_targets(cues: Sequence[str],
+                sounding: Sequence[str],
+                class_names: Sequence[str],
+                num_cues: int,
+                synonyms: Optional[str] = None) -> Tensor:
     """Say for each cue whether its class sounds in the frame.
 
     A cue names a class if both are equal up to case and separators
-    (:func:`mmteso.io.normalize_phrase`).
+    (:func:`mmteso.io.normalize_phrase`). With ``synonyms`` it also names the
+    classes that it means there; if it means several ('person'), it sounds if
+    one of them does.
 
     Args:
         cues (Sequence[str]): The frame's cues.
         sounding (Sequence[str]): Names of the classes that sound.
         class_names (Sequence[str]): All classes, background first.
         num_cues (int): Length of the result, N_T.
+        synonyms (str, optional): 'avsbench', or a file; see
+            :func:`mmteso.datasets.read_synonyms`. Defaults to None: names
+            only.
 
     Returns:
         Tensor: float32, (N_T): 1 sounds, 0 doesn't, -1 to be ignored because
         there is no cue or it names no class (the background is none).
     """
-    known = {normalize_phrase(name) for name in class_names[1:]}
+    lookup = load_class_synonyms(synonyms, class_names)
     sounding = {normalize_phrase(name) for name in sounding}
     targets = torch.full((num_cues, ), -1.)
     for index, cue in enumerate(cues[:num_cues]):
-        cue = normalize_phrase(cue)
-        if cue in known:
-            targets[index] = float(cue in sounding)
+        classes = {normalize_phrase(name) for name in lookup.classes_of(cue)}
+        if classes:
+            targets[index] = float(not sounding.isdisjoint(classes))
     return targets
 
 
-def frame_cue_targets(results: dict, cues: Sequence[str], num_cues: int,
-                      source: str) -> Tensor:
+def frame_cue_targets(results: dict,
+                      cues: Sequence[str],
+                      num_cues: int,
+                      source: str,
+                      synonyms: Optional[str] = None) -> Tensor:
     """:func:`cue_targets` with the truth taken from the result dict.
 
     Args:
@@ -70,6 +83,7 @@ def frame_cue_targets(results: dict, cues: Sequence[str], num_cues: int,
         num_cues (int): Length of the result, N_T.
         source (str): 'mask' (what the semantic mask shows in this frame) or
             'a_obj' (the video's label).
+        synonyms (str, optional): See :func:`cue_targets`. Defaults to None.
 
     Returns:
         Tensor: float32, (N_T).
@@ -94,7 +108,8 @@ def frame_cue_targets(results: dict, cues: Sequence[str], num_cues: int,
             f'{where}, but "{key}" is None' +
             (': its mask is binary. Use cue_target=\'a_obj\'.' if source ==
              'mask' else '.'))
-    return cue_targets(cues, results[key], results['class_names'], num_cues)
+    return cue_targets(cues, results[key], results['class_names'], num_cues,
+                       synonyms)
 
 
 def open_cue_file(path: str) -> CueFile:
@@ -127,13 +142,20 @@ def open_cue_file(path: str) -> CueFile:
     return cue_file
 
 
-def check_cue_arguments(num_cues: int, cue_target: Optional[str]) -> None:
+def check_cue_arguments(num_cues: int,
+                        cue_target: Optional[str],
+                        synonyms: Optional[str] = None) -> None:
     """Refuse impossible arguments of a text transform."""
     if num_cues < 1:
         raise ValueError(f'num_cues must be at least 1, but got {num_cues}.')
     if cue_target not in CUE_TARGETS:
         raise ValueError(f'cue_target must be one of {CUE_TARGETS}, but got '
                          f'{cue_target!r}.')
+    if synonyms is not None:
+        if cue_target is None:
+            raise ValueError(f'synonyms={synonyms!r} has no effect without '
+                             'cue_target: the cues themselves stay.')
+        read_synonyms(synonyms)  # complains here, not in a loader's worker
 
 
 @TRANSFORMS.register_module()
@@ -141,8 +163,9 @@ class LoadTextCues(BaseTransform):
     """Load a frame's text cues and encode them.
 
     The encoder runs on the CPU in the loader's process, once per different
-    phrase. That suits :class:`HashTextEncoder`; for a large text model, cache
-    the features in a file and use :class:`LoadTextFeatures`.
+    phrase. That suits :class:`HashTextEncoder` and :class:`CueBank`, the
+    features that a large text model computed once
+    (``tools/extract_text_features.py``).
 
     Required Keys:
 
@@ -165,29 +188,43 @@ class LoadTextCues(BaseTransform):
         cue_file (str): The cue file (see :mod:`mmteso.io.cue_file`).
         text_encoder (dict | Callable): Config of the text encoder, or the
             encoder: maps a list of n cues to a tensor (n, D) and has the
-            attribute ``embed_dims`` (D).
+            attribute ``embed_dims`` (D). One that can't encode every cue has
+            a method ``check_cues(cues, cue_file)``, as :class:`CueBank`; it
+            is called once, with the different cues of all frames.
         num_cues (int): Number of cues N_T per frame; further ones are cut
             off. Defaults to 4.
         cue_target (str, optional): Where the truth for the cue loss comes
             from: 'mask', the classes in the frame's semantic mask as loaded
             (cropping later doesn't change it); 'a_obj', the video's label,
             weaker; None for no target. Defaults to None.
+        synonyms (str, optional): Words for the classes, for ``cue_target``
+            alone: 'avsbench', or a file of your own, see :func:`cue_targets`.
+            A language model's cues seldom equal class names ('person',
+            'ambulance'), and a cue that names no class has no target.
+            Defaults to None: names only.
     """
 
     def __init__(self,
                  cue_file: str,
                  text_encoder: Union[dict, object],
                  num_cues: int = 4,
-                 cue_target: Optional[str] = None) -> None:
-        check_cue_arguments(num_cues, cue_target)
+                 cue_target: Optional[str] = None,
+                 synonyms: Optional[str] = None) -> None:
+        check_cue_arguments(num_cues, cue_target, synonyms)
         self.cue_file = cue_file
         self.num_cues = num_cues
         self.cue_target = cue_target
+        self.synonyms = synonyms
         if isinstance(text_encoder, dict):
             text_encoder = MODELS.build(text_encoder)
         self.text_encoder = text_encoder
         self._cues = open_cue_file(cue_file)
         self._cache = {}
+        check_cues = getattr(text_encoder, 'check_cues', None)
+        if check_cues is not None:
+            used = (record.cues[:num_cues] for record in self._cues.values())
+            # half a million cues, of which few are different
+            check_cues(set(itertools.chain.from_iterable(used)), cue_file)
 
     def _encode(self, cue: str) -> Tensor:
         """(D,)"""
@@ -223,10 +260,11 @@ class LoadTextCues(BaseTransform):
             features, self.num_cues)
         if self.cue_target is not None:
             results['cue_target'] = frame_cue_targets(
-                results, cues, self.num_cues, self.cue_target)
+                results, cues, self.num_cues, self.cue_target, self.synonyms)
         return results
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(cue_file={self.cue_file!r}, '
                 f'text_encoder={self.text_encoder!r}, '
-                f'num_cues={self.num_cues}, cue_target={self.cue_target!r})')
+                f'num_cues={self.num_cues}, cue_target={self.cue_target!r}, '
+                f'synonyms={self.synonyms!r})')

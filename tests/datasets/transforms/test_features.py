@@ -126,6 +126,21 @@ def test_text_with_words_and_targets(text_file, cue_file):
     assert targets == [[0, -1, -1, -1], [-1] * 4, [-1, 1, 0, -1]]
 
 
+def test_synonyms_for_targets(tmp_path, text_file):
+    path = str(tmp_path / 'guys.jsonl')
+    write_cue_file(
+        path, [CueRecord('u', 0, ('guy', 'hounds')), CueRecord('u', 1, ())])
+    synonyms = tmp_path / 'mine.yaml'
+    synonyms.write_text('words: {dog: [hound], man: [guy]}')
+    transform = LoadTextFeatures(
+        text_file,
+        cue_file=path,
+        cue_target='mask',
+        synonyms=str(synonyms))
+    results = transform(sample(0, frame_classes=('man', )))
+    assert results['cue_target'].tolist() == [1, 0, -1, -1]
+
+
 def test_words_of_other_cues_are_an_error(text_file, tmp_path):
     path = str(tmp_path / 'other.jsonl')
     write_cue_file(path, [CueRecord('u', 0, ('dog', ))])

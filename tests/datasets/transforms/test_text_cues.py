@@ -1,14 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pickle
+import time
 
 import pytest
 import torch
 from mmseg.registry import TRANSFORMS
 
-from mmteso.datasets.transforms import LoadTextCues
+from mmteso.datasets import SynonymError
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
+from mmteso.datasets.transforms import LoadTextCues, text_cues
 from mmteso.datasets.transforms.text_cues import cue_targets, pad_cue_features
-from mmteso.io import CueRecord, write_cue_file
-from mmteso.models.text_encoders import HashTextEncoder
+from mmteso.io import CueRecord, normalize_phrase, write_cue_file
+from mmteso.models.text_encoders import (CueBank, HashTextEncoder,
+                                         collect_phrases, cue_bank,
+                                         write_cue_bank)
 
 CLASSES = ('background', 'dog', 'emergency-car', 'man')
 ENCODER = dict(type='HashTextEncoder', embed_dims=16)
@@ -90,6 +95,40 @@ def test_cue_targets_ignore_the_background():
     assert targets.tolist() == [-1, 1, -1]
 
 
+@pytest.mark.parametrize('synonyms, sounding, expected', [
+    (None, ['man'], [-1, -1, 1, -1]),
+    ('avsbench', ['man'], [1, 0, 1, -1]),
+    ('avsbench', ['woman', 'emergency-car'], [1, 1, 0, -1]),
+    ('avsbench', [], [0, 0, 0, -1]),
+])
+def test_synonyms(tmp_path, synonyms, sounding, expected):
+    """A word of several classes sounds if one of them does."""
+    path = str(tmp_path / 'cues.jsonl')
+    write_cue_file(
+        path,
+        [CueRecord('u', 0, ('people', 'red ambulance', 'man', 'speaker'))])
+    transform = TRANSFORMS.build(
+        dict(
+            type='LoadTextCues',
+            cue_file=path,
+            text_encoder=ENCODER,
+            cue_target='mask',
+            synonyms=synonyms))
+    transform = pickle.loads(pickle.dumps(transform))
+    results = transform(
+        sample(0, class_names=AVSBENCH_CLASSES, frame_classes=sounding))
+    assert results['cue_target'].tolist() == expected
+    # the words themselves go to the encoder
+    assert results['text_cues'][0] == 'people'
+
+
+def test_synonyms_of_other_classes(cue_file):
+    transform = LoadTextCues(
+        cue_file, ENCODER, cue_target='a_obj', synonyms='avsbench')
+    with pytest.raises(SynonymError, match="'accordion'.*class set lacks"):
+        transform(sample(0, a_obj=()))
+
+
 def test_pad_cue_features_copies():
     features = torch.ones(4, 2)
     padded, valid = pad_cue_features(features, 4)
@@ -159,6 +198,11 @@ def test_impossible_arguments(cue_file):
         LoadTextCues(cue_file, ENCODER, num_cues=0)
     with pytest.raises(ValueError, match="'a_obj'.*but got 'label'"):
         LoadTextCues(cue_file, ENCODER, cue_target='label')
+    with pytest.raises(ValueError, match='no effect without cue_target'):
+        LoadTextCues(cue_file, ENCODER, synonyms='avsbench')
+    with pytest.raises(FileNotFoundError, match='no synonyms "none.yaml"'):
+        LoadTextCues(
+            cue_file, ENCODER, cue_target='mask', synonyms='none.yaml')
 
 
 def test_failed_records_are_counted_once(tmp_path, warned):
@@ -180,3 +224,60 @@ def test_goes_to_workers(cue_file):
                      for t in (transform, copy))
     assert torch.equal(first['text_feat'], second['text_feat'])
     assert "cue_target='a_obj'" in repr(copy)
+
+
+@pytest.fixture
+def bank_file(tmp_path):
+    """Of every cue of the cue file but 'b', 'dogs' and 'f'."""
+    path = str(tmp_path / 'bank.safetensors')
+    phrases = ['dog', 'emergency car', 'a', 'man', 'background']
+    write_cue_bank(path, HashTextEncoder(16), phrases)
+    return path
+
+
+def test_phrases_missing_in_the_bank_are_named_at_once(cue_file, bank_file):
+    config = dict(
+        type='LoadTextCues',
+        cue_file=cue_file,
+        text_encoder=dict(type='CueBank', bank_file=bank_file))
+    with pytest.raises(KeyError) as error:
+        TRANSFORMS.build(config)
+    # 'f' is the sixth cue, of which four are used
+    for part in ("lacks 2: 'b', 'dogs'. Add them: ", f'"{cue_file}": ',
+                 f'--cues {cue_file} --update --out {bank_file}'):
+        assert part in str(error.value)
+    with pytest.raises(KeyError, match="lacks 3: 'b', 'dogs', 'f'"):
+        TRANSFORMS.build(dict(config, num_cues=6))
+
+    # and what the command does
+    phrases = collect_phrases([cue_file])
+    write_cue_bank(bank_file, HashTextEncoder(16), phrases, update=True)
+    found = TRANSFORMS.build(dict(config, num_cues=6))
+    hashed = LoadTextCues(cue_file, ENCODER, num_cues=6)
+    for frame in range(4):
+        assert torch.equal(
+            found(sample(frame))['text_feat'],
+            hashed(sample(frame))['text_feat'])
+
+
+def test_the_check_of_a_large_cue_file_is_cheap(bank_file, monkeypatch):
+    """The half million cue slots of AVSBench, of few different phrases."""
+    names = ['dog', 'Dog', 'emergency-car', 'man', 'a', 'background']
+    kinds = [
+        CueRecord('u', 0, tuple(names[shift:] + names[:shift]))
+        for shift in range(len(names))
+    ]
+    records = {
+        ('u', number): kinds[number % len(kinds)]
+        for number in range(125000)
+    }
+    normalized = []
+    monkeypatch.setattr(text_cues, 'open_cue_file', lambda path: records)
+    monkeypatch.setattr(
+        cue_bank, 'normalize_phrase',
+        lambda cue: normalized.append(cue) or normalize_phrase(cue))
+    bank = CueBank(bank_file)
+    start = time.process_time()
+    LoadTextCues('cues.jsonl', bank)
+    assert time.process_time() - start < 1
+    assert sorted(normalized) == sorted(names)

@@ -1,0 +1,243 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Which classes a cue means: 'guy' is a man, a 'person' one of five classes.
+
+A language model writes what it calls a thing, not what a data set calls it.
+Tables of words are data files in ``synonyms/``.
+"""
+import functools
+import os.path as osp
+from typing import (Collection, Dict, Iterator, List, Mapping, NamedTuple,
+                    Optional, Sequence, Tuple)
+
+from mmteso.io import normalize_phrase, parse_yaml
+
+_FOLDER = osp.join(osp.dirname(__file__), 'synonyms')
+#: Tables that come with the package.
+SYNONYM_TABLES = ('avsbench', )
+
+
+class SynonymError(ValueError):
+    """A table of synonyms that contradicts itself or the class set."""
+
+
+class SynonymTable(NamedTuple):
+    """What a file of synonyms says.
+
+    Attributes:
+        words (dict): By class, the words for it alone.
+        several (dict): By word, the classes that it may mean.
+        none (list[str]): Phrases that end like a word of a class and name
+            another thing.
+    """
+    words: Mapping[str, Sequence[str]]
+    several: Mapping[str, Sequence[str]] = {}
+    none: Sequence[str] = ()
+
+
+def read_synonyms(name_or_path: str) -> SynonymTable:
+    """Read a table of synonyms.
+
+    Args:
+        name_or_path (str): 'avsbench', or a YAML file with the keys ``words``
+            and, where needed, ``several`` and ``none``.
+
+    Returns:
+        SynonymTable: The table; its words are checked when it meets a class
+        set, by :class:`ClassSynonyms`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SynonymError: If the file is built otherwise.
+    """
+    path = name_or_path
+    if name_or_path in SYNONYM_TABLES:
+        path = osp.join(_FOLDER, f'{name_or_path}.yaml')
+    if not osp.isfile(path):
+        raise FileNotFoundError(
+            f'There are no synonyms "{name_or_path}": expected one of '
+            f'{list(SYNONYM_TABLES)} or a file.')
+    try:
+        with open(path, 'rb') as file:
+            content = parse_yaml(file.read())
+    except ValueError as error:
+        raise SynonymError(f'{path} is no YAML file: {error}.') from error
+    if not isinstance(content, dict) or 'words' not in content:
+        raise SynonymError(f"{path} must hold a mapping with the key 'words'.")
+    unknown = content.keys() - set(SynonymTable._fields)
+    if unknown:
+        raise SynonymError(
+            f'{path} has the unknown keys {sorted(unknown)}; expected '
+            f'{list(SynonymTable._fields)}.')
+    table = SynonymTable(**{k: v or {} for k, v in content.items()})
+    for key in ('words', 'several'):
+        part = getattr(table, key)
+        if not isinstance(part, dict) or not all(
+                isinstance(k, str) and _is_strings(v)
+                for k, v in part.items()):
+            raise SynonymError(
+                f"{path}: '{key}' must map strings to lists of strings (YAML "
+                'reads yes, no, on and off as such only in quotes).')
+    if table.none and not _is_strings(table.none):
+        raise SynonymError(f"{path}: 'none' must be a list of strings.")
+    return table._replace(none=list(table.none))
+
+
+def _is_strings(value) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, str) for item in value)
+
+
+def singulars(phrase: str) -> Iterator[str]:
+    """A phrase and what it may be the plural of.
+
+    English spelling alone decides, so there are non-words among them: look
+    each of them up in a list of known words.
+
+    Args:
+        phrase (str): As :func:`mmteso.io.normalize_phrase` writes it.
+
+    Yields:
+        str: The phrase itself, then its possible singular forms.
+    """
+    yield phrase
+    for plural, singular in (('ies', 'y'), ('ves', 'f'), ('ves', 'fe'),
+                             ('es', ''), ('s', ''), ('men', 'man')):
+        if phrase.endswith(plural):
+            yield phrase[:len(phrase) - len(plural)] + singular
+
+
+class ClassSynonyms:
+    """Looks up which classes of a data set a phrase means.
+
+    A class's own name means this class alone. Names are compared as
+    :func:`mmteso.io.normalize_phrase` writes them.
+
+    Args:
+        class_names (Sequence[str]): All classes, background first (which no
+            phrase means).
+        table (SynonymTable, optional): Other words. Defaults to None: the
+            classes' names only.
+        plurals (bool): Whether plurals mean what the singular does. Defaults
+            to True.
+        head_noun (bool): Whether a phrase that is not known means what its
+            last words do, the longest known ones, as the noun at the end is
+            what an English phrase names: 'old acoustic guitar' is a guitar,
+            'big fire truck' a fire truck. Phrases that end so and name
+            another thing are listed in the table (``none``). Defaults to
+            True.
+
+    Raises:
+        SynonymError: If the table names a class that isn't there, means two
+            things by one phrase, or gives a class's name to another class.
+    """
+
+    def __init__(self,
+                 class_names: Sequence[str],
+                 table: Optional[SynonymTable] = None,
+                 plurals: bool = True,
+                 head_noun: bool = True) -> None:
+        self.class_names = tuple(class_names)
+        self.plurals = plurals
+        self.head_noun = head_noun
+        self._names = {
+            normalize_phrase(name): name
+            for name in self.class_names[1:]
+        }
+        self._meanings: Dict[str, Tuple[str, ...]] = {
+            phrase: (name, )
+            for phrase, name in self._names.items()
+        }
+        if table is not None:
+            self._add_table(table)
+
+    def _add_table(self, table: SynonymTable) -> None:
+        for name, words in table.words.items():
+            for word in words:
+                self._add(word, [name])
+            self._class(name)  # also where there are no words
+        for word, names in table.several.items():
+            if len(names) < 2:
+                raise SynonymError(
+                    f"'several' gives {word!r} the classes {names}; expected "
+                    "two or more, a word for one class stands in 'words'.")
+            self._add(word, names)
+        for phrase in table.none:
+            self._add(phrase, [])
+
+    def _class(self, name: str) -> str:
+        found = self._names.get(normalize_phrase(name))
+        if found is None:
+            raise SynonymError(
+                f'the synonyms name the class {name!r}, which the class set '
+                f'lacks. It has {list(self.class_names[1:])}.')
+        return found
+
+    def _add(self, phrase: str, names: Sequence[str]) -> None:
+        key = normalize_phrase(phrase)
+        classes = {self._class(name) for name in names}
+        if not key:
+            raise SynonymError(f'the phrase {phrase!r} of {names} is empty.')
+        if key in self._meanings:
+            raise SynonymError(
+                f'the synonyms give {phrase!r} the meaning '
+                f'{sorted(classes) or "none"}, but it means '
+                f'{list(self._meanings[key]) or "none"} already' +
+                (', whose name it is.' if key in self._names else
+                 ". A word of several classes stands in 'several', once."))
+        self._meanings[key] = tuple(
+            name for name in self.class_names[1:] if name in classes)
+
+    def classes_of(self, phrase: str) -> Tuple[str, ...]:
+        """The classes that a phrase means.
+
+        Args:
+            phrase (str): A cue.
+
+        Returns:
+            tuple[str]: Names of classes in the order of the class set; empty
+            if it means none of them.
+        """
+        words = normalize_phrase(phrase).split()
+        for start in range(len(words) if self.head_noun else 1):
+            tail = ' '.join(words[start:])
+            for form in singulars(tail) if self.plurals else [tail]:
+                if form in self._meanings:
+                    return self._meanings[form]
+        return ()
+
+    def phrases(self) -> List[str]:
+        """All known phrases, normalized and sorted."""
+        return sorted(self._meanings)
+
+
+@functools.lru_cache(maxsize=8)
+def _load(synonyms: Optional[str], class_names: Tuple[str, ...],
+          head_noun: bool) -> ClassSynonyms:
+    if synonyms is None:
+        return ClassSynonyms(class_names, plurals=False, head_noun=False)
+    try:
+        return ClassSynonyms(
+            class_names, read_synonyms(synonyms), head_noun=head_noun)
+    except SynonymError as error:
+        raise SynonymError(f'synonyms={synonyms!r}: {error}') from error
+
+
+def load_class_synonyms(synonyms: Optional[str],
+                        class_names: Collection[str],
+                        head_noun: bool = True) -> ClassSynonyms:
+    """The lookup for a class set; read once per process.
+
+    Args:
+        synonyms (str, optional): See :func:`read_synonyms`. None means the
+            classes' names exactly, without plurals and head nouns.
+        class_names (Sequence[str]): All classes, background first.
+        head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
+
+    Returns:
+        ClassSynonyms: The lookup.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SynonymError: If the table is wrong or does not fit the classes.
+    """
+    return _load(synonyms, tuple(class_names), head_noun)
