@@ -2,13 +2,9 @@
 """Text generation with models of transformers."""
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional
 
 from .structures import ModelUnavailableError
-
-if TYPE_CHECKING:
-    from transformers import (PreTrainedModel, PreTrainedTokenizerBase,
-                              ProcessorMixin)
 
 
 def import_transformers():
@@ -72,10 +68,7 @@ class HFModel:
         ModelUnavailableError: If its processor makes no batches of text.
     """
 
-    def __init__(
-            self, name: str, model: 'PreTrainedModel',
-            processor: Union['ProcessorMixin',
-                             'PreTrainedTokenizerBase']) -> None:
+    def __init__(self, name: str, model: Any, processor: Any) -> None:
         self.name = name
         self.model = model.eval()
         self.processor = processor

@@ -4,13 +4,20 @@ from tiny_hf import write_llama, write_llava
 
 
 @pytest.fixture(scope='session')
-def llama(tmp_path_factory):
+def needs_transformers():
+    """Skips tests where transformers isn't installed."""
+    pytest.importorskip(
+        'transformers', reason="needs pip install 'mmteso[text]'")
+
+
+@pytest.fixture(scope='session')
+def llama(needs_transformers, tmp_path_factory):
     """Folder of a small random LLaMA chat model."""
     return write_llama(str(tmp_path_factory.mktemp('hf') / 'llama'))
 
 
 @pytest.fixture(scope='session')
-def llava(tmp_path_factory):
+def llava(needs_transformers, tmp_path_factory):
     """Folder of a small random LLaVA."""
     return write_llava(str(tmp_path_factory.mktemp('hf') / 'llava'))
 

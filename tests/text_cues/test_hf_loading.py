@@ -8,11 +8,13 @@ import shutil
 
 import pytest
 import torch
-import transformers
 from tiny_hf import write_llama
 
 from mmteso.text_cues import ModelUnavailableError, hf_loading
 from mmteso.text_cues.hf_loading import HFModelSource, default_device
+
+transformers = pytest.importorskip(
+    'transformers', reason="needs pip install 'mmteso[text]'")
 
 
 def source(model, kind='causal-lm', **kwargs):
@@ -31,8 +33,7 @@ def copy_of(tmp_path):
 
 @pytest.fixture
 def offline(monkeypatch):
-    import huggingface_hub.constants
-    monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
 
 
 def edit_json(path, **values):

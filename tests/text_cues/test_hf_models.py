@@ -100,7 +100,7 @@ def test_out_of_memory_says_what_helps(loaded, monkeypatch):
     assert isinstance(caught.value.__cause__, torch.cuda.OutOfMemoryError)
 
 
-def test_tokenizer_that_can_make_no_batches(tmp_path):
+def test_tokenizer_that_can_make_no_batches(needs_transformers, tmp_path):
     import transformers
     folder = write_llama(str(tmp_path))
     tokenizer = write_tokenizer(folder, pad_token=None)

@@ -14,7 +14,7 @@ NO_TORCHVISION = importlib.util.find_spec('torchvision') is None
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
+def folder(needs_transformers, tmp_path_factory):
     """Folder of a small random LLaVA-NeXT-Video."""
     return write_video_llava(str(tmp_path_factory.mktemp('hf') / 'video'))
 

@@ -2,12 +2,14 @@
 import threading
 
 import pytest
-import transformers
 from PIL import Image
 from tiny_hf import write_llava
 
 from mmteso.text_cues import (CAPTIONERS, REASONERS, Frame, LoadedFrame,
                               ModelUnavailableError)
+
+transformers = pytest.importorskip(
+    'transformers', reason="needs pip install 'mmteso[text]'")
 
 
 def build(model, tokens=12, **kwargs):

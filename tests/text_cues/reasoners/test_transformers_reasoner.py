@@ -1,12 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-import transformers
 from tiny_hf import NO_SYSTEM_TEMPLATE, write_llama
 
 from mmteso.text_cues import (REASONERS, ChatFailure, Frame,
                               ModelUnavailableError)
 from mmteso.text_cues.prompt import load_prompt
+
+transformers = pytest.importorskip(
+    'transformers', reason="needs pip install 'mmteso[text]'")
 
 CAPTIONS = ('A man plays the guitar on a stage.', 'A dog.',
             'Two children run over a lawn while a bus waits at the traffic '
