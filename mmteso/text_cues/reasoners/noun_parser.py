@@ -4,6 +4,7 @@ import re
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from mmteso.io import normalize_phrase
+from ..parsing.noun_phrases import singular
 from ..registry import REASONERS
 from ..structures import Frame, ModelUnavailableError, Reasoning
 from .base_reasoner import BaseReasoner
@@ -22,7 +23,7 @@ SCENE_WORDS: Tuple[str, ...] = (
     'area', 'back', 'background', 'bottom', 'center', 'centre', 'corner',
     'direction', 'distance', 'edge', 'end', 'foreground', 'front', 'left',
     'location', 'middle', 'part', 'place', 'position', 'right', 'section',
-    'side', 'space', 'spot', 'surroundings', 'top',
+    'side', 'space', 'spot', 'surrounding', 'top',
     # amounts and kinds
     'array', 'assortment', 'bit', 'bunch', 'collection', 'couple', 'group',
     'kind', 'lot', 'number', 'pair', 'piece', 'row', 'series', 'set', 'sort',
@@ -42,17 +43,17 @@ _SENTENCE_END = r'(?<=[.!?])["\')\]”’]*\s+|\n+'
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*[^\W_])?")
 
 
-def _import_libraries():
-    """NLTK and inflect, or a word on how to get them."""
+def _import_nltk():
+    """NLTK, or a word on how to get it and what else is needed."""
     try:
-        import inflect
+        import inflect  # noqa: F401, for singular()
         import nltk
         import nltk.tag.perceptron
         import nltk.tokenize
     except ImportError as error:
         raise ImportError('NounParser needs NLTK and inflect, which are not '
                           "installed: pip install 'mmteso[text]'") from error
-    return nltk, inflect
+    return nltk
 
 
 @REASONERS.register_module()
@@ -61,9 +62,10 @@ class NounParser(BaseReasoner):
 
     Every noun is taken for an object that could sound, in the order of the
     caption: nothing is judged. NLTK tags the words with its averaged
-    perceptron tagger and groups them by a grammar; plural nouns are made
-    singular by inflect; each noun counts once. Which nouns the paper's
-    authors dropped isn't known; ``scene_words`` is our list.
+    perceptron tagger and groups them by a grammar; plural nouns become
+    singular, as in the answers of language models; each noun counts once.
+    Which nouns the paper's authors dropped isn't known; ``scene_words`` is
+    our list.
 
     The tagger's data is not part of NLTK. It is downloaded, once, by::
 
@@ -104,7 +106,7 @@ class NounParser(BaseReasoner):
         if isinstance(scene_words, str):
             raise TypeError('scene_words must be a sequence of nouns, but got '
                             f'the string {scene_words!r}')
-        nltk, inflect = _import_libraries()
+        nltk = _import_nltk()
         if not re.search(r'^\s*NP\s*:', grammar, re.MULTILINE):
             raise ValueError('The chunks of the grammar must be called NP, as '
                              f"in 'NP: {{<NN.*>+}}', but got {grammar!r}")
@@ -117,13 +119,10 @@ class NounParser(BaseReasoner):
             _SENTENCE_END, gaps=True)
         self._words = nltk.tokenize.NLTKWordTokenizer()
         self._scene_words = {normalize_phrase(word) for word in scene_words}
-        # inflect is slow, and captions have few distinct nouns
-        self._singular = functools.lru_cache(maxsize=None)(
-            inflect.engine().singular_noun)
 
     @functools.cached_property
     def _tagger(self):
-        nltk, _ = _import_libraries()
+        nltk = _import_nltk()
         try:
             return nltk.tag.perceptron.PerceptronTagger()
         except LookupError as error:
@@ -161,22 +160,21 @@ class NounParser(BaseReasoner):
                 for chunk in tree.subtrees(lambda t: t.label() == 'NP'):
                     yield chunk.leaves()
 
-    def _clean(self, word: str, tag: str) -> Optional[str]:
-        """A word as cues are compared, nouns in the singular; or None."""
+    @staticmethod
+    def _clean(word: str) -> Optional[str]:
+        """A word as cues are compared; None if it is none."""
         match = _WORD.fullmatch(word.strip("'’-"))
-        if match is None:
-            return None
-        word = normalize_phrase(match.group())
-        if tag in ('NNS', 'NNPS'):
-            word = self._singular(word) or word
-        return word
+        return match and normalize_phrase(match.group())
 
     def _nouns(self, caption: str) -> List[str]:
         """All nouns of a caption, each once, in its order."""
         found = {}
         for chunk in self._chunks(caption):
-            words = [self._clean(*pair) for pair in chunk]
-            if None in words or words[-1] in self._scene_words:
+            words = [self._clean(word) for word, _ in chunk]
+            if None in words:
+                continue
+            words[-1] = singular(words[-1])
+            if words[-1] in self._scene_words:
                 continue
             found[' '.join(words) if self.phrases else words[-1]] = None
         return list(found)
