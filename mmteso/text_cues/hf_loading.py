@@ -72,8 +72,8 @@ class HFModelSource:
         device_map (str | dict, optional): Spread the model over devices, e.g.
             'auto'; replaces ``device``. Defaults to None.
         quantization (dict, optional): Arguments of ``BitsAndBytesConfig``,
-            e.g. ``dict(load_in_4bit=True, bnb_4bit_compute_dtype='bfloat16')``
-            . Needs bitsandbytes and a GPU. [Not run by this project's tests.]
+            e.g. ``dict(load_in_4bit=True)``. Needs bitsandbytes and a GPU.
+            [Not run: what the tests check is that transformers gets them.]
             Defaults to None.
         model_kwargs (dict, optional): More arguments of the model's
             ``from_pretrained``, e.g.

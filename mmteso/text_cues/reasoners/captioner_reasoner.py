@@ -31,7 +31,7 @@ class CaptionerReasoner(TransformersReasoner):
                  **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
 
-    def _template_owner(self, model: HFModel):
+    def _template_owner(self, model: HFModel) -> Any:
         return model.processor
 
     def _messages(self, conversation: Conversation) -> List[dict]:

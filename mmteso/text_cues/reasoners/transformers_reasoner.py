@@ -87,8 +87,8 @@ class TransformersReasoner(PromptedReasoner):
         """
         if self._model is None:
             model = self.source.load()
-            if not (self.chat_template or self._template_owner(model)
-                    .chat_template):
+            owner = self._template_owner(model)
+            if not (self.chat_template or owner.chat_template):
                 raise ModelUnavailableError(
                     f'The model "{self.name}" has no chat template. Take one '
                     'that was trained for chats ("chat", "instruct"), or give '
@@ -96,10 +96,12 @@ class TransformersReasoner(PromptedReasoner):
             self._model = model
         return self._model
 
-    def _template_owner(self, model: HFModel):
+    def _template_owner(self, model: HFModel) -> Any:
+        """What has the chat template: the tokenizer, or the processor."""
         return model.tokenizer
 
     def _messages(self, conversation: Conversation) -> List[dict]:
+        """The chat in the form that the template reads."""
         return conversation
 
     def _tokenize(self, text: Union[str, List[str]], **kwargs: Any):
