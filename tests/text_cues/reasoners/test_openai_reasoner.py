@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from chat_server import ChatServer, Reply, completion, error, final_answer
-from processes import free_port
 
 from mmteso.text_cues import (REASONERS, ChatFailure, Frame,
                               ModelUnavailableError, Reasoning)
@@ -395,11 +394,11 @@ def test_a_redirection_is_not_followed(connect, key):
         assert not other.served
 
 
-class Nobody:
-    model = 'tiny-chat'
-
-    def __init__(self):
-        self.url = f'http://127.0.0.1:{free_port()}'
+def nobody():
+    """A server that has gone."""
+    with ChatServer() as server:
+        pass
+    return server
 
 
 def test_no_server(connect):
@@ -407,7 +406,7 @@ def test_no_server(connect):
             ModelUnavailableError,
             match='No answer; the last of 3 attempts: ConnectError.*Is the '
             'server running') as stop:
-        connect(Nobody()).chat(chats('a dog', 'a cat'))
+        connect(nobody()).chat(chats('a dog', 'a cat'))
     assert 'proxy' not in str(stop.value)
 
 
@@ -431,7 +430,7 @@ def test_a_connection_that_fails_now_and_then(connect, monkeypatch):
 
 
 def test_proxies(connect, monkeypatch):
-    monkeypatch.setenv('HTTP_PROXY', Nobody().url)
+    monkeypatch.setenv('HTTP_PROXY', nobody().url)
     with ChatServer() as server:
         assert connect(server).chat(chats('a dog')) == ['Answer: dog']
         with pytest.raises(
@@ -439,7 +438,7 @@ def test_proxies(connect, monkeypatch):
                 match=r'proxy of the environment \(HTTP_PROXY\) is used'):
             connect(server, trust_env=True).chat(chats('a dog'))
     with pytest.raises(ModelUnavailableError, match='HTTP_PROXY. is not used'):
-        connect(Nobody()).chat(chats('a dog'))
+        connect(nobody()).chat(chats('a dog'))
 
 
 def no_threads():
