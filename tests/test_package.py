@@ -130,8 +130,10 @@ def test_requirements_name_what_the_tests_import():
     extras = ('runtime', 'audio', 'test')
     for path in TESTS:
         assert distributions(path, deep=False) <= declared(*extras), path
+        # `imagebind` is not on PyPI: a test asks for it and skips
         assert distributions(
-            path, deep=True) <= declared(*extras, 'text'), path
+            path, deep=True) - {'imagebind'} <= declared(*extras,
+                                                         'text'), path
 
 
 def test_runtime_requirements_are_imported():
