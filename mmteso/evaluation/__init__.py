@@ -1,7 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .functional import reference_scores
-from .metrics import AVSMetric, AVSSMetric, CueSelectionMetric
+from .metrics import (AVSMetric, AVSSMetric, CueRecognitionMetric,
+                      CueSelectionMetric)
 
 __all__ = [
-    'AVSMetric', 'AVSSMetric', 'CueSelectionMetric', 'reference_scores'
+    'AVSMetric', 'AVSSMetric', 'CueRecognitionMetric', 'CueSelectionMetric',
+    'reference_scores'
 ]

@@ -100,7 +100,7 @@ def test_out(command, tmp_path):
 
     command.cfg.test_evaluator.append(dict(type='AVSSMetric'))
     command('--out', tmp_path / 'two')
-    for folder, mode in (('0_AVSMetric', 'L'), ('2_AVSSMetric', 'P')):
+    for folder, mode in (('0_AVSMetric', 'L'), ('3_AVSSMetric', 'P')):
         written = sorted((tmp_path / 'two' / folder).rglob('*.png'))
         assert len(written) == 2
         assert Image.open(written[0]).mode == mode

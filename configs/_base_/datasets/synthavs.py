@@ -84,4 +84,6 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(split='test', pipeline=test_pipeline, **dataset))
 val_evaluator = [dict(type='AVSMetric'), dict(type='CueSelectionMetric')]
-test_evaluator = val_evaluator
+test_evaluator = val_evaluator + [
+    dict(type='CueRecognitionMetric', class_set='synthavs')
+]
