@@ -112,6 +112,12 @@ def error(message: str, code: Optional[str] = None) -> bytes:
     return json.dumps(dict(error=dict(message=message, code=code))).encode()
 
 
+def chats(*captions: str) -> List[List[dict]]:
+    """What a client asks about descriptions, a conversation each."""
+    return [[dict(role='user', content=f'Caption: {caption}')]
+            for caption in captions]
+
+
 def final_answer(request: Request) -> str:
     """An answer about the description that the user gave last."""
     texts = request.texts or ['']
