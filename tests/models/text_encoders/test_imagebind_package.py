@@ -69,30 +69,30 @@ def compare(found, expected, what, atol):
     assert difference < atol
 
 
-def check(model, path):
+def check(model, path, cues):
     torch.save(model.state_dict(), path)
-    cues = [cue.replace('-', ' ').strip() for cue in CUES]
-    expected = their_features(model, cues)
+    expected = their_features(
+        model, [cue.replace('-', ' ').strip() for cue in cues])
     scale = expected.norm(dim=1).mean().item()
     theirs = ImageBindText(path, backend='imagebind')
-    compare(theirs(CUES), expected, 'imagebind', atol=1e-6 * scale)
+    compare(theirs(cues), expected, 'imagebind', atol=1e-6 * scale)
     # in particular, the vectors are told apart
     assert torch.pdist(expected / scale).min() > 0.001
     del theirs
-    unscaled = ImageBindText(path, backend='imagebind', scaled=False)(CUES)
+    unscaled = ImageBindText(path, backend='imagebind', scaled=False)(cues)
     ours = ImageBindText(path)
-    compare(ours(CUES), expected, 'transformers, scaled', atol=3e-6 * scale)
+    compare(ours(cues), expected, 'transformers, scaled', atol=3e-6 * scale)
     # without the long one, so that the texts are cut to the longest
     compare(
-        ours(CUES[:-1]), expected[:-1], 'transformers, scaled, shorter texts',
+        ours(cues[:-1]), expected[:-1], 'transformers, scaled, shorter texts',
         atol=3e-6 * scale)
     ours.scaled = False
-    compare(ours(CUES), unscaled, 'transformers', atol=3e-6)
+    compare(ours(cues), unscaled, 'transformers', atol=3e-6)
     return ours
 
 
 def test_ids():
-    """20,000 texts of all kinds of characters."""
+    """Thousands of texts of all kinds of characters."""
     ours, theirs = imagebind_tokenizer(), their_tokenizer()
     generator = random.Random(0)
     characters = [
@@ -104,7 +104,7 @@ def test_ids():
     texts = [f'This is a {name}.' for name in AVSBENCH_CLASSES]
     texts += [
         ''.join(generator.choices(characters, k=generator.randrange(60)))
-        for _ in range(20000)
+        for _ in range(5000)
     ]
     lengths = [len(theirs.encode(text)) for text in texts]
     for text, length, tokens in zip(texts, lengths, ours(texts)):
@@ -112,7 +112,7 @@ def test_ids():
         expected, end = theirs(text), 76 if length > 75 else 77
         assert torch.equal(tokens[:end], expected[:end]), text
         assert tokens[min(length + 1, 76)] == 49407
-    assert sum(length > 75 for length in lengths) > 100
+    assert sum(length > 75 for length in lengths) > 50
 
 
 def test_small(tmp_path):
@@ -128,7 +128,7 @@ def test_small(tmp_path):
         text_num_blocks=3,
         text_num_heads=2,
         **others)
-    encoder = check(shake(model), str(tmp_path / 'small.pth'))
+    encoder = check(shake(model), str(tmp_path / 'small.pth'), CUES)
     assert encoder.embed_dims == 48
 
 
@@ -137,7 +137,7 @@ def test_full_size(tmp_path):
     """Random weights of imagebind_huge: 4.8 GB of disk, 12 GB of memory."""
     torch.manual_seed(0)
     model = shake(imagebind_model.imagebind_huge(pretrained=False))
-    encoder = check(model, str(tmp_path / 'imagebind_huge.pth'))
+    encoder = check(model, str(tmp_path / 'imagebind_huge.pth'), CUES[-16:])
     assert encoder.embed_dims == 1024 and encoder.num_heads == 16
     assert sum(p.numel() for p in encoder.parameters()) / 1e6 == pytest.approx(
         354, abs=1)

@@ -171,6 +171,12 @@ def test_encoder_of_an_encoder_decoder(bert, tmp_path):
     folder = tmp_path / 't5'
     shutil.copytree(bert, folder)
     (folder / 'model.safetensors').unlink()
+    (folder / 'tokenizer_config.json').write_text(
+        json.dumps(
+            dict(
+                tokenizer_class='BertTokenizer',
+                # as T5's own tokenizer
+                model_input_names=['input_ids', 'attention_mask'])))
     torch.manual_seed(0)
     transformers.T5Model(
         transformers.T5Config(
