@@ -82,8 +82,8 @@ class CueWriter:
             if os.path.exists(path):
                 if not resume:
                     raise FileExistsError(
-                        f'The cue file "{path}" exists already. Resume it (--resume), '
-                        'or write to another file.')
+                        f'The cue file "{path}" exists already. Resume it '
+                        '(--resume), or write to another file.')
                 self._take_over(retry_failed)
             self._file = open(path, 'ab')
         except BaseException:

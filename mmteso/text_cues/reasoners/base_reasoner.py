@@ -108,9 +108,13 @@ class PromptedReasoner(BaseReasoner):
                captions: Sequence[str]) -> List[Reasoning]:
         """See :meth:`BaseReasoner.reason`."""
         conversations = [self.prompt.conversation(c) for c in captions]
-        found = [self._parse(answer) for answer in self.chat(conversations)]
-        again = [i for i, reasoning in enumerate(found)
-                 if reasoning.failed and reasoning.text]
+        answers = self.chat(conversations)
+        found = [self._parse(answer) for answer in answers]
+        # what the model could not answer at all was tried again already
+        again = [
+            i for i, reasoning in enumerate(found)
+            if reasoning.failed and not isinstance(answers[i], ChatFailure)
+        ]
         if not again:
             return found
         retries = self.chat([
