@@ -132,6 +132,7 @@ def metrics(name, data_root, work_dir, launcher):
     config.test_evaluator = [
         # within the narrow range of untrained scores
         ConfigDict(type='AVSMetric', threshold=0.48),
+        ConfigDict(type='CueRecognitionMetric'),
         ConfigDict(type='ScoreDigest')
     ]
     runner = Runner.from_cfg(config)

@@ -95,4 +95,8 @@ def test_same_metrics(results, name):
     one, two = (result['metrics'][name] for result in results)
     assert len([key for key in one if key.startswith('digest/')]) == 8
     assert one['J_sounding'] > 0 and 1 < one['foreground'] < 99
-    assert one == two
+    assert 0 < one['cues/rec1_precision'] < 100
+    # the masks of untrained models may keep no cue: NaN
+    one, two = ({key: value for key, value in found.items() if value == value}
+                for found in (one, two))
+    assert one == two and 'cues/rec1_AP_by_order' in one
