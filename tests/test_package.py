@@ -19,7 +19,10 @@ from processes import ROOT, run, run_python
 
 import mmteso
 
-FORBIDDEN = {'transformers', 'torchvggish', 'imagebind', 'torchvision'}
+FORBIDDEN = {
+    'transformers', 'torchvggish', 'imagebind', 'torchvision', 'nltk',
+    'inflect', 'httpx', 'tenacity'
+}
 SOURCES = sorted((ROOT / 'mmteso').rglob('*.py'))
 TOOLS = sorted((ROOT / 'tools').rglob('*.py'))
 TESTS = sorted((ROOT / 'tests').rglob('*.py'))

@@ -22,7 +22,10 @@ class LoadedBatch(NamedTuple):
 
 def _open(path: str) -> Image.Image:
     with Image.open(path) as image:
-        return image.convert('RGB')
+        if image.mode != 'RGB':
+            return image.convert('RGB')  # which would copy RGB as well
+        image.load()
+        return image
 
 
 def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> LoadedBatch:

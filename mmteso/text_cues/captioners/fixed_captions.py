@@ -2,11 +2,12 @@
 """Captions that exist already, so that they are made once."""
 import csv
 import json
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence,
+                    Tuple, Union)
 
 from mmteso.io import CueRecord
 from ..registry import CAPTIONERS
-from ..structures import Frame, LoadedFrame
+from ..structures import ChatFailure, Frame, LoadedFrame
 from .base_captioner import BaseCaptioner
 
 _FORMATS = ('.jsonl', '.json', '.csv')
@@ -162,6 +163,9 @@ class FixedCaptions(BaseCaptioner):
         name (str, optional): Who wrote the captions, as the cue file shall
             record it. None means what the file says; it must be given if the
             file names nobody, or several. Defaults to None.
+        missing (str): A frame without caption: 'error' stops the run before
+            its first batch, 'fail' records the frame as failed. Defaults to
+            'error'.
 
     Attributes:
         prompt_hash (str): What the file says; '' if it says nothing or the
@@ -175,7 +179,14 @@ class FixedCaptions(BaseCaptioner):
 
     reads = None
 
-    def __init__(self, captions_file: str, name: Optional[str] = None) -> None:
+    def __init__(self,
+                 captions_file: str,
+                 name: Optional[str] = None,
+                 missing: str = 'error') -> None:
+        if missing not in ('error', 'fail'):
+            raise ValueError("missing must be 'error' or 'fail', but got "
+                             f'{missing!r}')
+        self.missing = missing
         self.captions_file = captions_file
         self._captions: Dict[Tuple[str, Optional[int]], str] = {}
         models = self._read()
@@ -248,24 +259,31 @@ class FixedCaptions(BaseCaptioner):
             frames (Sequence[Frame]): The frames of the run.
 
         Raises:
-            CaptionFileError: If frames have none; names the first ones.
+            CaptionFileError: If frames have none; names the first ones. Not
+                with ``missing='fail'``.
         """
         missing = [frame for frame in frames if self._find(frame) is None]
-        if not missing:
+        if not missing or self.missing == 'fail':
             return
         shown = ', '.join(self._where(*frame.key) for frame in missing[:3])
         more = ', ...' if len(missing) > 3 else ''
         raise CaptionFileError(
             f'{self.captions_file} ({len(self._captions)} captions) has none '
             f'for {len(missing)} of the {len(frames)} frames: {shown}{more}. '
-            'Caption these too, or leave them out of the run.')
+            "Caption these too, leave them out of the run, or set "
+            "missing='fail'.")
 
-    def caption(self, frames: Sequence[LoadedFrame]) -> List[str]:
+    def caption(
+            self,
+            frames: Sequence[LoadedFrame]) -> List[Union[str, ChatFailure]]:
         """See :meth:`BaseCaptioner.caption`.
 
         Raises:
-            CaptionFileError: If a frame has no caption.
+            CaptionFileError: If a frame has no caption; not with
+                ``missing='fail'``.
         """
         wanted = [loaded.frame for loaded in frames]
         self.prepare(wanted)
-        return [self._find(frame) for frame in wanted]
+        captions = [self._find(frame) for frame in wanted]
+        lacking = ChatFailure(f'{self.captions_file} has no caption for it.')
+        return [lacking if text is None else text for text in captions]

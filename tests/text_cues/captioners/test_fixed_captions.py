@@ -4,7 +4,7 @@ import json
 import pytest
 
 from mmteso.io import CueRecord, write_cue_file
-from mmteso.text_cues import CAPTIONERS, Frame, LoadedFrame
+from mmteso.text_cues import CAPTIONERS, ChatFailure, Frame, LoadedFrame
 from mmteso.text_cues.captioners import CaptionFileError, FixedCaptions
 
 HASH = 'ab' * 32
@@ -169,3 +169,19 @@ def test_other_encodings_and_missing_files(tmp_path, ending):
     text = '{"a": "\xfc"}' if ending != 'csv' else 'uid,caption\na,\xfc\n'
     with pytest.raises(CaptionFileError, match='not UTF-8'):
         FixedCaptions(write(tmp_path / f'x.{ending}', text, 'latin-1'))
+
+
+def test_frames_without_caption_may_fail_alone(tmp_path):
+    path = write(
+        tmp_path / 'x.jsonl',
+        '{"uid": "a", "frame": 1, "caption": "A dog.", "captioner": "c"}')
+    keys = ('a', 0), ('a', 1)
+    captioner = FixedCaptions(path, missing='fail')
+    captioner.prepare(frames(*keys))
+    lacking, caption = captions(captioner, *keys)
+    assert isinstance(lacking, ChatFailure) and path in lacking.error
+    assert caption == 'A dog.'
+    with pytest.raises(CaptionFileError, match="frame 0 of .*missing='fail'"):
+        captions(FixedCaptions(path), *keys)
+    with pytest.raises(ValueError, match="'error' or 'fail'"):
+        FixedCaptions(path, missing='skip')
