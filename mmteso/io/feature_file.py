@@ -14,24 +14,14 @@ from typing import Any, Dict, Iterator, Mapping, Optional
 import torch
 from torch import Tensor
 
+from .tensor_file import import_safetensors, write_tensor_file
+
 FORMAT = 'mmteso-features/1'
 KINDS = ('audio', 'text', 'cue_bank')
 
 
 class FeatureFileError(ValueError):
     """A feature file that isn't one, or isn't the expected one."""
-
-
-def _import_safetensors():
-    """safetensors' PyTorch side, or a word on how to get it."""
-    try:
-        import safetensors
-        import safetensors.torch
-    except ImportError as error:
-        raise ImportError(
-            'Feature files need the package "safetensors", which is not '
-            'installed: pip install safetensors') from error
-    return safetensors
 
 
 def feature_key(uid: str, frame: int) -> str:
@@ -143,7 +133,6 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
         FeatureFileError: If a feature has another shape, isn't of floats or
             holds a value that isn't finite.
     """
-    safetensors = _import_safetensors()
     tensors = {}
     for key, feature in features.items():
         _check_shape(key, feature.shape, provenance)
@@ -157,10 +146,7 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
         # Features are often views of a batch; safetensors refuses to store
         # tensors that share memory.
         tensors[key] = feature.detach().cpu().contiguous().clone()
-    partial = f'{path}.partial'
-    safetensors.torch.save_file(
-        tensors, partial, metadata=provenance.to_metadata())
-    os.replace(partial, path)
+    write_tensor_file(path, tensors, provenance.to_metadata())
 
 
 class FeatureFile(Mapping):
@@ -201,7 +187,7 @@ class FeatureFile(Mapping):
 
     def _open(self):
         if self._file is None:
-            safetensors = _import_safetensors()
+            safetensors = import_safetensors()
             if not os.path.isfile(self.path):
                 raise FileNotFoundError(
                     f'The feature file "{self.path}" does not exist.')

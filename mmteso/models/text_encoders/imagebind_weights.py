@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mmteso.io import file_sha256
+from mmteso.io.tensor_file import import_safetensors, write_tensor_file
 
 WEIGHTS_URL = 'https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth'
 FORMAT = 'mmteso-imagebind-text/1'
@@ -231,7 +232,7 @@ def read_imagebind_weights(path: str) -> ImageBindWeights:
 
 
 def _read_converted(path: str) -> ImageBindWeights:
-    import safetensors
+    safetensors = import_safetensors()
     try:
         with safetensors.safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
@@ -297,17 +298,14 @@ def write_converted_weights(path: str,
     Raises:
         ValueError: If the path has another ending.
     """
-    import safetensors.torch
     if not path.endswith('.safetensors'):
         raise ValueError('the name of the converted file must end with '
                          f'".safetensors", but got "{path}".')
-    partial = f'{path}.partial'
-    safetensors.torch.save_file(
-        dict(state_dict),
-        partial,
+    write_tensor_file(
+        path,
+        state_dict,
         metadata=dict(
             format=FORMAT,
             num_heads=str(num_heads or default_num_heads(state_dict)),
             source_file=os.path.basename(source_file),
             source_sha256=source_sha256))
-    os.replace(partial, path)
