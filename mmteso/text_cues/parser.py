@@ -56,8 +56,8 @@ from .parsing import english
 from .parsing.answer_text import CueParseError, answer_text
 from .parsing.json_cues import read_found
 from .parsing.lenient_json import find_json
-from .parsing.noun_phrases import (Items, merge, read_bullet, read_list,
-                                   says_nothing)
+from .parsing.noun_phrases import (MAX_ITEMS, Items, merge, read_bullet,
+                                   read_list, says_nothing)
 from .parsing.sentences import (About, about, clauses, denies_all,
                                 is_conclusion, read_sentence, sentences,
                                 sounding_subject, statement, without_lead,
@@ -68,7 +68,7 @@ __all__ = ['CueParseError', 'parse_cues']
 _BULLET = re.compile(
     r'([ \t]*)(?:[-*+\u2022\u2023\u25aa\u25cf\u25cb\u25e6\u00b7>\u2713\u2714]'
     r'[ \t]*|\(?\d{1,3}[.)][ \t]*(?=\D)|\(?[a-hA-H][.)][ \t]+)(?=\S)')
-_STEP = re.compile(r'[\W_]*step\s+\d+\s*[:.)\-]+\s*', re.I)
+_STEP = re.compile(r'[\W_]{0,9}step\s+\d+\s*[:.)\-]+\s*', re.I)
 _MARK = re.compile(r':|=|\s-+(?=\s)')
 _CLAUSE = re.compile(r'[.!?;,]\s|\s-\s')
 # So many words a clause before a mark may have to be looked at.
@@ -77,11 +77,14 @@ _MAX_MARKS = 12
 # Words of a heading that stands without a colon.
 _PLAIN_HEADING = (english.TOPICS | english.ANSWERS | english.BEFORE
                   | frozenset('final sound sounding my audible'.split()))
-_THINKING = re.compile(r'^\W*step\s+\d', re.I | re.M)
+# 'Objects:' is a step on the way to the answer; with one of these words it is
+# the answer to a prompt for any, background or random objects.
+_OPEN_HEADING = english.VERBS | frozenset('here background random'.split())
+_THINKING = re.compile(r'^[^\w\n]{0,9}step\s+\d', re.I | re.M)
 # Begin another round of questions and answers.
 _NEXT_ROUND = re.compile(
-    r'^\W*(?:human|(?:image |video |new )?(?:caption|description)|question|q|'
-    r'input|user|example(?: \d+)?)\s*:', re.I | re.M)
+    r'^[^\w\n]{0,9}(?:human|(?:image |video |new )?(?:caption|description)'
+    r'|question|q|input|user|example(?: \d+)?)\s*:', re.I | re.M)
 
 
 class _Section(NamedTuple):
@@ -93,13 +96,10 @@ class _Section(NamedTuple):
         heading (str): The heading, as equal ones are compared.
         lines (list[str]): What follows it, up to the next heading; the first
             is the rest of its own line.
-        in_words (bool): Whether the heading is a clause or said by a verb,
-            and not just a title.
     """
     about: Optional[About]
     heading: str
     lines: List[str]
-    in_words: bool = False
 
 
 def _content(line: str) -> str:
@@ -126,12 +126,9 @@ def _heading(line: str) -> Optional[_Section]:
         rank = about(words)
         if rank is None or best and rank <= best.about:
             continue
-        in_words = bool(set(words) & (english.VERBS | {'here'}))
-        if rank is About.OBJECTS and not (
-                in_words or set(words) & {'background', 'random'}):
+        if rank is About.OBJECTS and not set(words) & _OPEN_HEADING:
             rank = About.STEPS
-        best = _Section(rank, ' '.join(words), [content[mark.end():]],
-                        in_words)
+        best = _Section(rank, ' '.join(words), [content[mark.end():]])
     if best is None:
         words = words_of(content)
         if 0 < len(words) <= 4 and set(words) <= _PLAIN_HEADING and not (
@@ -148,7 +145,7 @@ def _said(line: str) -> Iterator[_Section]:
         said = statement(sentence)
         if said and said.about and not said.denied:
             yield _Section(said.about, ' '.join(words_of(said.subject)),
-                           [said.rest], True)
+                           [said.rest])
 
 
 def _sections(text: str) -> Tuple[List[_Section], List[_Section]]:
@@ -216,6 +213,8 @@ def _read_block(lines: Sequence[str]) -> Optional[Items]:
     for line in lines:
         if not line.strip():
             continue
+        if len(read) == MAX_ITEMS:
+            break
         bullet = _BULLET.match(line)
         if bullet:
             own = len(bullet.group(1).expandtabs())
@@ -271,15 +270,14 @@ def _read_plain(section: _Section) -> Optional[Items]:
     return None
 
 
-def _free_sentences(sections: Sequence[_Section]) -> Iterator[str]:
-    """The sentences that stand behind no heading, or their parts."""
+def _free_sentences(sections: Sequence[_Section]) -> List[str]:
+    """The sentences that stand behind no heading, each once."""
+    found = {}
     for section in sections:
-        lines = section.lines
-        if section.about is not None:
-            lines = lines[1:]
+        lines = section.lines if section.about is None else section.lines[1:]
         for line in lines:
-            for sentence in sentences(_content(line)):
-                yield from clauses(sentence)
+            found.update(dict.fromkeys(sentences(_content(line))))
+    return list(found)
 
 
 def _read_prose(sections: Sequence[_Section],
@@ -288,10 +286,11 @@ def _read_prose(sections: Sequence[_Section],
     found = []
     denied = False
     for sentence in _free_sentences(sections):
-        cues = _verdict(sounding_subject(sentence))
-        if cues:
-            found.append((is_conclusion(sentence), cues))
         denied = denied or denies_all(sentence)
+        for clause in clauses(sentence):
+            cues = _verdict(sounding_subject(clause))
+            if cues:
+                found.append((is_conclusion(sentence), cues))
     concluded = [cues for conclusion, cues in found if conclusion]
     if concluded:
         return concluded[-1]

@@ -17,7 +17,7 @@ class CueParseError(ValueError):
 
 # A longer answer is a loop, or thought aloud: what was asked for stands at its
 # beginning or at its end. Of each this many characters are read.
-_END_CHARS = 8000
+_END_CHARS = 5000
 
 _ASSISTANT, _OTHER = 'assistant', 'other'
 _ASSISTANT_NAMES = ('assistant', 'model', 'gpt', 'bot', 'ai', 'response')
@@ -48,11 +48,14 @@ _ANSWER_TAG = re.compile(r'<(/?)(?:final_)?answer>', re.I)
 _TAG = re.compile(r'<(/?)(br|p|li|ul|ol|div|span|b|i|em|strong|code|pre|'
                   r'h[1-6])(?:\s[^<>\n]{0,80})?/?>', re.I)
 
+_BLANK_LINES = re.compile(r'\n(?:[ \t]*\n)+')
 _LATEX = re.compile(r'\\(?:boxed|text|textbf|mathrm)\s*\{')
-# Fences with their language, bold, code, strikethrough, titles, quotations.
-_MARKUP = re.compile(
-    r'```(?:json|jsonc|python|text|txt|markdown|plaintext)\b|```|\*\*|__|`|~~'
-    r'|^[ \t]*(?:#{1,6}|>)[ \t]+', re.M)
+# Code fences with their language.
+_FENCE = re.compile(
+    r'```(?:(?:json|jsonc|python|text|txt|markdown|plaintext)\b)?')
+# Bold, code, strikethrough, titles, quotations.
+_MARKUP = re.compile(r'\*\*|__|`|~~|^[ \t]*(?:#{1,6}|>)[ \t]+', re.M)
+_ENTITY = re.compile(r'&(?:#\d{1,6}|#x[\da-f]{1,5}|[a-z]{2,8});', re.I)
 
 # Where somebody's turn begins or ends. `role` is who speaks next, if the
 # template says it; `name` is the same written as a line's first word.
@@ -114,12 +117,11 @@ def _turns(text: str) -> Iterator[Tuple[str, str]]:
 
 def _own_turn(text: str) -> str:
     """The turn that is the model's answer to what it was asked."""
-    turns = list(_turns(text))
-    if not turns:
-        raise CueParseError('the answer is empty')
-    if turns[0][0] == _ASSISTANT:
+    turns = _turns(text)
+    role, said = next(turns, (_ASSISTANT, ''))
+    if role == _ASSISTANT:
         # What follows is a conversation that the model made up.
-        return turns[0][1]
+        return said
     own = [said for role, said in turns if role == _ASSISTANT]
     if len(own) != 1:
         # With demonstrations repeated too, nothing tells the answer from
@@ -161,7 +163,7 @@ def answer_text(output: str) -> str:
        make up (``User: ...``, ``[INST]``, ``</s>``, ...) doesn't. If the
        output begins with somebody else's turn, the model repeated the
        prompt: then the assistant's turn counts, if there is only one.
-    4. Of a text of over 16,000 characters the first and the last 8,000 count.
+    4. Of a text of over 10,000 characters the first and the last 5,000 count.
     5. Control tokens, HTML tags and entities, ``\boxed{}`` and the marks of
        Markdown go; ``<answer>`` becomes ``Answer:``.
 
@@ -180,9 +182,10 @@ def answer_text(output: str) -> str:
     text = _ANSWER_TAG.sub(lambda tag: '\n' if tag.group(1) else '\nAnswer: ',
                            _TOKEN.sub(' ', text))
     text = _TAG.sub(_of_tag, text)
-    text = unicodedata.normalize('NFKC', html.unescape(text))
+    text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
+    text = unicodedata.normalize('NFKC', text)
     text = _MEANINGLESS.sub(' ', text.translate(_PUNCTUATION))
-    text = _MARKUP.sub('', _LATEX.sub(' ', text))
+    text = _MARKUP.sub('', _FENCE.sub(' ', _LATEX.sub(' ', text)))
     if not text.strip():
         raise CueParseError('the answer is empty')
-    return text
+    return _BLANK_LINES.sub('\n\n', text)

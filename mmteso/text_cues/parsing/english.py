@@ -78,8 +78,8 @@ NEVER = _words("""
     shows depicts describes mentions captures displays presents showcases
     portrays suggests indicates starts begins ends says gives takes holds
     wears plays sings speaks talks sorry unable please thank thanks hello hope
-    let unclear unknown unspecified nobody neither nor however both caption
-    description""")
+    let unclear unknown unspecified nobody neither nor and or however both
+    caption description""")
 
 #: Names of nothing in particular, as the last word of a phrase.
 GENERIC = _words("""
@@ -129,6 +129,9 @@ PLURALS_IN_US_OR_IS = _words("""
 
 #: Plurals that don't end in -s.
 IRREGULAR_PLURALS = _words('people geese mice lice feet teeth oxen')
+
+#: Singulars that inflect doesn't know.
+SINGULARS = dict(clippers='clipper')
 
 # Statements -----------------------------------------------------------------
 

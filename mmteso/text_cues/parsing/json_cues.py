@@ -4,7 +4,8 @@ import re
 from typing import Any, List, Optional
 
 from .lenient_json import Found, Pairs
-from .noun_phrases import Items, is_category, merge, read_bullet, read_list
+from .noun_phrases import (MAX_ITEMS, Items, is_category, merge, read_bullet,
+                           read_list)
 from .sentences import About, about, mentions_sound, read_sentence
 
 # A word of a key: can_sound, canSound, "Can sound"
@@ -55,7 +56,7 @@ def _read_object(pairs: Pairs, in_place: bool = False) -> Optional[Items]:
         # {"dog": true, "table": false}, {"dog": "barks", "table": "silent"}
         return merge(
             read_bullet(f'{key}: {"yes" if value is True else value}')
-            for key, value in pairs)
+            for key, value in pairs[:MAX_ITEMS])
     if all(key.isdigit() or is_category(key) for key, _ in pairs):
         # {"1": "dog", "2": "man"}
         return _read_value([value for _, value in pairs])
@@ -70,7 +71,7 @@ def _read_value(value: Any, in_place: bool = False) -> Optional[Items]:
     if isinstance(value, Pairs):
         return _read_object(value, in_place)
     if isinstance(value, list):
-        members = [_read_member(member) for member in value]
+        members = [_read_member(member) for member in value[:MAX_ITEMS]]
         return None if None in members else merge(members)
     return None
 

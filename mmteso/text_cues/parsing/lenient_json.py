@@ -8,6 +8,8 @@ commas, and an end that is missing because the output was cut off.
 import re
 from typing import Any, Iterator, List, NamedTuple, Tuple
 
+# Text with more brackets that open nothing has no answer in JSON.
+_MAX_FAILURES = 100
 # Deeper nesting is no answer.
 _MAX_DEPTH = 6
 _OPEN = re.compile(r'[\[{]')
@@ -134,8 +136,8 @@ def find_json(text: str) -> Iterator[Found]:
     Yields:
         Found: The next one.
     """
-    position = 0
-    while True:
+    position = failures = 0
+    while failures < _MAX_FAILURES:
         bracket = _OPEN.search(text, position)
         if not bracket:
             return
@@ -145,6 +147,7 @@ def find_json(text: str) -> Iterator[Found]:
         except _NotJson:
             # What was read can't be the beginning of another one.
             position = max(reader.position, bracket.end())
+            failures += 1
             continue
         position = reader.position
         yield Found(value, bracket.start(), position, reader.complete)

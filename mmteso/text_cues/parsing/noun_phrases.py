@@ -9,9 +9,9 @@ from . import english
 
 #: Longest phrase that is taken for the name of an object.
 MAX_WORDS = 4
+#: Of a list, so many items are read; a runaway one has thousands.
+MAX_ITEMS = 32
 _MAX_CHARS = 48
-# What a list says is known after so many items; a runaway list has thousands.
-_MAX_ITEMS = 32
 
 # Stands for a remark in brackets; no text that gets here holds it.
 _REMARK = '\ue000'
@@ -24,7 +24,7 @@ _IN_NO_NAME = english.NEVER | english.NOTHING
 _FUNCTION_WORDS = english.BEHIND | english.BEFORE
 # Between a name and what is said about it.
 _EXPLAINED = re.compile(
-    r'(?P<mark>[:=]|\s-+(?=\s)|-+>)|\s(?:because|since|which|who|whose|that|'
+    r'(?P<mark>[:=]|\s-+(?=\s)|->)|\s(?:because|since|which|who|whose|that|'
     r'as (?:it|they|he|she|the))(?=\s)', re.I)
 _NEGATED = re.compile(
     r"\W*(?:no|not|non|none|never|false|silent|mute)\b"
@@ -80,7 +80,7 @@ def singular(word: str) -> str:
     """Bring a noun into the singular.
 
     inflect does it, but isn't asked for words that it takes for plurals and
-    that are none (bus, glass, sitar, ...).
+    that are none (bus, gas, lens, specimen, ...).
 
     Args:
         word (str): A word in lower case.
@@ -94,22 +94,26 @@ def singular(word: str) -> str:
     seen = set()
     while _may_be_plural(word) and word not in seen:
         seen.add(word)
-        word = _inflect().singular_noun(word) or word
+        word = english.SINGULARS.get(word) or (
+            _inflect().singular_noun(word) or word)
     return word
 
 
 def _strip_before(words: List[str]) -> List[str]:
     """Without what stands before a name: 'two of the big dogs'."""
-    while words:
+    start = 0
+    while start < len(words):
         # 'one of', 'a group of', 'small groups of'
-        if any(words[i] == 'of' and words[i - 1] in english.MEASURES
-               for i in (1, 2) if i < len(words)):
-            words = words[words.index('of') + 1:]
-        elif words[0] in english.BEFORE or words[0].isdigit():
-            words = words[1:]
+        for i in (start + 1, start + 2):
+            if words[i:i + 1] == ['of'] and words[i - 1] in english.MEASURES:
+                start = i + 1
+                break
         else:
-            break
-    return words
+            if words[start] not in english.BEFORE and not (
+                    words[start].isdigit()):
+                break
+            start += 1
+    return words[start:]
 
 
 def _is_participle(word: str) -> bool:
@@ -145,27 +149,27 @@ def _names(words: List[str]) -> List[List[str]]:
 
 def _resolve_owner(words: List[str]) -> List[str]:
     """'a man's voice' is the man, 'a man's guitar' is the guitar."""
+    start = 0
     for i, word in enumerate(words):
         if word.endswith("'s"):
-            owned = words[i + 1:]
+            owned = words[i + 1:i + 2]
             if not owned or owned[0] in english.HEARD_BY | english.BEHIND or (
                     _is_doing(words, i + 1)):
-                return words[:i] + [word[:-2]]
-            return _resolve_owner(owned)
-    return words
+                return words[start:i] + [word[:-2]]
+            start = i + 1
+    return words[start:]
 
 
 def _head_last(words: List[str]) -> List[str]:
-    """Bring a name's last word into the form in which it is compared."""
+    """Bring a name into the form in which it is compared."""
+    words = words.copy()
     # 'dog 2', 'dog sound', and loops: 'dog dog dog'
-    while len(words) > 1 and (words[-1].isdigit()
-                              or words[-1] in english.HEARD_BY
-                              or words[-1] == words[-2]):
-        if words[-1] in english.HEARD_BY and (words[-2]
-                                              in english.SURROUNDING):
-            break
-        words = words[:-1]
-    # 'built-in speaker': not part of what it is
+    while len(words) > 1 and (
+            words[-1].isdigit() or words[-1] == words[-2]
+            or words[-1] in english.HEARD_BY
+            and words[-2] not in english.SURROUNDING):
+        words.pop()
+    # 'built-in speaker': the first word isn't part of what it is
     words = [
         word for i, word in enumerate(words) if i == len(words) - 1
         or not _FUNCTION_WORDS & set(word.split('-'))
@@ -300,6 +304,9 @@ def says_nothing(text: str) -> bool:
 def merge(items: Iterable[Items]) -> Items:
     """Put together what several lists hold, in their order.
 
+    If they repeat each other, and the last name is the beginning of another
+    one, then it was cut off, and is left out: 'drum, man, drum, man, dr'.
+
     Args:
         items (Iterable[Items]): The lists.
 
@@ -307,9 +314,14 @@ def merge(items: Iterable[Items]) -> Items:
         Items: All of it.
     """
     items = list(items)
+    names = [name for item in items for name in item.phrases]
+    once = list(dict.fromkeys(names))
+    repeats = len(once) < len(names)
+    if repeats and names.count(names[-1]) == 1 and any(
+            name.startswith(names[-1]) for name in once[:-1]):
+        once.pop()
     return Items(
-        tuple(dict.fromkeys(p for item in items for p in item.phrases)),
-        sum(item.rejected for item in items),
+        tuple(once), sum(item.rejected for item in items),
         any(item.absent for item in items))
 
 
@@ -318,7 +330,7 @@ def _members(remark: str) -> Items:
     text = outside_brackets(remark)[0].replace(_REMARK, ' ')
     return merge(
         noun_phrases(_EXPLAINED.split(item)[0])
-        for item in _SEPARATOR.split(text)[:_MAX_ITEMS] if item.strip())
+        for item in _SEPARATOR.split(text)[:MAX_ITEMS] if item.strip())
 
 
 def _read_item(text: str, remarks: List[str]) -> Items:
@@ -362,22 +374,11 @@ def read_list(text: str) -> Items:
         if item.strip():
             found.append(_read_item(item, own))
         words = _words(item[:80])
-        if len(found) >= _MAX_ITEMS or (
+        if len(found) >= MAX_ITEMS or (
                 len(found) > 1 and words and words[0] in english.CONJUNCTIONS):
             # 'the guitar, because it is being played, and ...'
             break
-    return merge(_without_cut_off(found))
-
-
-def _without_cut_off(items: List[Items]) -> List[Items]:
-    """In a loop, a last item that is the beginning of another was cut off."""
-    *before, last = items or [Items()]
-    names = [name for item in before for name in item.phrases]
-    repeats = len(set(names)) < len(names)
-    if repeats and len(last.phrases) == 1 and any(
-            name.startswith(last.phrases) for name in names):
-        return before
-    return items
+    return merge(found)
 
 
 def read_bullet(text: str) -> Items:

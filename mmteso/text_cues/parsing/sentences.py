@@ -9,6 +9,8 @@ from .noun_phrases import Items, read_list, says_nothing
 
 #: What a heading, or a statement's subject, may be at most, in words.
 _MAX_SUBJECT = 18
+# A longer sentence is no statement: no model writes one that names objects.
+_MAX_CHARS = 600
 # Full stops that don't end a sentence: e.g., St. Bernard, U.S.
 _END = re.compile(r'(?<!\.[A-Za-z])(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bvs)'
                   r'(?<!\betc)[.!?]+["\')]*(?=\s|$)')
@@ -103,6 +105,8 @@ def statement(sentence: str) -> Optional[Statement]:
         Statement, optional: Its parts; None if it has no verb of
         :data:`english.VERBS`, or nothing on one side of it.
     """
+    if len(sentence) > _MAX_CHARS:
+        return None
     sentence = _CONTRACTION.sub(r'\1 is', sentence)
     # of what is in brackets only the place stays
     plain = _IN_BRACKETS.sub(lambda m: ' ' * len(m.group()), sentence)
@@ -168,6 +172,9 @@ def clauses(sentence: str) -> Iterator[str]:
         str: Parts with a verb each; all of the sentence if it has but one.
     """
     sentence = without_lead(sentence)
+    if len(sentence) > _MAX_CHARS:
+        yield sentence
+        return
     found = []
     start = 0
     for between in _BETWEEN_CLAUSES.finditer(sentence):
@@ -183,6 +190,8 @@ def clauses(sentence: str) -> Iterator[str]:
 
 def denies_all(sentence: str) -> bool:
     """Whether a sentence says that nothing sounds."""
+    if len(sentence) > _MAX_CHARS:
+        return False
     for part in (sentence, *sentence.split(', ')[1:3]):
         words = words_of(part)
         if _denies_any(words):
