@@ -56,12 +56,12 @@ from .parsing import english
 from .parsing.answer_text import CueParseError, answer_text
 from .parsing.json_cues import read_found
 from .parsing.lenient_json import find_json
-from .parsing.noun_phrases import (MAX_ITEMS, Items, merge, read_bullet,
-                                   read_list, says_nothing)
+from .parsing.noun_phrases import (MAX_ITEMS, Items, merge, read_list,
+                                   says_nothing)
 from .parsing.sentences import (About, about, clauses, denies_all,
-                                is_conclusion, read_sentence, sentences,
-                                sounding_subject, statement, without_lead,
-                                words_of)
+                                is_conclusion, read_item, read_sentence,
+                                sentences, sounding_subject, statement,
+                                unwrapped, without_lead, words_of)
 
 __all__ = ['CueParseError', 'parse_cues']
 
@@ -190,14 +190,6 @@ def _read_json(text: str) -> Optional[Items]:
     return merge(read) if read else None
 
 
-def _read_bullet_line(line: str) -> Items:
-    content = _content(line)
-    items = read_bullet(content)
-    if items.rejected and statement(content):
-        return read_sentence(content) or items
-    return items
-
-
 def _is_names(sentence: str) -> bool:
     """Whether a sentence is a list of names and nothing else."""
     if statement(sentence):
@@ -221,7 +213,7 @@ def _read_block(lines: Sequence[str]) -> Optional[Items]:
             indent = own if indent is None else indent
             if own > indent:
                 continue  # an explanation of the bullet above
-            read.append(_read_bullet_line(line))
+            read.append(read_item(_content(line)))
         elif indent is not None:
             break
         else:
@@ -253,7 +245,7 @@ def _plain_lines(section: _Section) -> List[str]:
     """The lines before any heading, without 'Sure!' and the like."""
     lines = [line for line in section.lines if line.strip()]
     if lines:
-        lines[0] = without_lead(lines[0] + '\n').strip()
+        lines[0] = unwrapped(without_lead(lines[0] + '\n'))
     return [line for line in lines if line]
 
 
@@ -262,10 +254,13 @@ def _read_plain(section: _Section) -> Optional[Items]:
     lines = _plain_lines(section)
     if not lines:
         return None
+    if ':' in lines[0] and len(lines) == 1:
+        return None  # a heading that isn't known: 'Antwort: Hund, Katze'
     first = next(sentences(lines[0]), '')
     said = statement(first)
+    # 'It is the dog.'
     if (_BULLET.match(lines[0]) or _is_names(first) or says_nothing(first)
-            or said and words_of(said.subject) in (['it'], ['that'])):
+            or said and words_of(said.subject) == ['it']):
         return _read_block(lines)
     return None
 

@@ -55,6 +55,7 @@ _FENCE = re.compile(
     r'```(?:(?:json|jsonc|python|text|txt|markdown|plaintext)\b)?')
 # Bold, code, strikethrough, titles, quotations.
 _MARKUP = re.compile(r'\*\*|__|`|~~|^[ \t]*(?:#{1,6}|>)[ \t]+', re.M)
+_ARROW = re.compile(r'[-=]{1,4}>')
 _ENTITY = re.compile(r'&(?:#\d{1,6}|#x[\da-f]{1,5}|[a-z]{2,8});', re.I)
 
 # Where somebody's turn begins or ends. `role` is who speaks next, if the
@@ -72,7 +73,8 @@ _TURN = re.compile(
     r'|^[ \t]*#{1,4}[ \t]*(?P<alpaca>Human|Instruction|Input|Response)'
     r'[ \t]*:', re.M)
 # Tokens that have no meaning of their own.
-_TOKEN = re.compile(r'<</SYS>>|</?s>|<(?:bos|pad|unk)>|<\|[^<>|\n]{1,40}\|>')
+_TOKEN = re.compile(r'<</SYS>>|</?s>|<(?:bos|pad|unk)>|<0x[0-9A-F]{2}>'
+                    r'|<\|[^<>|\n]{1,40}\|>')
 
 
 def _without_thoughts(text: str) -> str:
@@ -181,7 +183,7 @@ def answer_text(output: str) -> str:
     text = _without_middle(_own_turn(_without_thoughts(text)))
     text = _ANSWER_TAG.sub(lambda tag: '\n' if tag.group(1) else '\nAnswer: ',
                            _TOKEN.sub(' ', text))
-    text = _TAG.sub(_of_tag, text)
+    text = _ARROW.sub(':', _TAG.sub(_of_tag, text))
     text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
     text = unicodedata.normalize('NFKC', text)
     text = _MEANINGLESS.sub(' ', text.translate(_PUNCTUATION))

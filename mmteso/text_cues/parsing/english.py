@@ -39,7 +39,8 @@ CONJUNCTIONS = _words("""
 
 #: Begin an item of a list that is no name but says something about the others.
 ASIDE = PREPOSITIONS | CONJUNCTIONS | _words("""
-    based according given considering not no however""")
+    based according given considering not no however loudly softly quietly
+    together nearby here there now currently""")
 
 #: What comes after these is named too: "a man playing the guitar".
 LINKS = _words('playing')
@@ -99,8 +100,14 @@ HEARD_BY = _words("""
     sound sounds noise noises voice voices bark barks barking cry cries
     laughter footsteps""")
 
+#: Parts for whose sound their owner stands: "the fire truck's siren".
+LOUD_PARTS = _words('siren sirens engine engines motor motors horn horns')
+
 #: No thing is named by these together with a word of HEARD_BY.
 SURROUNDING = _words('background ambient loud soft musical other surrounding')
+
+#: Belong to what they are heard by: "female voice".
+VOICED = _words('male female')
 
 #: Say that there is nothing.
 NOTHING = _words('none nothing nil null na nobody neither')
@@ -144,7 +151,7 @@ VERBS = _words("""
 #: Between the verb and what is said.
 VERB_PARTS = _words("""
     be been being most more likely probably possibly potentially to mainly
-    only also primarily likely the following as follows""")
+    only also primarily""")
 
 #: Heads of what is asked for.
 TOPICS = _words("""

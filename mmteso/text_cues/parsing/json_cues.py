@@ -4,9 +4,8 @@ import re
 from typing import Any, List, Optional
 
 from .lenient_json import Found, Pairs
-from .noun_phrases import (MAX_ITEMS, Items, is_category, merge, read_bullet,
-                           read_list)
-from .sentences import About, about, mentions_sound, read_sentence
+from .noun_phrases import MAX_ITEMS, Items, is_category, merge, read_bullet
+from .sentences import About, about, mentions_sound, read_item, read_sentence
 
 # A word of a key: can_sound, canSound, "Can sound"
 _KEY_WORD = re.compile(r'[A-Z]?[a-z]+|[A-Z]+|\d+')
@@ -30,13 +29,13 @@ def _read_member(member: Any) -> Optional[Items]:
     if member is None:
         return Items(absent=True)
     if isinstance(member, str):
-        return read_list(member)
+        return read_item(member)
     if isinstance(member, Pairs):
         if _is_silent(member):
             return Items()
         for key, value in member:
             if _NAME_KEYS & set(_key_words(key)) and isinstance(value, str):
-                return read_list(value)
+                return read_item(value)
     return None
 
 

@@ -15,16 +15,22 @@ _MAX_CHARS = 48
 
 # Stands for a remark in brackets; no text that gets here holds it.
 _REMARK = '\ue000'
+_IN_BRACKETS = re.compile(r'\([^()]*\)?')
+# So much of an explanation may have to be looked at.
+_MAX_NOTE = 200
 _BRACKETS = {'(': ')', '[': ']', '{': '}'}
+# Also emoji and whatever else is no part of a name.
 _SEPARATOR = re.compile(
-    r'[,;/|&+\n\u2022\u00b7]'
+    r'[^\w\s\'".()\[\]{}:=%$!?\-\ue000]|\n'
     r'|\s(?:and/or|and|or|as well as|along with|plus)(?=\s)', re.I)
+_SUCH_AS = re.compile(r',?\s(?:such as|like|including|e\.g\.,?)(?=\s)', re.I)
 _ENUMERATOR = re.compile(r'(?:^|(?<=\s))\(?\d{1,2}[.)](?=\s|$|[^\W\d])')
 _IN_NO_NAME = english.NEVER | english.NOTHING
+_OF_OWNER = english.HEARD_BY | english.LOUD_PARTS | english.BEHIND
 _FUNCTION_WORDS = english.BEHIND | english.BEFORE
 # Between a name and what is said about it.
 _EXPLAINED = re.compile(
-    r'(?P<mark>[:=]|\s-+(?=\s)|->)|\s(?:because|since|which|who|whose|that|'
+    r'[:=]|\s-+(?=\s)|\s(?:because|since|which|who|whose|that|'
     r'as (?:it|they|he|she|the))(?=\s)', re.I)
 _NEGATED = re.compile(
     r"\W*(?:no|not|non|none|never|false|silent|mute)\b"
@@ -153,7 +159,7 @@ def _resolve_owner(words: List[str]) -> List[str]:
     for i, word in enumerate(words):
         if word.endswith("'s"):
             owned = words[i + 1:i + 2]
-            if not owned or owned[0] in english.HEARD_BY | english.BEHIND or (
+            if not owned or owned[0] in _OF_OWNER or (
                     _is_doing(words, i + 1)):
                 return words[start:i] + [word[:-2]]
             start = i + 1
@@ -167,7 +173,7 @@ def _head_last(words: List[str]) -> List[str]:
     while len(words) > 1 and (
             words[-1].isdigit() or words[-1] == words[-2]
             or words[-1] in english.HEARD_BY
-            and words[-2] not in english.SURROUNDING):
+            and words[-2] not in english.SURROUNDING | english.VOICED):
         words.pop()
     # 'built-in speaker': the first word isn't part of what it is
     words = [
@@ -186,7 +192,8 @@ def _is_name(words: List[str]) -> bool:
     if len(words) == 1 and head.endswith('ing') and (
             head not in english.ING_NOUNS):
         return False  # 'barking' is no object
-    if len(words) > 1 and head in english.HEARD_BY:
+    if words[-2:-1] and head in english.HEARD_BY and (
+            words[-2] in english.SURROUNDING):
         return False  # 'background noise'
     return (head not in english.GENERIC | english.SILENCE
             and not _IN_NO_NAME & set(words) and 'can' not in words[:-1])
@@ -248,15 +255,15 @@ def noun_phrases(text: str) -> Items:
     return found._replace(phrases=(), rejected=found.rejected + 1)
 
 
-def outside_brackets(text: str) -> Tuple[str, List[str]]:
-    """Take the remarks in brackets out of a text.
+def without_remarks(text: str) -> str:
+    """Blank what stands in brackets; everything else keeps its place."""
+    return _IN_BRACKETS.sub(lambda remark: ' ' * len(remark.group()), text)
 
-    Args:
-        text (str): The text. A bracket that isn't closed goes to its end.
 
-    Returns:
-        tuple[str, list[str]]: The text with a mark for each remark, and the
-        remarks.
+def _outside_brackets(text: str) -> Tuple[str, List[str]]:
+    """A text with a mark for each remark in brackets, and the remarks.
+
+    A bracket that isn't closed goes to the text's end.
     """
     outside: List[str] = []
     remarks: List[str] = []
@@ -327,7 +334,7 @@ def merge(items: Iterable[Items]) -> Items:
 
 def _members(remark: str) -> Items:
     """The members of a category: a list without categories of its own."""
-    text = outside_brackets(remark)[0].replace(_REMARK, ' ')
+    text = _outside_brackets(remark)[0].replace(_REMARK, ' ')
     return merge(
         noun_phrases(_EXPLAINED.split(item)[0])
         for item in _SEPARATOR.split(text)[:MAX_ITEMS] if item.strip())
@@ -342,7 +349,7 @@ def _read_item(text: str, remarks: List[str]) -> Items:
     name = name.replace(_REMARK, ' ')
     if says_nothing(name):
         return Items(absent=True)
-    if any(_NEGATED.match(remark[:200]) for remark in remarks):
+    if any(_NEGATED.match(remark[:_MAX_NOTE]) for remark in remarks):
         return Items()
     if remarks and is_category(name):
         # 'Animals: dog'; 'musical instruments (guitar, piano)'
@@ -366,7 +373,8 @@ def read_list(text: str) -> Items:
     Returns:
         Items: What it holds.
     """
-    text, remarks = outside_brackets(_ENUMERATOR.sub('\n', text))
+    text = _SUCH_AS.sub(':', _ENUMERATOR.sub('\n', text))
+    text, remarks = _outside_brackets(text)
     found: List[Items] = []
     for item in _SEPARATOR.split(text):
         count = item.count(_REMARK)
@@ -393,14 +401,10 @@ def read_bullet(text: str) -> Items:
     Returns:
         Items: What it holds.
     """
-    outside, remarks = outside_brackets(text)
-    explained = _EXPLAINED.search(outside)
-    if not explained or is_category(outside[:explained.start()]):
+    text = _SUCH_AS.sub(':', text)
+    explained = _EXPLAINED.search(without_remarks(text))
+    if not explained or is_category(text[:explained.start()]):
         return read_list(text)
-    name, note = outside[:explained.start()], outside[explained.end():]
-    if _NEGATED.match(note[:200]):
+    if _NEGATED.match(text[explained.end():][:_MAX_NOTE]):
         return Items()
-    count = name.count(_REMARK)
-    if any(_NEGATED.match(remark[:200]) for remark in remarks[:count]):
-        return Items()
-    return read_list(name.replace(_REMARK, ' '))
+    return read_list(text[:explained.start()])

@@ -5,8 +5,11 @@ import re
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from . import english
-from .noun_phrases import Items, read_list, says_nothing
+from .noun_phrases import (Items, merge, read_bullet, read_list, says_nothing,
+                           without_remarks)
 
+_DENYING = frozenset("cannot can't isn't aren't wasn't weren't doesn't don't "
+                     "won't couldn't wouldn't".split())
 #: What a heading, or a statement's subject, may be at most, in words.
 _MAX_SUBJECT = 18
 # A longer sentence is no statement: no model writes one that names objects.
@@ -15,14 +18,20 @@ _MAX_CHARS = 600
 _END = re.compile(r'(?<!\.[A-Za-z])(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bvs)'
                   r'(?<!\betc)[.!?]+["\')]*(?=\s|$)')
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+# Subjects that stand for what follows: 'There is', 'The group is'.
+_POINTERS = frozenset(('there', 'here', 'it', 'this')) | english.GENERIC
+_SOUND_ITSELF = frozenset(('sound', 'sounds', 'noise', 'noises'))
 _CONTRACTION = re.compile(r"\b(it|that|there|what|here)'s\b", re.I)
-_IN_BRACKETS = re.compile(r'\([^()]*\)?')
 _LEAD = re.compile(
     r'\s*(?:(?:sure|certainly|of course|okay|ok|absolutely|great|yes|right)'
     r'(?: thing)?[!.,:;]+\s*'
     r'|(?:i|we) (?:think|believe|would say|guess)(?: that)?\s'
-    r'|it (?:is (?:most |very |highly )?(?:likely|possible|probable|clear)'
-    r'|seems|appears)(?: that)?\s)', re.I)
+    r"|it(?: is|'s) (?:most |very |highly )?"
+    r'(?:likely|possible|probable|clear)(?: that)?\s'
+    r'|it (?:seems|appears)(?: that)?\s'
+    # 'Based on the caption, it is likely that ...'
+    r"|(?:based on|given|according to|from|in) [^,.]{1,60}, "
+    r"(?=it|i |we ))", re.I)
 
 
 class About(enum.IntEnum):
@@ -108,12 +117,13 @@ def statement(sentence: str) -> Optional[Statement]:
     if len(sentence) > _MAX_CHARS:
         return None
     sentence = _CONTRACTION.sub(r'\1 is', sentence)
-    # of what is in brackets only the place stays
-    plain = _IN_BRACKETS.sub(lambda m: ' ' * len(m.group()), sentence)
+    plain = without_remarks(sentence)
     found = list(_WORD.finditer(plain))
     words = [word.group().casefold() for word in found]
     in_clause = False
     for i, word in enumerate(words):
+        if i and ',' in plain[found[i - 1].end():found[i].start()]:
+            in_clause = False
         if word in english.CONJUNCTIONS and word != 'so':
             in_clause = i > 0 or word != 'that'
         if i == 0 or word not in english.VERBS and word not in _DENYING:
@@ -139,10 +149,6 @@ def statement(sentence: str) -> Optional[Statement]:
         denied = word in _DENYING or words[end] in english.NEGATIONS
         return Statement(subject, rest, about(words_of(subject)), denied)
     return None
-
-
-_DENYING = frozenset("cannot can't isn't aren't wasn't weren't doesn't don't "
-                     "won't couldn't wouldn't".split())
 
 
 def mentions_sound(text: str) -> bool:
@@ -233,6 +239,24 @@ def without_lead(text: str) -> str:
     return text
 
 
+def unwrapped(text: str) -> str:
+    """Without the brackets and quotation marks around all of a text."""
+    text = text.strip()
+    for opening, closing in ('()', '[]', '""', "''"):
+        inner = text[1:].rstrip(' .')
+        if text[:1] == opening and inner.find(closing) == len(inner) - 1 >= 0:
+            text = inner[:-1].strip()
+    return text
+
+
+def _read_subject(said: Statement) -> Items:
+    """The objects that a statement is about."""
+    if words_of(said.rest)[:1] == ['playing']:
+        # 'The man in the middle is playing the guitar'
+        return merge([read_list(said.subject), read_list(said.rest)])
+    return read_list(said.subject)
+
+
 def read_sentence(text: str) -> Optional[Items]:
     """Read what stands in the place of an answer: a list or a statement.
 
@@ -243,42 +267,42 @@ def read_sentence(text: str) -> Optional[Items]:
         Items, optional: What it names; with ``absent`` alone if it says that
         there is nothing; None if neither can be read.
     """
-    text = _unwrapped(without_lead(text))
+    text = unwrapped(without_lead(text))
     # '1. Dog. 2. Man.': the numbers separate, not the full stops
     text = re.sub(r'[.!?]?\s+(?=\(?\d{1,2}[.)]\s)', ' , ', text)
     text = re.sub(r'^\W*\d{1,2}[.)]\s+', '', text)
     sentence = next(sentences(text), '')
+    # 'The answer is that the sounding objects are ...'
     for _ in range(3):
         if says_nothing(sentence) or denies_all(sentence):
             return Items(absent=True)
         said = statement(sentence)
         if said is None:
             return read_list(sentence)
-        if said.denied:
+        if said.denied or said.about is About.STEPS:
             return None
-        subject = words_of(said.subject)
-        if said.about is About.STEPS:
-            return None
-        if said.about is not None or subject[-1:] in (['there'], ['here'],
-                                                      ['it'], ['this']):
-            sentence = re.sub(r'^\W*(?:that\s)?', '', said.rest)
-            continue
-        named = said.subject
-        if words_of(said.rest)[:1] == ['playing']:
-            named = f'{named} {said.rest}'
-        return read_list(named)
+        last = words_of(said.subject)[-1:]
+        if said.about is None and not _POINTERS & set(last):
+            return _read_subject(said)
+        if last == ['it'] and words_of(said.rest)[0] not in english.ARTICLES:
+            return None  # 'It is difficult to say'
+        sentence = re.sub(r'^\W*(?:that\s)?', '', said.rest)
     return None
 
 
-def _unwrapped(text: str) -> str:
-    """Without the brackets and quotation marks around all of a text."""
-    text = text.strip()
-    for opening, closing in ('()', '[]', '""', "''"):
-        if text[:1] == opening:
-            inner = text[1:].rstrip(' .')
-            if inner.endswith(closing) and closing not in inner[:-1]:
-                text = inner[:-1].strip()
-    return text
+def read_item(text: str) -> Items:
+    """Read a bullet, or an item of JSON: a name, or a sentence about it.
+
+    Args:
+        text (str): 'Dog: it may bark', 'The dog may bark'.
+
+    Returns:
+        Items: What it names.
+    """
+    items = read_bullet(text)
+    if items.rejected and statement(text):
+        return read_sentence(text) or items
+    return items
 
 
 def sounding_subject(sentence: str) -> Optional[Items]:
@@ -293,16 +317,15 @@ def sounding_subject(sentence: str) -> Optional[Items]:
     said = statement(without_lead(sentence))
     if said is None or said.denied or said.about not in (None, About.OBJECTS):
         return None
-    if not (mentions_sound(said.rest)
-            or english.ANSWERS & set(words_of(said.rest))):
+    subject, rest = words_of(said.subject), words_of(said.rest)
+    if _SOUND_ITSELF & set(subject) and 'from' in rest:
+        # 'The sound is coming from the dog'
+        return read_list(re.split(r'\sfrom\s', said.rest, maxsplit=1)[-1])
+    if not mentions_sound(said.rest) and not english.ANSWERS & set(rest):
         return None
-    words = words_of(said.subject)
-    if words[-1:] == ['there']:
+    if subject[-1:] == ['there']:
         return read_list(said.rest)
-    named = said.subject
-    if words_of(said.rest)[:1] == ['playing']:
-        named = f'{named} {said.rest}'
-    return read_list(named)
+    return _read_subject(said)
 
 
 def is_conclusion(sentence: str) -> bool:
