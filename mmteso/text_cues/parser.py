@@ -118,7 +118,8 @@ def _heading(line: str) -> Optional[_Section]:
         clause = content[max(start, mark.start() -
                              _MAX_HEADING_CHARS):mark.start()]
         start = mark.end()
-        if clause.count('"') % 2 and not clause.lstrip().startswith('"'):
+        quotes = content.count('"', 0, mark.start())
+        if quotes % 2 and not (quotes == 1 and content[0] == '"'):
             continue  # spoken of: The last line starts with "Answer:"
         words = words_of(_CLAUSE.split(clause)[-1])
         if mark.group() != ':' and not set(words) <= _PLAIN_HEADING:

@@ -80,8 +80,8 @@ class Prompt:
         instruction (str): What is asked for.
         answer_format (str): How the answer has to end, so that it can be
             parsed.
-        retry (str): The stricter instruction that follows an answer which
-            could not be parsed.
+        retry_instruction (str): The stricter instruction that follows an
+            answer which could not be parsed.
         input (str): How a description is given: a text with ``{caption}``
             in it, once.
         demonstrations (tuple[Demonstration]): Examples, given as a
@@ -190,11 +190,12 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            key_text = str(key.value)
+            if key_text in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key "{key.value}" occurs twice',
+                    None, None, f'the key "{key_text}" occurs twice',
                     key.start_mark)
-            seen.add(key.value)
+            seen.add(key_text)
         return super().construct_mapping(node, deep)
 
 
@@ -229,6 +230,17 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+# What a value has to be -> whether it is.
+_FITS = {
+    'a text': _is_text,
+    'a whole number': lambda value: type(value) is int,
+    'a list': lambda value: isinstance(value, list),
+    'a list of texts': lambda value: isinstance(value, list) and all(
+        map(_is_text, value)),
+    "'paper' or 'ours'": lambda value: value in ('paper', 'ours'),
+}
+
+
 def _check_keys(where: str, values: Any, required: Mapping[str, str],
                 optional: Mapping[str, str]) -> None:
     """Compare a mapping's keys and types with what they should be."""
@@ -244,23 +256,17 @@ def _check_keys(where: str, values: Any, required: Mapping[str, str],
     if unknown:
         raise PromptError(f'{where}: unknown {", ".join(unknown)}; known are '
                           f'{", ".join(known)}.')
-    fits = {
-        'text': _is_text,
-        'number': lambda value: type(value) is int,
-        'list': lambda value: isinstance(value, list),
-        'list of texts': lambda value: isinstance(value, list) and all(
-            map(_is_text, value)),
-        "'paper' or 'ours'": lambda value: value in ('paper', 'ours'),
-    }
     for key, value in values.items():
-        if not fits[known[key]](value):
-            raise PromptError(f'{where}: "{key}" must be a {known[key]}, but '
+        if not _FITS[known[key]](value):
+            raise PromptError(f'{where}: "{key}" must be {known[key]}, but '
                               f'got {value!r:.80}.')
 
 
 def _demonstration(where: str, values: Any) -> Demonstration:
     _check_keys(where, values,
-                dict(caption='text', answer='text', cues='list of texts'), {})
+                dict(
+                    caption='a text', answer='a text',
+                    cues='a list of texts'), {})
     shown = Demonstration(values['caption'].strip(), values['answer'].strip(),
                           tuple(values['cues']))
     try:
@@ -295,14 +301,17 @@ def load_prompt(name_or_path: str) -> Prompt:
     _check_keys(
         path, values,
         dict(
-            name='text',
-            kind='text',
+            name='a text',
+            kind='a text',
             origin="'paper' or 'ours'",
-            instruction='text',
-            answer_format='text',
-            retry_instruction='text',
-            input='text'),
-        dict(number='number', system='text', demonstrations='list'))
+            instruction='a text',
+            answer_format='a text',
+            retry_instruction='a text',
+            input='a text'),
+        dict(
+            number='a whole number',
+            system='a text',
+            demonstrations='a list'))
     if values['input'].count(_SLOT) != 1:
         raise PromptError(f'{path}: "input" must have {_SLOT} in it, once, '
                           f'but is {values["input"]!r}.')
@@ -335,7 +344,7 @@ def load_caption_prompt(name_or_path: str) -> CaptionPrompt:
     path, digest, values = _read(name_or_path, caption_prompt_names(),
                                  'caption prompt')
     _check_keys(path, values,
-                dict(name='text', origin="'paper' or 'ours'", text='text'),
+                dict(name='a text', origin="'paper' or 'ours'", text='a text'),
                 {})
     return CaptionPrompt(
         hash=digest,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mmengine
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
@@ -21,7 +21,12 @@ from mmteso.text_cues.parsing.noun_phrases import singular
 pytest.importorskip('inflect')
 
 TABLE = mmengine.load(Path(__file__).with_name('answers.yaml'))
-EXAMPLES = int(os.environ.get('MMTESO_EXAMPLES', 300))
+# MMTESO_EXAMPLES=20000 for a long search
+any_answer = settings(
+    deadline=None,
+    max_examples=int(os.environ.get('MMTESO_EXAMPLES', 150)),
+    # a busy machine is no failure
+    suppress_health_check=[HealthCheck.too_slow])
 NAMES = AVSBENCH_CLASSES + SYNTHAVS_CLASSES[1:]
 
 
@@ -64,7 +69,6 @@ def test_of_any_answer_the_first_cues_are_kept(row):
 # Any text ---------------------------------------------------------------
 
 MARKS = re.compile(r'\*\*|__|`|~~')
-TAGS = re.compile(r'<[^<>]*>')
 FRAGMENTS = [
     'Answer:', 'Final answer:', 'Answer', 'Objects:', 'Groups:',
     'Sounding objects:', 'The sounding objects are', 'Explanation:', 'none',
@@ -72,8 +76,9 @@ FRAGMENTS = [
     'could be', 'dog', 'dogs', 'two men', 'the women', 'a guitar',
     'hair-dryer', 'people', "a man's voice", 'playing', 'barking',
     'in the background', 'because', 'which', 'and', 'or', ',', ';', ':', '.',
-    '!', '(', ')', '[', ']', '{', '}', '"', "'", '“', '’', '、', '：', '。', '\n', '\n\n', '- ',
-    '* ', '1. ', '2)', '• ', '**', '`', '```json', '```', '#', ' - ', '—',
+    '!', '(', ')', '[', ']', '{', '}', '"', "'", '“', '’', '、', '：', '。',
+    '\n', '\n\n', '- ', '* ', '1. ', '2)', '• ', '**', '`', '```json', '```',
+    '#', ' - ', '—',
     '<think>', '</think>', '</s>', '[INST]', '[/INST]', '<|im_end|>', 'User:',
     'ASSISTANT:', 'Caption:', '<b>', '</li>', '<li>', '&amp;', '\\boxed{',
     "I'm sorry", 'I cannot', 'as an AI', 'sound', 'objects', 'object', 'the',
@@ -90,15 +95,14 @@ def words_of(text):
     """What words a text has, as written and with its markup rendered."""
     text = unicodedata.normalize('NFKC', text)
     found = set()
-    for shown in (text, MARKS.sub('', text), MARKS.sub(' ', text),
-                  MARKS.sub('', TAGS.sub('', text))):
+    for shown in (text, MARKS.sub('', text), MARKS.sub(' ', text)):
         shown = re.sub('[\u200b\xad]', '', shown)
         shown = re.sub(r'[\s_\-‐-―]+', ' ', shown.casefold())
         found.update(re.findall(r'[^\W_]+', shown))
     return found
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(answers, st.integers(1, 6))
 def test_any_text_gives_clean_cues_or_the_one_error(text, num_cues):
     cues = parse(text, num_cues)
@@ -118,17 +122,18 @@ def test_any_text_gives_clean_cues_or_the_one_error(text, num_cues):
     assert parse(text, num_cues) == cues
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(answers)
 def test_parsing_its_own_output_changes_nothing(text):
     cues = parse(text, 6)
-    assume(cues)
+    if not cues:
+        return
     assert parse(', '.join(cues), 6) == cues
     assert parse('Answer: ' + ', '.join(cues), 6) == cues
     assert parse(json.dumps(cues), 6) == cues
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(answers)
 def test_fewer_cues_are_the_first_ones(text):
     cues = parse(text, 6)
@@ -196,19 +201,19 @@ class_lists = st.lists(
 
 
 @pytest.mark.parametrize('form', FORMATS)
-@pytest.mark.parametrize('name', NAMES)
-def test_every_class_name_comes_out_unchanged(name, form):
-    assert parse_cues(FORMATS[form]([name])) == (normalize_phrase(name), )
+def test_every_class_name_comes_out_unchanged(form):
+    for name in NAMES:
+        assert parse_cues(FORMATS[form]([name])) == (normalize_phrase(name), )
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(class_lists, st.sampled_from(sorted(FORMATS)))
 def test_lists_of_class_names_come_back_from_every_format(names, form):
     assert parse_cues(FORMATS[form](names)) == tuple(
         map(normalize_phrase, names))
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(
     st.permutations(['dog', 'man', 'car']), st.sampled_from(sorted(FORMATS)))
 def test_an_order_is_kept(names, form):
@@ -232,7 +237,7 @@ ENDS = ['</s>', '<|im_end|>\n<|im_start|>user\n', '<|eot_id|>', '\n[INST] ',
 ON_ITS_OWN_LINE = ['\nExplanation: ', '\n\nNote: ']
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(class_lists, st.sampled_from(sorted(FORMATS)), st.sampled_from(ENDS),
        answers)
 def test_what_follows_the_answer_changes_nothing(names, form, end, suffix):
@@ -242,7 +247,7 @@ def test_what_follows_the_answer_changes_nothing(names, form, end, suffix):
     assert parse_cues(text + end + suffix) == parse_cues(text)
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@any_answer
 @given(class_lists, st.sampled_from(['answer', 'bold answer', 'array',
                                      'chain of thought', 'commas', 'lines']),
        st.integers(3, 200), st.integers(0, 300))

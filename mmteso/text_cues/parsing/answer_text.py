@@ -58,20 +58,22 @@ _MARKUP = re.compile(r'\*\*|__|`|~~|^[ \t]*(?:#{1,6}|>)[ \t]+', re.M)
 _ARROW = re.compile(r'[-=]{1,4}>')
 _ENTITY = re.compile(r'&(?:#\d{1,6}|#x[\da-f]{1,5}|[a-z]{2,8});', re.I)
 
-# Where somebody's turn begins or ends. `role` is who speaks next, if the
-# template says it; `name` is the same written as a line's first word.
+# Where somebody's turn begins or ends. The groups of _ROLES are who speaks
+# next, if that is said.
 _TURN = re.compile(
-    r'<\|im_start\|>[ \t]*(?P<im>\w*)\n?'
-    r'|<\|start_header_id\|>[ \t]*(?P<header>\w*)[ \t]*<\|end_header_id\|>'
-    r'|<start_of_turn>[ \t]*(?P<gemma>\w*)\n?'
-    r'|<\|(?P<phi>system|user|assistant)\|>'
-    r'|(?P<inst>\[/INST\])|(?P<user>\[INST\]|<<SYS>>)'
-    r'|(?P<end></s>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>'
-    r'|<\|end_of_text\|>|<end_of_turn>|<eos>)'
-    r'|^[ \t]*(?:[#>*]+[ \t]*)?(?P<name>USER|User|ASSISTANT|Assistant|SYSTEM)'
-    r'(?:\*\*)?[ \t]*:(?:\*\*)?'
+    r'<(?:'
+    r'\|(?:im_start\|>[ \t]*(?P<im>\w*)\n?'
+    r'|start_header_id\|>[ \t]*(?P<header>\w*)[ \t]*<\|end_header_id\|>'
+    r'|(?P<phi>system|user|assistant)\|>'
+    r'|(?:im_end|eot_id|end|endoftext|end_of_text)\|>)'
+    r'|start_of_turn>[ \t]*(?P<gemma>\w*)\n?'
+    r'|/s>|eos>|end_of_turn>|<SYS>>)'
+    r'|\[(?:(?P<inst>/INST)|INST)\]'
+    r'|^[ \t]*(?:[#>*]{1,6}[ \t]*)?(?P<name>USER|User|ASSISTANT|Assistant|'
+    r'SYSTEM)(?:\*\*)?[ \t]*:(?:\*\*)?'
     r'|^[ \t]*#{1,4}[ \t]*(?P<alpaca>Human|Instruction|Input|Response)'
     r'[ \t]*:', re.M)
+_ROLES = ('im', 'header', 'phi', 'gemma', 'name', 'alpaca')
 # Tokens that have no meaning of their own.
 _TOKEN = re.compile(r'<</SYS>>|</?s>|<(?:bos|pad|unk)>|<0x[0-9A-F]{2}>'
                     r'|<\|[^<>|\n]{1,40}\|>')
@@ -108,9 +110,7 @@ def _turns(text: str) -> Iterator[Tuple[str, str]]:
         said = text[start:turn.start()]
         if _TOKEN.sub('', said).strip():
             yield role, said
-        name = next((turn.group(kind) for kind in ('im', 'header', 'gemma',
-                                                   'phi', 'name', 'alpaca')
-                     if turn.group(kind)), '')
+        name = next(filter(None, map(turn.group, _ROLES)), '')
         assistant = turn.group('inst') or name.lower() in _ASSISTANT_NAMES
         role, start = _ASSISTANT if assistant else _OTHER, turn.end()
     if _TOKEN.sub('', text[start:]).strip():
@@ -148,7 +148,7 @@ def _of_tag(tag: 're.Match') -> str:
     name = tag.group(2).lower()
     if name == 'li' and not tag.group(1):
         return '\n- '
-    return '\n' if name in ('br', 'div', 'li', 'ol', 'p', 'ul') else ''
+    return '\n' if name in ('br', 'div', 'li', 'ol', 'p', 'ul') else ' '
 
 
 def answer_text(output: str) -> str:

@@ -78,9 +78,9 @@ NEVER = _words("""
     makes make produces produce emits generates contains contain features
     shows depicts describes mentions captures displays presents showcases
     portrays suggests indicates starts begins ends says gives takes holds
-    wears plays sings speaks talks sorry unable please thank thanks hello hope
-    let unclear unknown unspecified nobody neither nor and or however both
-    caption description""")
+    wears plays sings speaks talks give tell identify write find sorry unable
+    please thank thanks hello hope let unclear unknown unspecified nobody
+    neither nor and or however both caption description""")
 
 #: Names of nothing in particular, as the last word of a phrase.
 GENERIC = _words("""
