@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-from data import make_avsbench
 from PIL import Image
 from processes import ROOT, environment
 
+from data import make_avsbench
 from mmteso.io import CueFile, CueRecord, iter_cue_records
 from mmteso.text_cues import FolderFrames
 
