@@ -1,37 +1,60 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Writing a cue file that survives being killed."""
 import os
-from typing import Dict, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from filelock import FileLock, Timeout
 
-from .cue_file import (LONE_SURROGATES, CueFileError, CueRecord,
-                       iter_cue_records, write_cue_file)
+from .cue_file import LONE_SURROGATES, CueFileError, CueRecord, write_cue_file
+
+# What a record begins with, see CueRecord.to_json; a power cut may leave NULs.
+_RECORD_START = b'{"uid": "'
 
 
-def cut_broken_end(path: str) -> int:
-    """Cut off what a killed process left of its last line.
+def read_resumable(path: str) -> Tuple[List[CueRecord], int]:
+    """Read a cue file that a process may have been killed in writing.
+
+    The file isn't changed.
 
     Args:
         path (str): A cue file. Its lines end with a line break; what follows
-            the last one is an unfinished record.
+            the last one is a whole record or the beginning of one.
 
     Returns:
-        int: Number of bytes that were cut off, 0 for a whole file.
+        tuple[list[CueRecord], int]: The whole records, and the number of
+        bytes of an unfinished one at the end, 0 if there is none.
+
+    Raises:
+        CueFileError: If a line is no record, or the file ends in something
+            that is none of both: then it is no cue file.
     """
-    with open(path, 'rb+') as file:
-        size = file.seek(0, os.SEEK_END)
-        end, tail = size, b''
-        while end and b'\n' not in tail:
-            start = max(0, end - 65536)
-            file.seek(start)
-            tail = file.read(end - start)
-            end = start
-        keep = end + tail.rfind(b'\n') + 1
-        if keep < size:
-            file.truncate(keep)
-            os.fsync(file.fileno())
-    return size - keep
+    with open(path, 'rb') as file:
+        lines = file.read().splitlines(keepends=True)
+    tail = b''
+    if lines and not lines[-1].endswith(b'\n'):
+        tail = lines.pop()
+    records = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            records.append(_parse(path, number, line))
+    if not tail.strip():
+        return records, len(tail)
+    try:
+        return records + [_parse(path, len(lines) + 1, tail)], 0
+    except CueFileError as error:
+        begun = tail.rstrip(b'\0')
+        if begun.startswith(_RECORD_START) or _RECORD_START.startswith(begun):
+            return records, len(tail)
+        raise CueFileError(f'{error} It was not changed.') from error
+
+
+def _parse(path: str, number: int, line: bytes) -> CueRecord:
+    try:
+        return CueRecord.from_json(line.decode())
+    except (TypeError, ValueError) as error:
+        raise CueFileError(
+            f'{path}, line {number} is no record of a cue file: '
+            f'{error}.') from error
 
 
 class CueWriter:
@@ -39,7 +62,7 @@ class CueWriter:
 
     A batch is written at once and flushed to the disk before :meth:`write`
     returns. A process that is killed therefore loses at most the batch in
-    flight; with ``resume=True`` the next one cuts off the half-written line
+    flight; with ``resume=True`` the next one takes away the half-written line
     that may be left and goes on. A lock keeps a second process from writing
     to the same file; the operating system releases it when a process dies.
 
@@ -59,7 +82,7 @@ class CueWriter:
     Raises:
         FileExistsError: If the file exists and ``resume`` is off.
         CueFileError: If another process is writing the file, or a line is
-            broken in another place than the end.
+            broken in another place than the end; the file isn't changed.
     """
 
     def __init__(self,
@@ -79,7 +102,8 @@ class CueWriter:
                 f'Another process is writing "{path}". Give each its own '
                 'shard, or wait for the other one.') from error
         try:
-            if os.path.exists(path):
+            # an empty one is what a run leaves that could not begin
+            if os.path.exists(path) and os.path.getsize(path):
                 if not resume:
                     raise FileExistsError(
                         f'The cue file "{path}" exists already. Resume it '
@@ -91,17 +115,21 @@ class CueWriter:
             raise
 
     def _take_over(self, retry_failed: bool) -> None:
-        self.cut_bytes = cut_broken_end(self.path)
-        records = [record for _, record in iter_cue_records(self.path)]
-        if retry_failed and any(r.status == 'failed' for r in records):
-            records = [r for r in records if r.status != 'failed']
-            write_cue_file(self.path, records)
+        records, self.cut_bytes = read_resumable(self.path)
         for record in records:
             if (record.uid, record.frame) in self.done:
                 raise CueFileError(
                     f'"{self.path}": frame {record.frame} of "{record.uid}" '
                     'is given twice. Keep one of the lines.')
             self._note(record)
+        if retry_failed:
+            records = [r for r in records if r.status != 'failed']
+            self.done = {(r.uid, r.frame): r.status for r in records}
+        with open(self.path, 'rb') as file:
+            file.seek(-1, os.SEEK_END)
+            whole = file.read() == b'\n'
+        if not whole or self.cut_bytes or retry_failed:
+            write_cue_file(self.path, records)
 
     def _note(self, record: CueRecord) -> None:
         self.done[record.uid, record.frame] = record.status

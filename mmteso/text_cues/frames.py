@@ -118,7 +118,8 @@ class FolderFrames(BaseFrames):
     def _images(self, folder: str) -> List[str]:
         names = [
             name for name in os.listdir(folder)
-            if name.lower().endswith(IMAGE_SUFFIXES)
+            # macOS leaves ._0.jpg beside 0.jpg
+            if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != '.'
         ]
         return sorted(names, key=_natural)
 

@@ -1,9 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From frames to a cue file: caption, reason, write (paper 3.2)."""
 import dataclasses
+import threading
 import time
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, Deque, List, Optional, Sequence, Tuple
 
 from mmteso.io import CueFileError, CueRecord, CueWriter
 from .captioners import BaseCaptioner
@@ -140,11 +142,19 @@ class CueGenerator:
 
         Raises:
             CueFileError: If other models or prompts began the file.
+            ValueError: If a frame is given twice.
             ModelUnavailableError: If a model can't serve any frame.
             TooManyFailuresError: After ``max_failures`` failed frames in a
                 row. All of them are in the file, as failed.
         """
         self.check_origin(writer)
+        twice = [key for key, number in Counter(
+            frame.key for frame in frames).items() if number > 1]
+        if twice:
+            raise ValueError(
+                f'{len(twice)} frames are given twice, the first: frame '
+                f'{twice[0][1]} of "{twice[0][0]}". A clip needs a name of '
+                'its own.')
         todo = [frame for frame in frames if frame.key not in writer.done]
         progress = Progress(len(frames), len(frames) - len(todo))
         start = time.perf_counter()
@@ -166,6 +176,17 @@ class CueGenerator:
                     f'{records[-1].error} They are in "{writer.path}" as '
                     'failed.')
 
+        stopped = threading.Event()
+
+        def finish(batch: _CaptionedBatch) -> None:
+            if stopped.is_set():
+                return  # the batch before has failed: don't ask once more
+            try:
+                write(self._finish(batch))
+            except BaseException:
+                stopped.set()
+                raise
+
         report(progress)
         if not todo:
             return progress
@@ -174,19 +195,17 @@ class CueGenerator:
                 model.prepare(todo)
         reads = None if self.captioner is None else self.captioner.reads
         batches = iter_batches(todo, reads, self.batch_size, self.num_workers)
-        # Also without overlap: the reasoner then stays in one thread.
+        # One thread reasons and writes: what was reasoned about is written
+        # even if the captioner fails at the next batch.
         with ThreadPoolExecutor(1, 'reasoner') as pool:
-            pending: Optional[Future] = None
+            pending: Deque[Future] = deque()
             for batch in batches:
-                future = pool.submit(self._finish, self._caption(batch))
-                if not self.overlap:
-                    write(future.result())
-                    continue
-                if pending is not None:
-                    write(pending.result())
-                pending = future
-            if pending is not None:
-                write(pending.result())
+                captioned = self._caption(batch)
+                pending.append(pool.submit(finish, captioned))
+                while len(pending) > self.overlap:
+                    pending.popleft().result()
+            while pending:
+                pending.popleft().result()
         return progress
 
     def _caption(self, batch: LoadedBatch) -> '_CaptionedBatch':
@@ -194,6 +213,7 @@ class CueGenerator:
         start = time.perf_counter()
         frames = [loaded.frame for loaded in batch.loaded]
         captions = [''] * len(frames)
+        needs_caption = self.reasoner is None or self.reasoner.needs_caption
         if self.captioner is not None and frames:
             captions = self.captioner.caption(batch.loaded)
             _check_count(self.captioner, captions, frames)
@@ -201,6 +221,9 @@ class CueGenerator:
         for frame, caption in zip(frames, captions):
             if isinstance(caption, ChatFailure):
                 done.failed.append((frame, caption.error))
+            elif needs_caption and not caption.strip():
+                # a reasoner would make something up
+                done.failed.append((frame, 'The captioner said nothing.'))
             else:
                 done.frames.append(frame)
                 done.captions.append(caption)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmteso.io import CueFile, CueFileError, CueRecord, CueWriter
-from mmteso.io.cue_writer import cut_broken_end
+from mmteso.io.cue_writer import read_resumable
 
 
 def record(frame, **kwargs):
@@ -71,10 +71,61 @@ def test_a_file_cut_anywhere_is_resumed(tmp_path_factory, data):
 
 def test_a_long_unfinished_line_is_cut(path):
     os.makedirs(os.path.dirname(path))
+    line = record(1, caption='x' * 200_000).to_json().encode()
     with open(path, 'wb') as file:
-        file.write(record(0).to_json().encode() + b'\n' + b'x' * 200_000)
-    assert cut_broken_end(path) == 200_000
-    assert cut_broken_end(path) == 0
+        file.write(record(0).to_json().encode() + b'\n' + line[:-1])
+    assert read_resumable(path) == ([record(0)], len(line) - 1)
+    with CueWriter(path, resume=True) as writer:
+        assert writer.cut_bytes == len(line) - 1
+    assert read_resumable(path) == ([record(0)], 0)
+
+
+@pytest.mark.parametrize('tail', [b'', b'{', b'{"uid": "', b'\0\0\0', b'  ',
+                                  b'{"uid": "u", "fr\0\0', b'{"uid": "\xc3'])
+def test_ends_that_a_killed_process_leaves(path, tail):
+    with CueWriter(path) as writer:
+        writer.write([record(0)])
+    before = open(path, 'rb').read()
+    with open(path, 'ab') as file:
+        file.write(tail)
+    with CueWriter(path, resume=True) as writer:
+        assert writer.cut_bytes == len(tail)
+        assert list(writer.done) == [('u', 0)]
+    assert open(path, 'rb').read() == before
+
+
+def test_a_whole_record_without_line_break_is_kept(path):
+    """As an editor may leave it."""
+    with CueWriter(path) as writer:
+        writer.write([record(0), record(1)])
+    content = open(path, 'rb').read()
+    with open(path, 'wb') as file:
+        file.write(content[:-1])
+    with CueWriter(path, resume=True) as writer:
+        assert len(writer.done) == 2 and not writer.cut_bytes
+        writer.write([record(2)])
+    assert open(path, 'rb').read().startswith(content)
+    assert len(CueFile(path)) == 3
+
+
+@pytest.mark.parametrize('content', [
+    '{"vid": {"f0": "guitar,man,"}}', 'shopping list:\n- milk\n', 'notes',
+    '[1, 2]', '{"uid": "u"}\n'
+])
+def test_other_files_are_not_touched(path, content):
+    os.makedirs(os.path.dirname(path))
+    with open(path, 'w') as file:
+        file.write(content)
+    with pytest.raises(CueFileError, match='no record of a cue file'):
+        CueWriter(path, resume=True)
+    assert open(path).read() == content
+
+
+def test_an_empty_file_is_no_obstacle(path):
+    os.makedirs(os.path.dirname(path))
+    open(path, 'w').close()
+    with CueWriter(path) as writer:
+        writer.write([record(0)])
     assert len(CueFile(path)) == 1
 
 

@@ -72,6 +72,7 @@ def test_a_folder_of_clips(tmp_path, below):
     write_images(tmp_path / 'b' / below, '10.jpg', '2.jpg', '1.JPG')
     write_images(tmp_path / 'a' / below, 'x.png')
     (tmp_path / 'a' / below / 'notes.txt').write_text('no image')
+    (tmp_path / 'a' / below / '._x.png').write_text('no image either')
     (tmp_path / 'empty').mkdir()
     frames = FolderFrames(str(tmp_path)).list_frames()
     assert keys(frames) == [('a', 0), ('b', 0), ('b', 1), ('b', 2)]

@@ -133,6 +133,48 @@ def test_frames_that_a_captioner_cannot_describe_fail_alone(frames, path):
     assert len(CueFile(path)) == len(frames)
 
 
+@pytest.mark.parametrize('needs_caption', [True, False])
+def test_nobody_reasons_about_a_blank_caption(frames, path, needs_caption):
+    captioner = ColourCaptioner()
+    captioner.caption = lambda batch: [' \n'] * len(batch)
+    reasoner = EchoReasoner(needs_caption=needs_caption)
+    generate(frames, path, captioner, reasoner)
+    assert bool(reasoner.batches) != needs_caption
+    errors = {record.error for record in CueFile(path).values()}
+    assert errors == {'The captioner said nothing.' if needs_caption else ''}
+
+
+@pytest.mark.parametrize('overlap', [False, True])
+def test_what_was_reasoned_about_outlives_the_captioner(frames, path,
+                                                        overlap):
+    captioner = ColourCaptioner()
+    describe = captioner.caption
+
+    def fail_at_the_third_batch(batch):
+        if len(captioner.batches) == 2:
+            raise ModelUnavailableError('out of memory')
+        return describe(batch)
+
+    captioner.caption = fail_at_the_third_batch
+    with pytest.raises(ModelUnavailableError, match='out of memory'):
+        generate(
+            frames,
+            path,
+            captioner,
+            EchoReasoner(delay=0.2),
+            batch_size=2,
+            overlap=overlap)
+    assert list(CueFile(path)) == [frame.key for frame in frames[:4]]
+
+
+def test_a_frame_given_twice_is_found_at_once(frames, path):
+    captioner = ColourCaptioner()
+    with pytest.raises(ValueError, match='1 frames are given twice.*frame 2 '
+                       'of "clip0"'):
+        generate(list(frames) + [frames[2]], path, captioner)
+    assert not captioner.prepared
+
+
 def test_a_clip_with_a_broken_image_fails_for_its_captioner(frames, path):
     with open(frames[1].img_path, 'wb') as file:
         file.write(b'no image')

@@ -122,6 +122,7 @@ class PromptedReasoner(BaseReasoner):
         ])
         for i, answer in zip(again, retries):
             first, second = found[i], self._parse(answer)
+            said = [r.text for r in (first, second) if r.text.strip()]
             found[i] = second if not second.failed else Reasoning(
-                (), f'{first.text}\n---\n{second.text}', second.error)
+                (), '\n---\n'.join(said), second.error)
         return found
