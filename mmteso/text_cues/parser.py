@@ -16,23 +16,25 @@ module of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
    2. what follows a *heading* or *statement* of the answer: ``Final answer:``
       before ``Answer:``, ``Output:``, ``The answer is ...``; the first one,
       because models that don't stop repeat themselves;
-   3. JSON elsewhere in the text, the last one;
+   3. a JSON object elsewhere in the text, the last one;
    4. what follows a heading or statement about objects that sound:
       ``Potential sounding objects:``, ``The most likely sound source is
       ...``; the last one, because they are narrowed down step by step, but
-      of equal ones the first;
-   5. a plain list, without any heading, at the beginning of the text: lines,
+      of equal ones the first, and numbered ones together;
+   5. a JSON array elsewhere in the text, the last one;
+   6. the last conclusion about objects that sound: 'Therefore, the dog could
+      be barking.';
+   7. a plain list, without any heading, at the beginning of the text: lines,
       bullets, or 'a dog and a man';
-   6. sentences that say of objects that they sound: 'The dog could be
-      barking.'; if some are conclusions ('Therefore, ...'), the last of these
-      alone;
-   7. a sentence that says that nothing can sound;
-   8. a heading or statement about objects as such ('The objects in the
-      caption are ...'), if the text ends with it.
+   8. all sentences that say of objects that they sound;
+   9. a sentence that says that nothing can sound;
+   10. a heading or statement about objects as such ('The objects in the
+       caption are ...'), if no other follows.
 
    Headings of what is denied ('Objects that cannot sound:') and of the steps
-   on the way ('Objects:', 'Groups:', 'Explanation:') name nothing. If the
-   text is a refusal, 5 to 8 don't apply.
+   on the way ('Objects:', 'Groups:', 'Explanation:') name nothing; in a text
+   with such steps 5, 8 and 10 don't apply, and in a refusal nothing after 4
+   does.
 3. **Items** (``noun_phrases``): a list is split at commas, semicolons,
    strokes, 'and', 'or', numbers and line breaks. Explanations go, in
    brackets, behind a colon, a dash, 'because' and the like; an item that its
@@ -50,118 +52,25 @@ read is an error, never a guess: every word of a cue is a word of the answer,
 or its singular.
 """
 import re
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .parsing import english
 from .parsing.answer_text import CueParseError, answer_text
 from .parsing.json_cues import read_found
-from .parsing.lenient_json import find_json
-from .parsing.noun_phrases import (MAX_ITEMS, Items, merge, read_list,
-                                   says_nothing)
-from .parsing.sentences import (About, about, clauses, denies_all,
-                                is_conclusion, read_item, read_sentence,
-                                sentences, sounding_subject, statement,
-                                unwrapped, without_lead, words_of)
+from .parsing.lenient_json import Pairs, find_json
+from .parsing.noun_phrases import Items, merge
+from .parsing.sections import (Section, free_sentences, read_json, read_plain,
+                               read_section, sections_of)
+from .parsing.sentences import (About, clauses, denies_all, is_conclusion,
+                                sentences, sounding_subject)
 
 __all__ = ['CueParseError', 'parse_cues']
 
-_BULLET = re.compile(
-    r'([ \t]*)(?:[-*+\u2022\u2023\u25aa\u25cf\u25cb\u25e6\u00b7>\u2713\u2714]'
-    r'[ \t]*|\(?\d{1,3}[.)][ \t]*(?=\D)|\(?[a-hA-H][.)][ \t]+)(?=\S)')
-_STEP = re.compile(r'[\W_]{0,9}step\s+\d+\s*[:.)\-]+\s*', re.I)
-_MARK = re.compile(r':|=|\s-+(?=\s)')
-_CLAUSE = re.compile(r'[.!?;,]\s|\s-\s')
-# So many words a clause before a mark may have to be looked at.
-_MAX_HEADING_CHARS = 160
-_MAX_MARKS = 12
-# Words of a heading that stands without a colon.
-_PLAIN_HEADING = (english.TOPICS | english.ANSWERS | english.BEFORE
-                  | frozenset('final sound sounding my audible'.split()))
-# 'Objects:' is a step on the way to the answer; with one of these words it is
-# the answer to a prompt for any, background or random objects.
-_OPEN_HEADING = english.VERBS | frozenset('here background random'.split())
 _THINKING = re.compile(r'^[^\w\n]{0,9}step\s+\d', re.I | re.M)
 # Begin another round of questions and answers.
 _NEXT_ROUND = re.compile(
     r'^[^\w\n]{0,9}(?:human|(?:image |video |new )?(?:caption|description)'
     r'|question|q|input|user|example(?: \d+)?)\s*:', re.I | re.M)
-
-
-class _Section(NamedTuple):
-    """A heading, or a statement's subject, and what follows it.
-
-    Attributes:
-        about (About, optional): What is named there; None for what stands
-            before the first heading.
-        heading (str): The heading, as equal ones are compared.
-        lines (list[str]): What follows it, up to the next heading; the first
-            is the rest of its own line.
-    """
-    about: Optional[About]
-    heading: str
-    lines: List[str]
-
-
-def _content(line: str) -> str:
-    """A line without its bullet, or 'Step 1:'."""
-    bullet = _BULLET.match(line)
-    content = line[bullet.end():] if bullet else line.strip()
-    step = _STEP.match(content)
-    return content[step.end():] if step else content
-
-
-def _heading(line: str) -> Optional[_Section]:
-    """The heading in a line that says most, with the rest of the line."""
-    content = _content(line)
-    best, start = None, 0
-    for _, mark in zip(range(_MAX_MARKS), _MARK.finditer(content)):
-        clause = content[max(start, mark.start() -
-                             _MAX_HEADING_CHARS):mark.start()]
-        start = mark.end()
-        quotes = content.count('"', 0, mark.start())
-        if quotes % 2 and not (quotes == 1 and content[0] == '"'):
-            continue  # spoken of: The last line starts with "Answer:"
-        words = words_of(_CLAUSE.split(clause)[-1])
-        if mark.group() != ':' and not set(words) <= _PLAIN_HEADING:
-            continue
-        rank = about(words)
-        if rank is None or best and rank <= best.about:
-            continue
-        if rank is About.OBJECTS and not set(words) & _OPEN_HEADING:
-            rank = About.STEPS
-        best = _Section(rank, ' '.join(words), [content[mark.end():]])
-    if best is None:
-        words = words_of(content)
-        if 0 < len(words) <= 4 and set(words) <= _PLAIN_HEADING and not (
-                content.rstrip().endswith(('.', ','))):
-            rank = about(words)
-            if rank is not None and rank >= About.SOUNDING:
-                best = _Section(rank, ' '.join(words), [''])
-    return best
-
-
-def _said(line: str) -> Iterator[_Section]:
-    """The statements in a line about the answer or the objects."""
-    for sentence in sentences(_content(line)):
-        said = statement(sentence)
-        if said and said.about and not said.denied:
-            yield _Section(said.about, ' '.join(words_of(said.subject)),
-                           [said.rest])
-
-
-def _sections(text: str) -> Tuple[List[_Section], List[_Section]]:
-    """Divide a text at its headings; and all statements."""
-    sections = [_Section(None, '', [])]
-    said: List[_Section] = []
-    for line in text.split('\n'):
-        heading = _heading(line)
-        if heading:
-            sections.append(heading)
-            said.append(heading)
-        else:
-            sections[-1].lines.append(line)
-            said.extend(_said(line))
-    return sections, said
 
 
 def _verdict(items: Optional[Items]) -> Optional[Tuple[str, ...]]:
@@ -175,163 +84,92 @@ def _verdict(items: Optional[Items]) -> Optional[Tuple[str, ...]]:
     return None
 
 
-def _read_json(text: str) -> Optional[Items]:
-    """The JSON with which a text begins; several values may follow."""
-    read: List[Items] = []
-    end = 0
-    for found in find_json(text):
-        gap = text[end:found.start]
-        if gap.strip(' \t\n,"\'') or read and '\n\n' in gap:
-            break
-        items = read_found(found)
-        if items is None:
-            break
-        read.append(items)
-        end = found.end
-    return merge(read) if read else None
+class _Prose(NamedTuple):
+    """What the sentences of a text say.
+
+    Attributes:
+        concluded (tuple[str], optional): The objects that sound, by the last
+            sentence that concludes.
+        asserted (tuple[str]): Those by any sentence.
+        denied (bool): Whether a sentence says that nothing sounds.
+    """
+    concluded: Optional[Tuple[str, ...]]
+    asserted: Tuple[str, ...]
+    denied: bool
 
 
-def _is_names(sentence: str) -> bool:
-    """Whether a sentence is a list of names and nothing else."""
-    if statement(sentence):
-        return False
-    items = read_list(sentence)
-    return bool(items.phrases) and not items.rejected
-
-
-def _read_block(lines: Sequence[str]) -> Optional[Items]:
-    """The bullets, or lines, with which some lines begin."""
-    read: List[Items] = []
-    indent = None
-    for line in lines:
-        if not line.strip():
-            continue
-        if len(read) == MAX_ITEMS:
-            break
-        bullet = _BULLET.match(line)
-        if bullet:
-            own = len(bullet.group(1).expandtabs())
-            indent = own if indent is None else indent
-            if own > indent:
-                continue  # an explanation of the bullet above
-            read.append(read_item(_content(line)))
-        elif indent is not None:
-            break
-        else:
-            items = read_sentence(line)
-            # after the first line only names, no sentences; a line that
-            # denies ('Table: no') says nothing
-            if items is None or read and (items.rejected or statement(line)):
-                break
-            read.append(items)
-    return merge(read) if read else None
-
-
-def _read_section(section: _Section) -> Optional[Items]:
-    """What is named behind a heading or statement."""
-    text = '\n'.join(section.lines).lstrip(' \t\n"\'')
-    if text[:1] in ('[', '{'):
-        items = _read_json(text)
-        if items is not None:
-            return items
-    first, *rest = section.lines
-    while first.rstrip().endswith(',') and rest:
-        first = f'{first} {rest.pop(0)}'
-    if words_of(first) and not first.rstrip().endswith(':'):
-        return read_sentence(first)
-    return _read_block(rest)
-
-
-def _plain_lines(section: _Section) -> List[str]:
-    """The lines before any heading, without 'Sure!' and the like."""
-    lines = [line for line in section.lines if line.strip()]
-    if lines:
-        lines[0] = unwrapped(without_lead(lines[0] + '\n'))
-    return [line for line in lines if line]
-
-
-def _read_plain(section: _Section) -> Optional[Items]:
-    """A list without a heading."""
-    lines = _plain_lines(section)
-    if not lines:
-        return None
-    if ':' in lines[0] and len(lines) == 1:
-        return None  # a heading that isn't known: 'Antwort: Hund, Katze'
-    first = next(sentences(lines[0]), '')
-    said = statement(first)
-    # 'It is the dog.'
-    if (_BULLET.match(lines[0]) or _is_names(first) or says_nothing(first)
-            or said and words_of(said.subject) == ['it']):
-        return _read_block(lines)
-    return None
-
-
-def _free_sentences(sections: Sequence[_Section]) -> List[str]:
-    """The sentences that stand behind no heading, each once."""
-    found = {}
-    for section in sections:
-        lines = section.lines if section.about is None else section.lines[1:]
-        for line in lines:
-            found.update(dict.fromkeys(sentences(_content(line))))
-    return list(found)
-
-
-def _read_prose(sections: Sequence[_Section],
-                thought: bool) -> Optional[Tuple[str, ...]]:
-    """Sentences that say of objects that they sound, or that none does."""
-    found = []
+def _read_prose(sections: Sequence[Section]) -> _Prose:
+    concluded = None
+    asserted: List[str] = []
     denied = False
-    for sentence in _free_sentences(sections):
+    for sentence in free_sentences(sections):
         denied = denied or denies_all(sentence)
-        for clause in clauses(sentence):
-            cues = _verdict(sounding_subject(clause))
-            if cues:
-                found.append((is_conclusion(sentence), cues))
-    concluded = [cues for conclusion, cues in found if conclusion]
-    if concluded:
-        return concluded[-1]
-    if found and not thought:
-        return tuple(dict.fromkeys(cue for _, cues in found for cue in cues))
-    return () if denied and not found else None
+        named = [_verdict(sounding_subject(c)) for c in clauses(sentence)]
+        cues = tuple(cue for cues in named if cues for cue in cues)
+        asserted += cues
+        if cues and is_conclusion(sentence):
+            concluded = tuple(dict.fromkeys(cues))
+    return _Prose(concluded, tuple(dict.fromkeys(asserted)), denied)
+
+
+def _read_headed(said: Sequence[Section],
+                 wanted: About) -> Iterator[Tuple[str, ...]]:
+    """What is named behind headings and statements, equal ones once."""
+    numbered: Dict[str, List[Section]] = {}
+    for section in said:
+        if section.about is wanted:
+            # 'Sound source 1:' and 'Sound source 2:' belong together
+            heading = section.heading.rstrip('0123456789 ')
+            if heading != section.heading:
+                numbered.setdefault(heading, []).append(section)
+    seen = set()
+    for section in said:
+        heading = section.heading.rstrip('0123456789 ')
+        if section.about is not wanted or heading in seen:
+            continue
+        read = map(read_section, numbered.get(heading, [section]))
+        cues = _verdict(merge(items for items in read if items))
+        if cues is not None:
+            seen.add(heading)
+            yield cues
 
 
 def _find_cues(text: str) -> Optional[Tuple[str, ...]]:
     """Try the places where objects may be named, in the grammar's order."""
     if text.lstrip()[:1] in ('[', '{'):
-        cues = _verdict(_read_json(text.lstrip()))
+        cues = _verdict(read_json(text.lstrip()))
         if cues is not None:
             return cues
-    sections, said = _sections(text)
-
-    def read(wanted: About) -> Iterator[Tuple[str, ...]]:
-        seen = set()
-        for section in said:
-            if section.about is wanted and section.heading not in seen:
-                cues = _verdict(_read_section(section))
-                if cues is not None:
-                    seen.add(section.heading)
-                    yield cues
-
+    sections, said = sections_of(text)
     for wanted in (About.FINAL_ANSWER, About.ANSWER):
-        for cues in read(wanted):
+        for cues in _read_headed(said, wanted):
             return cues
-    values = [_verdict(read_found(found)) for found in find_json(text)]
-    values = [cues for cues in values if cues] or list(read(About.SOUNDING))
-    if values:
-        return values[-1]
+    values = [(isinstance(found.value, Pairs), _verdict(read_found(found)))
+              for found in find_json(text)]
+    objects = [cues for is_object, cues in values if is_object and cues]
+    found = objects or list(_read_headed(said, About.SOUNDING))
+    if found:
+        return found[-1]
     if _is_refusal(text):
         return None
-    thought = bool(_THINKING.search(text)) or any(
-        section.about is About.STEPS for section in said)
-    cues = None
-    if not _THINKING.search(text):
-        cues = _verdict(_read_plain(sections[0]))
-    if cues is None:
-        cues = _read_prose(sections, thought)
-    if cues is None and not thought and said and (
-            said[-1].about is About.OBJECTS):
-        cues = _verdict(_read_section(said[-1]))
-    return cues
+    steps = bool(_THINKING.search(text))
+    thought = steps or any(section.about is About.STEPS for section in said)
+    arrays = [cues for _, cues in values if cues and not thought]
+    if arrays:
+        return arrays[-1]
+    prose = _read_prose(sections)
+    if prose.concluded:
+        return prose.concluded
+    cues = None if steps else _verdict(read_plain(sections[0]))
+    if cues is not None:
+        return cues
+    if prose.asserted and not thought:
+        return prose.asserted
+    if prose.denied and not prose.asserted:
+        return ()
+    if said and said[-1].about is About.OBJECTS and not thought:
+        return _verdict(read_section(said[-1]))
+    return None
 
 
 def _is_refusal(text: str) -> bool:

@@ -16,7 +16,7 @@ from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
 from mmteso.io import normalize_phrase
 from mmteso.text_cues.parser import CueParseError, parse_cues
-from mmteso.text_cues.parsing.noun_phrases import singular
+from mmteso.text_cues.parsing.plurals import singular
 
 pytest.importorskip('inflect')
 
@@ -59,11 +59,10 @@ def test_real_looking_answers(row):
         assert parse_cues(row['text']) == tuple(row['cues'])
 
 
-@pytest.mark.parametrize(
-    'row', [row for row in TABLE if row.get('cues')],
-    ids=lambda row: row['kind'])
-def test_of_any_answer_the_first_cues_are_kept(row):
-    assert parse_cues(row['text'], 1) == tuple(row['cues'])[:1]
+def test_of_any_answer_the_first_cues_are_kept():
+    for row in TABLE:
+        if 'cues' in row:
+            assert parse_cues(row['text'], 1) == tuple(row['cues'][:1])
 
 
 # Any text ---------------------------------------------------------------
@@ -355,8 +354,8 @@ def test_the_default_is_four_cues():
 def test_inflect_is_asked_for_with_a_way_to_get_it(monkeypatch):
     import sys
 
-    from mmteso.text_cues.parsing import noun_phrases
-    noun_phrases._inflect.cache_clear()
+    from mmteso.text_cues.parsing import plurals
+    plurals._inflect.cache_clear()
     singular.cache_clear()
     monkeypatch.setitem(sys.modules, 'inflect', None)
     try:
@@ -364,5 +363,5 @@ def test_inflect_is_asked_for_with_a_way_to_get_it(monkeypatch):
         with pytest.raises(ImportError, match=r"'mmteso\[text\]'"):
             parse_cues('Answer: dogs')
     finally:
-        noun_phrases._inflect.cache_clear()
+        plurals._inflect.cache_clear()
         singular.cache_clear()

@@ -73,6 +73,8 @@ _TURN = re.compile(
     r'SYSTEM)(?:\*\*)?[ \t]*:(?:\*\*)?'
     r'|^[ \t]*#{1,4}[ \t]*(?P<alpaca>Human|Instruction|Input|Response)'
     r'[ \t]*:', re.M)
+# Before anything is said they end nothing.
+_PADDING = ('</s>', '<eos>', '<|end_of_text|>', '<|endoftext|>', '<|eot_id|>')
 _ROLES = ('im', 'header', 'phi', 'gemma', 'name', 'alpaca')
 # Tokens that have no meaning of their own.
 _TOKEN = re.compile(r'<</SYS>>|</?s>|<(?:bos|pad|unk)>|<0x[0-9A-F]{2}>'
@@ -106,10 +108,15 @@ def _turns(text: str) -> Iterator[Tuple[str, str]]:
     Before any marker the model itself speaks, after an end marker nobody.
     """
     role, start = _ASSISTANT, 0
+    begun = False
     for turn in _TURN.finditer(text):
         said = text[start:turn.start()]
         if _TOKEN.sub('', said).strip():
             yield role, said
+            begun = True
+        if not begun and turn.group() in _PADDING:
+            start = turn.end()
+            continue
         name = next(filter(None, map(turn.group, _ROLES)), '')
         assistant = turn.group('inst') or name.lower() in _ASSISTANT_NAMES
         role, start = _ASSISTANT if assistant else _OTHER, turn.end()

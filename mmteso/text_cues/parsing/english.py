@@ -4,6 +4,7 @@
 The parser has no part-of-speech tagger: a word that is in none of these
 lists is taken for part of a name. All words are in lower case.
 """
+import re
 from typing import FrozenSet
 
 
@@ -88,7 +89,7 @@ GENERIC = _words("""
     description image picture scene frame explanation reason reasoning note
     name audio video something anything everything element solution result
     output response conclusion entity example certainly course question
-    answer""")
+    answer one""")
 
 #: Names of categories, whose members may be listed behind them.
 CATEGORIES = GENERIC | _words("""
@@ -159,15 +160,19 @@ TOPICS = _words("""
     elements entity entities instrument instruments""")
 
 #: Heads of the answer itself.
-ANSWERS = _words("""
-    answer answers output result response cue cues conclusion""")
+ANSWERS = _words('answer answers')
 
-#: Words, or beginnings of words, about sound.
-SOUND_STEMS = ('sound', 'audible', 'audio', 'nois', 'hear', 'loud', 'emit',
-               'sing', 'bark', 'meow', 'chirp', 'roar', 'talk', 'speak',
-               'shout', 'cry', 'laugh', 'honk', 'buzz', 'music', 'play')
-#: Those of them that make the objects the ones asked for.
-TOPIC_STEMS = ('sound', 'audible', 'nois', 'heard', 'hear')
+#: The same, in headings of a few words.
+OTHER_ANSWERS = _words('output result response cue cues conclusion')
+
+#: Words about sound, by their beginnings.
+SOUND = re.compile(
+    r'(?:sound|audi(?:ble|o)|nois|loud|emit|bark|meow|chirp|roar|talk|speak|'
+    r'shout|cries|laugh|honk|buzz|music)|'
+    r'(?:hear|heard|hearing|cry|crying|sing|sings|singing|singer|play|plays|'
+    r'played|playing)$')
+#: Those that make objects the ones that are asked for.
+TOPIC_SOUND = re.compile(r'(?:sound|audible|nois)|(?:hear|heard|hearing)$')
 
 #: Headings of the steps and remarks around an answer.
 REMARKS = _words("""
@@ -183,14 +188,15 @@ NEGATIONS = _words("""
 #: Introduce the conclusion of a line of thought.
 CONCLUSIONS = _words("""
     so therefore thus hence finally overall conclusion consequently summary
-    ultimately most""")
+    ultimately most these those them""")
 
 #: Say that a statement is about yet other things.
 FURTHER = _words('other others else more further additional')
 
 #: Beginnings of a refusal.
-REFUSALS = ("i'm sorry", 'i am sorry', 'sorry', 'i apologize', 'my apologies',
-            "i can't", 'i cannot', 'i am unable',
-            "i'm unable", 'i am not able', "i'm not able", 'as an ai',
-            "i'm just an ai", 'i am just an ai', "i don't have",
-            'i do not have', 'as a language model', 'as a text')
+REFUSALS = (
+    'unfortunately, i', "i'm sorry", 'i am sorry', 'sorry', 'i apologize',
+    'my apologies', "i can't", 'i cannot', 'i am unable', "i'm unable",
+    'i am not able', "i'm not able", 'as an ai', "i'm just an ai",
+    'i am just an ai', "i don't have", 'i do not have', 'as a language model',
+    'as a text')

@@ -1,11 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Last steps of the parser: a list into items, items into noun phrases."""
-import functools
 import re
 from typing import Iterable, List, NamedTuple, Tuple
 
 from mmteso.io import normalize_phrase
 from . import english
+from .plurals import singular
 
 #: Longest phrase that is taken for the name of an object.
 MAX_WORDS = 4
@@ -56,53 +56,6 @@ class Items(NamedTuple):
     def is_list(self) -> bool:
         """Whether it is a list of names, and not a piece of prose."""
         return bool(self.phrases) and len(self.phrases) >= self.rejected
-
-
-@functools.lru_cache(maxsize=None)
-def _inflect():
-    """inflect's engine, or a word on how to get it."""
-    try:
-        import inflect
-    except ImportError as error:
-        raise ImportError(
-            'Plural forms in the answers of language models are read with '
-            'the package "inflect", which is not installed: '
-            "pip install 'mmteso[text]'") from error
-    return inflect.engine()
-
-
-def _may_be_plural(word: str) -> bool:
-    if not (word.isascii() and word.isalpha()) or (
-            len(word) < 3 or word in english.NO_PLURALS):
-        return False
-    if word.endswith(('us', 'is')):
-        return word in english.PLURALS_IN_US_OR_IS
-    return (word.endswith(('s', 'men', 'children')) and not word.endswith('ss')
-            or word in english.IRREGULAR_PLURALS)
-
-
-@functools.lru_cache(maxsize=4096)
-def singular(word: str) -> str:
-    """Bring a noun into the singular.
-
-    inflect does it, but isn't asked for words that it takes for plurals and
-    that are none (bus, gas, lens, specimen, ...).
-
-    Args:
-        word (str): A word in lower case.
-
-    Returns:
-        str: Its singular; the word itself if it isn't a plural.
-
-    Raises:
-        ImportError: If inflect isn't installed and the word may be a plural.
-    """
-    seen = set()
-    while _may_be_plural(word) and word not in seen:
-        seen.add(word)
-        word = english.SINGULARS.get(word) or (
-            _inflect().singular_noun(word) or word)
-    return word
 
 
 def _strip_before(words: List[str]) -> List[str]:
@@ -256,7 +209,14 @@ def noun_phrases(text: str) -> Items:
 
 
 def without_remarks(text: str) -> str:
-    """Blank what stands in brackets; everything else keeps its place."""
+    """Blank what stands in round brackets.
+
+    Args:
+        text (str): The text.
+
+    Returns:
+        str: A text of the same length, in which all else keeps its place.
+    """
     return _IN_BRACKETS.sub(lambda remark: ' ' * len(remark.group()), text)
 
 
@@ -286,7 +246,14 @@ def _outside_brackets(text: str) -> Tuple[str, List[str]]:
 
 
 def is_category(text: str) -> bool:
-    """Whether a text names a category, and not an object."""
+    """Find out whether a text names a category, and not an object.
+
+    Args:
+        text (str): 'Musical instruments'.
+
+    Returns:
+        bool: Whether it does.
+    """
     words = _strip_before(_words(normalize_phrase(text)))
     while len(words) > 1 and words[-1].isdigit():
         words.pop()
@@ -296,7 +263,14 @@ def is_category(text: str) -> bool:
 
 
 def says_nothing(text: str) -> bool:
-    """Whether an item says that there is no object."""
+    """Find out whether an item says that there is no object.
+
+    Args:
+        text (str): 'None', 'no sound source', 'N/A'.
+
+    Returns:
+        bool: Whether it does.
+    """
     words = _words(text.replace('/', ''))
     if not words or len(words) > 8:
         return False

@@ -28,7 +28,7 @@ _LEAD = re.compile(
     r'|(?:i|we) (?:think|believe|would say|guess)(?: that)?\s'
     r"|it(?: is|'s) (?:most |very |highly )?"
     r'(?:likely|possible|probable|clear)(?: that)?\s'
-    r'|it (?:seems|appears)(?: that)?\s'
+    r'|it (?:seems|appears)(?: that)?\s|that\s'
     # 'Based on the caption, it is likely that ...'
     r"|(?:based on|given|according to|from|in) [^,.]{1,60}, "
     r"(?=it|i |we ))", re.I)
@@ -47,7 +47,14 @@ class About(enum.IntEnum):
 
 
 def words_of(text: str) -> List[str]:
-    """The words of a text, in lower case, parted at hyphens."""
+    """Divide a text into words.
+
+    Args:
+        text (str): The text.
+
+    Returns:
+        list[str]: Its words in lower case, parted at hyphens.
+    """
     return _WORD.findall(text.casefold())
 
 
@@ -68,11 +75,14 @@ def about(words: Sequence[str]) -> Optional[About]:
     known = set(words)
     if known & english.NEGATIONS:
         topical = known & (english.TOPICS | english.REMARKS) or any(
-            word.startswith(english.TOPIC_STEMS) for word in words)
+            map(english.TOPIC_SOUND.match, words))
         return About.STEPS if topical else None
-    if known & english.ANSWERS:
-        return (About.FINAL_ANSWER if 'final' in known else About.ANSWER)
-    sounding = any(word.startswith(english.TOPIC_STEMS) for word in words)
+    if any(pair == ('to', 'answer') for pair in zip(words, words[1:])):
+        return About.STEPS  # 'To answer this, let's list the objects'
+    if known & english.ANSWERS or (
+            len(words) <= 4 and known & english.OTHER_ANSWERS):
+        return About.FINAL_ANSWER if 'final' in known else About.ANSWER
+    sounding = any(map(english.TOPIC_SOUND.match, words))
     if sounding and (known & english.TOPICS
                      or known <= english.BEFORE | english.VERBS):
         return About.SOUNDING
@@ -82,7 +92,14 @@ def about(words: Sequence[str]) -> Optional[About]:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Divide a text into sentences, without what ends them."""
+    """Divide a text into sentences.
+
+    Args:
+        text (str): The text; a line's end ends a sentence too.
+
+    Yields:
+        str: A sentence, without what ends it.
+    """
     for line in text.split('\n'):
         for sentence in _END.split(line):
             if sentence.strip():
@@ -152,9 +169,15 @@ def statement(sentence: str) -> Optional[Statement]:
 
 
 def mentions_sound(text: str) -> bool:
-    """Whether a text speaks of sound."""
-    return any(word.startswith(english.SOUND_STEMS)
-               for word in words_of(text))
+    """Find out whether a text speaks of sound.
+
+    Args:
+        text (str): The text.
+
+    Returns:
+        bool: Whether it does.
+    """
+    return any(map(english.SOUND.match, words_of(text)))
 
 
 _BETWEEN_CLAUSES = re.compile(
@@ -195,7 +218,14 @@ def clauses(sentence: str) -> Iterator[str]:
 
 
 def denies_all(sentence: str) -> bool:
-    """Whether a sentence says that nothing sounds."""
+    """Find out whether a sentence says that nothing sounds.
+
+    Args:
+        sentence (str): 'There are no objects that can sound'.
+
+    Returns:
+        bool: Whether it does.
+    """
     if len(sentence) > _MAX_CHARS:
         return False
     for part in (sentence, *sentence.split(', ')[1:3]):
@@ -213,7 +243,7 @@ def denies_all(sentence: str) -> bool:
         if set(words) & english.FURTHER or not (
                 words[0] in english.NOTHING or words[0] == 'no'):
             continue
-        if any(word in english.TOPICS or word.startswith(english.TOPIC_STEMS)
+        if any(word in english.TOPICS or english.TOPIC_SOUND.match(word)
                for word in words[1:]):
             return True
     return False
@@ -226,11 +256,18 @@ def _denies_any(words: Sequence[str]) -> bool:
     i = words.index('any')
     denied = (_DENYING | {'not'}) & set(words[:i])
     return bool(denied and english.TOPICS & set(words[i + 1:i + 5])) and any(
-        word.startswith(english.TOPIC_STEMS) for word in words[i + 1:])
+        map(english.TOPIC_SOUND.match, words[i + 1:]))
 
 
 def without_lead(text: str) -> str:
-    """Without 'Sure!', 'I think that' and the like."""
+    """Leave out 'Sure!', 'I think that' and the like.
+
+    Args:
+        text (str): The text.
+
+    Returns:
+        str: What follows its beginning of that kind.
+    """
     for _ in range(4):
         lead = _LEAD.match(text)
         if not lead:
@@ -240,7 +277,14 @@ def without_lead(text: str) -> str:
 
 
 def unwrapped(text: str) -> str:
-    """Without the brackets and quotation marks around all of a text."""
+    """Take off the brackets and quotation marks around all of a text.
+
+    Args:
+        text (str): The text.
+
+    Returns:
+        str: What is within, without space at its ends.
+    """
     text = text.strip()
     for opening, closing in ('()', '[]', '""', "''"):
         inner = text[1:].rstrip(' .')
@@ -279,14 +323,15 @@ def read_sentence(text: str) -> Optional[Items]:
         said = statement(sentence)
         if said is None:
             return read_list(sentence)
-        if said.denied or said.about is About.STEPS:
+        if said.about is About.STEPS or said.denied and not (
+                says_nothing(said.rest)):
             return None
         last = words_of(said.subject)[-1:]
         if said.about is None and not _POINTERS & set(last):
             return _read_subject(said)
         if last == ['it'] and words_of(said.rest)[0] not in english.ARTICLES:
             return None  # 'It is difficult to say'
-        sentence = re.sub(r'^\W*(?:that\s)?', '', said.rest)
+        sentence = without_lead(said.rest)
     return None
 
 
@@ -315,20 +360,29 @@ def sounding_subject(sentence: str) -> Optional[Items]:
         Items, optional: The objects; None if it says nothing of that kind.
     """
     said = statement(without_lead(sentence))
-    if said is None or said.denied or said.about not in (None, About.OBJECTS):
+    if said is None or said.denied:
         return None
     subject, rest = words_of(said.subject), words_of(said.rest)
+    if subject[-1:] == ['there'] and mentions_sound(said.rest):
+        return read_list(said.rest)
+    if said.about not in (None, About.OBJECTS):
+        return None
     if _SOUND_ITSELF & set(subject) and 'from' in rest:
         # 'The sound is coming from the dog'
         return read_list(re.split(r'\sfrom\s', said.rest, maxsplit=1)[-1])
     if not mentions_sound(said.rest) and not english.ANSWERS & set(rest):
         return None
-    if subject[-1:] == ['there']:
-        return read_list(said.rest)
     return _read_subject(said)
 
 
 def is_conclusion(sentence: str) -> bool:
-    """Whether a sentence ends a line of thought."""
+    """Find out whether a sentence concludes.
+
+    Args:
+        sentence (str): 'Therefore, the dog is barking'.
+
+    Returns:
+        bool: Whether it does.
+    """
     words = words_of(sentence)
     return bool(english.CONCLUSIONS & set(words[:3])) or 'likely' in words
