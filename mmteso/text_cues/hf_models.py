@@ -1,10 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Text generation with models of transformers."""
 import contextlib
+import logging
 import threading
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+from mmengine.logging import print_log
 
 from .structures import ModelUnavailableError
+
+
+class GPUMemoryError(ModelUnavailableError):
+    """A batch for which the GPU's memory is too small."""
 
 
 def import_transformers():
@@ -54,6 +61,10 @@ def check_generation(generation: Optional[dict],
 class HFModel:
     """A loaded model with its processor.
 
+    Captioner and reasoner may share one and run in two threads: its methods
+    wait for each other, where the processor's own would not (padding and
+    truncation are settings of a fast tokenizer, not of a call).
+
     Args:
         name (str): The model, for messages.
         model (PreTrainedModel): The model.
@@ -73,7 +84,9 @@ class HFModel:
         self.model = model.eval()
         self.processor = processor
         self.tokenizer = getattr(processor, 'tokenizer', processor)
-        self._lock = threading.RLock()
+        # two, so that a batch can be prepared while another one is generated
+        self._model_lock = threading.RLock()
+        self._processor_lock = threading.RLock()
         if not hasattr(self.tokenizer, 'padding_side'):
             raise ModelUnavailableError(
                 f'The model "{name}" comes with no tokenizer, but with a '
@@ -127,6 +140,48 @@ class HFModel:
         bos = self.tokenizer.bos_token
         return bos is None or not text.startswith(bos)
 
+    def tokenize(self, text: Union[str, List[str]], **kwargs: Any) -> Any:
+        """Call the tokenizer, one thread at a time.
+
+        Args:
+            text (str | list[str]): One text or several.
+            **kwargs: Arguments of the tokenizer.
+
+        Returns:
+            BatchEncoding: What it makes of them.
+        """
+        with self._processor_lock:
+            return self.tokenizer(text, **kwargs)
+
+    def process(self, **kwargs: Any) -> Any:
+        """Call the processor, one thread at a time.
+
+        Args:
+            **kwargs: Arguments of the processor.
+
+        Returns:
+            BatchFeature: What it makes of them.
+        """
+        with self._processor_lock:
+            return self.processor(**kwargs)
+
+    def apply_chat_template(self, owner: Any, conversation: List[dict],
+                            **kwargs: Any) -> str:
+        """Write a chat as text, one thread at a time.
+
+        Args:
+            owner (ProcessorMixin | PreTrainedTokenizerBase): What has the
+                template: :attr:`processor` or :attr:`tokenizer`.
+            conversation (list[dict]): The chat.
+            **kwargs: Arguments of the owner's method of this name.
+
+        Returns:
+            str: The text.
+        """
+        with self._processor_lock:
+            return owner.apply_chat_template(
+                conversation, tokenize=False, **kwargs)
+
     def generate(self, inputs: Dict[str, Any],
                  generation: Dict[str, Any]) -> List[str]:
         """Have the model go on.
@@ -142,7 +197,7 @@ class HFModel:
             tokens, stripped.
 
         Raises:
-            ModelUnavailableError: If the GPU's memory is too small.
+            GPUMemoryError: If the GPU's memory is too small.
         """
         import torch
         model = self.model
@@ -150,22 +205,22 @@ class HFModel:
         if not inputs['attention_mask'][:, -1].all():
             raise RuntimeError(f'The processor of "{self.name}" pads on the '
                                'right, although it was told not to.')
-        inputs = {
-            key: value.to(
-                model.device,
-                model.dtype if value.is_floating_point() else value.dtype)
-            if isinstance(value, torch.Tensor) else value
-            for key, value in inputs.items()
-        }
         # Captioner and reasoner may run in two threads, and each thread has
         # a current GPU of its own, which some kernels go by.
         current = torch.cuda.device(model.device) \
             if model.device.type == 'cuda' else contextlib.nullcontext()
         try:
-            with self._lock, torch.inference_mode(), current:
+            with self._model_lock, torch.inference_mode(), current:
+                inputs = {
+                    key: value.to(
+                        model.device, model.dtype
+                        if value.is_floating_point() else value.dtype)
+                    if isinstance(value, torch.Tensor) else value
+                    for key, value in inputs.items()
+                }
                 output = model.generate(**inputs, **generation)
         except torch.cuda.OutOfMemoryError as error:
-            raise ModelUnavailableError(
+            raise GPUMemoryError(
                 f'The GPU ran out of memory with "{self.name}" and a batch of '
                 f'{size} ({length} tokens, up to '
                 f'{generation["max_new_tokens"]} new ones): {error} Take a '
@@ -176,6 +231,74 @@ class HFModel:
         if output.shape[1] >= length and torch.equal(output[:, :length],
                                                      inputs['input_ids']):
             output = output[:, length:]
-        texts = self.tokenizer.batch_decode(
-            output, skip_special_tokens=True)
+        with self._processor_lock:
+            texts = self.tokenizer.batch_decode(
+                output, skip_special_tokens=True)
         return [text.strip() for text in texts]
+
+
+class BatchedGeneration:
+    """Generates batch by batch, in smaller ones where the GPU needs it.
+
+    A batch for which the GPU's memory is too small is split in halves, down
+    to single inputs, and the size that fits is kept from then on: a run of
+    days doesn't end at one batch of long texts.
+
+    Args:
+        batch_size (int, optional): Most inputs at a time. Defaults to None:
+            all that are there.
+
+    Raises:
+        ValueError: If the batch size is less than 1.
+    """
+
+    def __init__(self, batch_size: Optional[int] = None) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1, but got '
+                             f'{batch_size}')
+        self.batch_size = batch_size
+        self._logged = False
+
+    def __call__(self, model: HFModel, items: Sequence[Any],
+                 make_inputs: Callable[[Sequence[Any]], Dict[str, Any]],
+                 generation: Dict[str, Any]) -> List[str]:
+        """Generate a text for each item.
+
+        Args:
+            model (HFModel): The model.
+            items (Sequence): What the texts are to be about.
+            make_inputs (Callable): Makes the model's inputs of some items.
+            generation (dict): See :meth:`HFModel.generate`.
+
+        Returns:
+            list[str]: The texts, in the order of the items.
+
+        Raises:
+            GPUMemoryError: If the memory is too small for one item alone.
+        """
+        texts: List[str] = []
+        while len(texts) < len(items):
+            batch = items[len(texts):][:self.batch_size]
+            try:
+                texts += model.generate(make_inputs(batch), generation)
+            except GPUMemoryError as error:
+                if len(batch) == 1:
+                    raise
+                self._halve(len(batch), error)
+            else:
+                continue
+            # after the except clause, whose error keeps the tensors alive
+            if model.model.device.type == 'cuda':
+                import torch
+                torch.cuda.empty_cache()
+        return texts
+
+    def _halve(self, size: int, error: GPUMemoryError) -> None:
+        self.batch_size = size // 2
+        if not self._logged:
+            self._logged = True
+            print_log(
+                f'{error} The run goes on with batches of '
+                f'{self.batch_size}, or fewer if need be.',
+                logger='current',
+                level=logging.WARNING)

@@ -5,7 +5,8 @@ from tiny_hf import write_llama, write_tokenizer
 
 from mmteso.text_cues import ModelUnavailableError
 from mmteso.text_cues.hf_loading import HFModelSource
-from mmteso.text_cues.hf_models import HFModel, check_generation
+from mmteso.text_cues.hf_models import (BatchedGeneration, GPUMemoryError,
+                                        HFModel, check_generation)
 
 GREEDY = dict(max_new_tokens=6, do_sample=False)
 
@@ -98,6 +99,94 @@ def test_out_of_memory_says_what_helps(loaded, monkeypatch):
     for part in ('20 GiB', 'batch of 3', 'batch_size', 'load_in_4bit'):
         assert part in message
     assert isinstance(caught.value.__cause__, torch.cuda.OutOfMemoryError)
+
+
+class SmallGPU:
+    """A model's ``generate`` with memory for some inputs only.
+
+    Attributes:
+        sizes (list[int]): The batches that it got.
+    """
+
+    def __init__(self, model, fits):
+        self.sizes, self.fits = [], fits
+        self._generate = model.generate
+
+    def __call__(self, **kwargs):
+        self.sizes.append(len(kwargs['input_ids']))
+        if self.sizes[-1] > self.fits:
+            raise torch.cuda.OutOfMemoryError('tried to allocate 20 GiB')
+        return self._generate(**kwargs)
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """What the module logs."""
+    found = []
+    monkeypatch.setattr('mmteso.text_cues.hf_models.print_log',
+                        lambda message, **_: found.append(message))
+    return found
+
+
+TEXTS = [f'{"a dog and " * n}a guitar' for n in range(7)]
+
+
+def in_batches(batches, loaded, texts=TEXTS):
+    return batches(loaded, texts, lambda part: batch(loaded, *part), GREEDY)
+
+
+@pytest.mark.parametrize('batch_size, fits, sizes', [
+    (None, 7, [7]),
+    (None, 3, [7, 3, 3, 1]),
+    (4, 3, [4, 2, 2, 2, 1]),
+    (6, 1, [6, 3, 1, 1, 1, 1, 1, 1, 1]),
+])
+def test_batches_that_are_too_large_are_split(loaded, monkeypatch, warnings,
+                                              batch_size, fits, sizes):
+    expected = [loaded.generate(batch(loaded, t), GREEDY)[0] for t in TEXTS]
+    assert len(set(expected)) > 3, 'the order would not show'
+    gpu = SmallGPU(loaded.model, fits)
+    monkeypatch.setattr(loaded.model, 'generate', gpu)
+    batches = BatchedGeneration(batch_size)
+    assert in_batches(batches, loaded) == expected
+    assert gpu.sizes == sizes
+    assert len(warnings) == (sizes[0] > fits)
+    # what was learnt is kept, and said once
+    gpu.sizes.clear()
+    assert in_batches(batches, loaded) == expected
+    assert max(gpu.sizes) <= fits
+    assert len(warnings) <= 1
+    assert in_batches(batches, loaded, []) == []
+
+
+def test_the_warning_says_what_helps(loaded, monkeypatch, warnings):
+    monkeypatch.setattr(loaded.model, 'generate', SmallGPU(loaded.model, 3))
+    in_batches(BatchedGeneration(), loaded)
+    message, = warnings
+    for part in ('20 GiB', 'batch of 7', 'batch_size', 'batches of 3'):
+        assert part in message
+
+
+def test_one_input_that_is_too_large_ends_it(loaded, monkeypatch, warnings):
+    gpu = SmallGPU(loaded.model, 0)
+    monkeypatch.setattr(loaded.model, 'generate', gpu)
+    with pytest.raises(GPUMemoryError, match='batch of 1 '):
+        in_batches(BatchedGeneration(), loaded)
+    assert gpu.sizes == [7, 3, 1]
+    assert issubclass(GPUMemoryError, ModelUnavailableError)
+
+
+def test_other_errors_are_not_retried(loaded, monkeypatch, warnings):
+    calls = []
+
+    def generate(**kwargs):
+        calls.append(kwargs)
+        raise RuntimeError('device-side assert')
+
+    monkeypatch.setattr(loaded.model, 'generate', generate)
+    with pytest.raises(RuntimeError, match='device-side'):
+        in_batches(BatchedGeneration(), loaded)
+    assert len(calls) == 1 and not warnings
 
 
 def test_tokenizer_that_can_make_no_batches(needs_transformers, tmp_path):

@@ -2,7 +2,7 @@
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 from ..hf_loading import HFModelSource
-from ..hf_models import HFModel, check_generation
+from ..hf_models import BatchedGeneration, HFModel, check_generation
 from ..prompt import load_caption_prompt
 from ..registry import CAPTIONERS
 from ..structures import Frame, LoadedFrame, ModelUnavailableError
@@ -33,7 +33,8 @@ class TransformersCaptioner(BaseCaptioner):
             The checkpoint's own settings are not used. Defaults to None:
             greedy decoding, at most 256 new tokens [ours].
         batch_size (int, optional): Most frames at a time. Defaults to None:
-            all that :meth:`caption` is given.
+            all that :meth:`caption` is given. Halved, with a warning, where
+            the GPU's memory is too small.
         **kwargs: Revision, precision, device, quantization: see
             :class:`mmteso.text_cues.hf_loading.HFModelSource`.
     """
@@ -50,16 +51,13 @@ class TransformersCaptioner(BaseCaptioner):
         if template is not None and template.count('{prompt}') != 1:
             raise ValueError('template must have {prompt} in it, once, but '
                              f'is {template!r}')
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1, but got '
-                             f'{batch_size}')
         self.prompt = load_caption_prompt(prompt)
         self.prompt_hash = self.prompt.hash
         self.source = HFModelSource('image-text', model, **kwargs)
         self.name = self.source.name
         self.template = template
         self.generation = check_generation(generation, max_new_tokens=256)
-        self.batch_size = batch_size
+        self._generate = BatchedGeneration(batch_size)
         self._model: Optional[HFModel] = None
 
     @property
@@ -102,8 +100,9 @@ class TransformersCaptioner(BaseCaptioner):
             return self.template.replace('{prompt}', self.prompt.text)
         content = [dict(type=part) for part in parts]
         content.append(dict(type='text', text=self.prompt.text))
-        return self.model.processor.apply_chat_template(
-            [dict(role='user', content=content)], add_generation_prompt=True)
+        return self.model.apply_chat_template(
+            self.model.processor, [dict(role='user', content=content)],
+            add_generation_prompt=True)
 
     def _inputs(self, views: Sequence[Tuple['Image', ...]]) -> dict:
         """A batch for the model.
@@ -124,17 +123,13 @@ class TransformersCaptioner(BaseCaptioner):
         size = len(kwargs.get('images') or kwargs['videos'])
         if not self.model.add_special_tokens(text):
             kwargs['add_special_tokens'] = False
-        return self.model.processor(
+        return self.model.process(
             text=[text] * size, padding=True, return_tensors='pt', **kwargs)
 
     def _describe(self, views: Sequence[Tuple['Image', ...]]) -> List[str]:
         """Caption each of several views, ``batch_size`` at a time."""
-        captions = []
-        size = self.batch_size or max(len(views), 1)
-        for start in range(0, len(views), size):
-            captions += self.model.generate(
-                self._inputs(views[start:start + size]), self.generation)
-        return captions
+        return self._generate(self.model, views, self._inputs,
+                              self.generation)
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Load the model: see :meth:`BaseCaptioner.prepare`."""

@@ -46,7 +46,7 @@ class CaptionerReasoner(TransformersReasoner):
     def _tokenize(self, text: Union[str, List[str]], **kwargs: Any):
         # as with images: see HFModel.add_special_tokens
         first = text if isinstance(text, str) else text[0]
-        return self.model.tokenizer(
+        return self.model.tokenize(
             text,
             add_special_tokens=self.model.add_special_tokens(first),
             **kwargs)

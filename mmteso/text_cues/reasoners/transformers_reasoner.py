@@ -2,7 +2,7 @@
 from typing import Any, List, Optional, Sequence, Union
 
 from ..hf_loading import HFModelSource
-from ..hf_models import HFModel, check_generation
+from ..hf_models import BatchedGeneration, HFModel, check_generation
 from ..registry import REASONERS
 from ..structures import (ChatFailure, Conversation, Frame,
                           ModelUnavailableError)
@@ -45,7 +45,8 @@ class TransformersReasoner(PromptedReasoner):
             The checkpoint's own settings are not used. Defaults to None:
             greedy decoding, at most 512 new tokens [ours].
         batch_size (int, optional): Most conversations at a time. Defaults to
-            None: all that :meth:`chat` is given.
+            None: all that :meth:`chat` is given. Halved, with a warning,
+            where the GPU's memory is too small.
         chat_template (str, optional): A Jinja template to use instead of the
             model's, or for want of it. Defaults to None.
         template_kwargs (dict, optional): More variables of the chat template,
@@ -66,13 +67,10 @@ class TransformersReasoner(PromptedReasoner):
                  template_kwargs: Optional[dict] = None,
                  **kwargs: Any) -> None:
         super().__init__(prompt, num_cues)
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1, but got '
-                             f'{batch_size}')
         self.source = HFModelSource(self.kind, model, **kwargs)
         self.name = self.source.name
         self.generation = check_generation(generation, max_new_tokens=512)
-        self.batch_size = batch_size
+        self._generate = BatchedGeneration(batch_size)
         self.chat_template = chat_template
         self.template_kwargs = dict(template_kwargs or {})
         self._model: Optional[HFModel] = None
@@ -106,14 +104,18 @@ class TransformersReasoner(PromptedReasoner):
 
     def _tokenize(self, text: Union[str, List[str]], **kwargs: Any):
         # chat templates of causal language models hold all special tokens
-        return self.model.tokenizer(text, add_special_tokens=False, **kwargs)
+        return self.model.tokenize(text, add_special_tokens=False, **kwargs)
+
+    def _inputs(self, texts: Sequence[str]) -> dict:
+        """A batch for the model."""
+        return self._tokenize(list(texts), padding=True, return_tensors='pt')
 
     def _apply_template(self, conversation: Conversation) -> str:
-        return self._template_owner(self.model).apply_chat_template(
+        return self.model.apply_chat_template(
+            self._template_owner(self.model),
             self._messages(conversation),
             chat_template=self.chat_template,
             add_generation_prompt=True,
-            tokenize=False,
             **self.template_kwargs)
 
     def render(self, conversation: Conversation) -> str:
@@ -169,12 +171,9 @@ class TransformersReasoner(PromptedReasoner):
                     f'The prompt ({length} tokens) and the answer (up to '
                     f'{new}) are longer than the {limit} tokens of '
                     f'"{self.name}".')
-        size = self.batch_size or max(len(waiting), 1)
-        for start in range(0, len(waiting), size):
-            places, texts = zip(*waiting[start:start + size])
-            inputs = self._tokenize(
-                list(texts), padding=True, return_tensors='pt')
-            for place, answer in zip(
-                    places, model.generate(inputs, self.generation)):
-                answers[place] = answer
+        generated = self._generate(
+            model, [text for _, text in waiting], self._inputs,
+            self.generation)
+        for (place, _), answer in zip(waiting, generated):
+            answers[place] = answer
         return answers

@@ -83,6 +83,24 @@ def test_batch_size_limits_what_the_model_gets_at_once(llava, spy_generate):
     assert captioner.caption([]) == []
 
 
+def test_memory_that_is_too_small_for_the_batch(llava, monkeypatch):
+    captioner = build(llava)
+    frames = [frame(i) for i in range(5)]
+    expected = captioner.caption(frames)
+    model = captioner.model.model
+    generate, sizes = model.generate, []
+
+    def limited(**kwargs):
+        sizes.append(len(kwargs['input_ids']))
+        if sizes[-1] > 2:
+            raise torch.cuda.OutOfMemoryError('full')
+        return generate(**kwargs)
+
+    monkeypatch.setattr(model, 'generate', limited)
+    assert captioner.caption(frames) == expected
+    assert sizes == [5, 2, 2, 1]
+
+
 def test_samples_if_asked_to(llava):
     captioner = build(llava)
     captioner.generation.update(do_sample=True, temperature=5.0)

@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import threading
+import time
 
 import pytest
 from PIL import Image
@@ -113,6 +114,55 @@ def test_captioning_and_reasoning_at_the_same_time(llava):
     thread.join()
     assert captions == [expected[0]] * 10
     assert answers == [expected[1]] * 10
+
+
+class OneAtATime:
+    """A processor or tokenizer that notes if two threads are in it."""
+
+    def __init__(self, spied, state):
+        self._spied, self._state = spied, state
+
+    def __getattr__(self, name):
+        found = getattr(self._spied, name)
+        if name in ('apply_chat_template', 'batch_decode'):
+            return lambda *args, **kwargs: self._enter(found, args, kwargs)
+        return found
+
+    def __call__(self, *args, **kwargs):
+        return self._enter(self._spied, args, kwargs)
+
+    def _enter(self, function, args, kwargs):
+        inside, me = self._state['inside'], threading.get_ident()
+        inside.append(me)
+        self._state['calls'].add((me, getattr(function, '__name__', 'call')))
+        time.sleep(.002)  # long enough for the other thread to come
+        self._state['met'] |= len(set(inside)) > 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            inside.remove(me)
+
+
+def test_the_processor_is_used_by_one_thread_at_a_time(llava, monkeypatch):
+    captioner, reasoner = build_captioner(llava), build(llava)
+    model = reasoner.model
+    assert model is captioner.model
+    state = dict(inside=[], calls=set(), met=False)
+    for name in ('tokenizer', 'processor'):
+        monkeypatch.setattr(model, name,
+                            OneAtATime(getattr(model, name), state))
+    frame = LoadedFrame(
+        Frame('a', 0, ''), (Image.new('RGB', (30, 30), 'red'), ))
+    chat = reasoner.prompt.conversation('A dog.')
+    thread = threading.Thread(
+        target=lambda: [reasoner.chat([chat]) for _ in range(8)])
+    thread.start()
+    for _ in range(8):
+        captioner.caption([frame])
+    thread.join()
+    # both threads: template, inputs, decoding
+    assert len(state['calls']) == 6
+    assert not state['met']
 
 
 def test_model_without_chat_template(tmp_path):

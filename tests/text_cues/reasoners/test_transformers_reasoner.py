@@ -96,6 +96,24 @@ def test_batch_size_limits_what_the_model_gets_at_once(llama, spy_generate):
     assert reasoner.chat([]) == []
 
 
+def test_memory_that_is_too_small_for_the_batch(llama, monkeypatch):
+    chats = [user(caption) for caption in CAPTIONS]
+    reasoner = build(llama)
+    expected = reasoner.chat(chats)
+    model = reasoner.model.model
+    generate, sizes = model.generate, []
+
+    def limited(**kwargs):
+        sizes.append(len(kwargs['input_ids']))
+        if sizes[-1] > 1:
+            raise torch.cuda.OutOfMemoryError('full')
+        return generate(**kwargs)
+
+    monkeypatch.setattr(model, 'generate', limited)
+    assert reasoner.chat(chats) == expected
+    assert sizes == [4, 2, 1, 1, 1, 1]
+
+
 def test_model_without_system_role(tmp_path):
     reasoner = build(write_llama(str(tmp_path), NO_SYSTEM_TEMPLATE))
     assert reasoner.render(with_system('Hello')) == (
