@@ -113,6 +113,12 @@ def test_avsbench_from_imagebind(weights, cues, bank, monkeypatch, capsys):
     assert results['text_feat'][:2].norm(dim=1).tolist() == pytest.approx(
         [90, 90], rel=1e-5)
 
+    # another sentence
+    run(monkeypatch, IMAGEBIND, '--cues', cues, '--out', bank, '--overwrite',
+        '--cfg-options', option, 'text_encoder.template={cue}')
+    with pytest.raises(FeatureFileError, match="'template'.*'{cue}', expected"):
+        TRANSFORMS.build(transform)
+
     # normalised, not scaled
     run(monkeypatch, IMAGEBIND, '--cues', cues, '--out', bank, '--overwrite',
         '--cfg-options', option, 'text_encoder.scaled=False')

@@ -9,7 +9,9 @@ text_encoder = dict(
     type='CueBank',
     bank_file='data/avsbench/cue_bank_imagebind.safetensors',
     expect=dict(
-        encoder='imagebind_huge', dims=1024, settings=dict(scaled=True)))
+        encoder='imagebind_huge',
+        dims=1024,
+        settings=dict(scaled=True, template='This is a {cue}.')))
 num_cues = 4  # N_T
 frame_size = (384, 384)
 
