@@ -21,8 +21,9 @@ class LoadAudioFeatures(BaseTransform):
     an encoder other than its own has made.
 
     Sound that is altered (:class:`MuteAudio`, :class:`ReplaceAudioWithNoise`)
-    can't come from a cache: loading both is an error. All frames of a batch
-    need their sound in the same form.
+    can't come from a cache: loading both is an error, and so is a file whose
+    settings give an ``audio_condition`` other than 'normal'. All frames of a
+    batch need their sound in the same form.
 
     Required Keys:
 
@@ -32,11 +33,10 @@ class LoadAudioFeatures(BaseTransform):
     Added Keys:
 
     - audio_feat (torch.Tensor): float32, (D_a).
-    - audio_condition (str): 'normal', or what the file's settings give as
-      ``audio_condition``.
+    - audio_condition (str): 'normal'.
     - audio_provenance (dict): For the model's check: ``file``, ``encoder``
       (its name) and ``state_sha256`` (of its weights; None if the file does
-      not say).
+      not say, which only an encoder without weights accepts).
 
     Args:
         feature_file (str): The feature file (see
@@ -48,7 +48,8 @@ class LoadAudioFeatures(BaseTransform):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        FeatureFileError: If it is no feature file or not the expected one.
+        FeatureFileError: If it is no feature file or not the expected one,
+            or of altered sound.
         RuntimeError: If the frame has sound from another transform.
         KeyError: If the file has no feature of the frame.
     """
@@ -66,7 +67,15 @@ class LoadAudioFeatures(BaseTransform):
                 f'{error} Make it: python tools/extract_audio_features.py '
                 f'CONFIG --out {feature_file}') from error
         provenance = self._features.provenance
-        self._condition = provenance.settings.get('audio_condition', 'normal')
+        condition = provenance.settings.get('audio_condition', 'normal')
+        if condition != 'normal':
+            raise FeatureFileError(
+                f'"{feature_file}" holds features of altered sound '
+                f'(audio_condition {condition!r}), expected those of the '
+                'sound as it is. To alter the sound, load it with '
+                'LoadAudioClip and AudioToLogMel; to have the features of the '
+                'sound as it is: python tools/extract_audio_features.py '
+                f'CONFIG --out {feature_file}')
         self._provenance = dict(
             file=feature_file,
             encoder=provenance.encoder,
@@ -84,7 +93,7 @@ class LoadAudioFeatures(BaseTransform):
         refuse_second_sound(self, results, 'waveform', 'log_mel')
         key = feature_key(results['uid'], results['frame'])
         results['audio_feat'] = self._features[key].float()
-        results['audio_condition'] = self._condition
+        results['audio_condition'] = 'normal'
         results['audio_provenance'] = self._provenance
         return results
 

@@ -29,8 +29,9 @@ class CachedAudioCheck:
 
         Raises:
             ValueError: If the features are not of this encoder, if nothing
-                says where they come from, or if the encoder trains, so that
-                features of its past would be used.
+                says where they come from or (unless the encoder has none) of
+                which weights, or if the encoder trains, so that features of
+                its past would be used.
         """
         if encoder.training and any(
                 parameter.requires_grad for parameter in encoder.parameters()):
@@ -63,7 +64,13 @@ class CachedAudioCheck:
             raise ValueError(
                 f'"{found["file"]}" holds features of {found["encoder"]}, but '
                 f"the model's audio encoder is {name}. {advice}")
-        if state is not None and state != state_sha256(encoder):
+        own = state_sha256(encoder)
+        if state is None and own:
+            raise ValueError(
+                f'"{found["file"]}" does not say which weights of {name} made '
+                "its features ('state_sha256' in its settings), so they can't "
+                f"be told from those of other weights. {advice}")
+        if state is not None and state != own:
             raise ValueError(
                 f'"{found["file"]}" holds features of {name} with other '
                 f"weights than the model's audio encoder has. {advice}")

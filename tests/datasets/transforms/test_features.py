@@ -71,9 +71,12 @@ def test_audio(audio_file):
         transform(sample(9))
 
 
-def test_features_of_altered_sound_say_so(audio_file):
-    transform = LoadAudioFeatures(audio_file(audio_condition='mute'))
-    assert transform(sample(0))['audio_condition'] == 'mute'
+def test_features_of_altered_sound_are_refused(audio_file):
+    with pytest.raises(
+            FeatureFileError, match="audio.safetensors.*altered.*'mute'"):
+        LoadAudioFeatures(audio_file(audio_condition='mute'))
+    same = LoadAudioFeatures(audio_file(audio_condition='normal'))
+    assert same(sample(0))['audio_condition'] == 'normal'
 
 
 def test_whose_weights(audio_file):

@@ -94,8 +94,16 @@ def test_weights(encoder):
     check(encoder, [own, own])
     with pytest.raises(ValueError, match='Linear with other weights'):
         check(encoder, [own, Sample(state_sha256='0' * 64)])
-    # a file of somebody else's tool may not know
-    check(encoder, [Sample(state_sha256=None)])
+
+
+def test_weights_that_a_file_does_not_name(encoder):
+    unknown = Sample(state_sha256=None)
+    with pytest.raises(ValueError, match='does not say which weights.*'
+                       'extract_audio_features.py CONFIG --out'):
+        CachedAudioCheck()(encoder, [unknown])
+    # nothing to tell apart
+    identity = Sample(encoder='Identity', state_sha256=None)
+    CachedAudioCheck()(nn.Identity(), [identity])
 
 
 def test_each_file_is_compared_once(encoder, monkeypatch):
