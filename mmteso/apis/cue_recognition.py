@@ -10,10 +10,11 @@ from prettytable import PrettyTable
 
 from mmteso.datasets import load_class_synonyms
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
+from mmteso.datasets.transforms.text_cues import open_cue_file
 from mmteso.engine.sound_steps import dataloader_of, dataset_configs, type_name
 from mmteso.evaluation.functional import (average_recognition, recognize_cues,
                                           true_classes)
-from mmteso.io import CueFile, normalize_phrase
+from mmteso.io import normalize_phrase
 
 #: What ``synonyms`` may be beside a file.
 SYNONYMS = ('auto', 'avsbench', 'none')
@@ -121,11 +122,12 @@ def evaluate_cue_file(truth: Dict[Tuple[str, int], Tuple[frozenset, tuple]],
         first.
 
     Raises:
-        FileNotFoundError, CueFileError: If the file can't be read.
+        FileNotFoundError, CueFileError: If the file can't be read, or has
+            frames with a caption only.
         KeyError: If it lacks a frame.
         SynonymError: If the synonyms don't fit the classes.
     """
-    file = CueFile(cue_file, cues_only=True)
+    file = open_cue_file(cue_file)
     frames: List = []
     unknown_phrases: collections.Counter = collections.Counter()
     total = failed = empty = 0

@@ -11,7 +11,7 @@ from processes import ROOT
 from data import make_avsbench, make_avsbench_object
 from mmteso.apis import (configured_cues, evaluate_cue_file,
                          format_cue_recognition, read_truth)
-from mmteso.io import CueFile, CueRecord, write_cue_file
+from mmteso.io import CueFile, CueFileError, CueRecord, write_cue_file
 
 CONFIG = 'teso/teso_swin-b_v1m.py'
 SCRIPT = str(ROOT / 'tools' / 'analysis_tools' / 'cue_recognition.py')
@@ -96,6 +96,19 @@ def test_words_of_a_language_model(config, tmp_path):
     assert table.count(path) == 2 and '66.67' in table
     with pytest.raises(KeyError, match='has no cues for frame'):
         evaluate_cue_file({**truth, ('x', 0): truth[keys[0]]}, path)
+
+
+def test_captions_are_no_cues(config, tmp_path):
+    """A file that nobody reasoned about has no score, not the score 0."""
+    truth = read_truth(config)
+    path = str(tmp_path / 'captions.jsonl')
+    write_cue_file(path, [
+        CueRecord(*key, (), caption='A dog.', status='captioned')
+        for key in truth
+    ])
+    with pytest.raises(
+            CueFileError, match='10 of 10 frames.*captions.jsonl.*caption'):
+        evaluate_cue_file(truth, path)
 
 
 def test_other_class_sets(config):
