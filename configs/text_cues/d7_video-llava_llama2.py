@@ -1,5 +1,6 @@
 # Table D7, row 3: a captioner that sees the whole clip. The paper's
 # VideoLLaMA-7B is not in transformers; LLaVA-NeXT-Video stands in its place.
+# Not run with real weights.
 _base_ = './teso.py'
 captioner = dict(
     _delete_=True,

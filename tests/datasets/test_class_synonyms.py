@@ -123,6 +123,8 @@ PEOPLE = 'baby boy girl man woman'
     ('lawn mower', 'mower'),
     ('babies', 'baby'),
     ('geese', 'goose'),
+    ('gunshots', 'gun'),
+    ('loud gun shots', 'gun'),
     ('sea lions', ''),
     ('water tank', ''),
     ('microphone', ''),

@@ -21,6 +21,9 @@ class VideoCaptioner(TransformersCaptioner):
     models that are, and that read several frames, take its place (so the
     paper's row can't be repeated exactly). Needs transformers 4.52 or newer.
 
+    [Not run with real weights: the tests use small random models in the same
+    file format.]
+
     Args:
         model (str): Name on the Hugging Face Hub, or a local folder. Defaults
             to 'llava-hf/LLaVA-NeXT-Video-7B-hf'.
