@@ -143,7 +143,8 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CueFileError: If a line doesn't follow the format.
+        CueFileError: If a line doesn't follow the format, or the file is not
+            UTF-8.
     """
     try:
         file = open(path, encoding='utf-8')
@@ -153,14 +154,20 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
             'writes that of SynthAVS with the data; for other data generate '
             'one with tools/generate_text_cues.py.') from error
     with file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield number, CueRecord.from_json(line)
-            except (TypeError, ValueError) as error:
-                raise CueFileError(
-                    f'{path}, line {number}: {error}.') from error
+        try:
+            for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    record = CueRecord.from_json(line)
+                except (TypeError, ValueError) as error:
+                    raise CueFileError(
+                        f'{path}, line {number}: {error}.') from error
+                yield number, record
+        except UnicodeDecodeError as error:
+            # no line: the file is decoded some kilobytes at a time
+            raise CueFileError(f'{path}: no UTF-8 text ({error}). A cue file '
+                               'is JSON lines in UTF-8.') from error
 
 
 class CueFile(Mapping):

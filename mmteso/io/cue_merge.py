@@ -265,10 +265,7 @@ def _iter_shard(path: str) -> Iterator[Tuple[int, CueRecord]]:
             pass  # somebody else's file, which we may only read
     if os.path.exists(path):
         _check_end(path)
-    try:
-        yield from iter_cue_records(path)
-    except UnicodeDecodeError as error:
-        raise CueFileError(f'{path}: no UTF-8 text ({error}).') from error
+    yield from iter_cue_records(path)
 
 
 def _check_end(path: str) -> None:

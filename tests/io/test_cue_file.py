@@ -99,6 +99,15 @@ def test_a_wrong_line_is_an_error_with_its_number(tmp_path, line, message):
         list(iter_cue_records(path))
 
 
+def test_another_encoding_names_the_file(tmp_path):
+    path = tmp_path / 'c.jsonl'
+    path.write_bytes('{"uid": "u", "frame": 0, "cues": ["bébé"]}\n'.encode(
+        'latin-1'))
+    for read in (CueFile, lambda path: list(iter_cue_records(path))):
+        with pytest.raises(CueFileError, match='c.jsonl: no UTF-8 text'):
+            read(str(path))
+
+
 def test_missing_file_names_the_tool(tmp_path):
     with pytest.raises(
             FileNotFoundError, match='c.jsonl.*prepare_synthavs.py'):
