@@ -17,7 +17,8 @@ class ColourCaptioner(BaseCaptioner):
 
     name = 'colour'
 
-    def __init__(self, reads='frame', delay=0., prompt_hash=''):
+    def __init__(self, reads='frame', delay=0., prompt_hash='', log=None):
+        self.log = log
         self.reads = reads
         self.delay = delay
         self.prompt_hash = prompt_hash
@@ -28,6 +29,9 @@ class ColourCaptioner(BaseCaptioner):
         self.prepared.append([frame.key for frame in frames])
 
     def caption(self, frames):
+        if self.log:
+            with open(self.log, 'a') as file:
+                file.writelines(f'{item.frame.key}\n' for item in frames)
         time.sleep(self.delay)
         self.batches.append([loaded.frame.key for loaded in frames])
         return [

@@ -5,16 +5,18 @@ import os
 import os.path as osp
 import re
 import sys
-from typing import Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from mmengine.config import Config, DictAction
 
 import mmteso  # noqa: F401, registers the data sets
 from mmteso.io import CueFileError, CueWriter
 from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
-                              CueGenerator, ModelUnavailableError,
+                              CueGenerator, Frame, ModelUnavailableError,
                               TooManyFailuresError, take_shard)
 from mmteso.text_cues.progress import ProgressReport
+from mmteso.text_cues.shards import (frames_done_elsewhere, other_parts,
+                                     shard_path)
 
 
 def parse_args() -> argparse.Namespace:
@@ -96,8 +98,14 @@ def choose_shard(args: argparse.Namespace) -> Optional[Tuple[int, int]]:
 
 def configure(args: argparse.Namespace) -> Tuple[Config, str]:
     """The config with the command line's changes, and the file to write."""
-    config = Config.fromfile(args.config)
+    try:
+        config = Config.fromfile(args.config)
+    except KeyError as error:  # an environment variable that isn't set
+        raise ValueError(f'{args.config}: {error.args[0]}') from error
     out = config.get('cue_file')
+    if 'frames' not in config and not args.frames:
+        raise ValueError(f'"{args.config}" has no field frames: is it one of '
+                         'configs/text_cues?')
     if args.frames:
         config.frames = dict(type='FolderFrames', root=args.frames)
         out = osp.join(args.frames, 'cues.jsonl')
@@ -107,13 +115,21 @@ def configure(args: argparse.Namespace) -> Tuple[Config, str]:
                          'set: --data-root, --subset and --split have no '
                          'meaning')
     if args.data_root:
+        # files of the config that lie with the data move with them
+        out = out and moved(out, dataset.data_root, args.data_root)
+        captions = (config.get('captioner') or {}).get('captions_file')
+        if captions:
+            config.captioner.captions_file = moved(
+                captions, dataset.data_root, args.data_root)
         dataset.data_root = args.data_root
-        out = osp.join(args.data_root, osp.basename(out)) if out else None
     if args.subset:
-        if 'subset' in dataset:  # AVSBench-object: one at a time
-            dataset.subset, = args.subset
-        else:
+        if 'subset' not in dataset:
             dataset.subsets = tuple(args.subset)
+        elif len(args.subset) == 1:
+            dataset.subset = args.subset[0]
+        else:
+            raise ValueError(f'{dataset.type} reads one subset at a time, '
+                             f'but got {args.subset}')
     if args.split:
         dataset.split = args.split
     if args.cfg_options:
@@ -124,17 +140,37 @@ def configure(args: argparse.Namespace) -> Tuple[Config, str]:
     return config, out
 
 
-def shard_path(path: str, shard: Optional[Tuple[int, int]]) -> str:
-    """Name of a shard's own file."""
-    if shard is None:
-        return path
-    stem, suffix = osp.splitext(path)
-    return f'{stem}.shard-{shard[0]}-of-{shard[1]}{suffix}'
+def moved(path: str, old_root: str, new_root: str) -> str:
+    """Where a file is if its data are somewhere else."""
+    inner = osp.relpath(path, old_root)
+    return path if inner.startswith('..') else osp.join(new_root, inner)
 
 
-def build(registry, config: Optional[dict]):
+def build(registry, name: str, config: Optional[dict]):
     """What a field of the config describes, if anything."""
-    return None if config is None else registry.build(config)
+    if config is None:
+        return None
+    try:
+        return registry.build(config)
+    except (KeyError, TypeError) as error:  # unknown type or argument
+        message = error.args[0] if error.args else error
+        raise ValueError(f'the config\'s {name}: {message}') from error
+
+
+def leave_out_done(frames: Sequence[Frame], writer: CueWriter,
+                   others: Sequence[str], origin: dict,
+                   retry_failed: bool) -> List[Frame]:
+    """The frames without those that runs of other shards have made."""
+    done = frames_done_elsewhere(others, origin, retry_failed)
+    kept = [
+        frame for frame in frames
+        if frame.key in writer.done or frame.key not in done
+    ]
+    if len(kept) < len(frames):
+        files = sorted({done[f.key] for f in frames if f.key in done})
+        print(f'{len(frames) - len(kept)} frames are in {", ".join(files)} '
+              'already: merge these files as well')
+    return kept
 
 
 def main() -> None:
@@ -142,20 +178,23 @@ def main() -> None:
     report = ProgressReport()
     try:
         config, out = configure(args)
-        frames = FRAME_SOURCES.build(config.frames).list_frames()
-        frames = frames[:args.limit]
         shard = choose_shard(args)
+        path = shard_path(out, shard)
+        generator = CueGenerator(
+            build(CAPTIONERS, 'captioner', config.get('captioner')),
+            build(REASONERS, 'reasoner', config.get('reasoner')),
+            **config.get('generator', {}))
+        frames = build(FRAME_SOURCES, 'frames', config.frames).list_frames()
+        frames = frames[:args.limit]
         if shard is not None:
             frames = take_shard(frames, *shard)
-        out = shard_path(out, shard)
-        with CueWriter(out, args.resume, args.retry_failed) as writer:
+        with CueWriter(path, args.resume, args.retry_failed) as writer:
             if writer.cut_bytes:
-                print(f'{out}: cut off {writer.cut_bytes} bytes of a record '
+                print(f'{path}: cut off {writer.cut_bytes} bytes of a record '
                       'that was not finished')
-            generator = CueGenerator(
-                build(CAPTIONERS, config.get('captioner')),
-                build(REASONERS, config.get('reasoner')),
-                **config.get('generator', {}))
+            if args.resume:
+                frames = leave_out_done(frames, writer, other_parts(
+                    out, shard), generator.origin, args.retry_failed)
             progress = generator.run(frames, writer, report)
     except KeyboardInterrupt:
         report.close()
@@ -165,7 +204,7 @@ def main() -> None:
         report.close()
         sys.exit(f'{type(error).__name__}: {error}')
     report.close()
-    print(f'{out}: {progress.done} frames written in {progress.seconds:.1f} '
+    print(f'{path}: {progress.done} frames written in {progress.seconds:.1f} '
           f's, {progress.failed} of them failed; {progress.resumed} were '
           'there already')
 

@@ -3,9 +3,10 @@
 
 Offline, before training: nothing here is imported by ``import mmteso``.
 """
-from .frames import BaseFrames, DatasetFrames, FolderFrames, take_shard
+from .frames import BaseFrames, DatasetFrames, FolderFrames
 from .generator import CueGenerator, Progress, TooManyFailuresError
 from .registry import CAPTIONERS, FRAME_SOURCES, REASONERS
+from .shards import take_shard
 from .structures import (ChatFailure, Conversation, Frame, LoadedFrame,
                          ModelUnavailableError, Reasoning)
 

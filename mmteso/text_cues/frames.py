@@ -179,31 +179,3 @@ class FolderFrames(BaseFrames):
                 f'There is no image ({", ".join(IMAGE_SUFFIXES)}) in '
                 f'"{self.root}", its folders, or their "frames".')
         return [frame for clip in clips for frame in self._clip(*clip)]
-
-
-def take_shard(frames: Sequence[Frame], index: int, count: int
-               ) -> List[Frame]:
-    """The frames of one of several processes that share the work.
-
-    Clips are dealt out in turn, so that a clip is never split and each shard
-    gets its part of each subset.
-
-    Args:
-        frames (Sequence[Frame]): All frames.
-        index (int): The shard, from 0.
-        count (int): Number of shards.
-
-    Returns:
-        list[Frame]: The shard's frames, in their order.
-
-    Raises:
-        ValueError: If there is no such shard.
-    """
-    if not 0 <= index < count:
-        raise ValueError(f'shard {index} of {count} does not exist: shards '
-                         f'are counted from 0 to {max(count - 1, 0)}')
-    clips: Dict[str, int] = {}
-    return [
-        frame for frame in frames
-        if clips.setdefault(frame.uid, len(clips)) % count == index
-    ]

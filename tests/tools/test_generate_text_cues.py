@@ -33,13 +33,13 @@ def folder(tmp_path):
 
 @pytest.fixture
 def config(tmp_path):
-    def write(frames, delay=0., **fields):
+    def write(frames, delay=0., log=None, **fields):
         path = tmp_path / 'config.py'
         path.write_text(
             f'''
 custom_imports = dict(imports=['instant_models'])
 frames = {frames!r}
-captioner = dict(type='ColourCaptioner', delay={delay})
+captioner = dict(type='ColourCaptioner', delay={delay}, log={log!r})
 reasoner = dict(type='EchoReasoner')
 generator = dict(batch_size=2)
 ''' + ''.join(f'{key} = {value!r}\n' for key, value in fields.items()),
@@ -83,7 +83,9 @@ def count_lines(path):
 def test_killed_twice_and_resumed(folder, config, tmp_path, monkeypatch):
     """Nothing is lost but the batch in flight, nothing done twice."""
     frames = FolderFrames(str(folder)).list_frames()
-    path = config(dict(type='FolderFrames', root=str(folder)), delay=0.3)
+    log = tmp_path / 'log.txt'
+    path = config(
+        dict(type='FolderFrames', root=str(folder)), delay=0.3, log=str(log))
     out = tmp_path / 'cues.jsonl'
     seen = b''
     for lines in (6, 16):
@@ -113,6 +115,9 @@ def test_killed_twice_and_resumed(folder, config, tmp_path, monkeypatch):
     assert (f'{len(frames) - there} frames written' in output
             and f'{there} were there already' in output)
     assert out.read_bytes().startswith(seen)
+
+    # at most a batch of 2 frames was done again after each kill
+    assert count_lines(log) - len(frames) <= 2 * 2
 
     # the same as a run that nobody killed
     whole = tmp_path / 'whole.jsonl'
@@ -176,6 +181,55 @@ def test_shards_by_option_and_by_torchrun(folder, config, tmp_path,
     assert len(set().union(*shards)) == 30
 
 
+def test_another_number_of_shards_goes_on_as_well(folder, config, tmp_path,
+                                                  monkeypatch, capsys):
+    path = config(
+        dict(type='FolderFrames', root=str(folder)),
+        cue_file=str(tmp_path / 'cues.jsonl'))
+    run(monkeypatch, path, '--shard', '0/2')
+    for i in range(3):
+        run(monkeypatch, path, '--shard', f'{i}/3', '--resume')
+    output = capsys.readouterr().out
+    assert 'cues.shard-0-of-2.jsonl already: merge' in output
+    files = sorted(tmp_path.glob('cues.shard-*.jsonl'))
+    assert len(files) == 4
+    keys = [key for file in files if file.stat().st_size
+            for key in CueFile(file)]
+    assert len(keys) == len(set(keys)) == 30
+    # and without shards: nothing is left
+    run(monkeypatch, path, '--resume')
+    assert '30 frames are in' in capsys.readouterr().out
+    assert not (tmp_path / 'cues.jsonl').read_bytes()
+    # what other models made doesn't count
+    with pytest.raises(SystemExit) as stop:
+        run(monkeypatch, config(
+            dict(type='FolderFrames', root=str(folder)),
+            cue_file=str(tmp_path / 'cues.jsonl'),
+            reasoner=None), '--shard', '0/2', '--resume')
+    assert 'reasoner is' in str(stop.value.code)
+
+
+def test_captions_move_with_the_data(config, tmp_path, monkeypatch):
+    root = tmp_path / 'avsbench'
+    make_avsbench(root)
+    dataset = dict(
+        type='AVSBenchDataset', data_root='nowhere', subsets='v1m')
+    frames = dict(type='DatasetFrames', dataset=dataset)
+    run(monkeypatch,
+        config(frames, reasoner=None, cue_file='nowhere/captions.jsonl'),
+        '--data-root', root)
+    captioner = dict(
+        type='FixedCaptions', captions_file='nowhere/captions.jsonl')
+    run(monkeypatch,
+        config(frames, captioner=captioner, cue_file='nowhere/new.jsonl'),
+        '--data-root', root)
+    captions = CueFile(root / 'captions.jsonl')
+    cue_file = CueFile(root / 'new.jsonl')
+    assert len(cue_file) == len(captions) > 0
+    assert all(cue_file[key].caption == captions[key].caption
+               for key in captions)
+
+
 def stops(monkeypatch, *arguments):
     """The message that the tool ends with."""
     with pytest.raises(SystemExit) as stop:
@@ -197,6 +251,16 @@ def test_mistakes_end_with_a_message(folder, config, tmp_path, monkeypatch,
                                   '--resume')
     assert 'does not exist' in stops(
         monkeypatch, path, '--frames', tmp_path / 'none', '--out', out)
+    assert 'is it one of' in stops(
+        monkeypatch, ROOT / 'configs' / 'teso' / 'teso_r18_synthavs.py')
+    for field, message in ((dict(type='EchoReasoner', fial=1), 'fial'),
+                           (dict(type='EkoReasoner'), 'EkoReasoner'),
+                           (dict(type='TransformersReasoner', model='m',
+                                 prompt='few_shot_cto'), 'few_shot_cot')):
+        other = tmp_path / 'other.jsonl'
+        assert message in stops(monkeypatch, config(frames, reasoner=field),
+                                '--out', other)
+        assert not other.exists()  # which would be in the way
     for wrong in (['--shard', '3/3'], ['--shard', 'x'], ['--limit', '0'],
                   ['--retry-failed'], ['--frames', 'x', '--split', 'val']):
         assert stops(monkeypatch, path, *wrong) == '2'

@@ -2,8 +2,11 @@
 """Captions that exist already, so that they are made once."""
 import csv
 import json
+import logging
 from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence,
                     Tuple, Union)
+
+from mmengine.logging import print_log
 
 from mmteso.io import CueRecord
 from ..registry import CAPTIONERS
@@ -263,7 +266,14 @@ class FixedCaptions(BaseCaptioner):
                 with ``missing='fail'``.
         """
         missing = [frame for frame in frames if self._find(frame) is None]
-        if not missing or self.missing == 'fail':
+        if not missing:
+            return
+        if self.missing == 'fail':
+            print_log(
+                f'{len(missing)} of the {len(frames)} frames have no caption '
+                f'in {self.captions_file}: they will be recorded as failed.',
+                logger='current',
+                level=logging.WARNING)
             return
         shown = ', '.join(self._where(*frame.key) for frame in missing[:3])
         more = ', ...' if len(missing) > 3 else ''
@@ -283,7 +293,8 @@ class FixedCaptions(BaseCaptioner):
                 ``missing='fail'``.
         """
         wanted = [loaded.frame for loaded in frames]
-        self.prepare(wanted)
         captions = [self._find(frame) for frame in wanted]
+        if None in captions and self.missing == 'error':
+            self.prepare(wanted)
         lacking = ChatFailure(f'{self.captions_file} has no caption for it.')
         return [lacking if text is None else text for text in captions]
