@@ -116,7 +116,7 @@ def test_avsbench_from_imagebind(weights, cues, bank, monkeypatch, capsys):
     # another sentence
     run(monkeypatch, IMAGEBIND, '--cues', cues, '--out', bank, '--overwrite',
         '--cfg-options', option, 'text_encoder.template={cue}')
-    with pytest.raises(FeatureFileError, match="'template'.*'{cue}', expected"):
+    with pytest.raises(FeatureFileError, match="'template'.*'{cue}', expect"):
         TRANSFORMS.build(transform)
 
     # normalised, not scaled
