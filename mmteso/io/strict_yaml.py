@@ -10,11 +10,13 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            # of a key that is no scalar the value is a list of nodes
+            name = repr(key.value)
+            if name in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key {key.value!r} occurs twice',
+                    None, None, f'the key {name} occurs twice',
                     key.start_mark)
-            seen.add(key.value)
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 

@@ -18,8 +18,7 @@ import hashlib
 import os
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
 
-import yaml
-
+from mmteso.io import parse_yaml
 from .parser import CueParseError, parse_cues
 from .structures import Conversation
 
@@ -184,21 +183,6 @@ def caption_prompt_names() -> Tuple[str, ...]:
     return _names(caption=True)
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data only, and no key twice."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key, _ in node.value:
-            key_text = str(key.value)
-            if key_text in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'the key "{key_text}" occurs twice',
-                    key.start_mark)
-            seen.add(key_text)
-        return super().construct_mapping(node, deep)
-
-
 def _read(name_or_path: str, names: Tuple[str, ...],
           what: str) -> Tuple[str, str, Any]:
     """Find a prompt's file and read it: path, hash, content."""
@@ -220,8 +204,8 @@ def _read(name_or_path: str, names: Tuple[str, ...],
             f'The {what} file "{path}" does not exist. Known by name are '
             f'{", ".join(names)}.') from error
     try:
-        values = yaml.load(content, Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = parse_yaml(content)
+    except ValueError as error:
         raise PromptError(f'{path} is not a YAML file: {error}') from error
     return path, hashlib.sha256(content).hexdigest(), values
 

@@ -312,7 +312,7 @@ def test_wrong_files_are_refused_with_what_is_wrong(changes, message,
     (b'- x', 'a mapping with the keys name, '),
     (b'name: [', 'is not a YAML file'),
     (b'\xff\xfe\x00', 'is not a YAML file'),
-    (b'name: a\nname: b\n', 'the key "name" occurs twice'),
+    (b'name: a\nname: b\n', "the key 'name' occurs twice"),
     (b'? [a]\n: b\n', 'is not a YAML file'),
     (b'name: !!python/object/apply:os.getcwd []\n', 'is not a YAML file'),
 ])

@@ -125,10 +125,10 @@ ING_NOUNS = _words("""
 #: Words in -s, -men, ... that are no plurals, or have no other form.
 NO_PLURALS = _words("""
     abdomen acumen alas always amen atlas bagpipes bias binoculars canvas
-    chaos christmas clothes cosmos gas glasses has headphones his its jeans
-    lens mercedes news omen pajamas pants perhaps pliers pyjamas ramen regimen
-    rhinoceros scissors series shorts species specimen sunglasses texas
-    thermos tongs trousers tweezers was yes""")
+    chaos christmas clothes cosmos gas glasses has headphones his hymen its
+    jeans lens lumen mercedes news omen pajamas pants perhaps pliers pyjamas
+    ramen regimen rhinoceros scissors semen series shorts species specimen
+    stamen sunglasses texas thermos tongs trousers tweezers was yes""")
 
 #: Plurals in -us and -is; other words with these endings are singular.
 PLURALS_IN_US_OR_IS = _words("""

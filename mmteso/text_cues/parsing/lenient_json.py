@@ -20,8 +20,9 @@ _CONSTANTS = {'null': None, 'none': None, 'true': True, 'false': False}
 # What has to be looked at within a string. An apostrophe before a letter
 # doesn't end one: 'a man's voice'.
 _IN_STRING = {'"': re.compile(r'[\\"]'), "'": re.compile(r"\\|'(?!\w)")}
-_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(.?))', re.S)
-_ESCAPED = {'n': '\n', 't': '\t', 'r': '\n', 'b': ' ', 'f': ' '}
+_ESCAPE = re.compile(
+    r'((?:\\u[0-9a-fA-F]{4})+)|\\(.?)', re.S)  # UTF-16, or one character
+_ESCAPED = {'n': '\n', 't': '\t', 'r': '\r', 'b': '\b', 'f': '\f'}
 
 
 class Pairs(list):
@@ -121,9 +122,12 @@ class _Reader:
             if mark.group() == quote:
                 return ''.join(parts)
             escape = _ESCAPE.match(self.text, mark.start())
-            code, char = escape.groups()
-            parts.append(
-                chr(int(code, 16)) if code else _ESCAPED.get(char, char))
+            codes, char = escape.groups()
+            if codes:
+                codes = bytes.fromhex(codes.replace('\\u', ''))
+                parts.append(codes.decode('utf-16-be', 'replace'))
+            else:
+                parts.append(_ESCAPED.get(char, char))
             self.position = escape.end()
 
 
