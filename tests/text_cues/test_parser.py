@@ -42,7 +42,7 @@ def parse(text, num_cues=4):
 
 
 def test_the_table_is_large_and_without_repetition():
-    assert len(TABLE) >= 150
+    assert len(TABLE) >= 200
     assert len({row['text'] for row in TABLE}) == len(TABLE)
     assert len({row['kind'] for row in TABLE}) == len(TABLE)
     for row in TABLE:

@@ -89,7 +89,7 @@ GENERIC = _words("""
     description image picture scene frame explanation reason reasoning note
     name audio video something anything everything element solution result
     output response conclusion entity example certainly course question
-    answer one""")
+    answer one someone anyone everyone confidence probability likelihood""")
 
 #: Names of categories, whose members may be listed behind them.
 CATEGORIES = GENERIC | _words("""

@@ -35,8 +35,11 @@ _EXPLAINED = re.compile(
 _NEGATED = re.compile(
     r"\W*(?:no|not|non|none|never|false|silent|mute)\b"
     r"|.*?\b(?:cannot|can't|can not|doesn't|does not|don't|do not|isn't|"
-    r"is not|aren't|are not|unlikely|silent|inaudible)\b", re.I | re.S)
-_WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
+    r"is not|aren't|are not|unlikely|impossible|silent|inaudible)\b",
+    re.I | re.S)
+# With the apostrophe of "dogs'".
+_WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*(?:(?<=s)')?")
+_OWNER_END = re.compile("'s?$")
 _LATIN = re.compile(r'[a-z0-9\u00c0-\u024f ]+')
 
 
@@ -110,11 +113,11 @@ def _resolve_owner(words: List[str]) -> List[str]:
     """'a man's voice' is the man, 'a man's guitar' is the guitar."""
     start = 0
     for i, word in enumerate(words):
-        if word.endswith("'s"):
+        if word.endswith(("'s", "s'")):
             owned = words[i + 1:i + 2]
             if not owned or owned[0] in _OF_OWNER or (
                     _is_doing(words, i + 1)):
-                return words[start:i] + [word[:-2]]
+                return words[start:i] + [_OWNER_END.sub('', word)]
             start = i + 1
     return words[start:]
 
@@ -131,7 +134,7 @@ def _head_last(words: List[str]) -> List[str]:
     # 'built-in speaker': the first word isn't part of what it is
     words = [
         word for i, word in enumerate(words) if i == len(words) - 1
-        or not _FUNCTION_WORDS & set(word.split('-'))
+        or '-' not in word or not _FUNCTION_WORDS & set(word.split('-'))
     ]
     words = normalize_phrase(' '.join(words)).split()
     return words[:-1] + [singular(words[-1])] if words else words

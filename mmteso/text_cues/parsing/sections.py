@@ -90,6 +90,14 @@ def _said(line: str) -> Iterator[Section]:
                           [said.rest])
 
 
+def _is_category_of(section: Section, line: str, heading: Section) -> bool:
+    """Whether a line is no heading, but a bullet: '- Living things: dog'."""
+    return (section.about is not None and section.about >= About.SOUNDING
+            and heading.about is About.STEPS and bool(_BULLET.match(line))
+            and not set(heading.heading.split()) &
+            (english.NEGATIONS | english.REMARKS))
+
+
 def sections_of(text: str) -> Tuple[List[Section], List[Section]]:
     """Divide a text at its headings.
 
@@ -105,7 +113,7 @@ def sections_of(text: str) -> Tuple[List[Section], List[Section]]:
     said: List[Section] = []
     for line in text.split('\n'):
         heading = _heading(line)
-        if heading:
+        if heading and not _is_category_of(sections[-1], line, heading):
             sections.append(heading)
             said.append(heading)
         else:
