@@ -2,15 +2,16 @@
 r"""From a language model's answer to text cues.
 
 Models are asked for a last line ``Answer: guitar, man``, and often answer
-otherwise. :func:`parse_cues` reads what they write in four steps, each a
-module of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
+otherwise. :func:`parse_cues` reads what they write in four steps, with the
+modules of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
 
 1. **The answer's text** (``answer_text``): without reasoning blocks, control
    tokens, markup, a repeated prompt and a made-up continuation of the
    conversation. A line ``Caption:``, ``Question:`` or ``Human:`` begins such
-   a continuation if there is an answer before it.
-2. **Where the objects are named** (this module). The first of these that can
-   be read wins:
+   a continuation if there is an answer before it. Of more than 10,000
+   characters both ends are read.
+2. **Where the objects are named** (this module; ``sections`` for lines,
+   ``sentences``, ``json_cues``). The first of these that can be read wins:
 
    1. JSON, if the text begins with it;
    2. what follows a *heading* or *statement* of the answer: ``Final answer:``
@@ -39,7 +40,7 @@ module of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
    strokes, 'and', 'or', numbers and line breaks. Explanations go, in
    brackets, behind a colon, a dash, 'because' and the like; an item that its
    explanation denies ('table (silent)') doesn't count.
-4. **Noun phrases** (``noun_phrases``): articles, numbers and amounts go, and
+4. **Noun phrases** (``noun_phrases``, ``plurals``): articles, numbers and amounts go, and
    what follows the name ('in the background', 'that barks'); adjectives
    stay; the last word becomes singular; duplicates go. 'A man playing the
    guitar' names both. Rejected are names of over four words, of nothing in
