@@ -40,12 +40,12 @@ modules of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
    strokes, 'and', 'or', numbers and line breaks. Explanations go, in
    brackets, behind a colon, a dash, 'because' and the like; an item that its
    explanation denies ('table (silent)') doesn't count.
-4. **Noun phrases** (``noun_phrases``, ``plurals``): articles, numbers and amounts go, and
-   what follows the name ('in the background', 'that barks'); adjectives
-   stay; the last word becomes singular; duplicates go. 'A man playing the
-   guitar' names both. Rejected are names of over four words, of nothing in
-   particular ('sound source'), in other than Latin letters, or with words
-   that no name holds ('can', 'it').
+4. **Noun phrases** (``noun_phrases``, ``plurals``): articles, numbers and
+   amounts go, and what follows the name ('in the background', 'that barks');
+   adjectives stay; the last word becomes singular; duplicates go. 'A man
+   playing the guitar' names both. Rejected are names of over four words, of
+   nothing in particular ('sound source'), in other than Latin letters, or
+   with words that no name holds ('can', 'it').
 
 A list with more rejected items than names is prose, and isn't read. 'None',
 ``[]`` and 'No sounding objects' are answers: no cue. An answer that can't be
