@@ -44,8 +44,9 @@ modules of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
    amounts go, and what follows the name ('in the background', 'that barks');
    adjectives stay; the last word becomes singular; duplicates go. 'A man
    playing the guitar' names both. Rejected are names of over four words, of
-   nothing in particular ('sound source'), in other than Latin letters, or
-   with words that no name holds ('can', 'it').
+   nothing in particular ('sound source', 'object most likely'), in other
+   than Latin letters, of single letters ('A, B'), or with words that no name
+   holds ('can', 'it').
 
 A list with more rejected items than names is prose, and isn't read. 'None',
 ``[]`` and 'No sounding objects' are answers: no cue. An answer that can't be

@@ -81,7 +81,11 @@ NEVER = _words("""
     portrays suggests indicates starts begins ends says gives takes holds
     wears plays sings speaks talks give tell identify write find sorry unable
     please thank thanks hello hope let unclear unknown unspecified nobody
-    neither nor and or however both caption description""")
+    neither nor and or however both caption description most""")
+
+#: Begin no name: 'object making noise' is none.
+BEGIN_NO_NAME = _words(
+    'object objects thing things item items entity entities')
 
 #: Names of nothing in particular, as the last word of a phrase.
 GENERIC = _words("""
@@ -147,7 +151,7 @@ SINGULARS = dict(clippers='clipper')
 VERBS = _words("""
     is are was were can could may might would will should must has have
     include includes makes make produces produce emits emit generates generate
-    seems seem appears appear""")
+    seems seem appears appear comes come""")
 
 #: Between the verb and what is said.
 VERB_PARTS = _words("""

@@ -145,6 +145,8 @@ def _is_name(words: List[str]) -> bool:
     if len(words) > MAX_WORDS or len(phrase) > _MAX_CHARS or (
             not _LATIN.fullmatch(phrase) or phrase.replace(' ', '').isdigit()):
         return False
+    if all(len(word) == 1 for word in words):
+        return False  # 'B' of 'A, B' is a choice, not an object
     if len(words) == 1 and head.endswith('ing') and (
             head not in english.ING_NOUNS):
         return False  # 'barking' is no object
@@ -152,6 +154,7 @@ def _is_name(words: List[str]) -> bool:
             words[-2] in english.SURROUNDING):
         return False  # 'background noise'
     return (head not in english.GENERIC | english.SILENCE
+            and words[0] not in english.BEGIN_NO_NAME
             and not _IN_NO_NAME & set(words) and 'can' not in words[:-1])
 
 

@@ -149,6 +149,8 @@ def statement(sentence: str) -> Optional[Statement]:
                 words[i - 1] in english.VERB_PARTS and i > 1
                 and words[i - 2] in english.VERBS):
             continue  # of the same group: 'could be'
+        if words[i - 1] == 'to':
+            continue  # 'the object most likely to produce sound'
         if word == 'can' and (words[i + 1:i + 2] in ([], ['and'], ['or']) or
                               not plain[found[i].end()].isspace()):
             continue  # a trash can
@@ -369,7 +371,7 @@ def sounding_subject(sentence: str) -> Optional[Items]:
         return None
     if _SOUND_ITSELF & set(subject) and 'from' in rest:
         # 'The sound is coming from the dog'
-        return read_list(re.split(r'\sfrom\s', said.rest, maxsplit=1)[-1])
+        return read_list(re.split(r'\bfrom\s', said.rest, maxsplit=1)[-1])
     if not mentions_sound(said.rest) and not english.ANSWERS & set(rest):
         return None
     return _read_subject(said)
