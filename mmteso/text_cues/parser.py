@@ -39,7 +39,8 @@ modules of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
 3. **Items** (``noun_phrases``): a list is split at commas, semicolons,
    strokes, 'and', 'or', numbers and line breaks. Explanations go, in
    brackets, behind a colon, a dash, 'because' and the like; an item that its
-   explanation denies ('table (silent)') doesn't count.
+   explanation denies ('table (silent)') doesn't count. If a clause denies
+   all ('bicycles, but they are silent'; ``denials``), no cue is left.
 4. **Noun phrases** (``noun_phrases``, ``plurals``): articles, numbers and
    amounts go, and what follows the name ('in the background', 'that barks');
    adjectives stay; the last word becomes singular; duplicates go. 'A man

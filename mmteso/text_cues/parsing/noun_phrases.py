@@ -5,12 +5,14 @@ from typing import Iterable, List, NamedTuple, Tuple
 
 from mmteso.io import normalize_phrase
 from . import english
+from .denials import find_denial
 from .plurals import singular
 
 #: Longest phrase that is taken for the name of an object.
 MAX_WORDS = 4
 #: Of a list, so many items are read; a runaway one has thousands.
 MAX_ITEMS = 32
+_MAX_PARTS = 8 * MAX_ITEMS
 _MAX_CHARS = 48
 
 # Stands for a remark in brackets; no text that gets here holds it.
@@ -330,7 +332,8 @@ def _read_item(text: str, remarks: List[str]) -> Items:
     if says_nothing(name):
         return Items(absent=True)
     if any(_NEGATED.match(remark[:_MAX_NOTE]) for remark in remarks):
-        return Items()
+        return Items(absent=any(
+            find_denial(remark[:_MAX_NOTE]) for remark in remarks))
     if remarks and is_category(name):
         # 'Animals: dog'; 'musical instruments (guitar, piano)'
         members = merge(_members(remark) for remark in remarks)
@@ -356,9 +359,15 @@ def read_list(text: str) -> Items:
     text = _SUCH_AS.sub(':', _ENUMERATOR.sub('\n', text))
     text, remarks = _outside_brackets(text)
     found: List[Items] = []
-    for item in _SEPARATOR.split(text):
+    for item in _SEPARATOR.split(text)[:_MAX_PARTS]:
         count = item.count(_REMARK)
         own, remarks = remarks[:count], remarks[count:]
+        denial = find_denial(item[:_MAX_NOTE])
+        if denial:
+            if denial.of_all or not item[:denial.start].strip():
+                del found[0 if denial.of_all else -1:]
+            found.append(Items(absent=True))
+            continue
         if item.strip():
             found.append(_read_item(item, own))
         words = _words(item[:80])
