@@ -35,7 +35,8 @@ modules of :mod:`mmteso.text_cues.parsing`, and refuses the rest:
    Headings of what is denied ('Objects that cannot sound:') and of the steps
    on the way ('Objects:', 'Groups:', 'Explanation:') name nothing; in a text
    with such steps 5, 8 and 10 don't apply, and in a refusal nothing after 4
-   does.
+   does. Below a single name beside a heading, the lines directly following
+   count as long as each is a bare name.
 3. **Items** (``noun_phrases``): a list is split at commas, semicolons,
    strokes, 'and', 'or', numbers and line breaks. Explanations go, in
    brackets, behind a colon, a dash, 'because' and the like; an item that its

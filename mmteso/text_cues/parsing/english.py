@@ -197,6 +197,9 @@ CONCLUSIONS = _words("""
 #: Say that a statement is about yet other things.
 FURTHER = _words('other others else more further additional')
 
+#: Words of short lines after an answer: 'The end', 'Good luck'.
+CLOSINGS = _words('end done stop correct good great luck nice welcome next')
+
 #: Beginnings of a refusal.
 REFUSALS = (
     'unfortunately, i', "i'm sorry", 'i am sorry', 'sorry', 'i apologize',

@@ -6,7 +6,9 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from . import english
 from .json_cues import read_found
 from .lenient_json import find_json
-from .noun_phrases import MAX_ITEMS, Items, merge, read_list, says_nothing
+from .noun_phrases import (MAX_ITEMS, MAX_WORDS, Items, merge, read_list,
+                           says_nothing)
+from .plurals import singular
 from .sentences import (About, about, read_item, read_sentence, sentences,
                         statement, unwrapped, without_lead, words_of)
 
@@ -15,6 +17,7 @@ _BULLET = re.compile(
     r'[ \t]*|\(?\d{1,3}[.)][ \t]*(?=\D)|\(?[a-hA-H][.)][ \t]+)(?=\S)')
 _STEP = re.compile(r'[\W_]{0,9}step\s+\d+\s*[:.)\-]+\s*', re.I)
 _MARK = re.compile(r':|=|\s-+(?=\s)')
+_NAME_LINE = re.compile(r'[^\W\d_]+(?:[ \-][^\W\d_]+){0,4}')
 _CLAUSE = re.compile(r'[.!?;,]\s|\s-\s')
 # So much of a line may have to be looked at for its heading.
 _MAX_HEADING_CHARS = 160
@@ -182,12 +185,37 @@ def _read_block(lines: Sequence[str]) -> Optional[Items]:
     return merge(read) if read else None
 
 
+def _read_names(lines: Sequence[str],
+                known: Tuple[str, ...]) -> Iterator[Items]:
+    """The lines with a name each with which some lines begin.
+
+    A line on what is known by name ('Dogs bark') is prose.
+    """
+    heads = {name.split()[-1] for name in known}
+    for _, line in zip(range(MAX_ITEMS), lines):
+        line = line.strip().rstrip(',;')
+        words = words_of(line[:_MAX_HEADING_CHARS])
+        if not _NAME_LINE.fullmatch(line) or len(words) > MAX_WORDS + 1 or (
+                statement(line) or english.CLOSINGS & set(words)):
+            break
+        items = read_list(line)
+        name = [word for word in words if word not in english.ARTICLES]
+        # nothing is left out of it, as of 'Loud barking'
+        if len(items.phrases) != 1 or items.rejected or len(name) != len(
+                items.phrases[0].split()) or any(
+                    singular(word) in heads for word in name[:-1]):
+            break
+        heads.add(items.phrases[0].split()[-1])
+        yield items
+
+
 def read_section(section: Section) -> Optional[Items]:
     """Read what is named behind a heading or statement.
 
     Args:
-        section (Section): JSON; or the rest of the heading's line; or, if
-            there is none, the bullets or lines that follow.
+        section (Section): JSON; or the rest of the heading's line, and if
+            it is a single name, the lines below with one each; or, if there
+            is none, the bullets or lines that follow.
 
     Returns:
         Items, optional: What is named; None if nothing can be read.
@@ -201,7 +229,11 @@ def read_section(section: Section) -> Optional[Items]:
     while first.rstrip().endswith(',') and rest:
         first = f'{first} {rest.pop(0)}'
     if words_of(first) and not first.rstrip().endswith(':'):
-        return read_sentence(first)
+        items = read_sentence(first)
+        if items is None or len(items.phrases) != 1 or items.rejected or (
+                first.rstrip().endswith(('.', '!', '?')) or statement(first)):
+            return items
+        return merge([items, *_read_names(rest, items.phrases)])
     return _read_block(rest)
 
 
