@@ -207,6 +207,8 @@ def main() -> None:
     print(f'{path}: {progress.done} frames written in {progress.seconds:.1f} '
           f's, {progress.failed} of them failed; {progress.resumed} were '
           'there already')
+    if progress.done and progress.failed == progress.done:
+        sys.exit('All frames failed: see "error" in the file.')
 
 
 if __name__ == '__main__':

@@ -150,9 +150,9 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
         file = open(path, encoding='utf-8')
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f'The cue file "{path}" does not exist. tools/prepare_synthavs.py '
-            'writes that of SynthAVS with the data; for other data generate '
-            'one with tools/generate_text_cues.py.') from error
+            f'The cue file "{path}" does not exist. '
+            'tools/generate_text_cues.py generates one; that of SynthAVS '
+            'comes with the data (tools/prepare_synthavs.py).') from error
     with file:
         try:
             for number, line in enumerate(file, start=1):

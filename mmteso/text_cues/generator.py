@@ -190,7 +190,9 @@ class CueGenerator:
         report(progress)
         if not todo:
             return progress
-        for model in (self.captioner, self.reasoner):
+        # The reasoner first: a server that isn't there shows at once, the
+        # captioner's weights take minutes.
+        for model in (self.reasoner, self.captioner):
             if model is not None:
                 model.prepare(todo)
         reads = None if self.captioner is None else self.captioner.reads

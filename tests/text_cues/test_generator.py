@@ -167,6 +167,18 @@ def test_what_was_reasoned_about_outlives_the_captioner(frames, path,
     assert list(CueFile(path)) == [frame.key for frame in frames[:4]]
 
 
+def test_the_reasoner_is_prepared_first(frames, path):
+    captioner, reasoner = ColourCaptioner(), EchoReasoner()
+
+    def refuse(_):
+        raise ModelUnavailableError('wrong key')
+
+    reasoner.prepare = refuse
+    with pytest.raises(ModelUnavailableError, match='wrong key'):
+        generate(frames, path, captioner, reasoner)
+    assert not captioner.prepared
+
+
 def test_a_frame_given_twice_is_found_at_once(frames, path):
     captioner = ColourCaptioner()
     with pytest.raises(ValueError, match='1 frames are given twice.*frame 2 '

@@ -278,6 +278,16 @@ def test_an_unavailable_model_ends_with_its_message(folder, config, tmp_path,
     assert list(CueFile(out)) == [('clip0', 0), ('clip0', 1)]
 
 
+def test_a_run_in_which_all_frames_fail_is_no_success(folder, config,
+                                                      tmp_path, monkeypatch):
+    for image in folder.rglob('*.png'):
+        image.write_bytes(b'no image')
+    path = config(dict(type='FolderFrames', root=str(folder)))
+    out = tmp_path / 'cues.jsonl'
+    assert 'All frames failed' in stops(monkeypatch, path, '--out', out)
+    assert CueFile(out).num_failed == 30
+
+
 def test_failed_frames_are_tried_again(folder, config, tmp_path, monkeypatch):
     frames = dict(type='FolderFrames', root=str(folder))
     out = tmp_path / 'cues.jsonl'

@@ -7,7 +7,7 @@ import weakref
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 from ..registry import REASONERS
-from ..structures import ChatFailure, Conversation, Reasoning
+from ..structures import ChatFailure, Conversation, Frame, Reasoning
 from .base_reasoner import PromptedReasoner
 from .chat_client import ChatClient, import_http
 from .chat_protocol import CutAnswer, complete_base_url
@@ -212,6 +212,17 @@ class OpenAIReasoner(PromptedReasoner):
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(base_url={self._arguments["url"]!r}, '
                 f'model={self.name!r}, prompt={self.prompt_name!r})')
+
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Ask one short question: see :meth:`BaseReasoner.prepare`.
+
+        A wrong address, key or model is thus found before the captioner's
+        weights are loaded.
+
+        Raises:
+            ModelUnavailableError: If the server can't serve any conversation.
+        """
+        self.chat([[dict(role='user', content='Answer: ok')]])
 
     def chat(
         self, conversations: Sequence[Conversation]

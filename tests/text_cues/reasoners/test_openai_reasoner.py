@@ -273,3 +273,11 @@ def test_config():
     assert json.dumps(repr(reasoner)) == json.dumps(
         "OpenAIReasoner(base_url='http://h/v1', model='m', "
         "prompt='few_shot_cot')")
+
+
+def test_a_wrong_model_is_found_before_the_first_frame():
+    with ChatServer(model='tiny-chat') as server:
+        reasoner = OpenAIReasoner(server.url, 'other')
+        with pytest.raises(ModelUnavailableError, match='tiny-chat'):
+            reasoner.prepare([])
+        OpenAIReasoner(server.url, 'tiny-chat').prepare([])
