@@ -266,6 +266,9 @@ def test_a_conversation_repeated_with_one_answer_is_read():
 
 # Time -----------------------------------------------------------------------
 
+# Seconds of computing time. It takes under 0.05; a regular expression that
+# goes back and forth takes many seconds.
+LIMIT = 0.25
 SIZE = 100_000
 RANDOM = random.Random(0)
 LONG = {
@@ -318,19 +321,19 @@ def test_100_kb_take_under_50_ms(kind, before):
         start = time.process_time()
         parse(text)
         seconds.append(time.process_time() - start)
-        if seconds[-1] < 0.05:
+        if seconds[-1] < LIMIT:
             break
-    assert min(seconds) < 0.05
+    assert min(seconds) < LIMIT
 
 
-def test_100_kb_of_different_words_take_under_50_ms():
+def test_100_kb_of_different_words_take_no_time():
     words = [''.join(RANDOM.choices('abcdefghij', k=7)) + 's'
              for _ in range(SIZE // 10)]
     for text in (', '.join(words), ' '.join(words), '\n'.join(words),
                  'Answer: ' + ', '.join(words), json.dumps(words)):
         start = time.process_time()
         parse(text)
-        assert time.process_time() - start < 0.05
+        assert time.process_time() - start < LIMIT
 
 
 # Denials --------------------------------------------------------------------
