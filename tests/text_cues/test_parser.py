@@ -313,7 +313,7 @@ LONG = {
 
 @pytest.mark.parametrize('kind', LONG)
 @pytest.mark.parametrize('before', ['', 'Answer: '])
-def test_100_kb_take_under_50_ms(kind, before):
+def test_100_kb_take_no_time(kind, before):
     text = before + (LONG[kind] * (SIZE // len(LONG[kind]) + 1))[:SIZE]
     parse('Answer: dogs')  # inflect is loaded
     seconds = []
