@@ -40,8 +40,8 @@ def test_all_sources_and_reasoners(tool, tmp_path, capsys):
             *QUICK, '--data-root', str(data), '--sizes', '40x30',
             '--base-url', server.url, '--work-dir', str(work_dir)
         ])
-        # 3 sources, with and without overlap
-        assert len(server.requests) == 3 * 2 * 10
+        # 3 sources, with and without overlap; the server is tried out first
+        assert len(server.requests) == 3 * 2 * (1 + 10)
     output = capsys.readouterr().out
     assert 'SynthAVS: 26 frames listed' in output and ' cores' in output
     table = rows(output)
