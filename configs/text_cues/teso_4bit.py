@@ -1,4 +1,4 @@
-# As teso.py with 4-bit weights, for a GPU with 12 GB. Needs bitsandbytes.
+# As teso.py with 4-bit weights, for smaller GPUs. Needs bitsandbytes. Not run.
 _base_ = './teso.py'
 quantization = dict(
     load_in_4bit=True,
