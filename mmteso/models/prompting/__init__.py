@@ -4,8 +4,10 @@ from .dynamic_mask import DynamicMask
 from .pmqs import PMQS
 from .prompt import AudioTextPrompt
 from .sedam import SeDAM
+from .stand_ins import AudioPrompt, ConcatPrompt, PooledPrompt, TextPrompt
 
 __all__ = [
-    'AudioTextPrompt', 'CrossAttention', 'DynamicMask', 'PMQS', 'SeDAM',
+    'AudioPrompt', 'AudioTextPrompt', 'ConcatPrompt', 'CrossAttention',
+    'DynamicMask', 'PMQS', 'PooledPrompt', 'SeDAM', 'TextPrompt',
     'gated_softmax'
 ]

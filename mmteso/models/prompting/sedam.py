@@ -16,6 +16,24 @@ def mlp(in_dims: int, hidden_dims: int, out_dims: int) -> nn.Sequential:
         nn.Linear(hidden_dims, out_dims))
 
 
+def check_dims(encoder: nn.Module, **features: Tensor) -> None:
+    """Compare features with the widths that an encoder was built for.
+
+    Args:
+        encoder (nn.Module): With ``{name}_dims`` for each feature.
+        **features (Tensor): 'audio' (B, D_a), 'text' (B, N_T, D_t).
+
+    Raises:
+        ValueError: If a feature has another width.
+    """
+    for name, feature in features.items():
+        dims = getattr(encoder, f'{name}_dims')
+        if feature.shape[-1] != dims:
+            raise ValueError(
+                f'{type(encoder).__name__} was built with {name}_dims={dims}, '
+                f'but got {name} features of shape {tuple(feature.shape)}')
+
+
 class SeDAMLayer(nn.Module):
     """One layer of SeDAM: cues listen to the audio's latents (eq. 1-3).
 
@@ -82,7 +100,13 @@ class SeDAM(nn.Module):
             Defaults to 'learned'.
         dynamic_mask (dict): Config of the mask. Defaults to
             ``dict(type='DynamicMask')``.
+
+    Attributes:
+        reads (tuple[str]): What a prompt encoder reads of 'audio' and
+            'text'; it is given None for the rest.
     """
+
+    reads = ('audio', 'text')
 
     def __init__(self,
                  audio_dims: int = 128,
@@ -131,12 +155,7 @@ class SeDAM(nn.Module):
         Raises:
             ValueError: If a feature has another width than configured.
         """
-        for name, feature, dims in (('audio', audio, self.audio_dims),
-                                    ('text', text, self.text_dims)):
-            if feature.shape[-1] != dims:
-                raise ValueError(
-                    f'SeDAM was built with {name}_dims={dims}, but got {name} '
-                    f'features of shape {tuple(feature.shape)}')
+        check_dims(self, audio=audio, text=text)
         latents = self.audio_mlp(audio).unflatten(
             1, (self.num_latents, self.embed_dims))
         features = self.text_mlp(text)
@@ -146,4 +165,5 @@ class SeDAM(nn.Module):
         no_cue = self.no_cue.expand(len(audio), -1)
         if self.no_cue_audio is not None:
             no_cue = no_cue + self.no_cue_audio(latents.mean(1))
-        return AudioTextPrompt(features, no_cue, scores, gate, kept, latents)
+        return AudioTextPrompt(
+            features, no_cue, gate, scores=scores, kept=kept, latents=latents)

@@ -38,8 +38,8 @@ class AudioTextSegmentor(EncoderDecoder):
             ``audio_feat``, cached features of this very encoder
             (:class:`LoadAudioFeatures`), it does not run. Defaults to None:
             ``inputs`` always hold ``audio_feat``.
-        prompt_encoder (dict, optional): Config of :class:`SeDAM`. Defaults to
-            None: no prompt.
+        prompt_encoder (dict, optional): Config of :class:`SeDAM`, or of what
+            stands in for it in an ablation. Defaults to None: no prompt.
         latent_loss (dict, optional): Config of :class:`LatentComponentLoss`.
             Defaults to None.
         cue_loss (dict, optional): Config of :class:`CueLoss` (ours). Needs
@@ -129,7 +129,10 @@ class AudioTextSegmentor(EncoderDecoder):
         audio = 'audio_feat'
         if self.audio_encoder is not None and audio not in inputs:
             audio = 'log_mel'
-        needed = ['text_feat', 'text_valid', audio]
+        # an ablation may do without one of them
+        reads = getattr(self.prompt_encoder, 'reads', ('audio', 'text'))
+        needed = [audio] * ('audio' in reads)
+        needed += ['text_feat', 'text_valid'] * ('text' in reads)
         missing = [name for name in needed if name not in inputs]
         if missing:
             raise KeyError(
@@ -137,9 +140,11 @@ class AudioTextSegmentor(EncoderDecoder):
                 'the transforms before PackAVTInputs, and audio_encoder: with '
                 'one the model takes log_mel (or audio_feat, cached), without '
                 'one audio_feat.')
-        return self.prompt_encoder(
-            self._audio_feature(inputs, data_samples), inputs['text_feat'],
-            inputs['text_valid'])
+        feature = None
+        if 'audio' in reads:
+            feature = self._audio_feature(inputs, data_samples)
+        return self.prompt_encoder(feature, inputs.get('text_feat'),
+                                   inputs.get('text_valid'))
 
     def _audio_feature(self, inputs: Inputs,
                        data_samples: OptSampleList) -> Tensor:
@@ -179,11 +184,23 @@ class AudioTextSegmentor(EncoderDecoder):
         if self.with_auxiliary_head:
             losses.update(self._auxiliary_head_forward_train(x, data_samples))
         if self.latent_loss is not None:
-            losses['loss_latent'] = self.latent_loss(prompt.latents)
+            losses['loss_latent'] = self.latent_loss(
+                self._part(prompt, 'latents', 'latent_loss'))
         if self.cue_loss is not None:
-            losses['loss_cue'] = self.cue_loss(prompt.scores,
-                                               self._cue_targets(data_samples))
+            losses['loss_cue'] = self.cue_loss(
+                self._part(prompt, 'scores', 'cue_loss'),
+                self._cue_targets(data_samples))
         return losses
+
+    def _part(self, prompt: AudioTextPrompt, name: str, loss: str) -> Tensor:
+        """What a loss reads of the prompt; not all prompt encoders have it."""
+        part = getattr(prompt, name)
+        if part is None:
+            raise ValueError(
+                f'{loss} needs the {name} of the prompt, and '
+                f'{type(self.prompt_encoder).__name__} has none: set '
+                f'{loss}=None')
+        return part
 
     @staticmethod
     def _cue_targets(data_samples: SampleList) -> Tensor:
@@ -206,8 +223,8 @@ class AudioTextSegmentor(EncoderDecoder):
         Returns:
             list[SegDataSample]: With ``seg_logits`` (C, H, W),
             ``pred_sem_seg`` (1, H, W), ``sounding_score`` (1, H, W) in [0, 1],
-            and, where there is a prompt encoder, ``cue_scores`` (N_T) and
-            ``cue_kept`` (N_T).
+            and, where the prompt encoder scores cues, ``cue_scores`` (N_T)
+            and ``cue_kept`` (N_T).
         """
         img = inputs['img']
         if data_samples is not None:
@@ -222,7 +239,7 @@ class AudioTextSegmentor(EncoderDecoder):
         for i, sample in enumerate(data_samples):
             sample.sounding_score = PixelData(
                 data=self.sounding_score(sample.seg_logits.data))
-            if prompt is not None:
+            if prompt is not None and prompt.scores is not None:
                 sample.cue_scores = prompt.scores[i]
                 sample.cue_kept = prompt.kept[i]
         return data_samples

@@ -1,0 +1,221 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What takes the place of SeDAM and PMQS in the ablations (paper table 6).
+
+The paper names what each row leaves out and not what is left in its place.
+The rule here: the smallest change to the full model that removes the part,
+with all remaining inputs, widths and the "no cue" key as they were, so that a
+row of the table differs by a config field and nothing else.
+
+=====================  ===================================================
+row                    config
+=====================  ===================================================
+no latent loss         ``latent_loss=None``
+no dynamic mask        ``dynamic_mask=dict(type='DynamicMask', mode='off')``
+no PMQS                ``pmqs=dict(type='PooledPrompt', ...)``
+no SeDAM               ``prompt_encoder=dict(type='ConcatPrompt', ...)``
+no text                ``prompt_encoder=dict(type='AudioPrompt', ...)``
+no audio               ``prompt_encoder=dict(type='TextPrompt', ...)``
+no text and audio      ``prompt_encoder=None, pmqs=None``
+=====================  ===================================================
+"""
+from typing import Optional
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from .prompt import AudioTextPrompt
+from .sedam import check_dims, mlp
+
+
+class _StandIn(nn.Module):
+    """A "no cue" key and a normalisation, as SeDAM has them."""
+
+    def __init__(self, embed_dims: int) -> None:
+        super().__init__()
+        self.embed_dims = embed_dims
+        self.norm = nn.LayerNorm(embed_dims)
+        self.no_cue = nn.Parameter(torch.randn(embed_dims) * 0.02)
+
+    def _prompt(self, features: Tensor, gate: Tensor,
+                **parts: Tensor) -> AudioTextPrompt:
+        features = self.norm(features)
+        return AudioTextPrompt(features,
+                               self.no_cue.expand(len(features), -1),
+                               gate.to(features.dtype), **parts)
+
+
+@MODELS.register_module()
+class AudioPrompt(_StandIn):
+    """Sound without text (table 6, "w/o text").
+
+    The latent components themselves, normalised, stand where the sounding
+    object features stood; there are no cues, so nothing to select. The latent
+    component loss goes on working.
+
+    Args:
+        audio_dims (int): Channels of F_A. Defaults to 128.
+        embed_dims (int): D. Defaults to 1024.
+        hidden_dims (int): Hidden width of the MLP. Defaults to 2048.
+        num_latents (int): N_a. Defaults to 4.
+    """
+
+    reads = ('audio', )
+
+    def __init__(self,
+                 audio_dims: int = 128,
+                 embed_dims: int = 1024,
+                 hidden_dims: int = 2048,
+                 num_latents: int = 4) -> None:
+        super().__init__(embed_dims)
+        self.audio_dims = audio_dims
+        self.num_latents = num_latents
+        self.audio_mlp = mlp(audio_dims, hidden_dims, num_latents * embed_dims)
+
+    def forward(self,
+                audio: Tensor,
+                text: Optional[Tensor] = None,
+                valid: Optional[Tensor] = None) -> AudioTextPrompt:
+        """Encode the sound of a batch of frames.
+
+        Args:
+            audio (Tensor): F_A, (B, audio_dims).
+            text (Tensor, optional): Not read.
+            valid (Tensor, optional): Not read.
+
+        Returns:
+            AudioTextPrompt: N_a features, all with a gate of 1; no scores.
+        """
+        check_dims(self, audio=audio)
+        latents = self.audio_mlp(audio).unflatten(
+            1, (self.num_latents, self.embed_dims))
+        gate = latents.new_ones(latents.shape[:2])
+        return self._prompt(latents, gate, latents=latents)
+
+
+@MODELS.register_module()
+class TextPrompt(_StandIn):
+    """Text without sound (table 6, "w/o audio").
+
+    The cues' own features, normalised, stand where the sounding object
+    features stood. Without sound no cue can be told from another: all valid
+    ones are kept, and there are no latents.
+
+    Args:
+        text_dims (int): Channels of a cue's feature. Defaults to 1024.
+        embed_dims (int): D. Defaults to 1024.
+        hidden_dims (int): Hidden width of the MLP. Defaults to 2048.
+    """
+
+    reads = ('text', )
+
+    def __init__(self,
+                 text_dims: int = 1024,
+                 embed_dims: int = 1024,
+                 hidden_dims: int = 2048) -> None:
+        super().__init__(embed_dims)
+        self.text_dims = text_dims
+        self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
+
+    def forward(self, audio: Optional[Tensor], text: Tensor,
+                valid: Tensor) -> AudioTextPrompt:
+        """Encode the cues of a batch of frames.
+
+        Args:
+            audio (Tensor, optional): Not read.
+            text (Tensor): F_T, (B, N_T, text_dims).
+            valid (Tensor): Which cues are real, bool (B, N_T).
+
+        Returns:
+            AudioTextPrompt: N_T features, gated by ``valid``; no scores.
+        """
+        check_dims(self, text=text)
+        return self._prompt(self.text_mlp(text), valid)
+
+
+@MODELS.register_module()
+class ConcatPrompt(_StandIn):
+    """Sound and text side by side (table 6, "w/o SeDAM").
+
+    The whole audio feature as one key and each cue as another: they meet in
+    PMQS alone. No latent components, no attention between cues and sound, so
+    no scores and no dynamic mask either: all valid cues are kept.
+
+    Args:
+        audio_dims (int): Channels of F_A. Defaults to 128.
+        text_dims (int): Channels of a cue's feature. Defaults to 1024.
+        embed_dims (int): D. Defaults to 1024.
+        hidden_dims (int): Hidden width of both MLPs. Defaults to 2048.
+    """
+
+    reads = ('audio', 'text')
+
+    def __init__(self,
+                 audio_dims: int = 128,
+                 text_dims: int = 1024,
+                 embed_dims: int = 1024,
+                 hidden_dims: int = 2048) -> None:
+        super().__init__(embed_dims)
+        self.audio_dims = audio_dims
+        self.text_dims = text_dims
+        self.audio_mlp = mlp(audio_dims, hidden_dims, embed_dims)
+        self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
+
+    def forward(self, audio: Tensor, text: Tensor,
+                valid: Tensor) -> AudioTextPrompt:
+        """Encode a batch of frames' sound and cues.
+
+        Args:
+            audio (Tensor): F_A, (B, audio_dims).
+            text (Tensor): F_T, (B, N_T, text_dims).
+            valid (Tensor): Which cues are real, bool (B, N_T).
+
+        Returns:
+            AudioTextPrompt: 1 + N_T features, the sound first, gated by
+            ``valid``; no scores.
+        """
+        check_dims(self, audio=audio, text=text)
+        features = torch.cat(
+            [self.audio_mlp(audio)[:, None],
+             self.text_mlp(text)], dim=1)
+        heard = valid.new_ones(len(valid), 1)
+        return self._prompt(features, torch.cat([heard, valid], dim=1))
+
+
+@MODELS.register_module()
+class PooledPrompt(nn.Module):
+    """One vector for all mask queries (table 6, "w/o PMQS").
+
+    In :class:`PMQS` each query attends to the sounding object features by
+    itself; here their mean, weighted by the gate and with the "no cue" key,
+    is projected and added to every query alike:
+    ``F_Q' = LN(F_Q + FC(mean_i g_i F_S,i))``.
+
+    Args:
+        prompt_dims (int): D. Defaults to 1024.
+        query_dims (int): Channels of the mask queries. Defaults to 256.
+        hidden_dims (int): Hidden width of the projection D -> query_dims.
+            Defaults to 2048.
+    """
+
+    def __init__(self,
+                 prompt_dims: int = 1024,
+                 query_dims: int = 256,
+                 hidden_dims: int = 2048) -> None:
+        super().__init__()
+        self.projection = mlp(prompt_dims, hidden_dims, query_dims)
+        self.norm = nn.LayerNorm(query_dims)
+
+    def forward(self, query: Tensor, prompt: AudioTextPrompt) -> Tensor:
+        """Prompt the mask queries.
+
+        Args:
+            query (Tensor): F_Q, (B, N_q, query_dims).
+            prompt (AudioTextPrompt): F_S, its mask and the "no cue" key.
+
+        Returns:
+            Tensor: F_Q', (B, N_q, query_dims).
+        """
+        gate = prompt.key_gate.to(prompt.keys.dtype)[..., None]
+        mean = (gate * prompt.keys).sum(1) / gate.sum(1)
+        return self.norm(query + self.projection(mean)[:, None])
