@@ -131,8 +131,8 @@ class AudioTextSegmentor(EncoderDecoder):
             audio = 'log_mel'
         # an ablation may do without one of them
         reads = getattr(self.prompt_encoder, 'reads', ('audio', 'text'))
-        needed = [audio] * ('audio' in reads)
-        needed += ['text_feat', 'text_valid'] * ('text' in reads)
+        needed = ['text_feat', 'text_valid'] * ('text' in reads)
+        needed += [audio] * ('audio' in reads)
         missing = [name for name in needed if name not in inputs]
         if missing:
             raise KeyError(
