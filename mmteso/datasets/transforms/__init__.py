@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .altering_audio import MuteAudio, ReplaceAudioWithNoise
+from .cue_classes import CuesToClasses
 from .features import LoadAudioFeatures, LoadTextFeatures
 from .formatting import PackAVTInputs
 from .loading_annotations import LoadAVSAnnotations
@@ -9,7 +10,7 @@ from .log_mel import AudioToLogMel
 from .text_cues import LoadTextCues
 
 __all__ = [
-    'AudioToLogMel', 'LoadAVSAnnotations', 'LoadAudioClip',
+    'AudioToLogMel', 'CuesToClasses', 'LoadAVSAnnotations', 'LoadAudioClip',
     'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'LoadTextFeatures',
     'MuteAudio', 'PackAVTInputs', 'ReplaceAudioWithNoise'
 ]

@@ -8,7 +8,8 @@ from mmengine.structures import LabelData, PixelData
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
-_INPUT_KEYS = ('log_mel', 'audio_feat', 'text_feat', 'text_valid')
+_INPUT_KEYS = ('log_mel', 'audio_feat', 'text_feat', 'text_valid',
+               'cue_classes')
 
 
 @TRANSFORMS.register_module()
@@ -26,6 +27,7 @@ class PackAVTInputs(BaseTransform):
     - audio_feat (optional): (D_a) float32
     - text_feat (optional): (N_T, D) float32
     - text_valid (optional): (N_T) bool
+    - cue_classes (optional): (num_classes) bool
     - gt_seg_map (optional): (H, W)
     - gt_visible_map (optional): (H, W)
     - cue_target (optional): (N_T) float32
@@ -33,8 +35,8 @@ class PackAVTInputs(BaseTransform):
     Returned dict:
 
     - inputs (dict[str, torch.Tensor]): ``img`` (3, H, W) uint8 BGR, and
-      those of ``log_mel``, ``audio_feat``, ``text_feat``, ``text_valid``
-      that are there, unchanged.
+      those of ``log_mel``, ``audio_feat``, ``text_feat``, ``text_valid``,
+      ``cue_classes`` that are there, unchanged.
     - data_samples (SegDataSample): ``gt_sem_seg`` and ``gt_visible``
       (PixelData, ``data`` (1, H, W) int64), ``gt_cues`` (LabelData,
       ``label`` (N_T) float32), and the metainfo. A sample whose sound

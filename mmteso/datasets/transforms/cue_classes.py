@@ -1,0 +1,74 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import Optional
+
+import torch
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+
+from ..class_synonyms import load_class_synonyms, read_synonyms
+
+
+@TRANSFORMS.register_module()
+class CuesToClasses(BaseTransform):
+    """Say which classes the cues name (for :class:`LabelFilterSegmentor`).
+
+    A cue that names no class of the data set adds none; one that may mean
+    several ('person') adds them all. A frame without cues, or whose cues name
+    no class, has background alone.
+
+    Required Keys:
+
+    - text_cues (list[str]): From :class:`LoadTextCues`.
+    - class_names (tuple[str]): Background first.
+    - uid (str), frame (int): For messages.
+
+    Added Keys:
+
+    - cue_classes (torch.Tensor): bool, (num_classes). Background is always
+      True.
+
+    Args:
+        synonyms (str, optional): Words for the classes: 'avsbench', or a file
+            of your own, see :func:`mmteso.datasets.read_synonyms`. A language
+            model's cues seldom equal class names. Defaults to None: a cue
+            names a class if both are equal up to case and separators.
+
+    Raises:
+        FileNotFoundError, SynonymError: If the table is not there or wrong.
+        KeyError: If the cues are missing.
+        ValueError: If the data set has no class names.
+    """
+
+    def __init__(self, synonyms: Optional[str] = None) -> None:
+        self.synonyms = synonyms
+        if synonyms is not None:
+            read_synonyms(synonyms)  # complains here, not in a loader's worker
+
+    def transform(self, results: dict) -> dict:
+        """Look the cues up.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            dict: The dict with ``cue_classes``.
+        """
+        where = f'frame {results["frame"]} of "{results["uid"]}"'
+        if 'text_cues' not in results:
+            raise KeyError(f'CuesToClasses needs "text_cues" of {where}: put '
+                           'LoadTextCues before it.')
+        names = results.get('class_names')
+        if names is None:
+            raise ValueError(f'CuesToClasses needs class names, but the data '
+                             f'set of {where} has none.')
+        lookup = load_class_synonyms(self.synonyms, names)
+        named = {
+            name
+            for cue in results['text_cues'] for name in lookup.classes_of(cue)
+        }
+        results['cue_classes'] = torch.tensor(
+            [True] + [name in named for name in names[1:]])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(synonyms={self.synonyms!r})'

@@ -1,0 +1,109 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from mmengine.structures import PixelData
+from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
+from mmseg.registry import MODELS
+from mmseg.utils import OptSampleList, SampleList
+from torch import Tensor
+
+from .audio_text_segmentor import AudioTextSegmentor, Inputs
+
+
+@MODELS.register_module()
+class LabelFilterSegmentor(AudioTextSegmentor):
+    """Drops what is of no class that the cues name: the paper's baseline.
+
+    Text acts as a filter on the predictions and nowhere else: the model
+    segments semantically, classes of all kinds, hearing through the audio
+    alone (``prompt_encoder=dict(type='AudioPrompt')``), and at test time
+    predictions of a class that is not among the frame's cues are dropped. It
+    tells how much of TeSO's gain a list of words alone would bring.
+
+    Dropped pixels become background: the class maps S of the other classes
+    are set to 0, and what they held is added to background's. Merely zeroing
+    them would let whichever class is left win, however little of S it has;
+    the paper doesn't say (ours). A score never rises, so a frame whose cues
+    name no class, an empty list among them, comes out blank.
+
+    Training is :class:`AudioTextSegmentor`'s, and never filtered.
+
+    Args:
+        *args: See :class:`AudioTextSegmentor`.
+        **kwargs: See :class:`AudioTextSegmentor`.
+
+    Raises:
+        TypeError: If the decode head has no class maps S, which can be added
+            up, but logits.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not isinstance(self.decode_head, (Mask2FormerHead, MaskFormerHead)):
+            raise TypeError(
+                "LabelFilterSegmentor needs a MaskFormer's or Mask2Former's "
+                'head, whose class maps can be added up, but got '
+                f'{type(self.decode_head).__name__}')
+
+    def predict(self,
+                inputs: Inputs,
+                data_samples: OptSampleList = None) -> SampleList:
+        """Segment what sounds, of the classes that the cues name.
+
+        Args:
+            inputs (dict[str, Tensor]): As for :class:`AudioTextSegmentor`,
+                and ``cue_classes``, bool (B, C), from
+                :class:`CuesToClasses`.
+            data_samples (list[SegDataSample], optional): As for
+                :class:`AudioTextSegmentor`. Defaults to None.
+
+        Returns:
+            list[SegDataSample]: ``seg_logits``, ``pred_sem_seg`` and
+            ``sounding_score`` are filtered.
+
+        Raises:
+            KeyError: If ``cue_classes`` is missing.
+            ValueError: If it is of another number of classes.
+        """
+        allowed = self._cue_classes(inputs)
+        samples = super().predict(inputs, data_samples)
+        for sample, row in zip(samples, allowed):
+            maps = drop_classes(sample.seg_logits.data, row)
+            sample.set_data(
+                dict(
+                    seg_logits=PixelData(data=maps),
+                    pred_sem_seg=PixelData(
+                        data=maps.argmax(0, keepdim=True)),
+                    sounding_score=PixelData(data=self.sounding_score(maps))))
+        return samples
+
+    def _cue_classes(self, inputs: Inputs) -> Tensor:
+        if 'cue_classes' not in inputs:
+            raise KeyError(
+                "inputs lack 'cue_classes', the classes that the cues name; "
+                f'they have {sorted(inputs)}. Put CuesToClasses after '
+                'LoadTextCues in the pipelines of validation and test.')
+        allowed = inputs['cue_classes']
+        if allowed.shape[1] != self.out_channels:
+            raise ValueError(
+                f'the model predicts {self.out_channels} classes, but '
+                f"'cue_classes' tells of {allowed.shape[1]}: use "
+                "task='semantic' and the num_classes of the data set's "
+                'class_set.')
+        return allowed
+
+
+def drop_classes(maps: Tensor, allowed: Tensor) -> Tensor:
+    """Turn the classes that are not allowed into background.
+
+    Args:
+        maps (Tensor): Class maps S, (C, H, W), non-negative, background
+            first.
+        allowed (Tensor): bool, (C); background's own is not looked at.
+
+    Returns:
+        Tensor: (C, H, W), with the same sum over classes at each pixel.
+    """
+    dropped = ~allowed
+    dropped[0] = False
+    result = maps.masked_fill(dropped[:, None, None], 0)
+    result[0] += maps[dropped].sum(0)
+    return result

@@ -1,0 +1,79 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmseg.registry import TRANSFORMS
+
+from data import make_avsbench
+from mmteso.datasets import AVSBenchDataset, SynonymError
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
+from mmteso.datasets.transforms import CuesToClasses
+
+
+def named(cues, classes=AVSBENCH_CLASSES, **kwargs):
+    """Names of the classes but background that the cues give."""
+    transform = TRANSFORMS.build(dict(type='CuesToClasses', **kwargs))
+    found = transform(
+        dict(uid='u', frame=0, text_cues=cues,
+             class_names=classes))['cue_classes']
+    assert found.dtype == torch.bool and found.shape == (len(classes), )
+    assert found[0]
+    return [classes[i] for i in found.nonzero()[1:, 0].tolist()]
+
+
+def test_cues_that_are_names():
+    assert named(['dog', 'Emergency Car', 'dogs', 'barking dog']) == [
+        'dog', 'emergency-car'
+    ]
+    # those that name no class say nothing, background too
+    assert named(['wind', 'background']) == []
+    assert named([]) == []
+
+
+def test_synonyms():
+    kept = named(['dogs', 'guy', 'thunder'], synonyms='avsbench')
+    assert kept == ['dog', 'man']
+    # a word of several classes keeps all of them
+    assert named(['person'], synonyms='avsbench') == [
+        'baby', 'boy', 'girl', 'man', 'woman'
+    ]
+
+
+def test_a_table_for_other_classes():
+    with pytest.raises(SynonymError, match='avsbench'):
+        named(['dog'], classes=('background', 'dog'), synonyms='avsbench')
+    with pytest.raises(FileNotFoundError, match='none.yaml'):
+        CuesToClasses(synonyms='none.yaml')
+
+
+def test_what_is_missing_is_said():
+    transform = CuesToClasses()
+    with pytest.raises(KeyError, match='frame 3 of "u".*LoadTextCues'):
+        transform(dict(uid='u', frame=3, class_names=AVSBENCH_CLASSES))
+    with pytest.raises(ValueError, match='frame 3 of "u" has none'):
+        transform(dict(uid='u', frame=3, text_cues=[], class_names=None))
+    assert repr(CuesToClasses('avsbench')) == \
+        "CuesToClasses(synonyms='avsbench')"
+
+
+def test_in_a_pipeline(tmp_path):
+    """From the cue file to the model's inputs."""
+    root = make_avsbench(tmp_path, subsets=['v1m'], splits=['test'])
+    dataset = AVSBenchDataset(
+        root,
+        split='test',
+        task='semantic',
+        pipeline=[
+            dict(
+                type='LoadTextCues',
+                cue_file=f'{root}/cues.jsonl',
+                text_encoder=dict(type='HashTextEncoder', embed_dims=4)),
+            dict(type='CuesToClasses', synonyms='avsbench'),
+            dict(type='PackAVTInputs')
+        ])
+    packed = dataset[0]
+    sample = packed['data_samples']
+    kept = packed['inputs']['cue_classes']
+    # two that may sound and one that doesn't, see make_avsbench
+    assert len(sample.text_cues) == 3 and kept.sum() == 4
+    assert {AVSBENCH_CLASSES[i]
+            for i in kept.nonzero()[1:, 0].tolist()} == set(sample.text_cues)

@@ -1,0 +1,150 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import SIZE, load, make_batch, narrow_model
+
+from mmteso.models.segmentors.label_filter import drop_classes
+
+CLASSES = 5
+
+
+def build(name='LabelFilterSegmentor'):
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    config = narrow_model(load('teso/teso_swin-b_v1m.py').model)
+    config.type = name
+    config.decode_head.num_classes = CLASSES
+    config.decode_head.loss_cls.class_weight = [1.] * CLASSES + [0.1]
+    model = MODELS.build(config)
+    model.init_weights()
+    model.eval()
+
+    def maps_of_all_classes(x, metas, *args, **kwargs):
+        """A random model finds one class everywhere."""
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(
+            len(metas), CLASSES, SIZE, SIZE, generator=generator)
+
+    model.decode_head.predict = maps_of_all_classes
+    return model
+
+
+@pytest.fixture(scope='module')
+def model():
+    return build()
+
+
+def batch(*rows):
+    """Frames whose cues name these classes."""
+    data = make_batch(len(rows), num_classes=CLASSES)
+    allowed = torch.zeros(len(rows), CLASSES, dtype=torch.bool)
+    for row, classes in zip(allowed, rows):
+        row[[0, *classes]] = True
+    data['inputs']['cue_classes'] = allowed
+    return data
+
+
+@torch.no_grad()
+def predict(model, data):
+    return model.predict(data['inputs'], copy.deepcopy(data['data_samples']))
+
+
+def test_dropped_classes_become_background():
+    maps = torch.rand(CLASSES, 3, 4) * 5
+    allowed = torch.tensor([False, True, False, True, False])
+    kept = drop_classes(maps, allowed)
+    assert torch.equal(kept[[1, 3]], maps[[1, 3]])
+    assert not kept[[2, 4]].any()
+    torch.testing.assert_close(kept[0], maps[[0, 2, 4]].sum(0))
+    assert maps[2].any()  # the argument is as it was
+    everything = drop_classes(maps, torch.ones(CLASSES, dtype=torch.bool))
+    assert torch.equal(everything, maps)
+
+
+def test_a_dropped_object_is_not_given_to_the_runner_up():
+    """Where it won, nobody does."""
+    maps = torch.tensor([0.01, 0.9, 0.02])[:, None, None]
+    kept = drop_classes(maps, torch.tensor([True, False, True]))
+    assert kept.argmax(0).item() == 0
+
+
+def test_predictions_are_of_the_cues_classes(model):
+    data = batch([1, 3], [2])
+    plain = predict(build('AudioTextSegmentor'), data)
+    found = predict(model, data)
+    for before in plain:  # there is something to drop
+        assert set(before.pred_sem_seg.data.unique().tolist()) == set(
+            range(CLASSES))
+    for sample, before, allowed in zip(found, plain, ({1, 3}, {2})):
+        labels = sample.pred_sem_seg.data
+        assert set(labels.unique().tolist()) <= {0} | allowed
+        assert labels.shape == before.pred_sem_seg.data.shape
+        assert labels.dtype == before.pred_sem_seg.data.dtype
+        assert labels.any()
+        # what is kept was there before, the rest is background
+        same = labels == before.pred_sem_seg.data
+        assert (same | (labels == 0)).all()
+        score = sample.sounding_score.data
+        # the sums that make the score are taken in another order
+        assert (score <= before.sounding_score.data + 1e-6).all()
+        expected = sample.seg_logits.data[1:].sum(
+            0, keepdim=True) / before.seg_logits.data.sum(
+                0, keepdim=True)
+        torch.testing.assert_close(score, expected)
+
+
+def test_no_cue_drops_everything(model):
+    """An empty list, or cues that name no class."""
+    sample, = predict(model, batch([]))
+    assert not sample.pred_sem_seg.data.any()
+    assert not sample.sounding_score.data.any()
+
+
+def test_all_classes_change_nothing(model):
+    data = batch(range(CLASSES))
+    sample, = predict(model, data)
+    before, = predict(build('AudioTextSegmentor'), data)
+    for field in ('seg_logits', 'pred_sem_seg', 'sounding_score'):
+        assert torch.equal(sample.get(field).data, before.get(field).data)
+
+
+def test_training_is_not_filtered(model):
+    data = batch([1, 3], [2])
+    losses = []
+    for network in model, build('AudioTextSegmentor'):
+        torch.manual_seed(0)  # of the point sampling
+        with torch.no_grad():
+            losses.append(network.loss(data['inputs'], data['data_samples']))
+    assert losses[0] == losses[1]
+    del data['inputs']['cue_classes']
+    model.loss(data['inputs'], data['data_samples'])
+
+
+def test_without_the_classes(model):
+    data = batch([1])
+    data['inputs']['cue_classes'] = torch.ones(1, 71, dtype=torch.bool)
+    with pytest.raises(ValueError, match='predicts 5 classes.*71.*semantic'):
+        predict(model, data)
+    del data['inputs']['cue_classes']
+    with pytest.raises(KeyError, match='CuesToClasses'):
+        predict(model, data)
+
+
+def test_heads_with_logits_are_refused():
+    with pytest.raises(TypeError, match='class maps.*FCNHead'):
+        MODELS.build(
+            dict(
+                type='LabelFilterSegmentor',
+                backbone=dict(
+                    type='ResNet', depth=18, base_channels=8,
+                    stem_channels=8),
+                decode_head=dict(
+                    type='FCNHead',
+                    in_channels=64,
+                    channels=8,
+                    num_convs=1,
+                    num_classes=CLASSES)))
