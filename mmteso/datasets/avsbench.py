@@ -37,8 +37,8 @@ class AVSBenchDataset(BaseAVSDataset):
     The benchmarks of the papers: V1S is ``subsets='v1s', task='binary'``, V1M
     is ``subsets='v1m', task='binary'``, AVSS-binary is ``subsets='v2',
     task='binary'`` (or all three subsets), AVSS is ``subsets=('v1s', 'v1m',
-    'v2'), task='semantic'``. The lists of AVS-V3 are read by ``ann_file=...,
-    split=None, subsets=('v1m', 'v2')``.
+    'v2'), task='semantic'``. The lists of AVS-V3 are read by
+    :class:`AVSBenchV3Dataset`.
 
     A sample has the keys ``img_path``, ``seg_map_path`` (None without a
     mask), ``visible_map_path`` (None without ``labels_visible``),
@@ -173,16 +173,23 @@ class AVSBenchDataset(BaseAVSDataset):
         label2idx = osp.join(self.data_root, 'label2idx.json')
         if fileio.exists(label2idx, backend_args=self.backend_args):
             read_label2idx(label2idx, self._class_names, self.backend_args)
-        rows = read_clip_metadata(self.ann_file, self._class_names,
-                                  self.split, self.subsets,
-                                  self.backend_args)
         frames: List[dict] = []
-        for row in rows:
+        for row in self.read_clips():
             if self.check_files:
                 frames.extend(self._checked_clip(row))
             else:
                 frames.extend(self._unchecked_clip(row))
         return frames
+
+    def read_clips(self) -> List[ClipRow]:
+        """Read the clips of the split and the subsets.
+
+        Returns:
+            list[ClipRow]: The clips, in the order of ``ann_file``.
+        """
+        return read_clip_metadata(self.ann_file, self._class_names,
+                                  self.split, self.subsets,
+                                  self.backend_args)
 
     def _labelled(self, row: ClipRow, num_frames: int) -> int:
         """How many frames of a clip, from the first on, have a mask."""
