@@ -34,7 +34,8 @@ class AudioTextSegmentor(EncoderDecoder):
         backbone (dict): Config of the visual encoder.
         decode_head (dict): Config of the decode head.
         audio_encoder (dict, optional): Config of the audio encoder, which maps
-            ``log_mel`` (B, 1, 96, 64) to F_A (B, D_a). Where ``inputs`` hold
+            the input that its ``input_key`` names ('log_mel', (B, 1, 96, 64),
+            if it has none) to F_A (B, D_a). Where ``inputs`` hold
             ``audio_feat``, cached features of this very encoder
             (:class:`LoadAudioFeatures`), it does not run. Defaults to None:
             ``inputs`` always hold ``audio_feat``.
@@ -67,6 +68,7 @@ class AudioTextSegmentor(EncoderDecoder):
         self.audio_encoder = _build(audio_encoder)
         self._check_cached_audio = CachedAudioCheck()
         self.prompt_encoder = _build(prompt_encoder)
+        self._check_audio_dims()
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
@@ -81,6 +83,16 @@ class AudioTextSegmentor(EncoderDecoder):
                 f'{type(self.decode_head).__name__} takes no prompt: a '
                 'prompt_encoder would have no effect on its masks. Use '
                 'TeSOHead, or leave prompt_encoder out.')
+
+    def _check_audio_dims(self) -> None:
+        """Before the weights are loaded, where both say their widths."""
+        made = getattr(self.audio_encoder, 'embed_dims', None)
+        read = getattr(self.prompt_encoder, 'audio_dims', made)
+        if made not in (None, read):
+            raise ValueError(
+                f'{type(self.audio_encoder).__name__} gives audio features of '
+                f'{made} channels, but {type(self.prompt_encoder).__name__} '
+                f'takes {read}: set prompt_encoder.audio_dims={made}')
 
     def init_weights(self) -> None:
         """Initialise, then make the adapters identities again.
@@ -110,9 +122,9 @@ class AudioTextSegmentor(EncoderDecoder):
         """Encode sound and cues.
 
         Args:
-            inputs (dict[str, Tensor]): ``log_mel`` (B, 1, 96, 64) or
-                ``audio_feat`` (B, D_a); ``text_feat`` (B, N_T, D_t) and
-                ``text_valid`` (B, N_T).
+            inputs (dict[str, Tensor]): What the audio encoder reads, e.g.
+                ``log_mel`` (B, 1, 96, 64), or ``audio_feat`` (B, D_a);
+                ``text_feat`` (B, N_T, D_t) and ``text_valid`` (B, N_T).
             data_samples (list[SegDataSample], optional): To check where
                 ``audio_feat`` comes from. Defaults to None: no check.
 
@@ -128,7 +140,7 @@ class AudioTextSegmentor(EncoderDecoder):
             return None
         audio = 'audio_feat'
         if self.audio_encoder is not None and audio not in inputs:
-            audio = 'log_mel'
+            audio = self._audio_key
         # an ablation may do without one of them
         reads = getattr(self.prompt_encoder, 'reads', ('audio', 'text'))
         needed = ['text_feat', 'text_valid'] * ('text' in reads)
@@ -138,13 +150,18 @@ class AudioTextSegmentor(EncoderDecoder):
             raise KeyError(
                 f'inputs lack {missing}; they have {sorted(inputs)}. Check '
                 'the transforms before PackAVTInputs, and audio_encoder: with '
-                'one the model takes log_mel (or audio_feat, cached), without '
-                'one audio_feat.')
+                f'this one the model takes {self._audio_key} (or audio_feat, '
+                'cached), without one audio_feat.')
         feature = None
         if 'audio' in reads:
             feature = self._audio_feature(inputs, data_samples)
         return self.prompt_encoder(feature, inputs.get('text_feat'),
                                    inputs.get('text_valid'))
+
+    @property
+    def _audio_key(self) -> str:
+        """Which of the inputs the audio encoder reads."""
+        return getattr(self.audio_encoder, 'input_key', 'log_mel')
 
     def _audio_feature(self, inputs: Inputs,
                        data_samples: OptSampleList) -> Tensor:
@@ -152,12 +169,13 @@ class AudioTextSegmentor(EncoderDecoder):
         if self.audio_encoder is None:
             return inputs['audio_feat']
         if 'audio_feat' not in inputs:
-            return self.audio_encoder(inputs['log_mel'])
-        if 'log_mel' in inputs:
+            return self.audio_encoder(inputs[self._audio_key])
+        if self._audio_key in inputs:
             raise ValueError(
-                "inputs hold the sound twice, 'log_mel' and 'audio_feat', and "
-                'only one can be heard: leave out LoadAudioFeatures, or the '
-                'transforms that make the log-mel.')
+                f'inputs hold the sound twice, {self._audio_key!r} and '
+                "'audio_feat', and only one can be heard: leave out "
+                'LoadAudioFeatures, or the transforms that make '
+                f'{self._audio_key}.')
         self._check_cached_audio(self.audio_encoder, data_samples)
         return inputs['audio_feat']
 

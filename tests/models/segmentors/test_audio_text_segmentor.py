@@ -236,6 +236,30 @@ def test_missing_inputs_are_named(model):
     assert len(model.predict(inputs)) == 2
 
 
+def test_audio_encoder_says_what_it_reads(model, monkeypatch):
+    batch = make_batch()
+    expected = model.encode_prompt(batch['inputs']).features
+    monkeypatch.setattr(
+        type(model.audio_encoder), 'input_key', 'audio_values', raising=False)
+    with pytest.raises(KeyError, match=r"lack \['audio_values'\].*log_mel.*"
+                       r'takes audio_values \(or'):
+        model.predict(**batch)
+    inputs = batch['inputs']
+    inputs['audio_values'] = inputs.pop('log_mel')
+    assert torch.equal(model.encode_prompt(inputs).features, expected)
+    inputs['audio_feat'] = torch.randn(2, 128)
+    with pytest.raises(ValueError, match="twice, 'audio_values' and 'audio_f"):
+        model.predict(**batch)
+
+
+def test_audio_width_is_checked_when_built():
+    config = narrow_model(load('teso/teso_r18_synthavs.py').model)
+    config.prompt_encoder.audio_dims = 768
+    with pytest.raises(
+            ValueError, match='LogMelStats gives.*128.*SeDAM takes 768'):
+        MODELS.build(config)
+
+
 # ---------------------------------------------------------------- predict
 def test_predictions(model):
     batch = make_batch()
