@@ -89,8 +89,13 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
         head.pmqs.update(
             prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
     if 'prompt_encoder' in model and model.prompt_encoder:
-        model.prompt_encoder.update(
+        widths = dict(
             text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+        # an ablation has no text, or no sound
+        model.prompt_encoder.update({
+            name: width
+            for name, width in widths.items() if name in model.prompt_encoder
+        })
         model.audio_encoder = ConfigDict(type='LogMelStats')
     if model.data_preprocessor.get('size'):
         model.data_preprocessor.size = (SIZE, SIZE)

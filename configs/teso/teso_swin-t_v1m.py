@@ -1,11 +1,5 @@
-_base_ = ['./teso_swin-b_v1m.py']
-
-model = dict(
-    backbone=dict(
-        pretrain_img_size=224,
-        embed_dims=96,
-        depths=[2, 2, 6, 2],
-        num_heads=[3, 6, 12, 24],
-        window_size=7),
-    decode_head=dict(in_channels=[96, 192, 384, 768]))
-load_from = 'https://download.openmmlab.com/mmsegmentation/v0.5/mask2former/mask2former_swin-t_8xb2-160k_ade20k-512x512/mask2former_swin-t_8xb2-160k_ade20k-512x512_20221203_234230-7d64e5dd.pth'  # noqa: E501
+_base_ = [
+    '../_base_/models/teso_mask2former_swin-t.py',
+    '../_base_/datasets/avsbench_binary.py',
+    '../_base_/schedules/teso_60e.py', '../_base_/default_runtime.py'
+]

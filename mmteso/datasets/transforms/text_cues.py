@@ -178,19 +178,23 @@ class LoadTextCues(BaseTransform):
     Added Keys:
 
     - text_cues (list[str]): At most N_T cues.
-    - text_feat (torch.Tensor): float32, (N_T, D), zero rows as padding.
-    - text_valid (torch.Tensor): bool, (N_T), False for padding.
+    - text_feat (torch.Tensor): Only with a text encoder. float32, (N_T, D),
+      zero rows as padding.
+    - text_valid (torch.Tensor): Only with a text encoder. bool, (N_T), False
+      for padding.
     - cue_target (torch.Tensor): Only with ``cue_target``. float32, (N_T): 1
       if the cue's class sounds in the frame, 0 if not, -1 for padding and
       for a cue that names none of the data set's classes.
 
     Args:
         cue_file (str): The cue file (see :mod:`mmteso.io.cue_file`).
-        text_encoder (dict | Callable): Config of the text encoder, or the
-            encoder: maps a list of n cues to a tensor (n, D) and has the
-            attribute ``embed_dims`` (D). One that can't encode every cue has
-            a method ``check_cues(cues, cue_file)``, as :class:`CueBank`; it
-            is called once, with the different cues of all frames.
+        text_encoder (dict | Callable, optional): Config of the text encoder,
+            or the encoder: maps a list of n cues to a tensor (n, D) and has
+            the attribute ``embed_dims`` (D). One that can't encode every cue
+            has a method ``check_cues(cues, cue_file)``, as :class:`CueBank`;
+            it is called once, with the different cues of all frames. Defaults
+            to None: words alone, for a model that reads none
+            (:class:`CuesToClasses`).
         num_cues (int): Number of cues N_T per frame; further ones are cut
             off. Defaults to 4.
         cue_target (str, optional): Where the truth for the cue loss comes
@@ -206,7 +210,7 @@ class LoadTextCues(BaseTransform):
 
     def __init__(self,
                  cue_file: str,
-                 text_encoder: Union[dict, object],
+                 text_encoder: Union[dict, object, None] = None,
                  num_cues: int = 4,
                  cue_target: Optional[str] = None,
                  synonyms: Optional[str] = None) -> None:
@@ -252,12 +256,13 @@ class LoadTextCues(BaseTransform):
         """
         record = self._cues[results['uid'], results['frame']]
         cues = list(record.cues[:self.num_cues])
-        features = torch.zeros(len(cues), self.text_encoder.embed_dims)
-        for row, cue in zip(features, cues):
-            row.copy_(self._encode(cue))
         results['text_cues'] = cues
-        results['text_feat'], results['text_valid'] = pad_cue_features(
-            features, self.num_cues)
+        if self.text_encoder is not None:
+            features = torch.zeros(len(cues), self.text_encoder.embed_dims)
+            for row, cue in zip(features, cues):
+                row.copy_(self._encode(cue))
+            results['text_feat'], results['text_valid'] = pad_cue_features(
+                features, self.num_cues)
         if self.cue_target is not None:
             results['cue_target'] = frame_cue_targets(
                 results, cues, self.num_cues, self.cue_target, self.synonyms)

@@ -63,14 +63,12 @@ def test_in_a_pipeline(tmp_path):
         split='test',
         task='semantic',
         pipeline=[
-            dict(
-                type='LoadTextCues',
-                cue_file=f'{root}/cues.jsonl',
-                text_encoder=dict(type='HashTextEncoder', embed_dims=4)),
+            dict(type='LoadTextCues', cue_file=f'{root}/cues.jsonl'),
             dict(type='CuesToClasses', synonyms='avsbench'),
             dict(type='PackAVTInputs')
         ])
     packed = dataset[0]
+    assert set(packed['inputs']) == {'cue_classes'}
     sample = packed['data_samples']
     kept = packed['inputs']['cue_classes']
     # two that may sound and one that doesn't, see make_avsbench

@@ -50,6 +50,16 @@ def test_padded(cue_file):
     assert 'cue_target' not in results
 
 
+def test_words_alone(cue_file):
+    """For CuesToClasses; targets need no features either."""
+    results = LoadTextCues(
+        cue_file, num_cues=3, cue_target='mask')(
+            sample(2, frame_classes=('man', )))
+    assert results['text_cues'] == ['a', 'b', 'man']
+    assert results['cue_target'].tolist() == [-1, -1, 1]
+    assert 'text_feat' not in results and 'text_valid' not in results
+
+
 def test_empty(cue_file):
     results = LoadTextCues(cue_file, ENCODER, cue_target='mask')(
         sample(1, frame_classes=('dog', )))
