@@ -1,0 +1,17 @@
+# Short and equal for all rows of the ablation on SynthAVS; the visual side is
+# pretrained and mostly frozen, so that what is ablated is what trains.
+_base_ = ['./synthavs_1600it.py']
+
+max_iters = 600
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='PolyLR',
+        eta_min=0,
+        power=0.9,
+        begin=50,
+        end=max_iters,
+        by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=200)
+default_hooks = dict(checkpoint=dict(interval=200))

@@ -1,0 +1,3 @@
+_base_ = ['./cue-loss.py']
+
+model = dict(prompt_encoder=dict(source_pool=True))

@@ -1,0 +1,11 @@
+# TeSO as the paper describes it, on SynthAVS's hard variant.
+_base_ = [
+    '../../_base_/models/teso_r18_tiny.py',
+    '../../_base_/datasets/synthavs_hard.py',
+    '../../_base_/schedules/synthavs_ablation.py',
+    '../../_base_/default_runtime.py'
+]
+
+model = dict(frozen=['backbone', 'decode_head.pixel_decoder'])
+# from configs/ablations/synthavs/pretrain.py; tools/run_ablations.py makes it
+load_from = 'work_dirs/ablations/synthavs/pretrain/pretrained.pth'

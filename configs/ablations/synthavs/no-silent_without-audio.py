@@ -1,0 +1,5 @@
+# trained without silent frames
+_base_ = ['./without-audio.py']
+
+train_dataloader = dict(
+    dataset=dict(data_root='data/synthavs-hard-no-silent'))

@@ -1,0 +1,3 @@
+_base_ = ['./full.py']
+
+model = dict(decode_head=dict(pmqs=dict(norm='zero_gated')))

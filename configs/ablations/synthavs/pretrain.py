@@ -1,0 +1,37 @@
+# The stand-in for ADE20K on SynthAVS: a Mask2Former without sound and text
+# learns to segment everything *visible* of the training split, class by
+# class. All rows of the ablation start from it.
+_base_ = [
+    '../../_base_/models/teso_r18_tiny.py',
+    '../../_base_/datasets/synthavs_hard.py',
+    '../../_base_/schedules/synthavs_1600it.py',
+    '../../_base_/default_runtime.py'
+]
+
+num_classes = 17
+model = dict(
+    audio_encoder=None,
+    prompt_encoder=None,
+    latent_loss=None,
+    decode_head=dict(
+        num_classes=num_classes,
+        pmqs=None,
+        loss_cls=dict(class_weight=[1.0] * num_classes + [0.1])))
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAVSAnnotations', source='visible'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackAVTInputs')
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAVSAnnotations', source='visible'),
+    dict(type='PackAVTInputs')
+]
+train_dataloader = dict(
+    dataset=dict(task='semantic', pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
+val_evaluator = dict(_delete_=True, type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(save_best='mIoU'))

@@ -1,0 +1,4 @@
+# the release's direct way for the sound into every cue; not in the paper
+_base_ = ['./full.py']
+
+model = dict(prompt_encoder=dict(source_pool=True))

@@ -1,0 +1,3 @@
+_base_ = ['./full.py']
+
+model = dict(prompt_encoder=dict(dynamic_mask=dict(mode='off')))

@@ -1,0 +1,3 @@
+_base_ = ['./full.py']
+
+model = dict(latent_loss=None)

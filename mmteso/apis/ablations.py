@@ -1,0 +1,399 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Trains and tests the rows of an ablation, and draws up the table."""
+import hashlib
+import json
+import os
+import os.path as osp
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from glob import escape, glob
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import torch
+from mmengine.config import Config
+from mmengine.utils import mkdir_or_exist
+from prettytable import PrettyTable
+
+from mmteso.engine import plain, write_json
+from mmteso.io import file_sha256, parse_yaml
+from mmteso.version import __version__, installed_versions
+
+CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen')
+#: What a run may take at most, in seconds.
+TIME_LIMIT = 3600
+# what a trained model depends on
+_TRAINING = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler',
+             'train_cfg', 'load_from')
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the ablation.
+
+    Attributes:
+        name (str): Name of its config, without the suffix.
+        title (str): Name in the table.
+        paper (tuple, optional): mIoU and F of the paper in percent; either
+            may be None. Rows without are this project's.
+    """
+    name: str
+    title: str
+    paper: Optional[Tuple[Optional[float], Optional[float]]] = None
+
+
+def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
+    """Read the list of rows.
+
+    Args:
+        path (str): A YAML file: a list of ``name``, ``title`` and, if the
+            paper has the row, ``paper: [mIoU, F]``.
+        names (Sequence[str], optional): The rows to take. Defaults to None:
+            all.
+
+    Returns:
+        list[Row]: In the file's order.
+
+    Raises:
+        ValueError: If there is no row of a name.
+    """
+    with open(path, encoding='utf-8') as file:
+        entries = parse_yaml(file.read())
+    rows = [
+        Row(entry['name'], entry['title'],
+            tuple(entry['paper']) if 'paper' in entry else None)
+        for entry in entries
+    ]
+    known = [row.name for row in rows]
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise ValueError(f'no rows {unknown} in {path}; there are {known}')
+    return [row for row in rows if names is None or row.name in names]
+
+
+def config_hash(cfg: Config, options: Sequence[str] = ()) -> str:
+    """Hash of what a config says about a training.
+
+    Args:
+        cfg (Config): The config.
+        options (Sequence[str]): Its ``--cfg-options``. Defaults to ().
+
+    Returns:
+        str: The first 16 hex digits of a SHA-256.
+    """
+    parts = {key: cfg.to_dict().get(key) for key in _TRAINING}
+    text = json.dumps([parts, list(options)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where an ablation's parts lie.
+
+    Attributes:
+        configs (str): Folder of the rows' configs.
+        work_dir (str): Folder for checkpoints and logs.
+        results (str): Folder for the results, one small JSON file a run.
+        tools (str): Folder of ``train.py`` and ``test.py``.
+        options (tuple[str]): ``--cfg-options`` of all runs.
+    """
+    configs: str
+    work_dir: str
+    results: str
+    tools: str
+    options: Tuple[str, ...] = ()
+
+    def config_path(self, row: Row) -> str:
+        """The row's config."""
+        return osp.join(self.configs, f'{row.name}.py')
+
+    def result_path(self, row: Row, seed: int) -> str:
+        """Where the result of a run is written."""
+        return osp.join(self.results, f'{row.name}.seed{seed}.json')
+
+    def config_hash(self, row: Row) -> str:
+        """Hash of the row's config with the runs' options."""
+        return config_hash(
+            Config.fromfile(self.config_path(row)), self.options)
+
+    def is_done(self, row: Row, seed: int) -> bool:
+        """Whether the run's result is there.
+
+        Raises:
+            ValueError: If it is, but of another config than today's, or
+                with other audio conditions.
+        """
+        path = self.result_path(row, seed)
+        if not osp.exists(path):
+            return False
+        result = read_result(path)
+        if result['config_hash'] != self.config_hash(row):
+            raise ValueError(
+                f'{path} is of another state of {self.config_path(row)} than '
+                "today's: remove it to have the run repeated")
+        if tuple(result['conditions']) != CONDITIONS:
+            raise ValueError(
+                f'{path} has the audio conditions '
+                f'{list(result["conditions"])} and not {list(CONDITIONS)}: '
+                'remove it to have the run repeated')
+        return True
+
+
+def read_result(path: str) -> Dict[str, Any]:
+    """Read the result of one run."""
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+def run_tool(bench: Bench, name: str, *args: str, log: str,
+             threads: int) -> float:
+    """Run one of the command line tools with its output in a file.
+
+    Args:
+        bench (Bench): Where the tools are.
+        name (str): 'train.py' or 'test.py'.
+        *args (str): Its arguments.
+        log (str): File to which the output is appended.
+        threads (int): Threads that it may use.
+
+    Returns:
+        float: Seconds that it took.
+
+    Raises:
+        RuntimeError: If it failed; names the log.
+    """
+    start = time.perf_counter()
+    mkdir_or_exist(osp.dirname(log))
+    command = [sys.executable, osp.join(bench.tools, name), *args]
+    with open(log, 'a', encoding='utf-8') as file:
+        status = subprocess.run(
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, OMP_NUM_THREADS=str(threads)),
+            timeout=TIME_LIMIT).returncode
+    if status:
+        raise RuntimeError(f'{" ".join(command)} ended with status {status}; '
+                           f'its output is in {log}')
+    return time.perf_counter() - start
+
+
+def _options(bench: Bench, *options: str) -> List[str]:
+    return ['--cfg-options', *bench.options, *options]
+
+
+def pretrain(bench: Bench, target: str, threads: int) -> None:
+    """Train the checkpoint that all rows start from, unless it is there.
+
+    Args:
+        bench (Bench): With a ``pretrain.py`` among its configs.
+        target (str): File for the weights, ``load_from`` of the rows.
+        threads (int): Threads that it may use.
+    """
+    if osp.exists(target):
+        return
+    folder = osp.join(bench.work_dir, 'pretrain')
+    _remove_checkpoints(folder)
+    run_tool(
+        bench,
+        'train.py',
+        osp.join(bench.configs, 'pretrain.py'),
+        '--work-dir',
+        folder,
+        *_options(bench, 'randomness.seed=0'),
+        log=osp.join(folder, 'log.txt'),
+        threads=threads)
+    # the optimizer's state stays behind
+    checkpoint = torch.load(
+        best_checkpoint(folder), map_location='cpu', weights_only=True)
+    mkdir_or_exist(osp.dirname(target))
+    torch.save(dict(state_dict=checkpoint['state_dict']), target)
+
+
+def _remove_checkpoints(folder: str) -> None:
+    """Remove what an interrupted run left."""
+    for path in glob(osp.join(escape(folder), '*.pth')):
+        os.remove(path)
+
+
+def best_checkpoint(folder: str) -> str:
+    """The checkpoint that was best on the validation split.
+
+    Raises:
+        FileNotFoundError: If there is not just one.
+    """
+    found = glob(osp.join(escape(folder), 'best_*.pth'))
+    if len(found) != 1:
+        raise FileNotFoundError(
+            f'expected one best_*.pth in {folder}, but found {found}')
+    return found[0]
+
+
+def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
+    """Train a row, test it under all audio conditions, write the result.
+
+    Args:
+        bench (Bench): Where everything is.
+        row (Row): The row.
+        seed (int): Of the training.
+        threads (int): Threads that it may use.
+
+    Returns:
+        dict: What was written.
+    """
+    folder = osp.join(bench.work_dir, row.name, f'seed{seed}')
+    _remove_checkpoints(folder)
+    config, log = bench.config_path(row), osp.join(folder, 'log.txt')
+    train_seconds = run_tool(
+        bench,
+        'train.py',
+        config,
+        '--work-dir',
+        folder,
+        *_options(bench, f'randomness.seed={seed}'),
+        log=log,
+        threads=threads)
+    checkpoint = best_checkpoint(folder)
+    report_path = osp.join(folder, 'audio.json')
+    test_seconds = run_tool(
+        bench,
+        'test.py',
+        config,
+        checkpoint,
+        '--work-dir',
+        folder,
+        '--audio',
+        *CONDITIONS,
+        '--audio-out',
+        report_path,
+        *(_options(bench) if bench.options else ()),
+        log=log,
+        threads=threads)
+    report = read_result(report_path)
+    # as the training resolved it
+    cfg = Config.fromfile(osp.join(folder, osp.basename(config)))
+    result = plain(
+        dict(
+            row=row.name,
+            seed=seed,
+            config_hash=bench.config_hash(row),
+            pretrained_sha256=file_sha256(cfg.load_from)[:16],
+            iterations=cfg.train_cfg.max_iters,
+            best=osp.basename(checkpoint),
+            conditions=report['conditions'],
+            drop_percent=report['drop_percent'],
+            listening_score=report.get('listening_score'),
+            metrics=report['metrics'],
+            noise_reference=report['reference'],
+            seconds=dict(
+                train=round(train_seconds, 1), test=round(test_seconds, 1)),
+            threads=threads,
+            versions=dict(mmteso=__version__, **installed_versions())))
+    mkdir_or_exist(bench.results)
+    write_json(result, bench.result_path(row, seed))
+    return result
+
+
+def collect(bench: Bench,
+            rows: Sequence[Row]) -> Dict[str, List[Dict[str, Any]]]:
+    """Read the results that are there.
+
+    Args:
+        bench (Bench): Where they are.
+        rows (Sequence[Row]): The rows.
+
+    Returns:
+        dict[str, list[dict]]: By row, in the order of the seeds; rows
+        without results are left out.
+
+    Raises:
+        ValueError: If they don't start from the same weights.
+    """
+    found = {}
+    for row in rows:
+        pattern = escape(osp.join(bench.results, row.name))
+        results = [read_result(path) for path in glob(f'{pattern}.seed*.json')]
+        if results:
+            found[row.name] = sorted(results, key=lambda r: r['seed'])
+    starts = {r['pretrained_sha256'] for rs in found.values() for r in rs}
+    if len(starts) > 1:
+        raise ValueError(
+            f'the results in {bench.results} start from different pretrained '
+            f'weights ({sorted(starts)}) and can\'t be compared')
+    return found
+
+
+def _lookup(result: Mapping[str, Any], path: Tuple[str, ...]) -> Any:
+    for key in path:
+        if not isinstance(result, Mapping) or key not in result:
+            return None
+        result = result[key]
+    return result
+
+
+#: Columns of the table: title and place in a run's result.
+COLUMNS = (
+    ('J', ('conditions', 'normal', 'J')),
+    ('F', ('conditions', 'normal', 'F')),
+    ('J_part', ('conditions', 'normal', 'J_part')),
+    ('J seen', ('conditions', 'normal', 'J@test')),
+    ('J unseen', ('conditions', 'normal', 'J@test_unseen')),
+    ('cues kept: sounding', ('conditions', 'normal', 'cues/sounding_kept')),
+    ('silent', ('conditions', 'normal', 'cues/silent_kept')),
+    ('J_sounding: mute', ('conditions', 'mute', 'J_sounding')),
+    ('wgn-10db', ('conditions', 'wgn-10db', 'J_sounding')),
+    ('off-screen', ('conditions', 'off-screen', 'J_sounding')),
+    ('listening score', ('listening_score', )),
+)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and sample standard deviation of a row's runs."""
+    if len(values) == 1:
+        return f'{values[0]:.1f}'
+    return f'{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}'
+
+
+def format_ablation(rows: Sequence[Row],
+                    results: Mapping[str, Sequence[Mapping[str, Any]]],
+                    columns: Sequence[Tuple[str, Tuple[str, ...]]] = COLUMNS,
+                    markdown: bool = True) -> str:
+    """The table, the paper's numbers beside ours.
+
+    Args:
+        rows (Sequence[Row]): In the table's order.
+        results (Mapping): From :func:`collect`; rows without results are
+            left out.
+        columns (Sequence): Titles, and places in a run's result.
+        markdown (bool): Whether to write Markdown. Defaults to True.
+
+    Returns:
+        str: The table. Each cell is the mean over seeds and, where there are
+        several, their sample standard deviation; '-' where a row has no such
+        number.
+    """
+    table = PrettyTable([
+        'row', 'paper, V1M: J / F', *(title for title, _ in columns), 'seeds'
+    ])
+    for row in rows:
+        if row.name not in results:
+            continue
+        runs = results[row.name]
+        cells = []
+        for _, path in columns:
+            values = [_lookup(run, path) for run in runs]
+            cells.append('-' if None in values else spread(values))
+        paper = '-' if row.paper is None else ' / '.join(
+            '-' if value is None else f'{value:.2f}' for value in row.paper)
+        table.add_row([row.title, paper, *cells, len(runs)])
+    table.align = 'r'
+    table.align['row'] = 'l'
+    if not markdown:
+        return table.get_string()
+    # prettytable's own Markdown pads each column to its widest cell
+    lines = [table.field_names] + [[str(cell) for cell in row]
+                                   for row in table.rows]
+    lines.insert(1, ['---'] + ['---:'] * (len(table.field_names) - 1))
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)

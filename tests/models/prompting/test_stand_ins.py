@@ -1,0 +1,130 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmseg.registry import MODELS
+from torch.nn.functional import layer_norm
+
+from mmteso.models.prompting import AudioTextPrompt
+
+AUDIO, TEXT, DIMS = 6, 5, 8
+WIDTHS = dict(embed_dims=DIMS, hidden_dims=7)
+ENCODERS = dict(
+    AudioPrompt=dict(audio_dims=AUDIO, num_latents=3, **WIDTHS),
+    TextPrompt=dict(text_dims=TEXT, **WIDTHS),
+    ConcatPrompt=dict(audio_dims=AUDIO, text_dims=TEXT, **WIDTHS))
+FEATURES = dict(AudioPrompt=3, TextPrompt=4, ConcatPrompt=5)
+
+
+def build(kind, **kwargs):
+    torch.manual_seed(0)
+    return MODELS.build(dict(type=kind, **ENCODERS[kind], **kwargs)).double()
+
+
+@pytest.fixture
+def batch():
+    """F_A, F_T and which cues are real; the second frame has none."""
+    rng = torch.Generator().manual_seed(1)
+    audio = torch.randn(2, AUDIO, dtype=torch.float64, generator=rng)
+    text = torch.randn(2, 4, TEXT, dtype=torch.float64, generator=rng)
+    valid = torch.tensor([[True, True, False, False], [False] * 4])
+    return audio, text, valid
+
+
+@pytest.mark.parametrize('kind', ENCODERS)
+def test_prompt_has_the_shape_of_sedams(kind, batch):
+    prompt = build(kind)(*batch)
+    count = FEATURES[kind]
+    assert prompt.features.shape == (2, count, DIMS)
+    assert prompt.no_cue.shape == (2, DIMS)
+    assert prompt.gate.shape == (2, count)
+    assert prompt.gate.dtype == torch.float64
+    assert prompt.scores is None and prompt.kept is None
+    assert (prompt.latents is None) == (kind != 'AudioPrompt')
+    # normalised, as F_S is
+    torch.testing.assert_close(
+        prompt.features, layer_norm(prompt.features, (DIMS, )), atol=1e-3,
+        rtol=0)
+
+
+def test_audio_prompt_reads_no_text(batch):
+    audio, _, _ = batch
+    encoder = build('AudioPrompt')
+    prompt = encoder(audio)
+    assert encoder.reads == ('audio', )
+    assert prompt.gate.all()
+    torch.testing.assert_close(prompt.features,
+                               layer_norm(prompt.latents, (DIMS, )))
+    # the latents are distinct
+    distances = torch.cdist(prompt.latents, prompt.latents)
+    assert (distances + torch.eye(3) > 1e-3).all()
+    assert not torch.equal(prompt.features, encoder(audio + 1).features)
+
+
+def test_text_prompt_reads_no_sound(batch):
+    _, text, valid = batch
+    encoder = build('TextPrompt')
+    prompt = encoder(None, text, valid)
+    assert encoder.reads == ('text', )
+    assert torch.equal(prompt.gate.bool(), valid)
+    torch.testing.assert_close(prompt.features[0, 1],
+                               encoder(None, text[:, 1:2],
+                                       valid[:, 1:2]).features[0, 0])
+
+
+def test_concat_prompt_puts_sound_beside_text(batch):
+    audio, text, valid = batch
+    encoder = build('ConcatPrompt')
+    prompt = encoder(audio, text, valid)
+    assert encoder.reads == ('audio', 'text')
+    # the sound is always there, padding never
+    assert prompt.gate.tolist() == [[1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]
+    other = encoder(audio + 1, text, valid)
+    changed = (other.features != prompt.features).any(-1)
+    # no cue has listened
+    assert changed.tolist() == [[True] + [False] * 4] * 2
+
+
+@pytest.mark.parametrize('kind, position', [('AudioPrompt', 0),
+                                            ('TextPrompt', 1),
+                                            ('ConcatPrompt', 0),
+                                            ('ConcatPrompt', 1)])
+def test_other_widths_are_refused(kind, position, batch):
+    batch = list(batch)
+    batch[position] = batch[position][..., 1:]
+    name = ('audio', 'text')[position]
+    with pytest.raises(ValueError, match=f'{kind} was built with {name}_dims'):
+        build(kind)(*batch)
+
+
+def test_pooled_prompt_is_one_vector_for_all_queries():
+    torch.manual_seed(2)
+    pooled = MODELS.build(
+        dict(
+            type='PooledPrompt', prompt_dims=DIMS, query_dims=6,
+            hidden_dims=7)).double()
+    query = torch.randn(2, 5, 6, dtype=torch.float64)
+    gate = torch.tensor([[1, 0.5, 0], [0, 0, 0]], dtype=torch.float64)
+    prompt = AudioTextPrompt(
+        features=torch.randn(2, 3, DIMS, dtype=torch.float64),
+        no_cue=torch.randn(2, DIMS, dtype=torch.float64),
+        gate=gate)
+    result = pooled(query, prompt)
+    f, no_cue = prompt.features, prompt.no_cue
+    means = torch.stack([(no_cue[0] + f[0, 0] + 0.5 * f[0, 1]) / 2.5,
+                         no_cue[1]])
+    expected = layer_norm(query + pooled.projection(means)[:, None], (6, ))
+    torch.testing.assert_close(result, expected)
+
+
+def test_pooled_prompt_does_not_see_what_is_masked():
+    torch.manual_seed(2)
+    pooled = MODELS.build(
+        dict(
+            type='PooledPrompt', prompt_dims=DIMS, query_dims=6,
+            hidden_dims=7))
+    query, features = torch.randn(1, 5, 6), torch.randn(1, 2, DIMS)
+    prompt = AudioTextPrompt(features, torch.randn(1, DIMS),
+                             torch.tensor([[1., 0.]]))
+    before = pooled(query, prompt)
+    features[0, 1] = 1e3
+    assert torch.equal(pooled(query, prompt), before)
