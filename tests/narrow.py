@@ -55,10 +55,55 @@ def stock_config(name: str) -> Config:
 
 
 def narrow_model(model: ConfigDict) -> ConfigDict:
-    """Narrow a Mask2Former, mmseg's or ours, in place.
+    """Narrow a Mask2Former, mmseg's or ours, or a SAM, in place.
 
     VGGish, 72 million parameters, gives way to LogMelStats.
     """
+    if model.backbone.type == 'SAMImageEncoder':
+        _narrow_sam(model)
+    else:
+        _narrow_mask2former(model)
+    head, preprocessor = model.decode_head, model.data_preprocessor
+    if 'pmqs' in head and head.pmqs:
+        head.pmqs.update(
+            prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
+    if 'prompt_encoder' in model and model.prompt_encoder:
+        widths = dict(
+            text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+        # an ablation has no text, or no sound
+        model.prompt_encoder.update({
+            name: width
+            for name, width in widths.items() if name in model.prompt_encoder
+        })
+        model.audio_encoder = ConfigDict(type='LogMelStats')
+    for sizes in (preprocessor, preprocessor.get('test_cfg') or {}):
+        if sizes.get('size'):
+            sizes['size'] = (SIZE, SIZE)
+    return model
+
+
+def _narrow_sam(model: ConfigDict) -> None:
+    model.backbone.update(
+        img_size=SIZE,
+        init_cfg=None,
+        vision_config=dict(
+            hidden_size=16,
+            output_channels=WIDTH,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            patch_size=8,
+            window_size=3,
+            global_attn_indexes=[1],
+            initializer_range=0.1))
+    model.decode_head.update(init_cfg=None, num_points=64)
+    model.decode_head.decoder_config.update(
+        hidden_size=WIDTH,
+        mlp_dim=WIDTH,
+        num_attention_heads=4,
+        iou_head_hidden_dim=WIDTH)
+
+
+def _narrow_mask2former(model: ConfigDict) -> None:
     backbone, head = model.backbone, model.decode_head
     backbone.update(_BACKBONES[backbone.type])
     backbone.pop('init_cfg', None)
@@ -85,21 +130,6 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
     decoder.layer_cfg.ffn_cfg.update(
         embed_dims=WIDTH, feedforward_channels=WIDTH)
     head.train_cfg.num_points = 64
-    if 'pmqs' in head and head.pmqs:
-        head.pmqs.update(
-            prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
-    if 'prompt_encoder' in model and model.prompt_encoder:
-        widths = dict(
-            text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
-        # an ablation has no text, or no sound
-        model.prompt_encoder.update({
-            name: width
-            for name, width in widths.items() if name in model.prompt_encoder
-        })
-        model.audio_encoder = ConfigDict(type='LogMelStats')
-    if model.data_preprocessor.get('size'):
-        model.data_preprocessor.size = (SIZE, SIZE)
-    return model
 
 
 def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
