@@ -33,6 +33,7 @@ OPENMMLAB = {'mmengine', 'mmcv', 'mmseg', 'mmdet'}
 ROOM_EXTRAS = {
     'mmteso/audio': 'audio',
     'mmteso/models/audio_encoders': 'audio',
+    'mmteso/models/sam': 'text',
     'mmteso/models/text_encoders': 'text',
     'mmteso/text_cues': 'text',
 }

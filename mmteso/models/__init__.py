@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .adapters import *  # noqa: F401,F403
 from .audio_encoders import *  # noqa: F401,F403
+from .backbones import *  # noqa: F401,F403
 from .data_preprocessor import AVTDataPreProcessor
 from .decode_heads import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403

@@ -1,16 +1,21 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Put adapters into the attention layers of a built network (paper 3.5).
 
-Three kinds of attention get them, each on its output projection:
+Three kinds of attention get them in Mask2Former, two in SAM, each on its
+output projection:
 
 - ``'window'``: Swin's W-MSA (mmseg's ``WindowMSA``) in the visual encoder;
 - ``'deformable'``: the pixel decoder's ``MultiScaleDeformableAttention``;
 - ``'cross'``: the Masked Attention of the transformer decoder, that is its
-  cross-attention; ``'self'`` adapts its self-attention too (off in the paper).
+  cross-attention; ``'self'`` adapts its self-attention too (off in the paper);
+- ``'sam'``: the attention, windowed and global, of SAM's image encoder;
+- ``'sam_cross'``: the cross-attention of SAM's mask decoder, from tokens to
+  image, back, and the final one.
 
 Adapted layers keep the parameter names of the layers they replace: a stock
-Mask2Former checkpoint loads as it is, with only ``*.adapter.*`` missing.
+checkpoint loads as it is, with only ``*.adapter.*`` missing.
 """
+import sys
 from typing import Dict, List, Sequence, Tuple
 
 from mmcv.ops import MultiScaleDeformableAttention
@@ -20,7 +25,7 @@ from torch import Tensor, nn
 
 from .bottleneck import BottleneckAdapter
 
-KINDS = ('window', 'deformable', 'cross', 'self')
+KINDS = ('window', 'deformable', 'cross', 'self', 'sam', 'sam_cross')
 
 
 class AdaptedLinear(nn.Linear):
@@ -87,7 +92,11 @@ def _adaptable_layers(
         model: nn.Module) -> Dict[str, List[Tuple[nn.Module, str]]]:
     """Find (owner, attribute) of every layer that could be adapted."""
     found = {kind: [] for kind in KINDS}
+    # A model with parts of SAM has imported it; others don't wait for that.
+    sam = sys.modules.get('transformers.models.sam.modeling_sam')
     for module in model.modules():
+        if sam is not None:
+            _find_sam_layers(module, sam, found)
         if isinstance(module, WindowMSA):
             found['window'].append((module, 'proj'))
         elif isinstance(module, MultiScaleDeformableAttention):
@@ -96,6 +105,20 @@ def _adaptable_layers(
             found['cross'].append((module.cross_attn, 'attn'))
             found['self'].append((module.self_attn, 'attn'))
     return found
+
+
+def _find_sam_layers(module: nn.Module, sam,
+                     found: Dict[str, List[Tuple[nn.Module, str]]]) -> None:
+    if isinstance(module, sam.SamVisionAttention):
+        found['sam'].append((module, 'proj'))
+    elif isinstance(module, sam.SamTwoWayAttentionBlock):
+        found['sam_cross'] += [
+            (module.cross_attn_token_to_image, 'out_proj'),
+            (module.cross_attn_image_to_token, 'out_proj'),
+        ]
+    elif isinstance(module, sam.SamTwoWayTransformer):
+        found['sam_cross'].append(
+            (module.final_attn_token_to_image, 'out_proj'))
 
 
 def inject_adapters(
@@ -107,8 +130,8 @@ def inject_adapters(
     Args:
         model (nn.Module): A segmentor or a part of one.
         kinds (Sequence[str]): Some of ``'window'``, ``'deformable'``,
-            ``'cross'`` and ``'self'``; see the module's docstring. Defaults
-            to the paper's three.
+            ``'cross'``, ``'self'``, ``'sam'`` and ``'sam_cross'``; see the
+            module's docstring. Defaults to the paper's three.
         ratio (int): Bottleneck ratio. Defaults to 4 (release).
 
     Returns:

@@ -1,0 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from .sam_image_encoder import SAMImageEncoder
+
+__all__ = ['SAMImageEncoder']

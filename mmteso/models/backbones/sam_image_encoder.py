@@ -1,0 +1,166 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import Dict, Optional, Tuple
+
+import torch.nn.functional as F
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..sam import (check_structure, import_sam, load_part, make_config,
+                   read_sam_folder)
+
+
+@MODELS.register_module()
+class SAMImageEncoder(BaseModule):
+    """SAM's image encoder, a ViT with windowed and global attention.
+
+    The network is transformers' ``SamVisionEncoder``; it is imported when the
+    encoder is built and nothing is downloaded. Weights come from a local
+    folder in transformers' format::
+
+        backbone=dict(type='SAMImageEncoder', init_cfg=dict(
+            type='Pretrained', checkpoint='checkpoints/sam-vit-b'))
+
+    They are read when training starts and stay in the checkpoints that
+    training writes, so testing needs no other file.
+
+    Args:
+        img_size (int): Side of the images, which must be of this size: pad or
+            resize them. At another side than the weights' the positional
+            embeddings are interpolated when the weights are read, the
+            absolute ones bicubically, the relative ones of global attention
+            linearly (ours; what SAM is worth at other sizes than 1024 was not
+            measured here). Defaults to 1024, as SAM was trained.
+        vision_config (dict, optional): Fields of ``SamVisionConfig`` that
+            are not as in ViT-B. For training from nothing set
+            ``initializer_range`` (say to 0.02): transformers' default starts
+            all weights at practically zero. Defaults to None: ViT-B.
+        with_cp (bool): Recompute the layers in the backward pass instead of
+            keeping their activations. Defaults to False.
+        init_cfg (dict, optional): Where the weights are. Defaults to None:
+            random weights.
+
+    Raises:
+        ImportError: If transformers is not installed.
+        ValueError: If ``vision_config`` has an unknown field or its own image
+            size, ``img_size`` is no multiple of the patches' side, or
+            ``init_cfg`` is not of type Pretrained.
+    """
+
+    def __init__(self,
+                 img_size: int = 1024,
+                 vision_config: Optional[dict] = None,
+                 with_cp: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if 'image_size' in (vision_config or {}):
+            raise ValueError('the size of the images is img_size, not '
+                             "vision_config['image_size']")
+        if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
+            raise ValueError("SAM's init_cfg must be of type Pretrained, but "
+                             f'got {init_cfg}')
+        config = make_config('SamVisionConfig',
+                             dict(vision_config or {}, image_size=img_size))
+        if img_size % config.patch_size:
+            raise ValueError('img_size must be a multiple of the patches\' '
+                             f'side, {config.patch_size}, but got {img_size}')
+        self.img_size = img_size
+        self.with_cp = with_cp
+        self.vision_encoder = import_sam().SamVisionEncoder(config)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the features."""
+        return self.vision_encoder.config.output_channels
+
+    def init_weights(self) -> None:
+        """Read the weights that ``init_cfg`` names, all of them.
+
+        Raises:
+            FileNotFoundError: If there is no such folder.
+            ValueError: If the folder does not hold this SAM.
+            RuntimeError: If a weight's shape is not this network's.
+        """
+        # Not BaseModule's: it would call the init_weights of transformers,
+        # which starts the layers anew.
+        if self.init_cfg is not None and not self.is_init:
+            folder = self.init_cfg['checkpoint']
+            sam = read_sam_folder(folder)
+            encoder = self.vision_encoder
+            check_structure(encoder.config, sam.config.vision_config, folder,
+                            'vision_config of SAMImageEncoder')
+            state = sam.vision_encoder.state_dict()
+            side = sam.config.vision_config.image_size
+            if side != self.img_size:
+                print_log(
+                    f'positional embeddings of "{folder}" are interpolated '
+                    f'from {side} to {self.img_size} pixels', 'current')
+                state = resize_positions(state, encoder)
+            load_part(encoder, state, folder)
+        self._is_init = True
+
+    def forward(self, x: Tensor) -> Tuple[Tensor]:
+        """Encode images.
+
+        Args:
+            x (Tensor): (B, 3, img_size, img_size), normalised with mmseg's
+                usual mean and deviation, which are SAM's.
+
+        Returns:
+            tuple[Tensor]: One map, (B, 256, img_size / 16, img_size / 16).
+
+        Raises:
+            ValueError: If the images are of another size.
+        """
+        if tuple(x.shape[2:]) != (self.img_size, ) * 2:
+            raise ValueError(
+                f'SAMImageEncoder was built for img_size={self.img_size}, but '
+                f'got images of {tuple(x.shape[2:])} pixels: resize them in '
+                'the pipelines (frame_size), or pad them in the data '
+                'preprocessor (size)')
+        encoder = self.vision_encoder
+        x = encoder.patch_embed(x)
+        if encoder.pos_embed is not None:
+            x = x + encoder.pos_embed
+        # Layer by layer: transformers' own checkpointing is off in eval mode,
+        # in which a frozen encoder with adapters trains.
+        for layer in encoder.layers:
+            if self.with_cp and x.requires_grad:
+                x = checkpoint(layer, x, use_reentrant=False)
+            else:
+                x = layer(x)
+            x = x[0] if isinstance(x, tuple) else x  # transformers < 5
+        return (encoder.neck(x), )
+
+
+def resize_positions(state_dict: Dict[str, Tensor],
+                     encoder: nn.Module) -> Dict[str, Tensor]:
+    """Bring positional embeddings to the size of an encoder (ours).
+
+    Args:
+        state_dict (dict[str, Tensor]): An encoder's, for other images.
+        encoder (nn.Module): Transformers' ``SamVisionEncoder``.
+
+    Returns:
+        dict[str, Tensor]: The same with ``pos_embed`` (1, h, w, C)
+        interpolated bicubically and ``rel_pos_*`` (2 h - 1, C) linearly, as
+        SAM's attention does for images of another size.
+    """
+    wanted = encoder.state_dict()
+    resized = dict(state_dict)
+    for key, value in state_dict.items():
+        target = wanted.get(key)
+        if target is None or target.shape == value.shape:
+            continue
+        if key == 'pos_embed':
+            resized[key] = F.interpolate(
+                value.permute(0, 3, 1, 2),
+                size=target.shape[1:3],
+                mode='bicubic',
+                align_corners=False).permute(0, 2, 3, 1)
+        elif key.endswith(('.rel_pos_h', '.rel_pos_w')):
+            resized[key] = F.interpolate(
+                value.T[None], size=len(target), mode='linear')[0].T
+    return resized

@@ -1,0 +1,372 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import math
+from dataclasses import dataclass
+from typing import List, Optional, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from mmcv.ops import point_sample
+from mmdet.models.utils import get_uncertain_point_coords_with_randomness
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from mmseg.utils import ConfigType, SampleList
+from torch import Tensor, nn
+
+from ..precision import at_least_float32
+from ..prompting import AudioTextPrompt
+from ..sam import (check_structure, import_sam, load_part, make_config,
+                   read_sam_folder)
+
+IGNORED = 255
+
+
+@dataclass
+class SAMImageMemory:
+    """What SAM's mask decoder reads of an image, whatever is heard.
+
+    Attributes:
+        image (Tensor): Image embedding plus the "no mask" embedding,
+            (B, C, h, w).
+        pos (Tensor): Its positional encoding, (B, C, h, w).
+    """
+    image: Tensor
+    pos: Tensor
+
+
+@MODELS.register_module()
+class TeSOSAMHead(BaseModule):
+    """SAM's mask decoder whose tokens are prompted by sound and text.
+
+    TeSO-SAM. The paper reports its numbers and says little of how; what is
+    ours is marked. The output tokens of SAM's decoder (one for the predicted
+    IoU, four for masks) are F_Q of PMQS (paper 3.4): they attend to the
+    sounding object features before they enter the *unchanged* two-way
+    transformer. SAM gives its tokens a second time to each layer as their
+    positions, and gets the prompted ones there too (ours). There are no
+    points, boxes or masks as prompts, only SAM's "no mask" embedding. The
+    task is binary, so one mask is the output, as a logit: SAM has no classes,
+    and eq. 8 here is without its class loss. Without ``pmqs`` the head
+    computes what transformers' ``SamModel`` does without prompts.
+
+    The network is transformers' ``SamMaskDecoder``, imported when the head is
+    built; nothing is downloaded. The IoU head is never used, nor are the
+    hypernetworks of mask tokens that are not the output: they are frozen.
+
+    Args:
+        decoder_config (dict, optional): Fields of ``SamMaskDecoderConfig``
+            that are not transformers' defaults, which are those of all three
+            SAMs. Defaults to None.
+        pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
+            tokens stay as they are, and sound has no effect.
+        mask_token (int | str): Whose mask is the output: 0, the token that
+            SAM uses for a single mask; 1 to 3, those that it uses for three
+            masks of an ambiguous prompt; or ``'learned'``, all masks' logits
+            in a learned average that starts as the plain one (ours).
+            Defaults to 0.
+        num_points (int, optional): Points of the mask at which the losses
+            are taken, drawn as in Mask2Former. Defaults to 12544
+            (Mask2Former); None: all pixels.
+        oversample_ratio (float): See Mask2Former. Defaults to 3.0.
+        importance_sample_ratio (float): See Mask2Former. Defaults to 0.75.
+        threshold (float): Score above which a pixel is sounding. Defaults to
+            0.5.
+        loss_mask (dict, optional): Config of the loss per point, on logits.
+            Defaults to None: binary cross entropy, weight 5.
+        loss_dice (dict, optional): Config of the loss per mask. Defaults to
+            None: Mask2Former's dice loss, weight 5.
+        init_cfg (dict, optional): Where the weights are, as for
+            :class:`SAMImageEncoder`. Defaults to None: random weights.
+
+    Raises:
+        ImportError: If transformers is not installed.
+        ValueError: If an argument is none of those above.
+    """
+
+    num_classes = 2  # background, sounding
+    out_channels = 1
+    align_corners = False
+
+    def __init__(self,
+                 decoder_config: Optional[dict] = None,
+                 pmqs: Optional[dict] = None,
+                 mask_token: Union[int, str] = 0,
+                 num_points: Optional[int] = 12544,
+                 oversample_ratio: float = 3.0,
+                 importance_sample_ratio: float = 0.75,
+                 threshold: float = 0.5,
+                 loss_mask: Optional[dict] = None,
+                 loss_dice: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
+            raise ValueError("SAM's init_cfg must be of type Pretrained, but "
+                             f'got {init_cfg}')
+        config = make_config('SamMaskDecoderConfig', decoder_config)
+        self.decoder_config = config
+        self.mask_decoder = import_sam().SamMaskDecoder(config)
+        self.no_mask_embed = nn.Embedding(1, config.hidden_size)
+        # SAM's random Fourier features; a buffer, as in Meta's code
+        self.register_buffer('positional_embedding',
+                             torch.randn(2, config.hidden_size // 2))
+        self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
+
+        tokens = self.mask_decoder.num_mask_tokens
+        if mask_token != 'learned' and mask_token not in range(tokens):
+            raise ValueError(f"mask_token must be 'learned' or one of 0 to "
+                             f'{tokens - 1}, but got {mask_token!r}')
+        self.mask_token = mask_token
+        self.mask_weights = nn.Parameter(
+            torch.zeros(tokens)) if mask_token == 'learned' else None
+        # What takes no part in the loss must not wait for a gradient in DDP.
+        self.mask_decoder.iou_prediction_head.requires_grad_(False)
+        for i, mlp in enumerate(self.mask_decoder.output_hypernetworks_mlps):
+            if mask_token not in ('learned', i):
+                mlp.requires_grad_(False)
+
+        if num_points is not None and num_points < 1:
+            raise ValueError('num_points must be >= 1 or None, but got '
+                             f'{num_points}')
+        self.num_points = num_points
+        self.oversample_ratio = oversample_ratio
+        self.importance_sample_ratio = importance_sample_ratio
+        self.threshold = threshold
+        self.loss_mask = MODELS.build(loss_mask or dict(
+            type='mmdet.CrossEntropyLoss', use_sigmoid=True, loss_weight=5.0))
+        self.loss_dice = MODELS.build(loss_dice or dict(
+            type='mmdet.DiceLoss',
+            use_sigmoid=True,
+            activate=True,
+            naive_dice=True,
+            eps=1.0,
+            loss_weight=5.0))
+
+    def init_weights(self) -> None:
+        """Read the weights that ``init_cfg`` names, all of them.
+
+        Raises:
+            FileNotFoundError: If there is no such folder.
+            ValueError: If the folder does not hold this SAM.
+            RuntimeError: If a weight's shape is not this network's.
+        """
+        if self.init_cfg is not None and not self.is_init:
+            folder = self.init_cfg['checkpoint']
+            sam = read_sam_folder(folder)
+            check_structure(self.decoder_config,
+                            sam.config.mask_decoder_config, folder,
+                            'decoder_config of TeSOSAMHead')
+            load_part(self.mask_decoder, sam.mask_decoder.state_dict(), folder)
+            load_part(self.no_mask_embed,
+                      sam.prompt_encoder.no_mask_embed.state_dict(), folder)
+            self.positional_embedding.copy_(
+                sam.shared_image_embedding.positional_embedding.detach())
+        self._is_init = True
+
+    def encode_image(self, x: Tuple[Tensor]) -> SAMImageMemory:
+        """Prepare what does not depend on the sound.
+
+        Args:
+            x (tuple[Tensor]): Features; the last one, (B, C, h, w), is SAM's
+                image embedding.
+
+        Returns:
+            SAMImageMemory: What :meth:`decode` reads.
+        """
+        image = x[-1] + self.no_mask_embed.weight[..., None, None]
+        pos = self.positional_encoding(*image.shape[2:])
+        return SAMImageMemory(image, pos.expand(len(image), -1, -1, -1))
+
+    def positional_encoding(self, height: int, width: int) -> Tensor:
+        """SAM's encoding of an image's places.
+
+        Args:
+            height (int): Rows h.
+            width (int): Columns w.
+
+        Returns:
+            Tensor: (1, C, h, w), sines and then cosines, x before y.
+        """
+        # No autocast: the random frequencies are too high for half precision.
+        matrix = at_least_float32(self.positional_embedding)
+        with torch.autocast(matrix.device.type, enabled=False):
+            rows, columns = (
+                (torch.arange(size, device=matrix.device).to(matrix) + 0.5) /
+                size for size in (height, width))
+            places = torch.stack(
+                torch.meshgrid(columns, rows, indexing='xy'), dim=-1)
+            phases = 2 * math.pi * ((2 * places - 1) @ matrix)
+            waves = torch.cat([phases.sin(), phases.cos()], dim=-1)
+        return waves.permute(2, 0, 1)[None].to(self.positional_embedding)
+
+    def decode(self,
+               memory: SAMImageMemory,
+               prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """Prompt the tokens and decode the mask.
+
+        Args:
+            memory (SAMImageMemory): From :meth:`encode_image`.
+            prompt (AudioTextPrompt, optional): What is heard. Required with
+                ``pmqs``, ignored without. Defaults to None.
+
+        Returns:
+            Tensor: Logits of "a sounding object is here", (B, 1, 4 h, 4 w).
+        """
+        decoder = self.mask_decoder
+        batch_size, channels, height, width = memory.image.shape
+        tokens = torch.cat(
+            [decoder.iou_token.weight, decoder.mask_tokens.weight])
+        tokens = tokens.expand(batch_size, -1, -1)
+        if self.pmqs is not None:
+            if prompt is None:
+                raise ValueError('TeSOSAMHead with pmqs needs a prompt: give '
+                                 'the segmentor a prompt_encoder')
+            tokens = self.pmqs(tokens, prompt)
+        tokens, image = decoder.transformer(
+            point_embeddings=tokens[:, None],  # one prompt an image
+            image_embeddings=memory.image,
+            image_positional_embeddings=memory.pos,
+            attention_similarity=None)[:2]
+        masks = tokens[:, 0, 1:]
+        image = image.transpose(2, 3).reshape(batch_size, channels, height,
+                                              width)
+        image = decoder.upscale_layer_norm(decoder.upscale_conv1(image))
+        image = decoder.upscale_conv2(decoder.activation(image))
+        image = decoder.activation(image)
+
+        mlps = decoder.output_hypernetworks_mlps
+        if self.mask_weights is None:
+            filters = mlps[self.mask_token](masks[:, self.mask_token])
+        else:  # a mean of masks is the mask of the mean filter
+            weights = self.mask_weights.softmax(0)
+            filters = sum(
+                weight * mlp(mask)
+                for weight, mlp, mask in zip(weights, mlps, masks.unbind(1)))
+        return torch.einsum('bc,bchw->bhw', filters, image)[:, None]
+
+    def forward(self,
+                x: Tuple[Tensor],
+                batch_data_samples: Optional[SampleList] = None,
+                prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """:meth:`encode_image`, then :meth:`decode`."""
+        return self.decode(self.encode_image(x), prompt)
+
+    def loss(self,
+             x: Tuple[Tensor],
+             batch_data_samples: SampleList,
+             train_cfg: ConfigType,
+             prompt: Optional[AudioTextPrompt] = None) -> dict:
+        """Segmentation losses (paper eq. 8 without its class loss).
+
+        Args:
+            x (tuple[Tensor]): Backbone features.
+            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``,
+                0 background, 1 sounding, 255 ignored.
+            train_cfg (dict): Unused, as in mmseg.
+            prompt (AudioTextPrompt, optional): What is heard.
+
+        Returns:
+            dict[str, Tensor]: ``loss_mask`` and ``loss_dice``.
+        """
+        logits = self(x, batch_data_samples, prompt)
+        return self.loss_by_feat(logits, batch_data_samples)
+
+    def loss_by_feat(self, seg_logits: Tensor,
+                     batch_data_samples: SampleList) -> dict:
+        """Losses of mask logits.
+
+        Each frame counts alike, whatever of it is ignored; a silent frame has
+        an empty mask, and both losses push its prediction to blank.
+
+        Args:
+            seg_logits (Tensor): (B, 1, h, w).
+            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``.
+
+        Returns:
+            dict[str, Tensor]: ``loss_mask`` and ``loss_dice``.
+
+        Raises:
+            ValueError: If a label is none of 0, 1 and 255.
+        """
+        labels = torch.stack(
+            [sample.gt_sem_seg.data for sample in batch_data_samples])
+        valid = labels != IGNORED
+        if (labels[valid] > 1).any():
+            raise ValueError(
+                'TeSOSAMHead segments what sounds, without classes, but a '
+                f'label is {labels[valid].max().item()}: set task=\'binary\' '
+                'in the data set')
+        seg_logits = at_least_float32(seg_logits)
+        target = (labels == 1).to(seg_logits)
+        logits, target, valid = self._at_points(seg_logits, target,
+                                                valid.to(seg_logits))
+        valid = valid >= 0.5
+        weight = valid / valid.sum(1, keepdim=True).clamp(min=1)
+        count = len(logits)
+        # an ignored pixel is neither predicted nor labelled
+        lowest = torch.finfo(logits.dtype).min
+        with torch.autocast(logits.device.type, enabled=False):
+            return dict(
+                loss_mask=self.loss_mask(
+                    logits.flatten(),
+                    target.flatten(),
+                    weight=weight.flatten(),
+                    avg_factor=count),
+                loss_dice=self.loss_dice(
+                    logits.masked_fill(~valid, lowest),
+                    target * valid,
+                    avg_factor=count))
+
+    def _at_points(self, *maps: Tensor) -> List[Tensor]:
+        """Sample logits, target and validity; (B, 1, ., .) -> (B, N)."""
+        if self.num_points is None:
+            size = maps[1].shape[2:]
+            logits = F.interpolate(
+                maps[0], size=size, mode='bilinear', align_corners=False)
+            return [item.flatten(1) for item in (logits, *maps[1:])]
+        with torch.no_grad():
+            points = get_uncertain_point_coords_with_randomness(
+                maps[0], None, self.num_points, self.oversample_ratio,
+                self.importance_sample_ratio)
+        return [point_sample(item, points).squeeze(1) for item in maps]
+
+    def predict(self,
+                x: Tuple[Tensor],
+                batch_img_metas: List[dict],
+                test_cfg: ConfigType,
+                prompt: Optional[AudioTextPrompt] = None) -> Tensor:
+        """Mask logits at the size of the images.
+
+        One channel, as mmseg's binary heads have it: its post-processing
+        takes the sigmoid, so that :class:`AudioTextSegmentor` finds the score
+        in ``seg_logits``, and compares it with :attr:`threshold`.
+
+        Args:
+            x (tuple[Tensor]): Backbone features.
+            batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
+                size of the result.
+            test_cfg (dict): Unused, as in mmseg.
+            prompt (AudioTextPrompt, optional): What is heard.
+
+        Returns:
+            Tensor: (B, 1, H, W), in float32 at least.
+        """
+        return self.predict_by_feat(
+            self(x, None, prompt), batch_img_metas)
+
+    def predict_by_feat(self, seg_logits: Tensor,
+                        batch_img_metas: List[dict]) -> Tensor:
+        """Bring mask logits to the size of the images.
+
+        Args:
+            seg_logits (Tensor): From :meth:`decode`.
+            batch_img_metas (list[dict]): See :meth:`predict`.
+
+        Returns:
+            Tensor: (B, 1, H, W), in float32 at least.
+        """
+        meta = batch_img_metas[0]
+        size = meta.get('pad_shape', meta['img_shape'])[:2]
+        return F.interpolate(
+            at_least_float32(seg_logits),
+            size=size,
+            mode='bilinear',
+            align_corners=False)

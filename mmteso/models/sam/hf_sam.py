@@ -1,0 +1,170 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""SAM as transformers builds and stores it."""
+import os
+from typing import Any, Dict, Mapping, Optional
+
+from torch import Tensor, nn
+
+CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
+             'sam_vit_b_01ec64.pth FOLDER')
+# What a folder's config may say otherwise than the model's: what matters in
+# training only, what another field says too, a size that weights are brought
+# to, and the normalisations' eps (see sam_settings).
+_FREE = {
+    'image_size', 'layer_norm_eps', 'attention_dropout', 'initializer_range',
+    'mlp_ratio', 'num_pos_feats', 'scale'
+}
+
+
+def import_sam():
+    """Import transformers' SAM.
+
+    Returns:
+        module: ``transformers.models.sam.modeling_sam``.
+
+    Raises:
+        ImportError: If transformers is not installed.
+    """
+    try:
+        from transformers.models.sam import modeling_sam
+    except ImportError as error:
+        raise ImportError("SAM's networks are those of transformers: pip "
+                          "install 'mmteso[text]'") from error
+    return modeling_sam
+
+
+def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
+    """Build a configuration of transformers; a misspelt field is an error.
+
+    Args:
+        name (str): Its class, such as ``'SamVisionConfig'``.
+        settings (Mapping, optional): Its fields that are not as in SAM ViT-B.
+            Defaults to None: all are.
+
+    Returns:
+        PreTrainedConfig: With PyTorch's own attention (``'sdpa'``).
+
+    Raises:
+        ValueError: If there is no such field.
+    """
+    cls = getattr(import_sam(), name)
+    settings = dict(settings or {})
+    known = _fields(cls())
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        # transformers would keep them as attributes that nothing reads
+        raise ValueError(f'{name} has no fields {unknown}; it has '
+                         f'{sorted(known)}')
+    config = cls(**settings)
+    config._attn_implementation = 'sdpa'
+    return config
+
+
+def _fields(config) -> set:
+    """A configuration's own fields, without those that all of them have."""
+    from transformers import PretrainedConfig
+    return set(config.to_dict()) - set(PretrainedConfig().to_dict())
+
+
+def read_sam_folder(folder: str) -> nn.Module:
+    """Read a SAM from a folder in transformers' format; nothing is downloaded.
+
+    Args:
+        folder (str): With ``config.json`` and ``model.safetensors``, such as a
+            local copy of ``facebook/sam-vit-base``, or as
+            ``tools/model_converters/sam_to_transformers.py`` writes it.
+
+    Returns:
+        SamModel: In float32, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no config in it.
+        ValueError: If it holds another model, or its weights are not whole.
+    """
+    advice = (f'Convert sam_vit_b_01ec64.pth ({CONVERTER}), or copy '
+              'facebook/sam-vit-base of the Hugging Face Hub there')
+    if os.path.isfile(folder):
+        raise ValueError(
+            f'SAM is read from a folder in transformers\' format, but '
+            f'"{folder}" is a file. Convert Meta\'s checkpoint: {CONVERTER}')
+    if not os.path.isfile(os.path.join(folder, 'config.json')):
+        raise FileNotFoundError(
+            f'SAM\'s weights are not in the folder "{folder}" (no '
+            f'config.json). {advice}')
+    sam = import_sam()
+    config = sam.SamConfig.get_config_dict(folder, local_files_only=True)[0]
+    if config.get('model_type') != 'sam':
+        raise ValueError(f'"{folder}" holds a model of the type '
+                         f'{config.get("model_type")!r}, not a SAM ("sam")')
+    try:
+        model, report = sam.SamModel.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True)
+    except OSError as error:
+        raise FileNotFoundError(f'SAM\'s weights are not in the folder '
+                                f'"{folder}" ({error}). {advice}') from error
+    wrong = {
+        kind: sorted(map(str, report[kind]))
+        for kind in ('missing_keys', 'unexpected_keys', 'mismatched_keys')
+        if report.get(kind)
+    }
+    if wrong:
+        # transformers fills what is missing with random numbers
+        raise ValueError(f'"{folder}" does not hold the weights of a whole '
+                         f'SAM: {wrong}')
+    return model.float()
+
+
+def check_structure(config, folder_config, folder: str, where: str) -> None:
+    """Compare a model's configuration with that of a folder's weights.
+
+    Shapes alone don't tell: numbers of heads and activations leave no trace
+    in them.
+
+    Args:
+        config (PreTrainedConfig): The model's.
+        folder_config (PreTrainedConfig): The folder's.
+        folder (str): For the message.
+        where (str): Which argument to change, for the message.
+
+    Raises:
+        ValueError: If they describe different networks.
+    """
+    ours, theirs = config.to_dict(), folder_config.to_dict()
+    differing = {
+        key: (ours[key], theirs.get(key))
+        for key in sorted(_fields(config) - _FREE)
+        # tuples come back from JSON as lists
+        if _plain(ours[key]) != _plain(theirs.get(key))
+    }
+    if differing:
+        raise ValueError(
+            f'"{folder}" holds another SAM than the model\'s config says; '
+            'the config\'s and the folder\'s '
+            f'{dict(differing)}. Set {where} to the folder\'s values.')
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
+              folder: str) -> None:
+    """Load all weights of a part; only adapters' may be missing.
+
+    Args:
+        module (nn.Module): The part.
+        state_dict (dict[str, Tensor]): Its weights.
+        folder (str): Where they come from, for the message.
+
+    Raises:
+        RuntimeError: If a weight is missing, unknown or of another shape.
+    """
+    try:
+        result = module.load_state_dict(state_dict, strict=False)
+    except RuntimeError as error:
+        raise RuntimeError(f'the weights in "{folder}" do not fit: {error}'
+                           ) from error
+    missing = [key for key in result.missing_keys if '.adapter.' not in key]
+    if missing or result.unexpected_keys:
+        raise RuntimeError(f'the weights in "{folder}" do not fit: missing '
+                           f'{missing}, unknown {result.unexpected_keys}')
