@@ -129,7 +129,8 @@ def test_an_interrupted_run_begins_anew(bench):
 
 
 def test_a_failing_tool_is_named_with_its_log(bench):
-    Path(bench.tools, 'test.py').write_text('print("why"); raise SystemExit(3)')
+    Path(bench.tools,
+         'test.py').write_text('print("why"); raise SystemExit(3)')
     with pytest.raises(RuntimeError, match=r'test\.py .* status 3.*log\.txt'):
         run_row(bench, FULL, 0, threads=1)
     assert 'why' in Path(bench.work_dir, 'full', 'seed0',
