@@ -5,7 +5,7 @@ import time
 
 from tqdm import tqdm
 
-from mmteso.datasets.synthavs import generate_synthavs, is_up_to_date
+from mmteso.datasets.synthavs import VARIANTS, generate_synthavs, is_up_to_date
 
 
 def parse_args():
@@ -19,7 +19,7 @@ def parse_args():
         type=int,
         default=520,
         help='number of videos in all, split 10:1:2 into train, val and test '
-        '(default: %(default)s)')
+        '(hard: 10:1:1:1, with test_unseen) (default: %(default)s)')
     parser.add_argument(
         '--frames',
         type=int,
@@ -32,6 +32,20 @@ def parse_args():
         help='side of the frames in pixels (default: %(default)s)')
     parser.add_argument(
         '--seed', type=int, default=0, help='seed (default: %(default)s)')
+    parser.add_argument(
+        '--variant',
+        choices=sorted(VARIANTS),
+        default='easy',
+        help='easy: 8 classes that differ in colour, shape and sound; hard: '
+        '16 classes composed of 4 shapes and 4 textures, in noise, 4 of them '
+        'in the split test_unseen only (default: %(default)s)')
+    parser.add_argument(
+        '--train-silent',
+        type=int,
+        default=15,
+        metavar='PERCENT',
+        help="percent of train's frames in which nothing sounds; the other "
+        'splits have 15 (default: %(default)s)')
     parser.add_argument(
         '--overwrite',
         action='store_true',
@@ -49,7 +63,12 @@ def main():
     parser, args = parse_args()
     start = time.perf_counter()
     arguments = dict(
-        videos=args.videos, frames=args.frames, size=args.size, seed=args.seed)
+        videos=args.videos,
+        frames=args.frames,
+        size=args.size,
+        seed=args.seed,
+        variant=args.variant,
+        train_silent_percent=args.train_silent)
     if args.reuse and is_up_to_date(args.out, arguments):
         print(f'{args.out}: up to date')
         return

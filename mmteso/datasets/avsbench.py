@@ -6,7 +6,7 @@ from typing import Collection, Dict, List, Optional, Sequence, Union
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from .avsbench_meta import (FRAMES_PER_CLIP, SPLITS, get_task_meta,
+from .avsbench_meta import (FRAMES_PER_CLIP, get_splits, get_task_meta,
                             read_label2idx)
 from .base_avs_dataset import BaseAVSDataset
 from .clip_metadata import ClipRow, read_clip_metadata
@@ -43,21 +43,22 @@ class AVSBenchDataset(BaseAVSDataset):
     A sample has the keys ``img_path``, ``seg_map_path`` (None without a
     mask), ``visible_map_path`` (None without ``labels_visible``),
     ``audio_path``, ``uid``, ``frame`` (0-based second), ``num_frames`` (of
-    the clip), ``subset``, ``a_obj`` (tuple of classes that sound in the
-    clip), ``task``, ``label_format`` ('rgb' or 'index'), ``class_names``
-    (semantic classes, background first), ``palette`` (colours of
-    ``labels_rgb``), and those of every mmseg data set.
+    the clip), ``subset``, ``split``, ``a_obj`` (tuple of classes that sound
+    in the clip), ``task``, ``label_format`` ('rgb' or 'index'),
+    ``class_names`` (semantic classes, background first), ``palette`` (colours
+    of ``labels_rgb``), and those of every mmseg data set.
 
     Args:
         data_root (str): Folder of ``metadata.csv``.
         subsets (str | Sequence[str]): Subsets to read: 'v1s', 'v1m', 'v2'.
             Defaults to 'v1m'.
-        split (str, optional): 'train', 'val' or 'test'; None takes every row
-            of ``ann_file``. Defaults to 'train'.
+        split (str | Sequence[str], optional): 'train', 'val' or 'test' (and
+            'test_unseen' for 'synthavs-hard'), or several of them; None takes
+            every row of ``ann_file``. Defaults to 'train'.
         task (str): 'binary' (2 classes: background, sounding) or 'semantic'
             (the classes of ``class_set``). Defaults to 'binary'.
-        class_set (str): 'avsbench' (71 classes) or 'synthavs'. Defaults to
-            'avsbench'.
+        class_set (str): 'avsbench' (71 classes), 'synthavs' or
+            'synthavs-hard'. Defaults to 'avsbench'.
         mask_source (str): 'labels_rgb' (VOC colours) or 'labels_semantic'
             (indices); both say the same. Defaults to 'labels_rgb'.
         with_masks (bool): Whether every frame must have a mask. False is for
@@ -68,7 +69,7 @@ class AVSBenchDataset(BaseAVSDataset):
             number, numbers by subset, or 'folder' to count what the clip's
             folders hold. None means what the release has (5 in
             v1s and v1m, 10 in v2) for ``class_set='avsbench'`` and 'folder'
-            for 'synthavs'. Defaults to None.
+            for the others. Defaults to None.
         check_files (bool): Whether to look for all files when the data set
             is built. See :class:`BaseAVSDataset`. Defaults to True.
         missing (str): 'error' or 'skip'. See :class:`BaseAVSDataset`. A
@@ -89,7 +90,7 @@ class AVSBenchDataset(BaseAVSDataset):
     def __init__(self,
                  data_root: str,
                  subsets: Union[str, Sequence[str]] = 'v1m',
-                 split: Optional[str] = 'train',
+                 split: Union[str, Sequence[str], None] = 'train',
                  task: str = 'binary',
                  class_set: str = 'avsbench',
                  mask_source: str = 'labels_rgb',
@@ -107,9 +108,6 @@ class AVSBenchDataset(BaseAVSDataset):
         if unknown or not self.subsets:
             raise ValueError('subsets must be one or more of '
                              f'{list(FRAMES_PER_CLIP)}, but got {subsets!r}')
-        if split is not None and split not in SPLITS:
-            raise ValueError(f'split must be one of {list(SPLITS)}, or None '
-                             f'for all rows of ann_file, but got {split!r}')
         if mask_source not in _LABEL_FORMATS:
             raise ValueError('mask_source must be one of '
                              f'{list(_LABEL_FORMATS)}, but got '
@@ -118,6 +116,12 @@ class AVSBenchDataset(BaseAVSDataset):
             raise ValueError('with_masks=False has to know which masks there '
                              'are: set check_files=True')
         meta = get_task_meta(task, class_set)
+        splits = get_splits(class_set)
+        wanted = (split, ) if isinstance(split, str) else split
+        if wanted is not None and (not wanted or set(wanted) - set(splits)):
+            raise ValueError(
+                f'split must be one or more of {list(splits)}, or None for '
+                f'all rows of ann_file, but got {split!r}')
         self.split = split
         self.class_set = class_set
         self.mask_source = mask_source
@@ -189,7 +193,8 @@ class AVSBenchDataset(BaseAVSDataset):
         """
         return read_clip_metadata(self.ann_file, self._class_names,
                                   self.split, self.subsets,
-                                  self.backend_args)
+                                  self.backend_args,
+                                  get_splits(self.class_set))
 
     def _labelled(self, row: ClipRow, num_frames: int) -> int:
         """How many frames of a clip, from the first on, have a mask."""
@@ -212,6 +217,7 @@ class AVSBenchDataset(BaseAVSDataset):
             frame=frame,
             num_frames=num_frames,
             subset=row.subset,
+            split=row.split,
             a_obj=row.a_obj)
 
     def _count_frames(self, row: ClipRow, images: Optional[Collection[str]],

@@ -27,8 +27,9 @@ AVSBENCH_CLASSES: Tuple[str, ...] = (
 
 BINARY_CLASSES: Tuple[str, str] = ('background', 'sounding')
 TASKS: Tuple[str, str] = ('binary', 'semantic')
-CLASS_SETS: Tuple[str, str] = ('avsbench', 'synthavs')
+CLASS_SETS: Tuple[str, ...] = ('avsbench', 'synthavs', 'synthavs-hard')
 SPLITS: Tuple[str, str, str] = ('train', 'val', 'test')
+"""The splits of AVSBench; see :func:`get_splits` for another class set's."""
 
 FRAMES_PER_CLIP: Dict[str, int] = dict(v1s=5, v1m=5, v2=10)
 """Subset folder -> frames (and seconds) of each of its clips."""
@@ -89,18 +90,39 @@ def get_classes(class_set: str) -> Tuple[str, ...]:
     """Names of a class set in index order, background first.
 
     Args:
-        class_set (str): 'avsbench' (71 classes) or 'synthavs' (the embedded
-            benchmark).
+        class_set (str): 'avsbench' (71 classes), or 'synthavs' (8) or
+            'synthavs-hard' (16), the variants of the embedded benchmark.
 
     Returns:
         tuple[str]: The names.
     """
     if class_set == 'avsbench':
         return AVSBENCH_CLASSES
-    if class_set == 'synthavs':
-        # Imported late so that the SynthAVS generator may use this file.
-        from .synthavs.classes import CLASSES
-        return tuple(CLASSES)
+    return _synthavs(class_set).classes
+
+
+def get_splits(class_set: str) -> Tuple[str, ...]:
+    """Splits of a class set's data.
+
+    Args:
+        class_set (str): See :func:`get_classes`.
+
+    Returns:
+        tuple[str]: 'train', 'val', 'test', and 'test_unseen' for
+        'synthavs-hard'.
+    """
+    if class_set == 'avsbench':
+        return SPLITS
+    return tuple(_synthavs(class_set).split_parts)
+
+
+def _synthavs(class_set: str):
+    """The variant of SynthAVS that a class set belongs to."""
+    # Imported late so that the SynthAVS generator may use this file.
+    from .synthavs import VARIANTS
+    for variant in VARIANTS.values():
+        if variant.class_set == class_set:
+            return variant
     raise ValueError(f'class_set must be one of {list(CLASS_SETS)}, but got '
                      f'{class_set!r}')
 

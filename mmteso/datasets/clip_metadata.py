@@ -2,7 +2,7 @@
 """Reads the ``metadata.csv`` of the AVSBench-semantic layout."""
 import csv
 import io
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import mmengine.fileio as fileio
 
@@ -30,21 +30,25 @@ class ClipRow(NamedTuple):
 
 def read_clip_metadata(path: str,
                        class_names: Sequence[str],
-                       split: Optional[str],
+                       split: Union[str, Sequence[str], None],
                        subsets: Sequence[str],
-                       backend_args: Optional[dict] = None) -> List[ClipRow]:
-    """Read the clips of a split and some subsets, in the file's order.
+                       backend_args: Optional[dict] = None,
+                       known_splits: Sequence[str] = SPLITS) -> List[ClipRow]:
+    """Read the clips of some splits and subsets, in the file's order.
 
     Every row is checked, also those that are not returned.
 
     Args:
         path (str): Path of the CSV file.
         class_names (Sequence[str]): Class set that ``a_obj`` may name.
-        split (str, optional): 'train', 'val' or 'test'; None takes every
-            row whatever its split says (for the V3 lists, one file a split).
+        split (str | Sequence[str], optional): 'train', 'val' or 'test', or
+            several; None takes every row whatever its split says (for the V3
+            lists, one file a split).
         subsets (Sequence[str]): Subsets to return.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
+        known_splits (Sequence[str]): What a row's split may say if ``split``
+            isn't None. Defaults to :data:`SPLITS`.
 
     Returns:
         list[ClipRow]: The clips.
@@ -68,6 +72,7 @@ def read_clip_metadata(path: str,
                          f'{columns}, expected {list(REQUIRED_COLUMNS)}')
     reader.fieldnames = columns
 
+    splits = (split, ) if isinstance(split, str) else split
     rows, lines = [], {}
     for raw in reader:
         where = f'{path}, line {reader.line_num}'
@@ -86,16 +91,17 @@ def read_clip_metadata(path: str,
         if subset not in FRAMES_PER_CLIP:
             raise ValueError(f'{where}: label {subset!r} is none of '
                              f'{list(FRAMES_PER_CLIP)}')
-        if split is not None and values['split'] not in SPLITS:
+        if splits is not None and values['split'] not in known_splits:
             raise ValueError(
                 f'{where}: split {values["split"]!r} is none of '
-                f'{list(SPLITS)}; pass split=None to take every row of the '
-                'file, as the lists of AVS-V3 need')
+                f'{list(known_splits)}; pass split=None to take every row of '
+                'the file, as the lists of AVS-V3 need')
         try:
             a_obj = parse_a_obj(values['a_obj'], class_names)
         except ValueError as err:
             raise ValueError(f'{where}: {err}') from err
-        if subset in subsets and split in (None, values['split']):
+        if subset in subsets and (splits is None
+                                  or values['split'] in splits):
             vid = (raw.get('vid') or '').strip()
             rows.append(ClipRow(uid, subset, values['split'], a_obj, vid))
     if not rows:

@@ -7,7 +7,7 @@ import os.path as osp
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
 from mmteso.io import CueRecord, write_cue_file
-from .classes import LABEL2IDX
+from .variant import Variant
 
 #: Version of the generator: data with the same version and arguments is the
 #: same to the byte. Raise it with every change of what is generated.
@@ -25,6 +25,9 @@ FRAME_FILES = {
 }
 
 MANIFEST = 'synthavs.json'
+
+# Arguments that a manifest holds only where they differ from these values.
+_LATER = dict(variant='easy', train_silent_percent=15)
 
 _INDEX_FILES = ('metadata.csv', 'label2idx.json', 'cues.jsonl', 'README.txt')
 
@@ -48,8 +51,6 @@ v2/UID/labels_visible/T.png     class indices of all visible objects, sounding
 cues.jsonl                      text cues of each frame: the names of the
                                 visible objects, in random order
 
-In train some classes sound far more often than others; in val and test they
-don't. Half of the silent seconds carry noise, half are digital silence.
 """
 
 
@@ -81,7 +82,8 @@ def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:
     Args:
         out_dir (str): The data set's folder, which need not exist.
         arguments (dict): The generator's ``videos``, ``frames``, ``size`` and
-            ``seed``.
+            ``seed``, and optionally its ``variant`` and
+            ``train_silent_percent``.
 
     Returns:
         bool: False too if the run was interrupted or by another version of
@@ -90,8 +92,21 @@ def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:
     if not osp.isfile(osp.join(out_dir, MANIFEST)):
         return False
     manifest = read_manifest(out_dir)
-    return (manifest['complete'] and manifest['arguments'] == arguments
+    return (manifest['complete']
+            and manifest['arguments'] == _without_defaults(arguments)
             and manifest['generator_version'] == GENERATOR_VERSION)
+
+
+def _without_defaults(arguments: Dict[str, Any]) -> Dict[str, Any]:
+    """Arguments as the manifest holds them.
+
+    Those that came later are left out at their defaults, so that the
+    manifests from before them still say the same.
+    """
+    return {
+        key: value
+        for key, value in arguments.items() if _LATER.get(key) != value
+    }
 
 
 def _write_manifest(out_dir: str, manifest: Dict[str, Any]) -> None:
@@ -161,7 +176,7 @@ def claim_folder(out_dir: str, arguments: Dict[str, Any], uids: List[str],
         dict(
             what='SynthAVS, a synthetic test bed; not AVSBench',
             generator_version=GENERATOR_VERSION,
-            arguments=arguments,
+            arguments=_without_defaults(arguments),
             complete=False,
             uids=uids))
 
@@ -183,7 +198,7 @@ def make_video_folders(out_dir: str, uid: str) -> str:
 
 
 def write_index(out_dir: str, rows: Iterable[Sequence],
-                records: Iterable[CueRecord]) -> None:
+                records: Iterable[CueRecord], variant: Variant) -> None:
     """Write the files that cover all videos.
 
     Args:
@@ -191,6 +206,7 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
         rows (Iterable[Sequence]): Rows of ``metadata.csv``: vid, uid, s_min,
             s_sec, a_obj, split, label.
         records (Iterable[CueRecord]): Lines of ``cues.jsonl``.
+        variant (Variant): What the data set shows.
     """
 
     def create(name):
@@ -203,11 +219,11 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
             ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'))
         writer.writerows(rows)
     with create('label2idx.json') as file:
-        json.dump(LABEL2IDX, file, indent=1)
+        json.dump(variant.label2idx, file, indent=1)
         file.write('\n')
     write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
     with create('README.txt') as file:
-        file.write(_README)
+        file.write(_README + variant.readme)
 
 
 def finish_folder(out_dir: str, statistics: Dict[str, Any]) -> None:

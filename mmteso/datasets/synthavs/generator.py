@@ -23,20 +23,24 @@ looking alone:
 import os.path as osp
 import wave
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 from PIL import Image
 
 from mmteso.io import CueRecord
-from .classes import BACKGROUND, CLASSES, LABEL2IDX, PALETTE
+from .classes import BACKGROUND
+from .easy import EASY
 from .files import (FRAME_FILES, SUBSET, claim_folder, finish_folder,
                     make_video_folders, write_index)
 from .looks import Body, paint, sample_background, sample_body, stack_masks
-from .scenario import (DEFAULT_VIDEOS, SPLITS, VideoPlan, draw_sounding,
-                       draw_visible, plan_split, split_sizes)
-from .timbres import (NOISE_COLOURS, OBJECT_RMS, SAMPLE_RATE, sample_noise,
-                      sample_voice, second_envelope)
+from .scenario import (DEFAULT_VIDEOS, SILENT_PERCENT, VideoPlan,
+                       draw_sounding, draw_visible, plan_split, split_sizes)
+from .timbres import (NOISE_COLOURS, SAMPLE_RATE, sample_noise, sample_voice,
+                      second_envelope)
+from .variant import Variant
+from .variants import get_variant
 
 # At least this share of the frame, and of its own pixels, is seen of each
 # object in each frame.
@@ -60,6 +64,7 @@ class Video:
         audio (np.ndarray): (T * 16000, ) int16, 16 kHz mono.
         cues (list[list[str]]): T lists of the visible classes, each in a
             random order.
+        variant (Variant): Whose classes they are.
     """
     names: List[str]
     sounding: np.ndarray
@@ -67,6 +72,7 @@ class Video:
     visible: List[np.ndarray]
     audio: np.ndarray
     cues: List[List[str]]
+    variant: Variant = EASY
 
     def labels(self, frame: int) -> np.ndarray:
         """Ground truth: the index map of the objects that sound now.
@@ -74,7 +80,7 @@ class Video:
         An object hidden behind a silent one stays hidden.
         """
         heard = [
-            LABEL2IDX[name]
+            self.variant.classes.index(name)
             for name, sounds in zip(self.names, self.sounding[frame])
             if sounds
         ]
@@ -91,20 +97,25 @@ class Video:
             for name, sounds in zip(self.names, self.sounding.any(axis=0))
             if sounds
         }
-        return '_'.join(c for c in CLASSES if c in heard) or BACKGROUND
+        return '_'.join(
+            c for c in self.variant.classes if c in heard) or BACKGROUND
 
 
 def _place_bodies(
-    names: List[str], frames: int, size: int, rng: np.random.Generator
+    names: List[str], frames: int, size: int, rng: np.random.Generator,
+    variant: Variant
 ) -> Tuple[List[Body], List[List[np.ndarray]], List[np.ndarray]]:
     """Draw objects until each is well visible in every frame.
 
     Returns:
         tuple: The bodies, their coverage maps per frame, the index maps.
     """
-    indices = [LABEL2IDX[name] for name in names]
+    indices = [variant.classes.index(name) for name in names]
     for _ in range(_MAX_DRAWS):
-        bodies = [sample_body(name, rng) for name in names]
+        bodies = [
+            sample_body(variant.looks[name], rng, variant.areas)
+            for name in names
+        ]
         coverages, maps = [], []
         for second in range(frames):
             covers = [body.coverage(second, size) for body in bodies]
@@ -123,58 +134,68 @@ def _place_bodies(
 
 
 def _mix_audio(names: List[str], sounding: np.ndarray, plan: VideoPlan,
-               rng: np.random.Generator) -> np.ndarray:
+               rng: np.random.Generator, variant: Variant) -> np.ndarray:
     """Sound of a clip, (T * 16000, ) int16."""
     frames = len(sounding)
     envelope = second_envelope()
+    loudness = variant.object_rms
     mix = np.zeros((frames, SAMPLE_RATE))
     for column, name in enumerate(names):
-        voice = sample_voice(name, frames, rng).reshape(frames, SAMPLE_RATE)
+        voice = sample_voice(variant.timbres[name], frames,
+                             rng).reshape(frames, SAMPLE_RATE)
         # Loudness differs between objects, and a little between seconds.
         level = rng.uniform(-3, 3) + rng.uniform(-1, 1, size=(frames, 1))
-        gain = OBJECT_RMS * 10**(level / 20) * sounding[:, column, None]
+        gain = loudness * 10**(level / 20) * sounding[:, column, None]
         mix += gain * envelope * voice
-    # Every other clip has a faint noise floor under its sounding seconds.
-    if rng.uniform() < 0.5:
+    # Some clips have a faint noise floor under their sounding seconds.
+    if rng.uniform() < variant.floor_chance:
         colour = NOISE_COLOURS[rng.integers(len(NOISE_COLOURS))]
         floor = sample_noise(colour, mix.size, rng).reshape(mix.shape)
-        floor *= OBJECT_RMS * 10**(rng.uniform(-60, -40) / 20)
+        floor *= loudness * 10**(rng.uniform(-60, -40) / 20)
         mix += floor * sounding.any(axis=1, keepdims=True)
     for second, ambient in enumerate(plan.ambient):
         if ambient is not None:
             colour, level = ambient
-            mix[second] = OBJECT_RMS * 10**(level / 20) * sample_noise(
+            mix[second] += loudness * 10**(level / 20) * sample_noise(
                 colour, SAMPLE_RATE, rng)
     return np.round(np.clip(mix.ravel(), -1, 1) * 32767).astype('<i2')
 
 
-def generate_video(plan: VideoPlan, split: str, size: int,
-                   rng: np.random.Generator) -> Video:
+def generate_video(plan: VideoPlan,
+                   split: str,
+                   size: int,
+                   rng: np.random.Generator,
+                   variant: Variant = EASY) -> Video:
     """Make one clip in memory.
 
     Args:
         plan (VideoPlan): What it must contain.
-        split (str): 'train', 'val' or 'test': sets the sounding priors.
+        split (str): 'train', ...: sets the classes and sounding priors.
         size (int): Side of the square frames in pixels.
         rng (np.random.Generator): The clip's own source of randomness.
+        variant (Variant): What to make it of. Defaults to the easy one.
 
     Returns:
         Video: The clip.
     """
     frames = len(plan.silent)
-    names = draw_visible(plan.num_visible, rng)
-    sounding = draw_sounding(names, split, plan.silent, rng)
-    bodies, coverages, visible = _place_bodies(names, frames, size, rng)
+    names = draw_visible(plan.num_visible, rng, variant, split)
+    sounding = draw_sounding(names, split, plan.silent, rng, variant)
+    bodies, coverages, visible = _place_bodies(names, frames, size, rng,
+                                               variant)
     background = sample_background(size, rng)
     return Video(
         names=names,
         sounding=sounding,
-        images=[paint(background, bodies, covers, rng)
-                for covers in coverages],
+        images=[
+            paint(background, bodies, covers, second, rng)
+            for second, covers in enumerate(coverages)
+        ],
         visible=visible,
-        audio=_mix_audio(names, sounding, plan, rng),
+        audio=_mix_audio(names, sounding, plan, rng, variant),
         cues=[[names[i] for i in rng.permutation(len(names))]
-              for _ in range(frames)])
+              for _ in range(frames)],
+        variant=variant)
 
 
 def _cue_record(uid: str, frame: int, cues: List[str]) -> CueRecord:
@@ -195,7 +216,7 @@ def _cue_record(uid: str, frame: int, cues: List[str]) -> CueRecord:
 
 
 def _write_video(folder: str, video: Video) -> None:
-    palette = np.array(PALETTE, np.uint8)
+    palette = np.array(video.variant.palette, np.uint8)
     for frame, (image, visible) in enumerate(zip(video.images,
                                                  video.visible)):
         labels = video.labels(frame)
@@ -217,7 +238,7 @@ def _write_video(folder: str, video: Video) -> None:
         file.writeframes(video.audio.tobytes())
 
 
-def _new_counts() -> Dict[str, Any]:
+def _new_counts(classes: Sequence[str]) -> Dict[str, Any]:
     return dict(
         videos=0,
         frames=0,
@@ -227,8 +248,8 @@ def _new_counts() -> Dict[str, Any]:
         visible_1=0,
         visible_2=0,
         visible_3=0,
-        class_visible={name: 0 for name in CLASSES[1:]},
-        class_sounding={name: 0 for name in CLASSES[1:]})
+        class_visible={name: 0 for name in classes},
+        class_sounding={name: 0 for name in classes})
 
 
 def _count(counts: Dict[str, Any], video: Video, plan: VideoPlan) -> None:
@@ -251,7 +272,9 @@ def generate_synthavs(
     size: int = 96,
     seed: int = 0,
     overwrite: bool = False,
-    progress: Optional[Callable[[Iterable], Iterable]] = None
+    progress: Optional[Callable[[Iterable], Iterable]] = None,
+    variant: str = 'easy',
+    train_silent_percent: int = SILENT_PERCENT
 ) -> Dict[str, Dict[str, Any]]:
     """Write a SynthAVS data set to disk.
 
@@ -272,8 +295,9 @@ def generate_synthavs(
     Args:
         out_dir (str): Folder to write; made if missing.
         videos (int): Number of videos in all, split 10 : 1 : 2 into train,
-            val and test with at least one each. Defaults to 520, which gives
-            about 400, 40 and 80.
+            val and test (hard: 10 : 1 : 1 : 1, with test_unseen) with at
+            least one each. Defaults to 520, which gives 400, 40 and 80
+            (hard: 400, 40, 40 and 40).
         frames (int): Frames, and seconds, of each video. Defaults to 5.
         size (int): Side of the square frames in pixels, at least 24.
             Defaults to 96.
@@ -283,6 +307,11 @@ def generate_synthavs(
             False.
         progress (Callable, optional): Wraps the iterable of videos, such as
             ``tqdm.tqdm``. Defaults to None.
+        variant (str): 'easy' or 'hard'; see :mod:`.easy` and :mod:`.hard`.
+            Defaults to 'easy'.
+        train_silent_percent (int): Percent of the training split's frames in
+            which nothing sounds, from 0 to 100. The other splits don't depend
+            on it. Defaults to 15, as theirs.
 
     Returns:
         dict[str, dict]: For each split the numbers of ``videos``,
@@ -304,31 +333,44 @@ def generate_synthavs(
             f'size={size}: shapes can\'t be told apart below 24 pixels')
     if seed < 0:
         raise ValueError(f'seed={seed} must not be negative')
-    sizes = split_sizes(videos)
+    if not 0 <= train_silent_percent <= 100:
+        raise ValueError(f'train_silent_percent={train_silent_percent} must '
+                         'be from 0 to 100')
+    kind = get_variant(variant)
+    sizes = split_sizes(videos, kind)
 
     jobs = []
-    for number, split in enumerate(SPLITS):
+    for number, split in enumerate(sizes):
         root = np.random.SeedSequence(seed, spawn_key=(number, ))
         first, *streams = root.spawn(1 + sizes[split])
-        plans = plan_split(sizes[split], frames, np.random.default_rng(first))
+        silent_percent = train_silent_percent if split == 'train' \
+            else SILENT_PERCENT
+        plans = plan_split(sizes[split], frames, np.random.default_rng(first),
+                           kind, silent_percent)
         for index, (plan, stream) in enumerate(zip(plans, streams)):
-            vid = f'synthavs-{split}-{index:05d}'
+            vid = f'{kind.class_set}-{split}-{index:05d}'
             uid = f'{vid}_0_{frames * 1000}'
             jobs.append((split, vid, uid, plan, stream))
 
-    arguments = dict(videos=videos, frames=frames, size=size, seed=seed)
+    arguments = dict(
+        videos=videos,
+        frames=frames,
+        size=size,
+        seed=seed,
+        variant=variant,
+        train_silent_percent=train_silent_percent)
     claim_folder(out_dir, arguments, [job[2] for job in jobs], overwrite)
-    summary = {split: _new_counts() for split in SPLITS}
+    summary = {split: _new_counts(kind.classes[1:]) for split in sizes}
     rows, records = [], []
     for split, vid, uid, plan, stream in (progress or iter)(jobs):
         video = generate_video(plan, split, size,
-                               np.random.default_rng(stream))
+                               np.random.default_rng(stream), kind)
         _write_video(make_video_folders(out_dir, uid), video)
         _count(summary[split], video, plan)
         rows.append((vid, uid, 0, 0, video.a_obj, split, SUBSET))
         records.extend(
             _cue_record(uid, frame, cues)
             for frame, cues in enumerate(video.cues))
-    write_index(out_dir, rows, records)
+    write_index(out_dir, rows, records, kind)
     finish_folder(out_dir, summary)
     return summary

@@ -1,56 +1,25 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What SynthAVS's objects look like: shapes, colours, motion, drawing.
+"""What SynthAVS's objects look like: colours, motion, drawing.
 
 All lengths are fractions of the frame's side and all times are seconds, so a
 clip looks the same at every frame size.
 """
 import colorsys
 import functools
-from dataclasses import dataclass
-from typing import Callable, List, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
+
+from .shapes import Plane
 
 # Samples per pixel side when the coverage of a pixel is measured.
 SUPERSAMPLE = 4
 
 
-def _star(points: int, inner: float) -> Callable:
-    """A star of outer radius 1, or a regular polygon where ``inner`` is
-    ``cos(pi / points)``."""
-
-    def inside(x, y):
-        half = np.pi / points
-        angle = np.abs((np.arctan2(y, x) + half) % (2 * half) - half)
-        # The polar equation of the edge from tip (1, 0) to dent (inner, half).
-        edge = inner * np.sin(half) / (
-            np.sin(angle) + inner * np.sin(half - angle))
-        return np.hypot(x, y) < edge
-
-    return inside
-
-
-def _disc(x, y):
-    return np.hypot(x, y) < 1
-
-
-def _cross(x, y):
-    x, y = np.abs(x), np.abs(y)
-    return (np.maximum(x, y) < 1) & (np.minimum(x, y) < 0.42)
-
-
-def _ring(x, y):
-    radius = np.hypot(x, y)
-    return (radius < 1) & (radius > 0.5)
-
-
-def _crescent(x, y):
-    return (np.hypot(x, y) < 1) & (np.hypot(x - 0.6, y) > 0.62)
-
-
-def _flower(x, y):
-    return np.hypot(x, y) < 0.8 + 0.2 * np.cos(5 * np.arctan2(y, x))
+#: RGB in [0, 1].
+Colour = Tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -58,33 +27,77 @@ class Look:
     """Look of a class.
 
     Attributes:
-        inside (Callable): Maps coordinates (x, y), arrays within [-1, 1], to
-            a boolean array: whether the point belongs to the shape.
-        hue (float): Hue of the HSV colour in [0, 1).
+        inside (Callable): The outline; see :mod:`.shapes`.
+        colours (Callable): Draws an object's colours from a
+            ``np.random.Generator``: one, or two with a pattern.
+        pattern (Callable, optional): Where the second colour is; see
+            :mod:`.shapes`. It turns and moves with the object. Defaults to
+            None, one colour all over.
+        periods (tuple[float, float]): Least and greatest period of the
+            pattern, as a fraction of the frame's side. Defaults to
+            (0.1, 0.1).
     """
-    inside: Callable
-    hue: float
+    inside: Plane
+    colours: Callable[[np.random.Generator], Tuple[Colour, ...]]
+    pattern: Optional[Plane] = None
+    periods: Tuple[float, float] = (0.1, 0.1)
 
 
-LOOKS = {
-    'red-disc': Look(_disc, 0.0),
-    'orange-star': Look(_star(5, 0.55), 0.08),
-    'yellow-triangle': Look(_star(3, np.cos(np.pi / 3)), 0.15),
-    'green-square': Look(_star(4, np.cos(np.pi / 4)), 0.34),
-    'cyan-cross': Look(_cross, 0.5),
-    'blue-ring': Look(_ring, 0.63),
-    'purple-crescent': Look(_crescent, 0.77),
-    'pink-flower': Look(_flower, 0.90),
-}
+def near_hue(hue: float) -> Callable[[np.random.Generator], Tuple[Colour]]:
+    """Colours of a class that has one of its own.
+
+    Args:
+        hue (float): Hue of the HSV colour in [0, 1).
+
+    Returns:
+        Callable: Draws one vivid colour within 0.022 of the hue.
+    """
+
+    def colours(rng):
+        drawn = (hue + rng.uniform(-0.022, 0.022)) % 1
+        return (colorsys.hsv_to_rgb(drawn, rng.uniform(0.65, 1),
+                                    rng.uniform(0.6, 1)), )
+
+    return colours
+
+
+def any_hue(rng: np.random.Generator) -> Tuple[Colour]:
+    """Draw one vivid colour of any hue.
+
+    Args:
+        rng (np.random.Generator): Source of the draw.
+
+    Returns:
+        tuple: One RGB colour in [0, 1].
+    """
+    return (colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.65, 1),
+                                rng.uniform(0.6, 1)), )
+
+
+def two_tones(rng: np.random.Generator) -> Tuple[Colour, Colour]:
+    """Draw a light and a dark colour of any hues, in random order.
+
+    Args:
+        rng (np.random.Generator): Source of the draw.
+
+    Returns:
+        tuple: Two RGB colours in [0, 1]; every channel of the light one is
+        brighter than any of the dark one.
+    """
+    light = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.1, 0.5),
+                                rng.uniform(0.85, 1))
+    dark = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.3, 1),
+                               rng.uniform(0.05, 0.3))
+    return (light, dark) if rng.uniform() < 0.5 else (dark, light)
 
 
 @functools.lru_cache(maxsize=None)
-def _area_and_extent(name: str) -> Tuple[float, float]:
-    """Area, and greatest distance from the origin, of a class's shape."""
+def _area_and_extent(inside: Plane) -> Tuple[float, float]:
+    """Area, and greatest distance from the origin, of an outline."""
     axis = (np.arange(400) + 0.5) / 200 * 1.45 - 1.45
     x, y = np.meshgrid(axis, axis)
-    inside = LOOKS[name].inside(x, y)
-    return inside.mean() * 2.9**2, float(np.hypot(x, y)[inside].max())
+    covered = inside(x, y)
+    return covered.mean() * 2.9**2, float(np.hypot(x, y)[covered].max())
 
 
 @dataclass(frozen=True)
@@ -92,11 +105,13 @@ class Body:
     """One object of a clip: a class's look with this clip's jitter and path.
 
     ``centre`` and ``swing`` are (x, y); the object's place at time t is
-    ``centre + swing * sin(2 pi t / period + phase)``.
+    ``centre + swing * sin(2 pi t / period + phase)``. ``pattern_period`` is
+    a fraction of the frame's side and ``pattern_offset`` in periods; without
+    a pattern they mean nothing.
     """
-    name: str
+    look: Look
     area: float
-    colour: Tuple[float, float, float]
+    colours: Tuple[Colour, ...]
     shade_angle: float
     angle: float
     spin: float
@@ -104,16 +119,39 @@ class Body:
     swing: np.ndarray
     period: np.ndarray
     phase: np.ndarray
+    pattern_period: float = 1.0
+    pattern_offset: Tuple[float, float] = (0.0, 0.0)
 
     @property
     def scale(self) -> float:
         """Factor from the shape's unit coordinates to fractions of a side."""
-        return float(np.sqrt(self.area / _area_and_extent(self.name)[0]))
+        unit_area, _ = _area_and_extent(self.look.inside)
+        return float(np.sqrt(self.area / unit_area))
 
     def place(self, second: float) -> np.ndarray:
         """Centre (x, y) at a time."""
         return self.centre + self.swing * np.sin(2 * np.pi * second /
                                                  self.period + self.phase)
+
+    def _samples(self, second: float, size: int):
+        """Sample points over the object's box, in the outline's coordinates.
+
+        Returns:
+            tuple: Slice of the rows and of the columns of the box, x and y
+            (SUPERSAMPLE points per pixel side).
+        """
+        centre = self.place(second)
+        reach = self.scale * _area_and_extent(self.look.inside)[1]
+        low = np.clip(np.floor((centre - reach) * size), 0, size).astype(int)
+        high = np.clip(np.ceil((centre + reach) * size), 0, size).astype(int)
+        axes = [(np.arange(a * SUPERSAMPLE, b * SUPERSAMPLE) + 0.5) /
+                (SUPERSAMPLE * size) - c
+                for a, b, c in zip(low, high, centre)]
+        x, y = np.meshgrid(*axes)
+        turn = self.angle + self.spin * second
+        cos, sin = np.cos(turn) / self.scale, np.sin(turn) / self.scale
+        return (slice(low[1], high[1]), slice(low[0], high[0]),
+                cos * x + sin * y, cos * y - sin * x)
 
     def coverage(self, second: float, size: int) -> np.ndarray:
         """Share of each pixel that the object covers, unoccluded.
@@ -126,43 +164,62 @@ class Body:
             np.ndarray: (size, size) float32 in [0, 1].
         """
         covered = np.zeros((size, size), np.float32)
-        centre = self.place(second)
-        reach = self.scale * _area_and_extent(self.name)[1]
-        low = np.clip(np.floor((centre - reach) * size), 0, size).astype(int)
-        high = np.clip(np.ceil((centre + reach) * size), 0, size).astype(int)
-        axes = [(np.arange(a * SUPERSAMPLE, b * SUPERSAMPLE) + 0.5) /
-                (SUPERSAMPLE * size) - c
-                for a, b, c in zip(low, high, centre)]
-        x, y = np.meshgrid(*axes)
-        turn = self.angle + self.spin * second
-        cos, sin = np.cos(turn) / self.scale, np.sin(turn) / self.scale
-        inside = LOOKS[self.name].inside(cos * x + sin * y, cos * y - sin * x)
-        (x0, y0), (x1, y1) = low, high
-        covered[y0:y1, x0:x1] = inside.reshape(
-            y1 - y0, SUPERSAMPLE, x1 - x0, SUPERSAMPLE).mean(axis=(1, 3))
+        rows, columns, x, y = self._samples(second, size)
+        covered[rows, columns] = _pixel_means(self.look.inside(x, y))
         return covered
 
+    def tones(self, second: float, size: int) -> np.ndarray:
+        """The object's colour before shading.
 
-def sample_body(name: str, rng: np.random.Generator) -> Body:
+        Args:
+            second (float): Time in seconds.
+            size (int): Side of the square frame in pixels.
+
+        Returns:
+            np.ndarray: RGB in [0, 1]: (3, ) without a pattern; with one
+            (size, size, 3), the first colour outside the object's box.
+        """
+        first = np.asarray(self.colours[0])
+        if self.look.pattern is None:
+            return first
+        rows, columns, x, y = self._samples(second, size)
+        scale = self.scale / self.pattern_period
+        marked = self.look.pattern(scale * x + self.pattern_offset[0],
+                                   scale * y + self.pattern_offset[1])
+        share = np.zeros((size, size, 1))
+        share[rows, columns, 0] = _pixel_means(marked)
+        return first + share * (np.asarray(self.colours[1]) - first)
+
+
+def _pixel_means(samples: np.ndarray) -> np.ndarray:
+    """(H * SUPERSAMPLE, W * SUPERSAMPLE) -> (H, W)."""
+    height, width = (side // SUPERSAMPLE for side in samples.shape)
+    return samples.reshape(height, SUPERSAMPLE, width,
+                           SUPERSAMPLE).mean(axis=(1, 3))
+
+
+def sample_body(look: Look,
+                rng: np.random.Generator,
+                areas: Tuple[float, float] = (0.04, 0.10)) -> Body:
     """Draw an object that stays inside the frame at all times.
 
     Args:
-        name (str): Class name.
+        look (Look): Look of its class.
         rng (np.random.Generator): Source of the jitter.
+        areas (tuple[float, float]): Least and greatest area, as a share of
+            the frame's. Defaults to (0.04, 0.10).
 
     Returns:
-        Body: 4 to 10 % of the frame large, moving by up to 0.3 of its side.
+        Body: An object of that area, moving by up to 0.3 of the side.
     """
-    area = rng.uniform(0.04, 0.10)
-    unit_area, unit_extent = _area_and_extent(name)
+    area = rng.uniform(*areas)
+    unit_area, unit_extent = _area_and_extent(look.inside)
     margin = np.sqrt(area / unit_area) * unit_extent
     swing = np.minimum(rng.uniform(0.03, 0.15, 2), 0.5 - margin)
-    hue = (LOOKS[name].hue + rng.uniform(-0.022, 0.022)) % 1
-    return Body(
-        name=name,
+    body = Body(
+        look=look,
         area=area,
-        colour=colorsys.hsv_to_rgb(hue, rng.uniform(0.65, 1),
-                                   rng.uniform(0.6, 1)),
+        colours=look.colours(rng),
         shade_angle=rng.uniform(0, 2 * np.pi),
         angle=rng.uniform(0, 2 * np.pi),
         spin=rng.uniform(-0.4, 0.4),
@@ -170,6 +227,12 @@ def sample_body(name: str, rng: np.random.Generator) -> Body:
         swing=swing,
         period=rng.uniform(4, 12, 2),
         phase=rng.uniform(0, 2 * np.pi, 2))
+    if look.pattern is None:
+        return body
+    return replace(
+        body,
+        pattern_period=rng.uniform(*look.periods),
+        pattern_offset=tuple(rng.uniform(size=2)))
 
 
 def stack_masks(coverages: Sequence[np.ndarray],
@@ -222,7 +285,7 @@ def sample_background(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def paint(background: np.ndarray, bodies: Sequence[Body],
-          coverages: Sequence[np.ndarray],
+          coverages: Sequence[np.ndarray], second: float,
           rng: np.random.Generator) -> np.ndarray:
     """Draw objects, bottom to top, on a background and add sensor noise.
 
@@ -230,6 +293,7 @@ def paint(background: np.ndarray, bodies: Sequence[Body],
         background (np.ndarray): (size, size, 3) float RGB, about [0, 1].
         bodies (Sequence[Body]): The objects.
         coverages (Sequence[np.ndarray]): Their coverage maps, same order.
+        second (float): Time in seconds, at which the maps were made.
         rng (np.random.Generator): Source of the sensor noise.
 
     Returns:
@@ -243,7 +307,7 @@ def paint(background: np.ndarray, bodies: Sequence[Body],
         shade = 1 + 0.3 * (
             np.cos(body.shade_angle) * axis[None, :] +
             np.sin(body.shade_angle) * axis[:, None])
-        colour = shade[..., None] * np.asarray(body.colour)
+        colour = shade[..., None] * body.tones(second, size)
         image += coverage[..., None] * (colour - image)
     image += rng.normal(scale=0.015, size=image.shape)
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)

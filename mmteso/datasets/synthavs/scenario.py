@@ -5,25 +5,16 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from .classes import CLASSES, TEST_PRIOR, TRAIN_PRIORS
+from .easy import EASY
 from .timbres import NOISE_COLOURS
+from .variant import UNSEEN_SPLIT, Variant
 
-SPLITS = ('train', 'val', 'test')
-
-#: Default number of videos in all, and each split's part of any number.
+#: Default number of videos in all.
 DEFAULT_VIDEOS = 520
-SPLIT_PARTS = (10, 1, 2)
 
-#: Percent of the videos with 1, 2 and 3 visible objects.
-VISIBLE_PERCENT = (15, 45, 40)
-
-#: Percent of each split's frames in which nothing sounds, rounded down, so
-#: a split never has more. A blank prediction scores this share.
+#: Default percent of each split's frames in which nothing sounds, rounded
+#: down, so a split never has more. A blank prediction scores this share.
 SILENT_PERCENT = 15
-
-#: Power of ambient noise in dB relative to an object's sound: from what
-#: 16-bit sound can just hold to as loud as an object.
-AMBIENT_DB = (-60.0, 0.0)
 
 
 def apportion(total: int, parts: Tuple[int, ...]) -> List[int]:
@@ -45,21 +36,24 @@ def apportion(total: int, parts: Tuple[int, ...]) -> List[int]:
     return counts
 
 
-def split_sizes(videos: int) -> Dict[str, int]:
-    """Number of videos of each split: 10 : 1 : 2, at least one each.
+def split_sizes(videos: int, variant: Variant = EASY) -> Dict[str, int]:
+    """Number of videos of each split, at least one each.
 
     Args:
-        videos (int): Number of videos in all, at least 3.
+        videos (int): Number of videos in all, at least one for each split.
+        variant (Variant): Whose splits. Defaults to the easy one.
 
     Returns:
-        dict[str, int]: Keyed by 'train', 'val', 'test'.
+        dict[str, int]: Keyed by split, train first, which gives to the
+        others what they lack.
     """
-    if videos < len(SPLITS):
-        raise ValueError(f'videos={videos} is too few: train, val and test '
+    splits = list(variant.split_parts)
+    if videos < len(splits):
+        raise ValueError(f'videos={videos} is too few: {", ".join(splits)} '
                          'need at least one each')
-    train, val, test = apportion(videos, SPLIT_PARTS)
-    val, test = max(val, 1), max(test, 1)
-    return dict(train=videos - val - test, val=val, test=test)
+    counts = apportion(videos, tuple(variant.split_parts.values()))
+    others = [max(count, 1) for count in counts[1:]]
+    return dict(zip(splits, [videos - sum(others)] + others))
 
 
 @dataclass(frozen=True)
@@ -70,44 +64,52 @@ class VideoPlan:
         num_visible (int): Number of visible objects.
         silent (tuple[bool]): Whether nothing sounds, for each second.
         ambient (tuple): For each second None, or (colour, dB) of the ambient
-            noise that a silent second carries.
+            noise that it carries.
     """
     num_visible: int
     silent: Tuple[bool, ...]
     ambient: Tuple[Optional[Tuple[str, float]], ...]
 
 
-def plan_split(videos: int, frames: int,
-               rng: np.random.Generator) -> List[VideoPlan]:
+def plan_split(videos: int,
+               frames: int,
+               rng: np.random.Generator,
+               variant: Variant = EASY,
+               silent_percent: int = SILENT_PERCENT) -> List[VideoPlan]:
     """Deal a split's quotas out to its videos.
 
-    Counts of visible objects follow :data:`VISIBLE_PERCENT` exactly, silent
-    seconds are :data:`SILENT_PERCENT` of all, rounded down. Every other silent
-    second carries ambient noise, with colours in turn and levels spread
-    evenly over :data:`AMBIENT_DB`; the others are digital silence.
+    Counts of visible objects follow ``variant.visible_percent`` exactly,
+    silent seconds are ``silent_percent`` of all, rounded down. Half of the
+    silent seconds, and the sounding ones if the variant says so, carry
+    ambient noise, with colours in turn and levels spread evenly over
+    ``variant.ambient_db``; the other silent seconds are digital silence.
 
     Args:
         videos (int): Number of videos.
         frames (int): Seconds, and frames, of each.
         rng (np.random.Generator): Shuffles the cards.
+        variant (Variant): Whose quotas. Defaults to the easy one.
+        silent_percent (int): Percent of silent seconds. Defaults to 15.
 
     Returns:
         list[VideoPlan]: One per video.
     """
-    counts = np.repeat((1, 2, 3), apportion(videos, VISIBLE_PERCENT))
+    counts = np.repeat((1, 2, 3), apportion(videos, variant.visible_percent))
     counts = rng.permutation(counts)
 
-    num_silent = videos * frames * SILENT_PERCENT // 100
-    places = rng.permutation(videos * frames)[:num_silent]
+    num_silent = videos * frames * silent_percent // 100
+    places = rng.permutation(videos * frames)
     noisy = places[:num_silent // 2]
-    low, high = AMBIENT_DB
+    if variant.ambient_everywhere:
+        noisy = np.concatenate([noisy, places[num_silent:]])
+    low, high = variant.ambient_db
     steps = (np.arange(len(noisy)) + rng.uniform(size=len(noisy)))
     levels = low + (high - low) * rng.permutation(steps) / max(len(noisy), 1)
     ambient = {
         int(place): (NOISE_COLOURS[i % len(NOISE_COLOURS)], float(level))
         for i, (place, level) in enumerate(zip(noisy, levels))
     }
-    silent = set(places.tolist())
+    silent = set(places[:num_silent].tolist())
 
     plans = []
     for video in range(videos):
@@ -120,35 +122,54 @@ def plan_split(videos: int, frames: int,
     return plans
 
 
-def sounding_prior(split: str, name: str) -> float:
+def sounding_prior(split: str, name: str, variant: Variant = EASY) -> float:
     """Probability that a visible object of a class sounds in a second.
 
     Args:
-        split (str): 'train' (skewed over classes), 'val' or 'test' (even).
+        split (str): 'train' (skewed over classes), or another (even).
         name (str): Class name.
+        variant (Variant): Whose priors. Defaults to the easy one.
 
     Returns:
         float: The probability before conditioning on "something sounds".
     """
-    return TRAIN_PRIORS[name] if split == 'train' else TEST_PRIOR
+    return variant.train_priors[name] if split == 'train' \
+        else variant.test_prior
 
 
-def draw_visible(num_visible: int, rng: np.random.Generator) -> List[str]:
-    """Draw distinct classes, each equally likely.
+def draw_visible(num_visible: int,
+                 rng: np.random.Generator,
+                 variant: Variant = EASY,
+                 split: str = 'train') -> List[str]:
+    """Draw distinct classes.
+
+    Each class that the split may show is equally likely, but that in
+    'test_unseen' one is drawn among the unseen and the rest among all others.
 
     Args:
         num_visible (int): How many.
         rng (np.random.Generator): Source of the draw.
+        variant (Variant): Whose classes. Defaults to the easy one.
+        split (str): Split. Defaults to 'train'.
 
     Returns:
         list[str]: Class names, in random order.
     """
-    indices = rng.permutation(len(CLASSES) - 1)[:num_visible] + 1
-    return [CLASSES[index] for index in indices]
+    if split != UNSEEN_SPLIT:
+        indices = rng.permutation(len(variant.seen))[:num_visible]
+        return [variant.seen[index] for index in indices]
+    first = variant.unseen[rng.integers(len(variant.unseen))]
+    others = [name for name in variant.classes[1:] if name != first]
+    indices = rng.permutation(len(others))[:num_visible - 1]
+    names = [first] + [others[index] for index in indices]
+    return [names[index] for index in rng.permutation(num_visible)]
 
 
-def draw_sounding(names: List[str], split: str, silent: Tuple[bool, ...],
-                  rng: np.random.Generator) -> np.ndarray:
+def draw_sounding(names: List[str],
+                  split: str,
+                  silent: Tuple[bool, ...],
+                  rng: np.random.Generator,
+                  variant: Variant = EASY) -> np.ndarray:
     """Draw which visible objects sound in each second.
 
     Each sounds independently with its class's prior, given that at least one
@@ -159,11 +180,13 @@ def draw_sounding(names: List[str], split: str, silent: Tuple[bool, ...],
         split (str): Split, which sets the priors.
         silent (tuple[bool]): For each second, whether nothing sounds.
         rng (np.random.Generator): Source of the draws.
+        variant (Variant): Whose priors. Defaults to the easy one.
 
     Returns:
         np.ndarray: (len(silent), len(names)) bool.
     """
-    priors = np.array([sounding_prior(split, name) for name in names])
+    priors = np.array(
+        [sounding_prior(split, name, variant) for name in names])
     # All non-empty subsets, as rows, with their conditional probabilities.
     subsets = np.array([[code >> bit & 1 for bit in range(len(names))]
                         for code in range(1, 2**len(names))], bool)

@@ -1,10 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What SynthAVS's objects sound like: partials, modulation, noise bands.
-
-Each class owns a few frequency bands of the VGGish log-mel range (125 to
-7500 Hz), so a mean and standard deviation over time of the 64 mel bands tells
-which classes sound in a mixture.
-"""
+"""What SynthAVS's objects sound like: partials, modulation, noise bands."""
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -36,34 +31,15 @@ class Timbre:
             pitch, of the frequency modulation.
         band (tuple, optional): Centre in Hz, width (one sigma) in octaves
             and amplitude relative to the partials of a noise band.
+        detune (float): How much the pitch varies from one object to the
+            next, relative to it, either way.
     """
     pitch: float
     partials: Tuple[Tuple[float, float], ...]
     tremolo: Tuple[float, float] = (1.0, 0.0)
     vibrato: Tuple[float, float] = (1.0, 0.0)
     band: Optional[Tuple[float, float, float]] = None
-
-
-TIMBRES = {
-    # A low hum.
-    'red-disc': Timbre(190, ((1, 1.0), (2, 0.6)), tremolo=(3, 0.3)),
-    # A whistle.
-    'orange-star': Timbre(3400, ((1, 1.0), ), vibrato=(6, 0.015)),
-    # A bell: inharmonic.
-    'yellow-triangle':
-    Timbre(1150, ((1, 1.0), (2.27, 0.6), (3.8, 0.4)), tremolo=(5, 0.7)),
-    # A reed: odd harmonics.
-    'green-square': Timbre(290, ((1, 1.0), (3, 0.7), (5, 0.6), (7, 0.4))),
-    # A siren.
-    'cyan-cross': Timbre(690, ((1, 1.0), ), vibrato=(2, 0.05)),
-    # A hiss in puffs.
-    'blue-ring': Timbre(6300, (), tremolo=(7, 0.8), band=(6300, 0.12, 1.0)),
-    # A rattle over a tone.
-    'purple-crescent':
-    Timbre(520, ((1, 1.0), ), tremolo=(11, 0.8), band=(5200, 0.07, 0.7)),
-    # A chime of two notes.
-    'pink-flower': Timbre(1750, ((1, 1.0), (1.2, 0.8)), tremolo=(8, 0.4)),
-}
+    detune: float = 0.03
 
 
 def _shaped_noise(samples: int, gain, rng: np.random.Generator) -> np.ndarray:
@@ -74,25 +50,24 @@ def _shaped_noise(samples: int, gain, rng: np.random.Generator) -> np.ndarray:
     return noise / np.sqrt(np.mean(noise**2))
 
 
-def sample_voice(name: str, seconds: int,
+def sample_voice(timbre: Timbre, seconds: int,
                  rng: np.random.Generator) -> np.ndarray:
     """An object's sound over a whole clip, as if it never paused.
 
-    Pitch (3 % either way), the partials' strengths (2 dB), phases and the
-    modulation rates (10 %) vary from one object to the next.
+    Pitch (``detune`` either way), the partials' strengths (2 dB), phases and
+    the modulation rates (10 %) vary from one object to the next.
 
     Args:
-        name (str): Class name.
+        timbre (Timbre): Sound of its class.
         seconds (int): Length.
         rng (np.random.Generator): Source of the jitter.
 
     Returns:
         np.ndarray: (seconds * 16000, ) float64 of unit RMS.
     """
-    timbre = TIMBRES[name]
     samples = seconds * SAMPLE_RATE
     time = np.arange(samples) / SAMPLE_RATE
-    tune = rng.uniform(0.97, 1.03)
+    tune = rng.uniform(1 - timbre.detune, 1 + timbre.detune)
     rate, depth = timbre.vibrato
     rate = rate * rng.uniform(0.9, 1.1)
     # The integral of pitch * (1 + depth * cos(2 pi rate t)).

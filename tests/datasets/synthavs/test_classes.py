@@ -2,8 +2,7 @@
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.synthavs.classes import (CLASSES, LABEL2IDX, PALETTE,
                                               TRAIN_PRIORS)
-from mmteso.datasets.synthavs.looks import LOOKS
-from mmteso.datasets.synthavs.timbres import TIMBRES
+from mmteso.datasets.synthavs.easy import LOOKS, TIMBRES
 
 
 def test_classes_and_their_indices():

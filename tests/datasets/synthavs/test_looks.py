@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from mmteso.datasets.synthavs.classes import CLASSES
+from mmteso.datasets.synthavs.easy import LOOKS
 from mmteso.datasets.synthavs.looks import (paint, sample_background,
                                             sample_body, stack_masks)
 
@@ -10,7 +11,7 @@ from mmteso.datasets.synthavs.looks import (paint, sample_background,
 @pytest.mark.parametrize('name', CLASSES[1:])
 def test_body_has_its_area_and_stays_inside(name):
     for seed in range(5):
-        body = sample_body(name, np.random.default_rng(seed))
+        body = sample_body(LOOKS[name], np.random.default_rng(seed))
         assert 0.04 <= body.area <= 0.10
         for second in (0, 1, 7.5):
             coverage = body.coverage(second, 96)
@@ -21,7 +22,7 @@ def test_body_has_its_area_and_stays_inside(name):
 
 
 def test_body_moves_smoothly():
-    body = sample_body('red-disc', np.random.default_rng(1))
+    body = sample_body(LOOKS['red-disc'], np.random.default_rng(1))
     path = np.stack([body.place(t) for t in np.arange(0, 10, 0.1)])
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
     assert 0 < steps.max() < 0.04
@@ -32,7 +33,7 @@ def test_shapes_differ():
     """At the same place, size and angle no two shapes are the same."""
     masks = []
     for name in CLASSES[1:]:
-        body = sample_body(name, np.random.default_rng(0))
+        body = sample_body(LOOKS[name], np.random.default_rng(0))
         still = dict(
             area=0.07,
             angle=0.0,
@@ -60,9 +61,9 @@ def test_paint_leaves_the_background_alone():
     rng = np.random.default_rng(0)
     background = sample_background(48, rng)
     kept = background.copy()
-    body = sample_body('blue-ring', rng)
+    body = sample_body(LOOKS['blue-ring'], rng)
     coverage = body.coverage(0, 48)
-    image = paint(background, [body], [coverage], rng)
+    image = paint(background, [body], [coverage], 0, rng)
     np.testing.assert_array_equal(background, kept)
     assert image.shape == (48, 48, 3) and image.dtype == np.uint8
     # Where the ring is, blue leads, as its hue says.

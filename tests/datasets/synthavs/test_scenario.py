@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mmteso.datasets.synthavs.classes import CLASSES, TRAIN_PRIORS
-from mmteso.datasets.synthavs.scenario import (AMBIENT_DB, apportion,
-                                               draw_sounding, draw_visible,
-                                               plan_split, sounding_prior,
-                                               split_sizes)
+from mmteso.datasets.synthavs.easy import EASY
+from mmteso.datasets.synthavs.scenario import (apportion, draw_sounding,
+                                               draw_visible, plan_split,
+                                               sounding_prior, split_sizes)
 
 
 @pytest.mark.parametrize('total, expected', [(100, [15, 45, 40]),
@@ -56,7 +56,7 @@ def test_ambient_noise_spans_colours_and_levels():
     assert Counter(colour for colour, _ in noisy) == dict(
         white=50, pink=50, brown=50)
     levels = [level for _, level in noisy]
-    low, high = AMBIENT_DB
+    low, high = EASY.ambient_db
     # One level in each of 150 equal steps of 0.4 dB.
     bins, _ = np.histogram(levels, bins=150, range=(low, high))
     assert (bins == 1).all()

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from mmteso.datasets.synthavs.classes import CLASSES
+from mmteso.datasets.synthavs.easy import TIMBRES
 from mmteso.datasets.synthavs.timbres import (NOISE_COLOURS, SAMPLE_RATE,
-                                              TIMBRES, sample_noise,
-                                              sample_voice, second_envelope)
+                                              sample_noise, sample_voice,
+                                              second_envelope)
 
 
 def _power(sound):
@@ -16,7 +17,7 @@ def _power(sound):
 
 @pytest.mark.parametrize('name', CLASSES[1:])
 def test_voice_is_steady_and_of_unit_power(name):
-    voice = sample_voice(name, 3, np.random.default_rng(0))
+    voice = sample_voice(TIMBRES[name], 3, np.random.default_rng(0))
     assert voice.shape == (3 * SAMPLE_RATE, )
     assert np.mean(voice**2) == pytest.approx(1)
     # It never pauses: each tenth of a second has a fair part of the power.
@@ -30,7 +31,7 @@ def test_voice_lies_where_its_timbre_says(name):
     centres = [timbre.pitch * ratio for ratio, _ in timbre.partials]
     if timbre.band is not None:
         centres.append(timbre.band[0])
-    power, hertz = _power(sample_voice(name, 2, np.random.default_rng(3)))
+    power, hertz = _power(sample_voice(timbre, 2, np.random.default_rng(3)))
     near = np.zeros(len(hertz), bool)
     for centre in centres:
         near |= np.abs(hertz / centre - 1) < 0.25
@@ -41,7 +42,7 @@ def test_voice_lies_where_its_timbre_says(name):
 
 def test_voices_of_a_class_vary():
     first, second = (
-        sample_voice('red-disc', 1, np.random.default_rng(seed))
+        sample_voice(TIMBRES['red-disc'], 1, np.random.default_rng(seed))
         for seed in (0, 1))
     assert np.abs(np.corrcoef(first, second)[0, 1]) < 0.9
 
