@@ -1,0 +1,95 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Convert a Mask2Former of transformers to mmsegmentation's layout.
+
+Another source of a pretrained Mask2Former than OpenMMLab's. The file is one
+that our configs and mmsegmentation's own start from::
+
+    hf download facebook/mask2former-swin-base-IN21k-ade-semantic \\
+        --local-dir checkpoints/m2f-hf
+    python tools/model_converters/mask2former_hf_to_mmseg.py \\
+        checkpoints/m2f-hf checkpoints/m2f_swin-b.pth \\
+        --config configs/teso/teso_swin-b_v1m.py
+    python tools/train.py configs/teso/teso_swin-b_v1m.py \\
+        --cfg-options load_from=checkpoints/m2f_swin-b.pth
+
+``--config`` says before the training whether that model is the converted one:
+widths, depths, window, heads, queries, and mean and deviation of the pixels
+(transformers' are those of values in [0, 1], here they are of [0, 255]).
+``swin-base`` belongs to ``teso_swin-b_*.py`` and ``swin-tiny`` to
+``teso_swin-t_*.py``. The class head is converted as well; with another number
+of classes it is left out when the file is loaded, as it is for OpenMMLab's.
+The license is that of the model's own card.
+"""
+import argparse
+import os
+import os.path as osp
+
+import torch
+from mmengine.config import Config
+
+from mmteso.io import file_sha256
+from mmteso.models.converters import (convert_mask2former, find_differences,
+                                      mmseg_settings, normalization_settings,
+                                      read_hf_mask2former)
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description="Convert a Mask2Former of transformers (Swin or ResNet "
+        "backbone) to a checkpoint for mmsegmentation's Mask2Former and for "
+        'the configs here, by load_from.')
+    parser.add_argument(
+        'source',
+        help='local folder with config.json and model.safetensors or '
+        'pytorch_model.bin; or the file of the weights, config.json beside it')
+    parser.add_argument('out', help='file to write, *.pth')
+    parser.add_argument(
+        '--config',
+        help='config whose model the weights must fit; nothing is written if '
+        'they do not')
+    return parser, parser.parse_args()
+
+
+def main():
+    parser, args = parse_args()
+    if osp.exists(args.out):
+        parser.error(f'"{args.out}" exists already')
+    if not args.out.endswith('.pth'):
+        parser.error(f'"{args.out}" must end with ".pth"')
+    try:
+        source = read_hf_mask2former(args.source)
+        state_dict = convert_mask2former(source.state_dict, source.config)
+        settings = mmseg_settings(source.config)
+        if source.preprocessor is not None:
+            settings.update(normalization_settings(source.preprocessor))
+        if args.config is not None:
+            model = Config.fromfile(args.config).model
+            lines = find_differences(settings, model)
+            if lines:
+                parser.error(f'the weights do not fit {args.config}:\n  ' +
+                             '\n  '.join(lines))
+        # no path of this machine in the file
+        meta = dict(
+            converted_from=osp.basename(osp.normpath(args.source)),
+            source_sha256=file_sha256(source.path))
+        os.makedirs(osp.dirname(args.out) or '.', exist_ok=True)
+        partial = f'{args.out}.partial'
+        torch.save(dict(meta=meta, state_dict=state_dict), partial)
+        os.replace(partial, args.out)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    numbers = sum(value.numel() for value in state_dict.values())
+    classes = len(state_dict['decode_head.cls_embed.bias']) - 1
+    print(f'{args.out}: {len(state_dict)} tensors, {numbers / 1e6:.1f} '
+          f'million numbers, {classes} classes')
+    if args.config is None:
+        print("The model's config must say:")
+        for path, value in settings.items():
+            print(f'  {path} = {value!r}')
+    elif source.preprocessor is None:
+        print('There is no preprocessor_config.json: mean and deviation of '
+              'the pixels were not compared')
+
+
+if __name__ == '__main__':
+    main()
