@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -92,11 +92,13 @@ def _add_clips(clips: Dict[str, dict], dataset: Dataset) -> None:
 
 
 class _ClipSound(Dataset):
-    """Log-mels (T, 1, 96, 64) of all frames of a clip, or what is wrong."""
+    """The encoder's input (T, ...) of a clip's frames, or what is wrong."""
 
-    def __init__(self, clips: Sequence[dict], steps: Sequence[dict]) -> None:
+    def __init__(self, clips: Sequence[dict], steps: Sequence[dict],
+                 input_key: str) -> None:
         self.clips = clips
         self.pipeline = Compose(steps)
+        self.input_key = input_key
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -105,14 +107,14 @@ class _ClipSound(Dataset):
         clip = self.clips[index]
         try:
             # one after the other: LoadAudioClip keeps the last files decoded
-            log_mels = [
-                self.pipeline(dict(clip, frame=frame))['log_mel']
+            sounds = [
+                self.pipeline(dict(clip, frame=frame))[self.input_key]
                 for frame in range(clip['num_frames'])
             ]
         except (OSError, ValueError) as error:
             # the other broken files are to be named, too
             return clip['uid'], None, str(error)
-        return clip['uid'], torch.stack(log_mels), ''
+        return clip['uid'], torch.stack(sounds), ''
 
 
 def build_audio_encoder(cfg: Config,
@@ -125,8 +127,8 @@ def build_audio_encoder(cfg: Config,
 
     Returns:
         tuple[nn.Module, str, dict]: The encoder in eval mode; SHA-256 of its
-        weights' file, '' for an encoder without weights; and its further
-        arguments.
+        weights' file (of the weights themselves where they are no single
+        file), '' for an encoder without weights; and its further arguments.
 
     Raises:
         ValueError: If the model has no audio encoder, or the encoder has
@@ -146,7 +148,10 @@ def build_audio_encoder(cfg: Config,
         for key, value in config.items() if key not in ('type', 'init_cfg')
     }
     weights_hash = ''
-    if encoder.state_dict():
+    if hasattr(encoder, 'weights_hash'):  # its weights are no single file
+        encoder.init_weights()  # complains about missing ones
+        weights_hash = encoder.weights_hash
+    elif encoder.state_dict():
         init_cfg = config.get('init_cfg') or {}
         if init_cfg.get('type') != 'Pretrained':
             raise ValueError(
@@ -213,6 +218,7 @@ def extract_audio_features(
     steps = find_sound_steps(cfg, splits)
     encoder, weights_hash, arguments = build_audio_encoder(
         cfg, device or get_device())
+    input_key = _check_front_end(encoder, steps)
     settings = dict(
         describe_sound(steps),
         encoder_args=arguments,
@@ -222,7 +228,7 @@ def extract_audio_features(
     features: Dict[str, Tensor] = {}
     broken: List[str] = []
     loader = DataLoader(
-        _ClipSound(clips, steps),
+        _ClipSound(clips, steps, input_key),
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=list)
@@ -248,13 +254,25 @@ def extract_audio_features(
     return ExtractionSummary(len(clips), len(features), provenance)
 
 
+def _check_front_end(encoder: nn.Module, steps: Sequence[dict]) -> str:
+    """Which key the encoder reads; the last step must make it."""
+    wanted = getattr(encoder, 'input_key', 'log_mel')
+    made = getattr(TRANSFORMS.build(steps[-1]), 'output_key', None)
+    if made != wanted:
+        raise ValueError(
+            f'{type(encoder).__name__} reads {wanted!r}, but the sound goes '
+            f'through {type_name(steps[-1])}, which makes {made!r}. Change '
+            'model.audio_encoder, or the pipelines.')
+    return wanted
+
+
 @torch.no_grad()
 def _encode(loader: Iterable, encoder: nn.Module) -> Iterator[tuple]:
     """Features (T, D) on the CPU, or an error, clip by clip."""
     device = next((t.device for t in encoder.state_dict().values()),
                   torch.device('cpu'))
     for batch in loader:
-        readable = [log_mels for _, log_mels, error in batch if not error]
+        readable = [sounds for _, sounds, error in batch if not error]
         values: Iterator[Tensor] = iter(())
         if readable:
             # TensorFloat-32 would cost three of seven digits

@@ -9,8 +9,9 @@ from mmseg.registry import TRANSFORMS
 from mmteso.audio import vggish_params
 
 SPLITS = ('train', 'val', 'test')
-# what loads sound, by what has to follow it
-_SOUND = dict(LoadAudioClip=('AudioToLogMel', ), LoadLogMel=())
+# what makes an audio encoder's input of a waveform
+FRONT_ENDS = ('AudioToLogMel', 'AudioToFbank', 'AudioToModelInput')
+_SOURCES = ('LoadAudioClip', 'LoadLogMel')
 _ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise')
 _FRONT_END = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
               'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
@@ -79,7 +80,7 @@ def _types_inside(value: Any) -> Iterator[str]:
 
 def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
     """The transforms of a pipeline that load the sound; none if cached."""
-    known = {*_SOUND, *_ALTERING, 'AudioToLogMel', 'LoadAudioFeatures'}
+    known = {*_SOURCES, *_ALTERING, *FRONT_ENDS, 'LoadAudioFeatures'}
     for step in pipeline:
         if known & set(_types_inside(list(step.values()))):
             raise ValueError(
@@ -92,21 +93,23 @@ def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
         raise ValueError(
             f'{where}: {altering[0]} alters the sound. Only the normal sound '
             'is cached; altered sound is encoded in the model.')
-    sources = [name for name in names if name in _SOUND]
+    sources = [name for name in names if name in _SOURCES]
     if not sources and 'LoadAudioFeatures' in names:
         return []
     if len(sources) != 1 or 'LoadAudioFeatures' in names:
         raise ValueError(
-            f'{where}: expected LoadAudioClip and AudioToLogMel, or '
-            f'LoadLogMel, once, but got the transforms {names}.')
+            f'{where}: expected LoadAudioClip and AudioToLogMel (or another '
+            f'front end), or LoadLogMel, once, but got the transforms {names}.'
+        )
     start = names.index(sources[0])
-    wanted = _SOUND[sources[0]]
-    end = start + 1 + len(wanted)
-    if tuple(names[start + 1:end]) != wanted:
-        raise ValueError(
-            f'{where}: expected {wanted[0]} right after {sources[0]}, but got '
-            f'the transforms {names}. What stands between them may change '
-            'the sound.')
+    end = start + 1
+    if sources[0] == 'LoadAudioClip':
+        if not set(names[end:end + 1]) & set(FRONT_ENDS):
+            raise ValueError(
+                f'{where}: expected {" or ".join(FRONT_ENDS)} right after '
+                f'LoadAudioClip, but got the transforms {names}. What stands '
+                'between them may change the sound.')
+        end += 1
     return [copy.deepcopy(dict(step)) for step in pipeline[start:end]]
 
 
@@ -121,8 +124,8 @@ def find_sound_steps(cfg: Config,
         splits (Sequence[str]): Dataloaders to look at. Defaults to all.
 
     Returns:
-        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel``, or of
-        ``LoadLogMel``.
+        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel`` (or
+        another of ``FRONT_ENDS``), or of ``LoadLogMel``.
 
     Raises:
         ValueError: If no pipeline loads sound, two do it in different ways,
@@ -145,8 +148,8 @@ def find_sound_steps(cfg: Config,
     if not found:
         raise ValueError(
             'no pipeline of the config loads sound with LoadAudioClip and '
-            'AudioToLogMel, or with LoadLogMel, so there is nothing to '
-            'extract features from.')
+            'AudioToLogMel (or another front end), or with LoadLogMel, so '
+            'there is nothing to extract features from.')
     if len(found) > 1:
         raise ValueError(
             'one file holds features of one kind of sound, but the config '
@@ -165,18 +168,28 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
     Returns:
         dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
         ``clip_hop`` in seconds and, for waveforms, ``sample_rate``,
-        ``resampling`` and ``log_mel``, the constants of the front end.
+        ``resampling`` and the front end: of ``AudioToLogMel`` its constants,
+        ``log_mel``; of others ``front_end``, the transform's config, and of
+        ``AudioToModelInput`` ``extractor``, its settings.
     """
     source = TRANSFORMS.build(steps[0])
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples
         return dict(sound='log_mel', clip_hop=0.96)
-    return dict(
+    settings = dict(
         sound='waveform',
         clip_hop=float(source.clip_hop),
         sample_rate=int(source.sample_rate),
-        resampling='soxr HQ',
-        log_mel={
-            name.lower(): getattr(vggish_params, name)
-            for name in _FRONT_END
-        })
+        resampling='soxr HQ')
+    if len(steps) == 1 or type_name(steps[1]) == 'AudioToLogMel':
+        return dict(
+            settings,
+            log_mel={
+                name.lower(): getattr(vggish_params, name)
+                for name in _FRONT_END
+            })
+    settings['front_end'] = dict(steps[1], type=type_name(steps[1]))
+    front_end = TRANSFORMS.build(steps[1])
+    if hasattr(front_end, 'settings'):
+        settings['extractor'] = front_end.settings()
+    return settings

@@ -46,7 +46,7 @@ def test_sound_steps():
     ([('LoadAudioFeatures', )] * 2, 'no pipeline of the config loads sound'),
     ([('LoadAudioClip', 'MuteAudio', 'AudioToLogMel')], 'MuteAudio alters'),
     ([('LoadAudioClip', 'MyGain', 'AudioToLogMel')], 'right after'),
-    ([('LoadAudioClip', )], 'expected AudioToLogMel right after'),
+    ([('LoadAudioClip', )], 'expected AudioToLogMel or .*right after'),
     ([(*SOUND, 'LoadAudioFeatures')], 'once, but got'),
     ([(*SOUND, dict(type='RandomApply', transforms=[dict(type='MuteAudio')]))],
      'RandomApply holds a transform of sound'),

@@ -1,16 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .altering_audio import MuteAudio, ReplaceAudioWithNoise
 from .cue_classes import CuesToClasses
+from .fbank import AudioToFbank
 from .features import LoadAudioFeatures, LoadTextFeatures
 from .formatting import PackAVTInputs
 from .loading_annotations import LoadAVSAnnotations
 from .loading_audio import LoadAudioClip
 from .loading_log_mel import LoadLogMel
 from .log_mel import AudioToLogMel
+from .model_input import AudioToModelInput
 from .text_cues import LoadTextCues
 
 __all__ = [
-    'AudioToLogMel', 'CuesToClasses', 'LoadAVSAnnotations', 'LoadAudioClip',
-    'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'LoadTextFeatures',
-    'MuteAudio', 'PackAVTInputs', 'ReplaceAudioWithNoise'
+    'AudioToFbank', 'AudioToLogMel', 'AudioToModelInput', 'CuesToClasses',
+    'LoadAVSAnnotations', 'LoadAudioClip', 'LoadAudioFeatures', 'LoadLogMel',
+    'LoadTextCues', 'LoadTextFeatures', 'MuteAudio', 'PackAVTInputs',
+    'ReplaceAudioWithNoise'
 ]

@@ -12,12 +12,14 @@ from mmteso.audio import NOISE_REFERENCES, white_noise
 def _require_waveform(transform: BaseTransform, results: dict) -> None:
     """Refuse a place in the pipeline where altering the sound does nothing."""
     name = type(transform).__name__
-    if 'log_mel' in results or 'audio_feat' in results:
+    made = {'log_mel', 'audio_values', 'audio_feat'} & set(results)
+    if made:
         raise RuntimeError(
-            f'{name} stands behind the transform that made the log-mel or the '
-            'audio feature, where it changes nothing any more. Put it between '
-            'LoadAudioClip and AudioToLogMel. Precomputed log-mels and '
-            'features have no sound to alter: use the wav files.')
+            f'{name} stands behind the transform that made {made.pop()}, '
+            'where it changes nothing any more. Put it between LoadAudioClip '
+            'and AudioToLogMel (or what else makes the input of the audio '
+            'encoder). Precomputed log-mels and features have no sound to '
+            'alter: use the wav files.')
     if 'waveform' not in results:
         raise KeyError(f'{name} needs the key "waveform". Put LoadAudioClip '
                        'before it.')

@@ -14,8 +14,9 @@ from .text_cues import (check_cue_arguments, frame_cue_targets, open_cue_file,
 class LoadAudioFeatures(BaseTransform):
     """Load the cached audio feature of one frame.
 
-    In place of :class:`LoadAudioClip` and :class:`AudioToLogMel` (or
-    :class:`LoadLogMel`), with a file of ``tools/extract_audio_features.py``.
+    In place of :class:`LoadAudioClip` and the transform that makes the audio
+    encoder's input of it (or of :class:`LoadLogMel`), with a file of
+    ``tools/extract_audio_features.py``.
     A model that has an ``audio_encoder`` keeps it, so that its checkpoints
     are complete, does not run it on these frames, and refuses features that
     an encoder other than its own has made.

@@ -8,8 +8,8 @@ from mmengine.structures import LabelData, PixelData
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
-_INPUT_KEYS = ('log_mel', 'audio_feat', 'text_feat', 'text_valid',
-               'cue_classes')
+_INPUT_KEYS = ('log_mel', 'audio_values', 'audio_feat', 'text_feat',
+               'text_valid', 'cue_classes')
 
 
 @TRANSFORMS.register_module()
@@ -24,6 +24,7 @@ class PackAVTInputs(BaseTransform):
 
     - img (optional): (H, W, 3) uint8, BGR
     - log_mel (optional): (1, 96, 64) float32
+    - audio_values (optional): (...) float32, for other audio encoders
     - audio_feat (optional): (D_a) float32
     - text_feat (optional): (N_T, D) float32
     - text_valid (optional): (N_T) bool
@@ -35,8 +36,8 @@ class PackAVTInputs(BaseTransform):
     Returned dict:
 
     - inputs (dict[str, torch.Tensor]): ``img`` (3, H, W) uint8 BGR, and
-      those of ``log_mel``, ``audio_feat``, ``text_feat``, ``text_valid``,
-      ``cue_classes`` that are there, unchanged.
+      those of ``log_mel``, ``audio_values``, ``audio_feat``, ``text_feat``,
+      ``text_valid``, ``cue_classes`` that are there, unchanged.
     - data_samples (SegDataSample): ``gt_sem_seg`` and ``gt_visible``
       (PixelData, ``data`` (1, H, W) int64), ``gt_cues`` (LabelData,
       ``label`` (N_T) float32), and the metainfo. A sample whose sound
@@ -45,7 +46,7 @@ class PackAVTInputs(BaseTransform):
     Args:
         meta_keys (Sequence[str]): Keys that go to the metainfo where they
             exist. Defaults to those of mmseg, and uid, frame, num_frames,
-            subset, sample_idx, text_cues, a_obj, frame_classes,
+            subset, split, sample_idx, text_cues, a_obj, frame_classes,
             audio_condition, audio_provenance.
     """
 
@@ -55,9 +56,10 @@ class PackAVTInputs(BaseTransform):
                                     'img_shape', 'pad_shape', 'scale_factor',
                                     'flip', 'flip_direction',
                                     'reduce_zero_label', 'uid', 'frame',
-                                    'num_frames', 'subset', 'sample_idx',
-                                    'text_cues', 'a_obj', 'frame_classes',
-                                    'audio_condition', 'audio_provenance')
+                                    'num_frames', 'subset', 'split',
+                                    'sample_idx', 'text_cues', 'a_obj',
+                                    'frame_classes', 'audio_condition',
+                                    'audio_provenance')
     ) -> None:
         self.meta_keys = tuple(meta_keys)
 

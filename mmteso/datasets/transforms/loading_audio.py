@@ -36,8 +36,8 @@ class LoadAudioClip(BaseTransform):
     - audio_condition (str): 'normal'.
 
     Args:
-        sample_rate (int): Samples per second. VGGish needs 16000.
-            Defaults to 16000.
+        sample_rate (int): Samples per second. VGGish and BEATs need 16000,
+            CLAP 48000. Defaults to 16000.
         clip_hop (float): Seconds between the starts of two frames' clips:
             1.0 cuts the one-second clips of the TeSO paper, 0.96 gives the
             consecutive VGGish examples of AVSBench's own preprocessing.
@@ -78,7 +78,8 @@ class LoadAudioClip(BaseTransform):
         Returns:
             dict: The dict with the waveform.
         """
-        refuse_second_sound(self, results, 'log_mel', 'audio_feat')
+        refuse_second_sound(self, results, 'log_mel', 'audio_values',
+                            'audio_feat')
         if results.get('audio_path') is None:
             raise KeyError(
                 'LoadAudioClip needs the key "audio_path", which '

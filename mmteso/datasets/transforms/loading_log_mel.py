@@ -72,6 +72,8 @@ class LoadLogMel(BaseTransform):
             below ``log(0.01)``, which VGGish's scale doesn't reach.
     """
 
+    output_key = 'log_mel'
+
     def __init__(self, backend_args: Optional[dict] = None) -> None:
         self.backend_args = backend_args
         self._reported = set()

@@ -24,6 +24,8 @@ class AudioToLogMel(BaseTransform):
       10 ms, 64 mel bands.
     """
 
+    output_key = 'log_mel'
+
     def transform(self, results: dict) -> dict:
         """Compute the log-mel spectrogram.
 

@@ -20,6 +20,7 @@ class LogMelStats(nn.Module):
     clip is the zero vector (to rounding).
     """
 
+    input_key = 'log_mel'
     embed_dims = 128
 
     def forward(self, log_mel: Tensor) -> Tensor:

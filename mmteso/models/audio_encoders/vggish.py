@@ -30,6 +30,7 @@ class VGGish(BaseModule):
         ImportError: If torchvggish is not installed.
     """
 
+    input_key = 'log_mel'
     embed_dims = 128
 
     def __init__(self, init_cfg: dict = None) -> None:

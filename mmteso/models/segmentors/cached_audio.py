@@ -39,8 +39,8 @@ class CachedAudioCheck:
                 f"the audio encoder {type(encoder).__name__} trains, but the "
                 "batch holds 'audio_feat', cached features, which would stay "
                 'as they are. Freeze the encoder, or read the sound with '
-                'LoadAudioClip and AudioToLogMel in place of '
-                'LoadAudioFeatures')
+                'LoadAudioClip and what makes the encoder\'s input of it '
+                '(AudioToLogMel, ...) in place of LoadAudioFeatures')
         for sample in data_samples or ():
             found = sample.metainfo.get('audio_provenance')
             if found is None:

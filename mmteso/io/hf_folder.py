@@ -1,0 +1,47 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Local folders with a model of transformers."""
+import os
+from types import ModuleType
+from typing import Sequence
+
+
+def import_transformers(who: str) -> ModuleType:
+    """Import transformers, or say how to get it.
+
+    Args:
+        who (str): The class that needs it.
+
+    Returns:
+        ModuleType: The package.
+
+    Raises:
+        ImportError: If it isn't installed.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise ImportError(f'{who} needs the package transformers: pip install '
+                          'transformers') from error
+    return transformers
+
+
+def require_hf_files(folder: str, files: Sequence[str], who: str) -> None:
+    """Check that a folder has files of a model of transformers.
+
+    Without this a folder that isn't there would be taken for a name on the
+    Hugging Face Hub.
+
+    Args:
+        folder (str): The folder.
+        files (Sequence[str]): Names; one of them is enough.
+        who (str): The class that needs it.
+
+    Raises:
+        FileNotFoundError: If it has none of them.
+    """
+    if any(os.path.isfile(os.path.join(folder, name)) for name in files):
+        return
+    raise FileNotFoundError(
+        f'{who} needs a local folder with a model of transformers, but there '
+        f'is no {" or ".join(files)} in {folder!r}. Download the model where '
+        f'there is a network: hf download NAME --local-dir {folder}')

@@ -1,0 +1,187 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What needs SpeechBrain, and with it torchaudio, is skipped without them."""
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_audio
+import torch
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmteso.datasets.transforms import AudioToFbank
+from mmteso.models import BEATS_CFG, BEATs, read_beats_checkpoint
+
+ROOT = Path(__file__).parents[3]
+
+needs_speechbrain = pytest.mark.skipif(
+    importlib.util.find_spec('speechbrain') is None,
+    reason='SpeechBrain is not installed')
+
+
+def build(checkpoint=None, **cfg):
+    init_cfg = checkpoint and dict(
+        type='Pretrained', checkpoint=str(checkpoint))
+    encoder = MODELS.build(
+        dict(
+            type='BEATs',
+            cfg=dict(tiny_audio.BEATS_SMALL, **cfg),
+            init_cfg=init_cfg))
+    encoder.init_weights()
+    return encoder
+
+
+def waves():
+    time = np.arange(15600) / 16000
+    noise = np.random.default_rng(0).standard_normal(15600)
+    return torch.from_numpy(
+        np.float32([
+            0.1 * noise, 0.5 * np.sin(2 * np.pi * 440 * time), 0 * time
+        ]))
+
+
+def values_of(waveforms):
+    transform = AudioToFbank()
+    return torch.stack([
+        transform(dict(waveform=wave.numpy(), sample_rate=16000))
+        ['audio_values'] for wave in waveforms
+    ])
+
+
+# ------------------------------------------------------- without SpeechBrain
+def test_missing_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'speechbrain', None)
+    monkeypatch.setitem(sys.modules, 'speechbrain.lobes', None)
+    monkeypatch.setitem(sys.modules, 'speechbrain.lobes.models', None)
+    with pytest.raises(
+            ImportError, match='pip install speechbrain.*another audio enc'):
+        BEATs()
+    assert 'SB_DISABLE_QUIRKS' not in os.environ
+
+
+def test_unknown_field():
+    with pytest.raises(ValueError, match=r"unknown fields \['layers'\]"):
+        BEATs(dict(layers=3))
+
+
+def test_read_checkpoint(tmp_path):
+    """The layout of Microsoft's files; a classifier is left out."""
+    path = str(tmp_path / 'BEATs.pt')
+    cfg = dict(BEATS_CFG, finetuned_model=True, predictor_class=527)
+    model = {
+        'layer_norm.weight': torch.ones(512),
+        'predictor.weight': torch.zeros(527, 768),
+        'predictor.bias': torch.zeros(527)
+    }
+    torch.save(dict(cfg=cfg, model=model, label_dict={0: '/m/09x0r'}), path)
+    found, state = read_beats_checkpoint(path)
+    assert found == cfg and list(state) == ['layer_norm.weight']
+
+
+@pytest.mark.parametrize('content, message', [
+    (dict(state_dict={}), "keys cfg and model, but got .*'state_dict'"),
+    ([1], 'but got list'),
+    (b'no zip file', 'no checkpoint of BEATs'),
+])
+def test_other_files(tmp_path, content, message):
+    path = tmp_path / 'other.pt'
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(ValueError, match=message):
+        read_beats_checkpoint(str(path))
+
+
+def test_missing_file():
+    with pytest.raises(
+            FileNotFoundError, match='nowhere.pt.*BEATs_iter3_plus.*init_cfg'):
+        read_beats_checkpoint('nowhere.pt')
+
+
+# ---------------------------------------------------------- with SpeechBrain
+@needs_speechbrain
+@pytest.mark.parametrize('finetuned', [False, True])
+def test_equals_speechbrain(tmp_path, finetuned):
+    """From the waveform on, with the weights of one file."""
+    from speechbrain.lobes.models.beats import BEATs as Reference
+    path = tiny_audio.write_beats(tmp_path / 'beats.pt', finetuned=finetuned)
+    encoder = build(path)
+    found = encoder(values_of(waves()))
+    assert found.shape == (3, encoder.embed_dims) == (3, 32)
+    with torch.no_grad():
+        tokens = Reference(path)(waves(), torch.ones(3))[0]
+    assert tokens.shape == (3, 6 * 8, 32)
+    torch.testing.assert_close(found, tokens.mean(1), atol=2e-4, rtol=1e-3)
+    assert (found[0] - found[1]).abs().max() > 1e-2
+    assert torch.isfinite(found).all()
+
+
+@needs_speechbrain
+def test_published_size():
+    """90 million parameters, as the authors' model has."""
+    encoder = BEATs()
+    assert encoder.embed_dims == 768
+    count = sum(p.numel() for p in encoder.parameters())
+    assert count == pytest.approx(90.3e6, rel=0.01)
+
+
+@needs_speechbrain
+def test_is_frozen():
+    encoder = build()
+    nn.Sequential(encoder).train()
+    assert not any(module.training for module in encoder.modules())
+    assert not any(p.requires_grad for p in encoder.parameters())
+    assert not encoder(values_of(waves()).requires_grad_()).requires_grad
+
+
+@needs_speechbrain
+def test_leaves_the_switches_of_pytorch():
+    """Importing SpeechBrain itself turns TF32 on, for all of the process."""
+    code = ('import os, mmteso; from torch.backends import cuda; '
+            'mmteso.models.BEATs(); '
+            'print(cuda.matmul.allow_tf32, "SB_DISABLE_QUIRKS" in os.environ)')
+    process = subprocess.run([sys.executable, '-c', code],
+                             capture_output=True,
+                             text=True,
+                             cwd=ROOT)
+    assert process.stdout.split()[-2:] == ['False', 'False'], process.stderr
+
+
+@needs_speechbrain
+def test_other_architecture_is_refused(tmp_path):
+    path = tiny_audio.write_beats(tmp_path / 'beats.pt', max_distance=640)
+    with pytest.raises(
+            ValueError, match=r"BEATs with \{'max_distance': 640\}: set"):
+        build(path)
+    assert build(path, max_distance=640).is_init
+
+
+@needs_speechbrain
+def test_missing_weights_are_named(tmp_path):
+    path = tiny_audio.write_beats(tmp_path / 'beats.pt')
+    content = torch.load(path)
+    del content['model']['encoder.layers.1.fc1.bias']
+    torch.save(content, path)
+    with pytest.raises(
+            ValueError, match=r'(?s)weights of BEATs.*layers\.1\.fc1\.bias'):
+        build(path)
+
+
+@needs_speechbrain
+@pytest.mark.parametrize('shape', [(2, 1, 96, 64), (2, 96, 64), (2, 15, 128)])
+def test_other_input(shape):
+    with pytest.raises(ValueError, match='BEATs reads .*AudioToFbank, but'):
+        build()(torch.zeros(shape))
+
+
+@needs_speechbrain
+def test_only_pretrained_weights_make_sense():
+    with pytest.raises(ValueError, match='must be of type Pretrained'):
+        encoder = BEATs(
+            tiny_audio.BEATS_SMALL, init_cfg=dict(type='Kaiming'))
+        encoder.init_weights()

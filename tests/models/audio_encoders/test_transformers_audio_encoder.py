@@ -1,0 +1,266 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import builtins
+import shutil
+
+import numpy as np
+import pytest
+import tiny_audio
+import torch
+from mmengine.runner import load_state_dict
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmteso.datasets.transforms import AudioToModelInput
+from mmteso.models import TransformersAudioEncoder
+from mmteso.models.state_hash import state_sha256
+
+transformers = pytest.importorskip('transformers')
+
+WRITERS = dict(
+    ast=tiny_audio.write_ast,
+    clap=tiny_audio.write_clap,
+    fused=lambda folder: tiny_audio.write_clap(folder, fusion=True),
+    wav2vec2=tiny_audio.write_wav2vec2,
+    whisper=tiny_audio.write_whisper)
+POOLS = [('ast', 'pooler', 32), ('ast', 'cls', 32), ('ast', 'mean', 32),
+         ('clap', 'pooler', 24), ('fused', 'pooler', 24),
+         ('wav2vec2', 'mean', 32), ('whisper', 'mean', 32)]
+
+
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp('models')
+    return {name: write(root / name) for name, write in WRITERS.items()}
+
+
+def inputs_of(folder, count=3):
+    """Noise, a tone, silence."""
+    transform = AudioToModelInput(folder)
+    rate = transform.extractor.sampling_rate
+    time = np.arange(round(0.975 * rate)) / rate
+    noise = np.random.default_rng(0).standard_normal(len(time))
+    waves = (0.1 * noise, 0.5 * np.sin(2 * np.pi * 440 * time), 0 * time)
+    return torch.stack([
+        transform(dict(waveform=wave.astype(np.float32),
+                       sample_rate=rate))['audio_values']
+        for wave in waves[:count]
+    ])
+
+
+def build(folder, **kwargs):
+    """With its weights, as the runner does."""
+    encoder = MODELS.build(
+        dict(type='TransformersAudioEncoder', pretrained=folder, **kwargs))
+    encoder.init_weights()
+    return encoder
+
+
+def reference(name, pool, folder, values):
+    """What transformers' own class for it gives."""
+    with torch.no_grad():
+        if name in ('clap', 'fused'):
+            model = transformers.ClapModel.from_pretrained(folder).eval()
+            # the clips are not longer than the model's seconds
+            pooled = model.audio_model(
+                input_features=values,
+                is_longer=torch.zeros(len(values), 1, dtype=torch.bool))
+            return model.audio_projection(pooled.pooler_output)
+        if name == 'ast':
+            outputs = transformers.ASTModel.from_pretrained(folder).eval()(
+                values)
+            tokens = outputs.last_hidden_state
+            return dict(
+                pooler=outputs.pooler_output,
+                cls=tokens[:, 0],
+                mean=tokens[:, 2:].mean(1))[pool]
+        if name == 'whisper':
+            model = transformers.WhisperModel.from_pretrained(folder).eval()
+            return model.encoder(values).last_hidden_state.mean(1)
+        model = transformers.Wav2Vec2Model.from_pretrained(folder).eval()
+        return model(values).last_hidden_state.mean(1)
+
+
+@pytest.mark.parametrize('name, pool, dims', POOLS)
+def test_equals_transformers(folders, name, pool, dims):
+    folder = folders[name]
+    encoder = MODELS.build(
+        dict(type='TransformersAudioEncoder', pretrained=folder, pool=pool))
+    assert encoder.embed_dims == dims  # before the weights are there
+    assert encoder.input_key == 'audio_values'
+    values = inputs_of(folder)
+    random = encoder(values)
+    encoder.init_weights()
+    found = encoder(values)
+    assert found.shape == (3, dims) and torch.isfinite(found).all()
+    assert (found - random).abs().max() > 1e-3
+    expected = reference(name, pool, folder, values)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    # sounds differ, and none depends on the others of its batch
+    assert (found[0] - found[1]).abs().max() > 1e-3
+    assert (found[1] - found[2]).abs().max() > 1e-3
+    torch.testing.assert_close(
+        encoder(values[1:2]), found[1:2], atol=1e-5, rtol=1e-4)
+
+
+def test_fusion_of_clap_is_not_drawn_by_chance(folders):
+    """The extractor calls one short clip of a batch longer, any one."""
+    encoder = build(folders['fused'], pool='pooler')
+    values = inputs_of(folders['fused'])
+    found = encoder(values)
+    with torch.no_grad():
+        longer = encoder.model(
+            input_features=values, is_longer=torch.ones(3, 1,
+                                                        dtype=torch.bool))
+    assert (longer.audio_embeds - found).abs().max() > 1e-4
+    assert torch.equal(encoder(values), found)
+
+
+@pytest.mark.parametrize('head', [False, True])
+def test_folder_with_a_classifier(tmp_path, head, capsys):
+    """As MIT/ast-finetuned-audioset-10-10-0.4593 is saved."""
+    folder = tiny_audio.write_ast(tmp_path / 'ast', head=head)
+    capsys.readouterr()
+    encoder = build(folder, pool='pooler')
+    assert 'UNEXPECTED' not in capsys.readouterr().err
+    weights = transformers.AutoModelForAudioClassification.from_pretrained(
+        folder).base_model if head else transformers.ASTModel.from_pretrained(
+            folder)
+    ours = encoder.model.state_dict()
+    assert ours.keys() == weights.state_dict().keys()
+    for key, value in weights.state_dict().items():
+        assert torch.equal(ours[key], value)
+
+
+def test_half_precision_is_run_in_full(tmp_path):
+    folder = tiny_audio.write_ast(tmp_path / 'ast')
+    transformers.ASTModel.from_pretrained(folder).half().save_pretrained(
+        folder)
+    encoder = build(folder)
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+    assert encoder(inputs_of(folder)).dtype == torch.float32
+
+
+def test_only_the_encoder_is_kept(folders):
+    """No text tower, no decoder."""
+    clap = build(folders['clap'], pool='pooler')
+    assert not [key for key in clap.state_dict() if 'text' in key]
+    whisper = build(folders['whisper'])
+    assert not [key for key in whisper.state_dict() if 'decoder' in key]
+
+
+# ------------------------------------------------------------------ training
+def test_is_frozen(folders):
+    encoder = build(folders['ast'])
+    assert not any(p.requires_grad for p in encoder.parameters())
+    nn.Sequential(encoder).train()
+    assert not any(module.training for module in encoder.modules())
+    values = inputs_of(folders['ast']).requires_grad_()
+    assert not encoder(values).requires_grad
+
+
+def test_may_train(folders):
+    encoder = build(folders['ast'], freeze=False).train()
+    assert encoder.model.training
+    encoder(inputs_of(folders['ast'])).square().sum().backward()
+    assert encoder.model.layers[0].attention.q_proj.weight.grad.any() \
+        if hasattr(encoder.model, 'layers') else any(
+            p.grad is not None and p.grad.any() for p in encoder.parameters())
+
+
+# ------------------------------------------------------------------- weights
+def test_checkpoints_are_complete(folders, tmp_path):
+    """Testing needs the folder's JSON files, and no weights."""
+    encoder = build(folders['ast'])
+    state = {f'audio.{k}': v for k, v in encoder.state_dict().items()}
+    folder = shutil.copytree(folders['ast'], tmp_path / 'json')
+    (folder / 'model.safetensors').unlink()
+    other = nn.ModuleDict(
+        dict(audio=TransformersAudioEncoder(pretrained=str(folder))))
+    load_state_dict(other, state, strict=False)
+    values = inputs_of(folders['ast'])
+    assert torch.equal(other['audio'](values), encoder(values))
+    with pytest.raises(FileNotFoundError, match=r'no model\.safetensors or '):
+        other['audio'].init_weights()
+
+
+def test_checkpoint_with_other_names_is_refused(folders):
+    """Loading is not strict: random weights would stay."""
+    encoder = build(folders['ast'])
+    model = nn.ModuleDict(dict(audio=encoder))
+    state = {f'audio.{k}': v for k, v in encoder.state_dict().items()}
+    key = next(k for k in state if k.endswith('cls_token'))
+    state['audio.model.old_name'] = state.pop(key)
+    with pytest.raises(
+            RuntimeError, match=r'audio\.\*.*cls_token.*old_name.*version'):
+        load_state_dict(model, state, strict=False)
+    # one without the encoder is a start from elsewhere
+    load_state_dict(model, {'backbone.weight': torch.zeros(1)}, strict=False)
+
+
+def test_missing_weights_are_named(tmp_path):
+    from safetensors.torch import load_file, save_file
+    folder = tiny_audio.write_ast(tmp_path / 'ast')
+    path = tmp_path / 'ast' / 'model.safetensors'
+    state = load_file(path)
+    removed = [key for key in state if 'layernorm.weight' in key.lower()]
+    for key in removed:
+        del state[key]
+    save_file(state, path, metadata=dict(format='pt'))
+    with pytest.raises(ValueError, match='lack .* of ASTModel, e.g. .*norm'):
+        build(folder)
+
+
+def test_weights_hash(folders, tmp_path):
+    encoder = build(folders['ast'])
+    assert encoder.weights_hash == state_sha256(encoder)
+    other = build(tiny_audio.write_ast(tmp_path / 'other', seed=1))
+    assert other.weights_hash != encoder.weights_hash
+
+
+def test_weights_are_read_once(folders):
+    encoder = build(folders['ast'])
+    next(encoder.parameters()).data.zero_()
+    encoder.init_weights()
+    assert not next(encoder.parameters()).any()
+
+
+# ------------------------------------------------------------------ refusals
+@pytest.mark.parametrize('name, pool, allowed', [
+    ('clap', 'mean', r"\['pooler'\]"),
+    ('wav2vec2', 'cls', r"\['mean'\]"),
+    ('ast', 'max', r"\['mean', 'cls', 'pooler'\]"),
+])
+def test_pools_that_a_model_has_not(folders, name, pool, allowed):
+    with pytest.raises(ValueError, match=f"one of {allowed}, but got '{pool}"):
+        TransformersAudioEncoder(folders[name], pool=pool)
+
+
+def test_no_folder_no_download(tmp_path, monkeypatch):
+    """A name on the Hub is not looked up."""
+    for name in ('MIT/ast-finetuned-audioset-10-10-0.4593', str(tmp_path)):
+        with pytest.raises(
+                FileNotFoundError, match='no config.json.*hf download'):
+            TransformersAudioEncoder(name)
+
+
+def test_init_cfg_has_no_use(folders):
+    with pytest.raises(ValueError, match='leave out init_cfg'):
+        TransformersAudioEncoder(
+            folders['ast'], init_cfg=dict(type='Pretrained', checkpoint='a'))
+
+
+def test_missing_package(folders, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name == 'transformers':
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, '__import__', refuse)
+    with pytest.raises(ImportError, match='needs the package transformers'):
+        TransformersAudioEncoder(folders['ast'])
+
+
+def test_repr(folders):
+    assert "pool='cls'" in repr(build(folders['ast'], pool='cls'))
