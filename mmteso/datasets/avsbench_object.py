@@ -257,6 +257,7 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                 'frame': frame,
                 'num_frames': _FRAMES,
                 'subset': self.subset,
+                'split': clip.split,
                 'a_obj': (clip.category, ) if clip.category else ()
             })
         return frames

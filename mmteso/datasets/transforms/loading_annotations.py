@@ -67,7 +67,7 @@ class LoadAVSAnnotations(BaseTransform):
     - class_names (tuple[str], background first; None with 'binary' masks)
     - palette (RGB triples of ``class_names``, for 'rgb' masks)
     - seg_fields
-    - visible_map_path (with ``load_visible``)
+    - visible_map_path (with ``load_visible`` or ``source='visible'``)
     - ori_shape (optional; the mask must have this size)
     - uid, frame, subset (optional; for error messages)
 
@@ -93,6 +93,12 @@ class LoadAVSAnnotations(BaseTransform):
             each such file once. Defaults to 'error'.
         load_visible (bool): Whether to load ``labels_visible`` too. Defaults
             to False.
+        source (str): 'sounding', the mask of the objects that sound; or
+            'visible', ``labels_visible`` in its place, sounding or not
+            (``frame_classes`` are then the visible ones). Only SynthAVS has
+            the latter; it serves to pretrain a segmentor on everything that
+            is to be seen, as ADE20K does for AVSBench. Defaults to
+            'sounding'.
         imdecode_backend (str): Backend of :func:`mmcv.imfrombytes`. Defaults
             to 'pillow', the one that returns the indices of palette PNGs.
         backend_args (dict, optional): Arguments of mmengine's file backend.
@@ -109,12 +115,17 @@ class LoadAVSAnnotations(BaseTransform):
     def __init__(self,
                  unknown_color: str = 'error',
                  load_visible: bool = False,
+                 source: str = 'sounding',
                  imdecode_backend: str = 'pillow',
                  backend_args: Optional[dict] = None) -> None:
         if unknown_color not in ('error', 'background'):
             raise ValueError("unknown_color must be 'error' or 'background', "
                              f'but got {unknown_color!r}')
+        if source not in ('sounding', 'visible'):
+            raise ValueError("source must be 'sounding' or 'visible', but got "
+                             f'{source!r}')
         self.unknown_color = unknown_color
+        self.source = source
         self.load_visible = load_visible
         self.imdecode_backend = imdecode_backend
         self.backend_args = backend_args.copy() if backend_args else None
@@ -130,9 +141,11 @@ class LoadAVSAnnotations(BaseTransform):
             dict: The sample with its ground truth.
         """
         self._check_keys(results)
-        label_format = results['label_format']
+        key, label_format = 'seg_map_path', results['label_format']
+        if self.source == 'visible':
+            key, label_format = 'visible_map_path', 'index'
         results['unknown_pixels'] = 0
-        labels = self._load(results, 'seg_map_path', label_format)
+        labels = self._load(results, key, label_format)
         results['frame_classes'] = None
         if label_format != 'binary':
             present = np.flatnonzero(np.bincount(labels.ravel()))
@@ -183,12 +196,12 @@ class LoadAVSAnnotations(BaseTransform):
         path = results.get(key)
         where = self._describe(results)
         if path is None:
-            raise FileNotFoundError(
-                f'{where} has no {key}; expected '
-                + ('a labels_visible folder in the clip: drop '
-                   'load_visible=True' if key == 'visible_map_path' else
-                   'a mask: drop LoadAVSAnnotations from the pipeline') +
-                ' for data without it')
+            expected = 'a mask: drop LoadAVSAnnotations from the pipeline'
+            if key == 'visible_map_path':
+                expected = ('a labels_visible folder in the clip: drop '
+                            "load_visible=True and source='visible'")
+            raise FileNotFoundError(f'{where} has no {key}; expected '
+                                    f'{expected} for data without it')
         image = self._decode(path, where, label_format)
         if label_format == 'rgb':
             labels = labels_from_rgb(image, results['palette'])
@@ -293,5 +306,6 @@ class LoadAVSAnnotations(BaseTransform):
         return (f'{self.__class__.__name__}('
                 f"unknown_color='{self.unknown_color}', "
                 f'load_visible={self.load_visible}, '
+                f"source='{self.source}', "
                 f"imdecode_backend='{self.imdecode_backend}', "
                 f'backend_args={self.backend_args})')

@@ -40,6 +40,9 @@ class AVSMetric(BaseMetric):
 
     A number over a set of frames that is empty is NaN, not 0.
 
+    With ``report_by``, ``J``, ``F`` and ``J_part`` are given again for the
+    frames of each value of that key, e.g. ``J@test_unseen``.
+
     F at threshold 0 counts every pixel as predicted, so F has a floor that
     the objects' area sets: it does not reach 0 for a blank prediction.
 
@@ -80,6 +83,8 @@ class AVSMetric(BaseMetric):
             size (not at ``score_size``). Needs ``subset``, ``uid`` and
             ``frame`` in the samples. Give each metric a folder of its own.
             Default: None, nothing is written.
+        report_by (str, optional): Key of the metainfo, such as 'split', by
+            whose values the frames are reported apart too. Default: None.
         collect_device (str): Device used to collect results from several
             processes, 'cpu' or 'gpu'. Default: 'cpu'.
         prefix (str, optional): Prefix of the results' names. Default: None.
@@ -104,6 +109,7 @@ class AVSMetric(BaseMetric):
                  score_size: Optional[Tuple[int, int]] = None,
                  ignore_index: int = 255,
                  output_dir: Optional[str] = None,
+                 report_by: Optional[str] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  collect_dir: Optional[str] = None) -> None:
@@ -137,6 +143,7 @@ class AVSMetric(BaseMetric):
         self.score_size = None if score_size is None else tuple(score_size)
         self.ignore_index = ignore_index
         self.output_dir = output_dir
+        self.report_by = report_by
 
     def describe(self) -> str:
         """What has to stand beside the numbers to make them comparable.
@@ -199,24 +206,33 @@ class AVSMetric(BaseMetric):
                 raise ValueError(
                     f'{self._name(sample)} can\'t be scored. {error}'
                 ) from error
-            self.results.append((sample.get('sample_idx'), frame))
+            self.results.append(
+                (sample.get('sample_idx'), frame, self._group(sample)))
 
     def compute_metrics(
-        self, results: List[Tuple[Optional[int],
-                                  FrameScore]]) -> Dict[str, float]:
-        """Average over all frames.
+        self, results: List[Tuple[Optional[int], FrameScore,
+                                  Optional[str]]]) -> Dict[str, float]:
+        """Average over all frames, and over each group of ``report_by``.
 
         Args:
-            results (list): ``(sample_idx, FrameScore)`` of all processes.
+            results (list): ``(sample_idx, FrameScore, group)`` of all
+                processes.
 
         Returns:
             dict[str, float]: See the class; in percent.
         """
-        scores = average_frames([frame for _, frame in results],
-                                self.blank_share)
-        if self.protocol == 'avsbench':
-            scores['J'], scores['F'] = average_avsbench(
-                self._in_dataset_order(results), self.group_size)
+        scores = self._average(results)
+        order = [
+            key for key in ('J', 'F', 'F_curve', 'J_sounding', 'J_part',
+                            'foreground', 'blank') if key in scores
+        ]
+        if self.report_by is not None:
+            for group in sorted({row[2] for row in results}):
+                part = self._average([r for r in results if r[2] == group])
+                for key in ('J', 'F', 'J_part'):
+                    if key in part:
+                        order.append(f'{key}@{group}')
+                        scores[order[-1]] = part[key]
         undefined = [key for key, value in scores.items() if math.isnan(value)]
         if undefined:
             print_log(
@@ -226,16 +242,31 @@ class AVSMetric(BaseMetric):
         print_log(
             f'AVSMetric: {len(results)} frames; {self.describe()}.',
             logger='current')
-        order = ('J', 'F', 'F_curve', 'J_sounding', 'J_part', 'foreground',
-                 'blank')
-        return {key: 100 * scores[key] for key in order if key in scores}
+        return {key: 100 * scores[key] for key in order}
+
+    def _average(self, results: List[tuple]) -> Dict[str, float]:
+        """Average some frames as the protocol says; fractions in [0, 1]."""
+        scores = average_frames([row[1] for row in results], self.blank_share)
+        if self.protocol == 'avsbench':
+            scores['J'], scores['F'] = average_avsbench(
+                self._in_dataset_order(results), self.group_size)
+        return scores
+
+    def _group(self, sample: dict) -> Optional[str]:
+        """The group that a frame is reported with."""
+        if self.report_by is None:
+            return None
+        if self.report_by not in sample:
+            raise KeyError(
+                f'{self._name(sample)} has no {self.report_by!r}, which '
+                'report_by names: add it to the meta_keys of PackAVTInputs, '
+                'or leave report_by out.')
+        return str(sample[self.report_by])
 
     @staticmethod
-    def _in_dataset_order(
-            results: List[Tuple[Optional[int],
-                                FrameScore]]) -> List[FrameScore]:
+    def _in_dataset_order(results: List[tuple]) -> List[FrameScore]:
         """Sort frames by ``sample_idx``, which has to be there and unique."""
-        indices = [index for index, _ in results]
+        indices = [row[0] for row in results]
         if any(index is None for index in indices):
             raise KeyError(
                 "protocol='avsbench' forms groups in the dataset's order and "
@@ -248,7 +279,7 @@ class AVSMetric(BaseMetric):
                 "protocol='avsbench' needs the dataset's order. Test one "
                 'dataset at a time (no ConcatDataset) with '
                 'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
-        return [frame for _, frame in sorted(results, key=lambda r: r[0])]
+        return [row[1] for row in sorted(results, key=lambda r: r[0])]
 
     @classmethod
     def _data(cls, sample: dict, key: str, advice: str):

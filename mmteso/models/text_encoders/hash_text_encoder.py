@@ -21,6 +21,13 @@ class HashTextEncoder(nn.Module):
     'dog' and 'violin'. A model trained on it knows the cues that it was
     trained with and no others.
 
+    With ``compose`` a cue is the sum of its words' vectors, scaled as they
+    are: 'striped disc' is similar to 'striped ring' and to 'solid disc'. This
+    stands in for a trained text encoder, in which phrases that share words
+    are close: a model can make something of a cue that it never saw, of words
+    that it did. Single words still carry no meaning, and word order doesn't
+    count.
+
     The vectors come from SHAKE-256 by integer arithmetic, so they are the
     same in every process and on every machine and don't depend on the random
     number generators of NumPy or PyTorch.
@@ -32,12 +39,15 @@ class HashTextEncoder(nn.Module):
         normalize (bool): Whether to scale the vectors to length 1; otherwise
             their entries have a variance of 1. Defaults to True.
         seed (int): Chooses another set of vectors. Defaults to 0.
+        compose (bool): Whether to add up the vectors of a cue's words.
+            Defaults to False.
     """
 
     def __init__(self,
                  embed_dims: int = 1024,
                  normalize: bool = True,
-                 seed: int = 0) -> None:
+                 seed: int = 0,
+                 compose: bool = False) -> None:
         super().__init__()
         if embed_dims < 1:
             raise ValueError(
@@ -45,10 +55,24 @@ class HashTextEncoder(nn.Module):
         self.embed_dims = embed_dims
         self.normalize = normalize
         self.seed = seed
+        self.compose = compose
 
     def _encode(self, cue: str) -> np.ndarray:
         """(embed_dims,) in float64."""
-        name = f'{self.seed}:{normalize_phrase(cue)}'.encode()
+        phrase = normalize_phrase(cue)
+        words = phrase.split()
+        if not self.compose or len(words) < 2:
+            return self._draw(phrase)
+        # fsum rounds once, so that word order changes no digit.
+        vectors = zip(*[self._draw(word) for word in words])
+        total = np.array([math.fsum(entries) for entries in vectors])
+        if self.normalize:
+            return total / math.sqrt(math.fsum(total**2))
+        return total / math.sqrt(len(words))
+
+    def _draw(self, phrase: str) -> np.ndarray:
+        """A phrase's own vector, (embed_dims,) in float64."""
+        name = f'{self.seed}:{phrase}'.encode()
         data = hashlib.shake_256(name).digest(4 * self.embed_dims)
         # Midpoints of 2 ** 32 steps across (-1, 1): never exactly 0, so the
         # length can't be 0 either.
@@ -93,8 +117,9 @@ class HashTextEncoder(nn.Module):
             dict(
                 normalize=self.normalize,
                 seed=self.seed,
-                phrases='normalized'))
+                phrases='normalized',
+                **(dict(compose=True) if self.compose else {})))
 
     def extra_repr(self) -> str:
         return (f'embed_dims={self.embed_dims}, normalize={self.normalize}, '
-                f'seed={self.seed}')
+                f'seed={self.seed}, compose={self.compose}')
