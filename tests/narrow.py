@@ -16,6 +16,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.structures import LabelData, PixelData
 from mmseg.structures import SegDataSample
+from tiny_sam import DECODER, VISION
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SIZE = 64  # side of the frames; the top level is then 2 x 2
@@ -69,7 +70,10 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
             prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
     if 'prompt_encoder' in model and model.prompt_encoder:
         widths = dict(
-            text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+            audio_dims=128,
+            text_dims=TEXT_DIMS,
+            embed_dims=PROMPT_DIMS,
+            hidden_dims=16)
         # an ablation has no text, or no sound
         model.prompt_encoder.update({
             name: width
@@ -84,23 +88,9 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
 
 def _narrow_sam(model: ConfigDict) -> None:
     model.backbone.update(
-        img_size=SIZE,
-        init_cfg=None,
-        vision_config=dict(
-            hidden_size=16,
-            output_channels=WIDTH,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            patch_size=8,
-            window_size=3,
-            global_attn_indexes=[1],
-            initializer_range=0.1))
-    model.decode_head.update(init_cfg=None, num_points=64)
-    model.decode_head.decoder_config.update(
-        hidden_size=WIDTH,
-        mlp_dim=WIDTH,
-        num_attention_heads=4,
-        iou_head_hidden_dim=WIDTH)
+        img_size=SIZE, init_cfg=None, vision_config=dict(VISION))
+    model.decode_head.update(
+        init_cfg=None, num_points=64, decoder_config=dict(DECODER))
 
 
 def _narrow_mask2former(model: ConfigDict) -> None:

@@ -329,7 +329,7 @@ class TeSOSAMHead(BaseModule):
         return [point_sample(item, points).squeeze(1) for item in maps]
 
     def predict(self,
-                x: Tuple[Tensor],
+                x: Union[Tuple[Tensor], SAMImageMemory],
                 batch_img_metas: List[dict],
                 test_cfg: ConfigType,
                 prompt: Optional[AudioTextPrompt] = None) -> Tensor:
@@ -340,7 +340,8 @@ class TeSOSAMHead(BaseModule):
         in ``seg_logits``, and compares it with :attr:`threshold`.
 
         Args:
-            x (tuple[Tensor]): Backbone features.
+            x (tuple[Tensor] | SAMImageMemory): Backbone features, or what
+                :meth:`encode_image` made of them.
             batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
                 size of the result.
             test_cfg (dict): Unused, as in mmseg.
@@ -349,24 +350,9 @@ class TeSOSAMHead(BaseModule):
         Returns:
             Tensor: (B, 1, H, W), in float32 at least.
         """
-        return self.predict_by_feat(
-            self(x, None, prompt), batch_img_metas)
-
-    def predict_by_feat(self, seg_logits: Tensor,
-                        batch_img_metas: List[dict]) -> Tensor:
-        """Bring mask logits to the size of the images.
-
-        Args:
-            seg_logits (Tensor): From :meth:`decode`.
-            batch_img_metas (list[dict]): See :meth:`predict`.
-
-        Returns:
-            Tensor: (B, 1, H, W), in float32 at least.
-        """
+        memory = x if isinstance(x, SAMImageMemory) else self.encode_image(x)
+        logits = at_least_float32(self.decode(memory, prompt))
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
         return F.interpolate(
-            at_least_float32(seg_logits),
-            size=size,
-            mode='bilinear',
-            align_corners=False)
+            logits, size=size, mode='bilinear', align_corners=False)

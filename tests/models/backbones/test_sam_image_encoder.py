@@ -1,0 +1,176 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from tiny_sam import IMG_SIZE, VISION, WIDTH, write_sam
+from torch import nn
+
+from mmteso.models import SAMImageEncoder, inject_adapters
+from mmteso.models.sam import read_sam_folder
+
+pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return write_sam(tmp_path_factory.mktemp('sam'))
+
+
+def build(folder=None, **kwargs):
+    if folder is not None:
+        kwargs.update(init_cfg=dict(type='Pretrained', checkpoint=folder))
+    torch.manual_seed(0)
+    settings = dict(img_size=IMG_SIZE, vision_config=VISION)
+    return MODELS.build(dict(dict(settings, type='SAMImageEncoder'), **kwargs))
+
+
+def images(size=IMG_SIZE):
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn(2, 3, size, size, generator=rng)
+
+
+@torch.no_grad()
+def test_equals_transformers(folder):
+    encoder = build(folder)
+    assert not encoder.is_init  # weights are read when training starts
+    encoder.init_weights()
+    stock = read_sam_folder(folder).eval()
+    feature, = encoder.eval()(images())
+    expected = stock.get_image_embeddings(images())
+    assert feature.shape == (2, WIDTH, IMG_SIZE // 8, IMG_SIZE // 8)
+    assert feature.std() > 0.1
+    torch.testing.assert_close(feature, expected, atol=1e-5, rtol=1e-5)
+    assert encoder.out_channels == WIDTH
+
+
+def test_defaults_are_vit_b():
+    with torch.device('meta'):
+        encoder = SAMImageEncoder()
+    # as published for SAM's ViT-B image encoder: 89.7 million
+    assert sum(p.numel() for p in encoder.parameters()) == 89670912
+    feature, = encoder(torch.empty(1, 3, 1024, 1024, device='meta'))
+    assert feature.shape == (1, 256, 64, 64)
+
+
+def test_init_weights_happens_once(folder):
+    encoder = build(folder)
+    encoder.init_weights()
+    nn.init.zeros_(encoder.vision_encoder.pos_embed)
+    encoder.init_weights()
+    assert not encoder.vision_encoder.pos_embed.any()
+
+
+def test_without_weights_init_weights_changes_nothing():
+    """transformers' own init_weights would start all anew."""
+    encoder = build()
+    before = copy.deepcopy(encoder.state_dict())
+    encoder.init_weights()
+    for key, value in encoder.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+def test_weights_are_read_into_an_adapted_encoder(folder):
+    plain, adapted = build(folder), build(folder)
+    adapters = inject_adapters(adapted, ['sam'])
+    assert len(adapters) == 3
+    with torch.no_grad():
+        for encoder in (plain, adapted):
+            encoder.init_weights()
+        assert torch.equal(plain(images())[0], adapted(images())[0])
+        adapters[1].up.bias.fill_(1)
+        assert not torch.equal(plain(images())[0], adapted(images())[0])
+
+
+# ---------------------------------------------------------------- other sizes
+@pytest.mark.parametrize('size', [96, 32])
+@torch.no_grad()
+def test_other_image_sizes(folder, size):
+    encoder = build(folder, img_size=size).eval()
+    encoder.init_weights()
+    feature, = encoder(images(size))
+    assert feature.shape == (2, WIDTH, size // 8, size // 8)
+
+    stock = read_sam_folder(folder).vision_encoder.eval()
+    stock.pos_embed.data = F.interpolate(
+        stock.pos_embed.permute(0, 3, 1, 2),
+        size=(size // 8, size // 8),
+        mode='bicubic').permute(0, 2, 3, 1)
+    # SAM's own attention resizes its relative positions to an image of
+    # another size
+    stock.patch_embed.image_size = (size, size)
+    torch.testing.assert_close(
+        feature, stock(images(size))[0], atol=1e-5, rtol=1e-5)
+
+
+def test_images_of_another_size_are_an_error():
+    with pytest.raises(ValueError, match=r'img_size=64.*\(96, 96\) pixels'):
+        build()(images(96))
+
+
+# ---------------------------------------------------------------- checkpoints
+def test_with_cp_has_the_same_gradients():
+    gradients = []
+    for with_cp in (False, True):
+        encoder = build(with_cp=with_cp)
+        inject_adapters(encoder, ['sam'])
+        for adapter in encoder.modules():
+            if hasattr(adapter, 'up'):
+                nn.init.constant_(adapter.up.weight, 0.01)
+        encoder.requires_grad_(False)
+        for name, parameter in encoder.named_parameters():
+            parameter.requires_grad_('.adapter.' in name)
+        encoder.eval()  # as where it is frozen
+        calls = []
+        encoder.vision_encoder.layers[2].register_forward_pre_hook(
+            lambda *_: calls.append(1))
+        encoder(images())[0].square().sum().backward()
+        assert len(calls) == (2 if with_cp else 1)
+        gradients.append({
+            name: p.grad
+            for name, p in encoder.named_parameters() if p.requires_grad
+        })
+    assert len(gradients[0]) == 3 * 4
+    for name, gradient in gradients[0].items():
+        assert gradient is not None, name
+        torch.testing.assert_close(gradients[1][name], gradient)
+
+
+def test_a_checkpoint_needs_no_folder(folder):
+    encoder = build(folder)
+    encoder.init_weights()
+    again = build()
+    again.load_state_dict(encoder.state_dict())
+    with torch.no_grad():
+        assert torch.equal(again(images())[0], encoder(images())[0])
+
+
+# ---------------------------------------------------------------- errors
+def test_no_weights():
+    encoder = build('checkpoints/nowhere')  # building needs none
+    with pytest.raises(FileNotFoundError, match='"checkpoints/nowhere"'):
+        encoder.init_weights()
+
+
+def test_weights_of_another_network(folder):
+    with pytest.raises(ValueError, match=r"'num_attention_heads': \(4, 2\)"):
+        build(
+            folder,
+            vision_config=dict(VISION, num_attention_heads=4)).init_weights()
+    with pytest.raises(ValueError, match=r"'num_hidden_layers': \(2, 3\)"):
+        build(
+            folder,
+            vision_config=dict(VISION, num_hidden_layers=2)).init_weights()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(img_size=60), 'multiple of .* 8, but got 60'),
+    (dict(vision_config=dict(image_size=64)), 'is img_size'),
+    (dict(vision_config=dict(depth=2)), r"no fields \['depth'\]"),
+    (dict(init_cfg=dict(type='Normal')), 'type Pretrained'),
+])
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build(**arguments)

@@ -1,0 +1,366 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import PROMPT_DIMS, TEXT_DIMS, make_batch
+from tiny_sam import DECODER, IMG_SIZE, WIDTH, write_sam
+from torch import nn
+
+from mmteso.models import AudioTextPrompt, SeDAM, inject_adapters
+from mmteso.models.sam import read_sam_folder
+
+pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
+
+PMQS = dict(
+    type='PMQS', prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
+GRID = IMG_SIZE // 8
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return write_sam(tmp_path_factory.mktemp('sam'))
+
+
+@pytest.fixture(scope='module')
+def stock(folder):
+    return read_sam_folder(folder).eval()
+
+
+def build(folder=None, **kwargs):
+    init_default_scope('mmseg')
+    if folder is not None:
+        kwargs.update(init_cfg=dict(type='Pretrained', checkpoint=folder))
+    torch.manual_seed(0)
+    settings = dict(decoder_config=DECODER, num_points=64)
+    head = MODELS.build(dict(dict(settings, type='TeSOSAMHead'), **kwargs))
+    head.init_weights()
+    return head
+
+
+@pytest.fixture
+def prompted(folder):
+    return build(folder, pmqs=PMQS)
+
+
+def features(batch_size=2, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(batch_size, WIDTH, GRID, GRID, generator=rng),
+
+
+def prompt(batch_size=2, seed=0):
+    torch.manual_seed(seed)
+    sedam = SeDAM(
+        audio_dims=128,
+        text_dims=TEXT_DIMS,
+        embed_dims=PROMPT_DIMS,
+        hidden_dims=16)
+    return sedam(
+        torch.randn(batch_size, 128), torch.randn(batch_size, 4, TEXT_DIMS),
+        torch.ones(batch_size, 4, dtype=torch.bool))
+
+
+# ---------------------------------------------------------------- SamModel
+def stock_masks(stock, image_embeddings):
+    """All four masks without prompts."""
+    with torch.no_grad():
+        one, three = (
+            stock(image_embeddings=image_embeddings,
+                  multimask_output=many).pred_masks[:, 0]
+            for many in (False, True))
+    return torch.cat([one, three], dim=1)
+
+
+@pytest.mark.parametrize('token', range(4))
+@torch.no_grad()
+def test_equals_transformers(folder, stock, token):
+    """Without PMQS, and with one whose gate is closed."""
+    expected = stock_masks(stock, features()[0])[:, token:token + 1]
+    assert expected.shape == (2, 1, 4 * GRID, 4 * GRID)
+    assert expected.std() > 0.02
+    plain = build(folder, mask_token=token)
+    torch.testing.assert_close(
+        plain(features()), expected, atol=1e-5, rtol=1e-5)
+    # what is heard doesn't matter to a head without pmqs
+    assert torch.equal(
+        plain(features(), prompt=prompt()), plain(features()))
+    gated = build(
+        folder, mask_token=token, pmqs=dict(PMQS, norm='zero_gated'))
+    torch.testing.assert_close(
+        gated(features(), prompt=prompt()), expected, atol=1e-5, rtol=1e-5)
+    gated.pmqs.layers[0].gamma.fill_(1.)
+    assert not torch.allclose(
+        gated(features(), prompt=prompt()), expected, atol=1e-2)
+
+
+@torch.no_grad()
+def test_learned_average_of_masks(folder, stock):
+    head = build(folder, mask_token='learned')
+    masks = stock_masks(stock, features()[0])
+    torch.testing.assert_close(
+        head(features()), masks.mean(1, keepdim=True), atol=1e-5, rtol=1e-5)
+    head.mask_weights[2] = 50
+    torch.testing.assert_close(
+        head(features()), masks[:, 2:3], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_positions_are_those_of_transformers(folder, stock):
+    head = build(folder)
+    expected = stock.get_image_wide_positional_embeddings()
+    found = head.positional_encoding(GRID, GRID)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert head.positional_encoding(3, 5).shape == (1, WIDTH, 3, 5)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(head.positional_encoding(GRID, GRID), found)
+
+
+def test_pmqs_feeds_the_unchanged_decoder(prompted, stock):
+    """Prompting is replacing the output tokens, and nothing else."""
+    given = prompt(batch_size=1)
+    decoder = copy.deepcopy(stock)
+    with torch.no_grad():
+        tokens = torch.cat([
+            stock.mask_decoder.iou_token.weight,
+            stock.mask_decoder.mask_tokens.weight
+        ])
+        tokens = prompted.pmqs(tokens[None], given)[0]
+        decoder.mask_decoder.iou_token.weight.copy_(tokens[:1])
+        decoder.mask_decoder.mask_tokens.weight.copy_(tokens[1:])
+        found = prompted(features(1), prompt=given)
+        torch.testing.assert_close(
+            found,
+            stock_masks(decoder, features(1)[0])[:, :1],
+            atol=1e-5,
+            rtol=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['sam_cross'])
+def test_adapters_start_as_identities(folder, kind):
+    plain, adapted = build(folder), build()
+    adapters = inject_adapters(adapted, [kind])
+    assert len(adapters) == 2 * 2 + 1
+    adapted.load_state_dict(plain.state_dict(), strict=False)
+    with torch.no_grad():
+        assert torch.equal(plain(features()), adapted(features()))
+        for adapter in adapters:
+            nn.init.normal_(adapter.up.bias)
+            assert not torch.equal(plain(features()), adapted(features()))
+            nn.init.zeros_(adapter.up.bias)
+
+
+# ---------------------------------------------------------------- prompts
+def test_sounds_share_an_image(prompted):
+    memory = prompted.encode_image(features())
+    assert memory.image.shape == memory.pos.shape == (2, WIDTH, GRID, GRID)
+    before = memory.image.clone()
+    results = {}
+    for seed in (0, 1):
+        results[seed] = prompted.decode(memory, prompt(seed=seed))
+    assert torch.equal(memory.image, before)
+    metas = [dict(img_shape=(IMG_SIZE, IMG_SIZE))] * 2
+    for seed in (0, 1):
+        assert torch.equal(
+            prompted(features(), None, prompt(seed=seed)), results[seed])
+        assert torch.equal(
+            prompted.predict(memory, metas, None, prompt(seed=seed)),
+            prompted.predict(features(), metas, None, prompt(seed=seed)))
+    assert not torch.allclose(results[0], results[1])
+
+
+def test_frames_do_not_hear_each_other(prompted):
+    both = prompt()
+    alone = prompted(
+        (features()[0][1:], ), None,
+        AudioTextPrompt(**{name: value[1:]
+                           for name, value in vars(both).items()}))
+    together = prompted(features(), None, both)
+    torch.testing.assert_close(alone, together[1:])
+
+
+def test_pmqs_needs_a_prompt(prompted):
+    with pytest.raises(ValueError, match='needs a prompt'):
+        prompted(features())
+
+
+# ---------------------------------------------------------------- losses
+def samples(silent=None, ignored=None):
+    batch = make_batch(size=IMG_SIZE, silent=silent)['data_samples']
+    if ignored is not None:
+        batch[ignored[0]].gt_sem_seg.data[ignored[1]] = 255
+    return batch
+
+
+EVERYTHING = (..., )
+RIGHT = (..., slice(IMG_SIZE // 2, None))
+
+
+def test_losses_equal_their_definitions():
+    """All pixels: 5 times BCE, 5 times Mask2Former's dice loss."""
+    head = build(num_points=None)
+    logits = torch.randn(2, 1, 4 * GRID, 4 * GRID)
+    losses = head.loss_by_feat(logits, samples())
+    assert set(losses) == {'loss_mask', 'loss_dice'}
+    logits = F.interpolate(logits, size=(IMG_SIZE, IMG_SIZE), mode='bilinear')
+    target = torch.stack([s.gt_sem_seg.data for s in samples()]).float()
+    assert target.unique().tolist() == [0, 1]
+    torch.testing.assert_close(
+        losses['loss_mask'],
+        5 * F.binary_cross_entropy_with_logits(logits, target))
+    p, t = logits.sigmoid().flatten(1), target.flatten(1)
+    dice = 1 - (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
+    torch.testing.assert_close(losses['loss_dice'], 5 * dice.mean())
+
+
+@pytest.mark.parametrize('num_points', [None, 20000])
+def test_ignored_pixels_do_not_count(num_points):
+    """Predictions there change nothing, at pixels and at points."""
+    head = build(num_points=num_points)
+    logits = torch.randn(2, 1, 4 * GRID, 4 * GRID)
+    other = logits.clone()
+    other[1, :, :, 2 * GRID + 2:] = -other[1, :, :, 2 * GRID + 2:]
+    results, gradients = [], []
+    for value in (logits, other):
+        value.requires_grad_()
+        torch.manual_seed(0)
+        # without importance sampling, which looks at the prediction
+        head.importance_sample_ratio = 0.0
+        losses = head.loss_by_feat(value, samples(ignored=(1, RIGHT)))
+        sum(losses.values()).backward()
+        results.append(losses)
+        gradients.append(value.grad[1, :, :, 2 * GRID + 2:])
+    for key, loss in results[0].items():
+        torch.testing.assert_close(results[1][key], loss)
+    assert not any(gradient.any() for gradient in gradients)
+    # and it isn't the same as background
+    background = samples()
+    background[1].gt_sem_seg.data[RIGHT] = 0
+    torch.manual_seed(0)
+    counted = head.loss_by_feat(logits, background)
+    assert not torch.allclose(counted['loss_mask'], results[0]['loss_mask'])
+
+
+def test_points_estimate_the_loss_of_all_pixels():
+    head = build(num_points=20000)
+    head.importance_sample_ratio = 0.0
+    logits = torch.randn(2, 1, 4 * GRID, 4 * GRID)
+    torch.manual_seed(0)
+    sampled = head.loss_by_feat(logits, samples())
+    head.num_points = None
+    for key, loss in head.loss_by_feat(logits, samples()).items():
+        torch.testing.assert_close(sampled[key], loss, rtol=0.05, atol=0)
+
+
+def test_frames_count_alike():
+    """Whatever of a frame is ignored."""
+    head = build(num_points=None)
+    logits = torch.randn(2, 1, 4 * GRID, 4 * GRID)
+    marked = samples(ignored=(1, RIGHT))
+    both = head.loss_by_feat(logits, marked)
+    alone = [
+        head.loss_by_feat(logits[i:i + 1], marked[i:i + 1]) for i in range(2)
+    ]
+    for key, loss in both.items():
+        torch.testing.assert_close(loss, (alone[0][key] + alone[1][key]) / 2)
+
+
+@pytest.mark.parametrize('num_points', [None, 64])
+def test_a_silent_frame_pushes_to_blank(num_points):
+    head = build(num_points=num_points)
+    logits = torch.zeros(2, 1, 4 * GRID, 4 * GRID, requires_grad=True)
+    for name in ('loss_mask', 'loss_dice'):
+        logits.grad = None
+        losses = head.loss_by_feat(logits, samples(silent=1))
+        assert torch.isfinite(losses[name]) and losses[name] > 0
+        losses[name].backward()
+        # of both losses: every pixel that was looked at should fall
+        assert logits.grad[1].min() >= 0 and logits.grad[1].sum() > 0
+        assert logits.grad[0].min() < 0  # the other has something to raise
+    blank = torch.full((2, 1, 4 * GRID, 4 * GRID), -30.)
+    for loss in head.loss_by_feat(blank, samples(silent=1)[1:] * 2).values():
+        assert loss < 1e-3
+
+
+@pytest.mark.parametrize('num_points', [None, 64])
+def test_frames_without_any_label(num_points):
+    head = build(num_points=num_points)
+    logits = torch.randn(2, 1, 4 * GRID, 4 * GRID, requires_grad=True)
+    marked = samples(ignored=(0, EVERYTHING))[:1] * 2
+    losses = head.loss_by_feat(logits, marked)
+    for loss in losses.values():
+        assert loss == 0
+    sum(losses.values()).backward()
+    assert not logits.grad.any()
+
+
+def test_classes_are_an_error():
+    batch = make_batch(size=IMG_SIZE, num_classes=3)['data_samples']
+    with pytest.raises(ValueError, match="a label is 2: set task='binary'"):
+        build().loss(features(), batch, None)
+
+
+@pytest.mark.parametrize('token', [0, 3, 'learned'])
+def test_every_trainable_parameter_gets_a_gradient(token):
+    """DDP waits for those that get none."""
+    head = build(pmqs=PMQS, mask_token=token).train()
+    losses = head.loss(features(), samples(), None, prompt())
+    sum(losses.values()).backward()
+    for name, parameter in head.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+    frozen = {
+        name.split('.layers')[0].split('.proj')[0]
+        for name, p in head.named_parameters() if not p.requires_grad
+    }
+    unused = set() if token == 'learned' else {0, 1, 2, 3} - {token}
+    assert frozen == {'mask_decoder.iou_prediction_head'} | {
+        f'mask_decoder.output_hypernetworks_mlps.{i}'
+        for i in unused
+    }
+
+
+# ---------------------------------------------------------------- predict
+def test_predict(prompted):
+    metas = [dict(img_shape=(60, 64), pad_shape=(64, 64))] * 2
+    found = prompted.predict(features(), metas, None, prompt())
+    expected = F.interpolate(
+        prompted(features(), prompt=prompt()), size=(64, 64), mode='bilinear')
+    torch.testing.assert_close(found, expected)
+    metas = [dict(img_shape=(60, 64))] * 2
+    assert prompted.predict(features(), metas, None,
+                            prompt()).shape == (2, 1, 60, 64)
+
+
+# ---------------------------------------------------------------- weights
+def test_weights_are_read_once_and_kept(folder):
+    head = build(folder, pmqs=PMQS)
+    nn.init.zeros_(head.no_mask_embed.weight)
+    head.init_weights()
+    assert not head.no_mask_embed.weight.any()
+    again = build(pmqs=PMQS)
+    again.load_state_dict(head.state_dict())  # a checkpoint needs no folder
+    with torch.no_grad():
+        assert torch.equal(
+            again(features(), prompt=prompt()),
+            head(features(), prompt=prompt()))
+
+
+def test_weights_that_do_not_fit(folder):
+    with pytest.raises(FileNotFoundError, match='"checkpoints/nowhere"'):
+        build('checkpoints/nowhere')
+    with pytest.raises(ValueError, match=r"'mlp_dim': \(48, 32\)"):
+        build(folder, decoder_config=dict(DECODER, mlp_dim=48))
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(mask_token=4), "'learned' or one of 0 to 3, but got 4"),
+    (dict(mask_token='best'), "'learned' or one of 0 to 3, but got 'best'"),
+    (dict(num_points=0), 'num_points must be >= 1'),
+    (dict(decoder_config=dict(depth=2)), r"no fields \['depth'\]"),
+    (dict(init_cfg=dict(type='Normal')), 'type Pretrained'),
+])
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build(**arguments)

@@ -1,0 +1,51 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""A small random SAM of transformers, in the layout of the real ones."""
+
+IMG_SIZE, WIDTH = 64, 32
+#: Fields of SamVisionConfig; narrow.py's SAM has the same.
+VISION = dict(
+    hidden_size=16,
+    output_channels=WIDTH,
+    num_hidden_layers=3,
+    num_attention_heads=2,
+    patch_size=8,
+    window_size=3,
+    global_attn_indexes=[1],
+    initializer_range=0.1)
+#: Fields of SamMaskDecoderConfig.
+DECODER = dict(
+    hidden_size=WIDTH,
+    mlp_dim=WIDTH,
+    num_attention_heads=4,
+    iou_head_hidden_dim=WIDTH,
+    layer_norm_eps=1e-5)
+
+
+def write_sam(folder, seed: int = 0) -> str:
+    """Write a SAM of three layers with random weights.
+
+    Args:
+        folder (str | Path): Where.
+        seed (int): For the weights. Defaults to 0.
+
+    Returns:
+        str: The folder.
+    """
+    import torch
+    from transformers import SamConfig, SamModel
+    model = SamModel(
+        SamConfig(
+            vision_config=dict(
+                VISION, image_size=IMG_SIZE, num_pos_feats=WIDTH // 2),
+            prompt_encoder_config=dict(
+                hidden_size=WIDTH, image_size=IMG_SIZE, patch_size=8),
+            mask_decoder_config=DECODER))
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            # wide, so that each weight shows in the output
+            noise = 0.3 * torch.randn(parameter.shape, generator=rng)
+            norm = 'norm' in name and name.endswith('weight')
+            parameter.copy_(noise + norm)
+    model.save_pretrained(folder)
+    return str(folder)
