@@ -44,9 +44,11 @@ class AVSBenchDataset(BaseAVSDataset):
     mask), ``visible_map_path`` (None without ``labels_visible``),
     ``audio_path``, ``uid``, ``frame`` (0-based second), ``num_frames`` (of
     the clip), ``subset``, ``split``, ``a_obj`` (tuple of classes that sound
-    in the clip), ``task``, ``label_format`` ('rgb' or 'index'),
-    ``class_names`` (semantic classes, background first), ``palette`` (colours
-    of ``labels_rgb``), and those of every mmseg data set.
+    in the clip), ``vid`` (the video that the clip is cut from, '' if not
+    known), ``unseen_source`` (whether ``a_obj`` names something unlabelled),
+    ``task``, ``label_format`` ('rgb' or 'index'), ``class_names`` (semantic
+    classes, background first), ``palette`` (colours of ``labels_rgb``), and
+    those of every mmseg data set.
 
     Args:
         data_root (str): Folder of ``metadata.csv``.
@@ -218,7 +220,9 @@ class AVSBenchDataset(BaseAVSDataset):
             num_frames=num_frames,
             subset=row.subset,
             split=row.split,
-            a_obj=row.a_obj)
+            a_obj=row.a_obj,
+            vid=row.vid,
+            unseen_source=row.unseen_source)
 
     def _count_frames(self, row: ClipRow, images: Optional[Collection[str]],
                       masks: Optional[Collection[str]]) -> int:

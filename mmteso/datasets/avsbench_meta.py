@@ -178,6 +178,19 @@ def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
     return tuple(names)
 
 
+def names_unseen_source(text: str) -> bool:
+    """Whether ``a_obj`` says that something unlabelled sounds.
+
+    Args:
+        text (str): The column's text.
+
+    Returns:
+        bool: Whether 'off-the-screen' or 'background' is among its names.
+    """
+    return any(''.join(part.split()) in _NO_OBJECT
+               for part in text.split('_'))
+
+
 def read_label2idx(path: str,
                    class_names: Sequence[str],
                    backend_args=None) -> Dict[str, int]:

@@ -2,12 +2,15 @@
 """What the readers of AVSBench's two layouts share."""
 import logging
 import os
-from typing import Any, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import mmcv
 import mmengine.fileio as fileio
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
+
+from .off_screen import off_screen_table
 
 _SHOWN = 10
 
@@ -48,6 +51,13 @@ class BaseAVSDataset(BaseSegDataset):
             Defaults to 'error'.
         metainfo (dict, optional): Further meta information. ``classes`` and
             ``palette`` follow from the task and can't be given.
+        off_screen (dict, optional): Gives each sample ``off_screen``, other
+            clips whose sound is foreign to it, for
+            :class:`ReplaceAudioWithOffScreen`. The arguments ``seed``,
+            ``groups``, ``cue_file`` and ``synonyms`` of
+            :func:`off_screen_table`; an empty dict takes their defaults.
+            Clips are paired before ``indices`` take a part of the frames.
+            Defaults to None: no such key.
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Attributes:
@@ -62,6 +72,7 @@ class BaseAVSDataset(BaseSegDataset):
                  check_files: bool = True,
                  missing: str = 'error',
                  metainfo: Optional[dict] = None,
+                 off_screen: Optional[dict] = None,
                  **kwargs) -> None:
         if missing not in ('error', 'skip'):
             raise ValueError("missing must be 'error' or 'skip', but got "
@@ -81,6 +92,8 @@ class BaseAVSDataset(BaseSegDataset):
         self.missing = missing
         self.missing_files: List[MissingFile] = []
         self.skipped: List[Tuple[str, int]] = []
+        self.off_screen = off_screen
+        self._donors: Dict[str, List[dict]] = {}
         # Both prefixes stay the data root: the layout says the rest.
         super().__init__(
             metainfo=metainfo,
@@ -108,11 +121,16 @@ class BaseAVSDataset(BaseSegDataset):
         Raises:
             FileNotFoundError: With ``missing='error'``, if a file is
                 missing; in any case if no frame is left.
+            ValueError: With ``off_screen``, if a clip has no donor.
         """
         self.missing_files, self.skipped = [], []
         frames = self.collect_frames()
         if self.missing_files:
             self._report_missing(len(frames))
+        if self.off_screen is not None:
+            self._donors = off_screen_table(
+                frames, self.shared_info.get('class_names'),
+                **self.off_screen)
         return frames
 
     def note_missing(self, video: str, path: str, expected: str) -> None:
@@ -194,6 +212,8 @@ class BaseAVSDataset(BaseSegDataset):
             label_map=None,
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])
+        if self.off_screen is not None:
+            data_info['off_screen'] = self._donors[data_info['uid']]
         return data_info
 
     def prepare_data(self, idx: int) -> Any:

@@ -6,7 +6,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import mmengine.fileio as fileio
 
-from .avsbench_meta import FRAMES_PER_CLIP, SPLITS, parse_a_obj
+from .avsbench_meta import (FRAMES_PER_CLIP, SPLITS, names_unseen_source,
+                            parse_a_obj)
 
 REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
 
@@ -20,12 +21,16 @@ class ClipRow(NamedTuple):
         split (str): 'train', 'val', 'test'; V3's lists have other words.
         a_obj (tuple[str]): Classes that sound in the clip, cleaned.
         vid (str): The video that it was cut from; '' if the file doesn't say.
+        unseen_source (bool): Whether ``a_obj`` names, alone or among others,
+            'off-the-screen' or 'background': something that nobody labelled
+            sounds.
     """
     uid: str
     subset: str
     split: str
     a_obj: Tuple[str, ...]
     vid: str = ''
+    unseen_source: bool = False
 
 
 def read_clip_metadata(path: str,
@@ -103,7 +108,9 @@ def read_clip_metadata(path: str,
         if subset in subsets and (splits is None
                                   or values['split'] in splits):
             vid = (raw.get('vid') or '').strip()
-            rows.append(ClipRow(uid, subset, values['split'], a_obj, vid))
+            rows.append(
+                ClipRow(uid, subset, values['split'], a_obj, vid,
+                        names_unseen_source(values['a_obj'])))
     if not rows:
         raise ValueError(f'{path} has no clip of split {split!r} in the '
                          f'subsets {list(subsets)} ({len(lines)} clips in '

@@ -3,8 +3,12 @@
 from .amp import enable_amp
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
-                              insert_audio_condition)
-from .audio_evaluation import evaluate_audio_conditions, format_audio_report
+                              audio_conditions_dataloader,
+                              insert_audio_condition, insert_audio_conditions)
+from .audio_control_loop import AudioControlLoop
+from .audio_evaluation import evaluate_audio_conditions
+from .audio_report import (flat_scores, format_audio_report,
+                           make_audio_report)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import AVSVisualizationHook, PlainCheckpointHook, RandomStateHook
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
@@ -12,11 +16,13 @@ from .sound_steps import describe_sound, find_sound_steps
 from .strict_json import plain, write_json
 
 __all__ = [
-    'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'CPUAmpOptimWrapper',
-    'PlainCheckpointHook', 'RandomStateHook',
+    'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
+    'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
     'TrainableOptimWrapperConstructor', 'audio_condition_dataloader',
-    'audio_condition_transform', 'describe_sound', 'enable_amp',
-    'evaluate_audio_conditions', 'find_sound_steps', 'format_audio_report',
-    'insert_audio_condition', 'leave_cpu_distributed', 'plain',
+    'audio_condition_transform', 'audio_conditions_dataloader',
+    'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
+    'find_sound_steps', 'flat_scores', 'format_audio_report',
+    'insert_audio_condition', 'insert_audio_conditions',
+    'leave_cpu_distributed', 'make_audio_report', 'plain',
     'prepare_cpu_distributed', 'write_json'
 ]

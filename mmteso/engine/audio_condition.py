@@ -8,7 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import FeatureFile
-from .sound_steps import dataset_configs, type_name
+from .sound_steps import ALTERING, dataset_configs, type_name
 
 #: The paper's conditions, and off-screen sound.
 AUDIO_CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen')
@@ -137,11 +137,7 @@ def insert_audio_conditions(pipeline: Sequence[dict],
                 for key in ('clip_hop', 'backend_args')
                 if key in pipeline[place]
             })
-    altering = [
-        name for name in names
-        if name in ('MuteAudio', 'ReplaceAudioWithNoise',
-                    'ReplaceAudioWithOffScreen', 'FanOutAudioConditions')
-    ]
+    altering = [name for name in names if name in ALTERING]
     if altering:
         raise ValueError(
             f'the test pipeline has {altering[0]}: it alters the sound that '

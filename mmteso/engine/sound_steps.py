@@ -12,7 +12,9 @@ SPLITS = ('train', 'val', 'test')
 # what makes an audio encoder's input of a waveform
 FRONT_ENDS = ('AudioToLogMel', 'AudioToFbank', 'AudioToModelInput')
 _SOURCES = ('LoadAudioClip', 'LoadLogMel')
-_ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise')
+# what makes other sound of it
+ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise', 'ReplaceAudioWithOffScreen',
+            'FanOutAudioConditions')
 _FRONT_END = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
               'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
               'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
@@ -80,7 +82,7 @@ def _types_inside(value: Any) -> Iterator[str]:
 
 def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
     """The transforms of a pipeline that load the sound; none if cached."""
-    known = {*_SOURCES, *_ALTERING, *FRONT_ENDS, 'LoadAudioFeatures'}
+    known = {*_SOURCES, *ALTERING, *FRONT_ENDS, 'LoadAudioFeatures'}
     for step in pipeline:
         if known & set(_types_inside(list(step.values()))):
             raise ValueError(
@@ -88,7 +90,7 @@ def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
                 'Sound that is loaded in several ways, or by chance, can\'t '
                 'be cached.')
     names = [type_name(step) for step in pipeline]
-    altering = [name for name in names if name in _ALTERING]
+    altering = [name for name in names if name in ALTERING]
     if altering:
         raise ValueError(
             f'{where}: {altering[0]} alters the sound. Only the normal sound '

@@ -1,9 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .functional import reference_scores
+from .functional import listening_score, reference_scores
 from .metrics import (AVSMetric, AVSSMetric, CueRecognitionMetric,
                       CueSelectionMetric)
 
 __all__ = [
     'AVSMetric', 'AVSSMetric', 'CueRecognitionMetric', 'CueSelectionMetric',
-    'reference_scores'
+    'listening_score', 'reference_scores'
 ]

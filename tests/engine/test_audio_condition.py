@@ -1,10 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import copy
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmseg.registry import TRANSFORMS
 
+from data import write_wav
 from mmteso.engine import (AUDIO_CONDITIONS, audio_condition_dataloader,
                            audio_condition_transform, insert_audio_condition)
 from mmteso.io import Provenance, write_feature_file
@@ -27,20 +30,26 @@ def test_transforms():
 
 
 @pytest.mark.parametrize('name', AUDIO_CONDITIONS)
-def test_transforms_can_be_built_and_name_their_condition(name):
-    from mmseg.registry import TRANSFORMS
+def test_transforms_can_be_built_and_name_their_condition(name, tmp_path):
     config = audio_condition_transform(name)
     if config is None:
         return
-    import numpy as np
+    write_wav(tmp_path / 'other.wav', 2, [300.])
     results = TRANSFORMS.build(config)(
-        dict(waveform=np.ones(15600, np.float32), uid='a', frame=0))
+        dict(
+            waveform=np.ones(15600, np.float32),
+            sample_rate=16000,
+            uid='a',
+            frame=0,
+            off_screen=[
+                dict(uid='b', audio_path=str(tmp_path / 'other.wav'))
+            ]))
     assert results['audio_condition'] == name
 
 
 @pytest.mark.parametrize('name', ['noise', 'wgn-db', 'wgn-10', 'Mute', ''])
 def test_unknown_condition(name):
-    with pytest.raises(ValueError, match=r"expected 'normal', 'mute' or"):
+    with pytest.raises(ValueError, match="expected 'normal', 'mute', 'wgn"):
         audio_condition_transform(name)
 
 

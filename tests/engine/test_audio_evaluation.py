@@ -10,7 +10,7 @@ from narrow import load, narrow_config
 
 from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import evaluate_audio_conditions, format_audio_report
-from mmteso.engine.audio_evaluation import _drop
+from mmteso.engine.audio_report import _drop
 
 
 @pytest.fixture(scope='module')

@@ -8,12 +8,13 @@ from .cue_recognition import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
 from .foreground import (FrameScore, f_measure, f_thresholds, mask_iou,
                          precision_recall_curve, score_frame, select_pixels)
 from .references import reference_scores
+from .robustness import listening_score
 
 __all__ = [
     'AVERAGES', 'ClassCounts', 'FrameRecognition', 'FrameScore', 'TRUTHS',
     'UNKNOWN', 'average_avsbench', 'average_classes', 'average_frames',
     'average_recognition', 'count_classes', 'f_measure', 'f_thresholds',
-    'iou_and_f', 'mask_iou', 'mean', 'mean_over_classes',
+    'iou_and_f', 'listening_score', 'mask_iou', 'mean', 'mean_over_classes',
     'precision_recall_curve', 'recognize_cues', 'reference_scores',
     'score_frame', 'select_pixels', 'true_classes'
 ]

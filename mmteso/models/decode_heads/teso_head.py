@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,11 @@ from torch import Tensor
 from ..losses import RankAveragedLoss
 from ..precision import at_least_float32
 from ..prompting import AudioTextPrompt
+
+# Elements of the masks that are brought to the size of the image at a time:
+# 4 MB, which stay in a CPU's cache. All 100 at 384 x 384 would be 59 MB,
+# several times over.
+_MASK_CHUNK = 2**20
 
 
 @dataclass
@@ -40,11 +45,13 @@ class TeSOHead(Mask2FormerHead):
     decoder; the queries' positional embeddings stay. Without a prompt and
     without ``pmqs`` it computes exactly what the stock head computes.
 
-    It departs from the stock head in three places: the forward pass is split
+    It departs from the stock head in four places: the forward pass is split
     into :meth:`encode_image` and :meth:`decode`, so that several sounds can
-    share one image; the class loss is divided by the rank-averaged sum of
-    class weights (:class:`RankAveragedLoss`); and :meth:`sounding_score` turns
-    the class maps into the score that :class:`AVSMetric` reads.
+    share one image; :meth:`predict` sums S over a few queries at a time, which
+    is faster on a CPU and, with large images, may round the last digit
+    differently; the class loss is divided by the rank-averaged sum of class
+    weights (:class:`RankAveragedLoss`); and :meth:`sounding_score` turns the
+    class maps into the score that :class:`AVSMetric` reads.
 
     Args:
         pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
@@ -115,15 +122,15 @@ class TeSOHead(Mask2FormerHead):
         num_levels = self.num_transformer_feat_level
         for i in range(self.num_transformer_decoder_layers + 1):
             level = i % num_levels
-            cls_pred, mask_pred, attn_mask = self._forward_head(
-                query, memory.mask_features, memory.sizes[level])
-            all_cls.append(cls_pred)
-            all_masks.append(mask_pred)
+            normed = self.transformer_decoder.post_norm(query)
+            all_cls.append(self.cls_embed(normed))
+            all_masks.append(
+                torch.einsum('bqc,bchw->bqhw', self.mask_embed(normed),
+                             memory.mask_features))
             if i == self.num_transformer_decoder_layers:
                 break
-            # A query that sees no pixel at all would attend to nothing: let
-            # it see all of them.
-            attn_mask = attn_mask & ~attn_mask.all(-1, keepdim=True)
+            attn_mask = self._attention_mask(all_masks[-1],
+                                             memory.sizes[level])
             query = self.transformer_decoder.layers[i](
                 query=query,
                 key=memory.keys[level],
@@ -134,6 +141,22 @@ class TeSOHead(Mask2FormerHead):
                 query_key_padding_mask=None,
                 key_padding_mask=None)
         return all_cls, all_masks
+
+    @torch.no_grad()
+    def _attention_mask(self, masks: Tensor, size: Tuple[int,
+                                                         int]) -> Tensor:
+        """Where the queries may not look, bool (B * heads, N_q, h * w).
+
+        The stock head's, but repeated for the heads only at the end.
+        """
+        masks = F.interpolate(
+            masks, size, mode='bilinear', align_corners=False).flatten(2)
+        hidden = masks.sigmoid() < 0.5
+        # A query that sees no pixel at all would attend to nothing: let it
+        # see all of them.
+        hidden &= ~hidden.all(-1, keepdim=True)
+        return hidden[:, None].expand(-1, self.num_heads, -1,
+                                      -1).flatten(0, 1)
 
     def forward(
         self,
@@ -166,14 +189,15 @@ class TeSOHead(Mask2FormerHead):
         return self.loss_by_feat(all_cls, all_masks, instances, metas)
 
     def predict(self,
-                x: Tuple[Tensor],
+                x: Union[Tuple[Tensor], ImageMemory],
                 batch_img_metas: List[dict],
                 test_cfg: ConfigType,
                 prompt: Optional[AudioTextPrompt] = None) -> Tensor:
         """Class maps S (paper eq. 7).
 
         Args:
-            x (tuple[Tensor]): Backbone features.
+            x (tuple[Tensor] | ImageMemory): Backbone features, or what
+                :meth:`encode_image` made of them.
             batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
                 size of the result.
             test_cfg (dict): Unused, as in mmseg.
@@ -183,19 +207,38 @@ class TeSOHead(Mask2FormerHead):
             Tensor: S, (B, C, H, W), non-negative, in float32 at least. It sums
             over queries and is no probability: see :meth:`sounding_score`.
         """
-        all_cls, all_masks = self(x, None, prompt)
+        memory = x if isinstance(x, ImageMemory) else self.encode_image(x)
+        all_cls, all_masks = self.decode(memory, prompt)
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
-        # Under autocast einsum would return half precision, too coarse for
-        # the metrics' 255 thresholds (and NumPy knows no bfloat16).
-        with torch.autocast(x[0].device.type, enabled=False):
+        # Under autocast matrix products would return half precision, too
+        # coarse for the metrics' 255 thresholds (and NumPy knows no bfloat16).
+        with torch.autocast(all_cls[-1].device.type, enabled=False):
+            return self._class_maps(
+                at_least_float32(all_cls[-1]), at_least_float32(all_masks[-1]),
+                size)
+
+    @staticmethod
+    def _class_maps(cls_logits: Tensor, mask_logits: Tensor,
+                    size: Tuple[int, int]) -> Tensor:
+        """Sum masks weighted by class, a few queries at a time."""
+        classes = cls_logits.softmax(-1)[..., :-1]
+        num_queries, num_classes = classes.shape[1:]
+        # at least as many queries as maps, which each step reads and writes
+        step = max(_MASK_CHUNK // (len(classes) * size[0] * size[1]),
+                   num_classes)
+        maps = None
+        for start in range(0, num_queries, step):
             masks = F.interpolate(
-                at_least_float32(all_masks[-1]),
+                mask_logits[:, start:start + step],
                 size=size,
                 mode='bilinear',
                 align_corners=False)
-            classes = at_least_float32(all_cls[-1]).softmax(-1)[..., :-1]
-            return torch.einsum('bqc,bqhw->bchw', classes, masks.sigmoid())
+            share = torch.einsum('bqc,bqhw->bchw',
+                                 classes[:, start:start + step],
+                                 masks.sigmoid_())
+            maps = share if maps is None else maps.add_(share)
+        return maps
 
     @staticmethod
     def sounding_score(seg_logits: Tensor) -> Tensor:

@@ -16,12 +16,13 @@ from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
 from ..decode_heads import TeSOHead
 from ..prompting import AudioTextPrompt
 from .cached_audio import CachedAudioCheck
+from .sound_conditions import SoundConditionsMixin
 
 Inputs = Dict[str, Tensor]
 
 
 @MODELS.register_module()
-class AudioTextSegmentor(EncoderDecoder):
+class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
     """An encoder-decoder that listens and reads (TeSO, paper 3).
 
     mmseg's ``EncoderDecoder`` for inputs with sound and text cues. The sound
@@ -29,6 +30,7 @@ class AudioTextSegmentor(EncoderDecoder):
     (``prompt_encoder``, SeDAM with its dynamic mask) and handed as a prompt to
     decode heads that take one (``TeSOHead``). With any other head, and without
     a ``prompt_encoder``, it is mmseg's ``EncoderDecoder`` for such inputs.
+    Several sounds for one frame: :meth:`predict_conditions`.
 
     Args:
         backbone (dict): Config of the visual encoder.
@@ -306,7 +308,7 @@ class AudioTextSegmentor(EncoderDecoder):
                       batch_img_metas: List[dict],
                       prompt: Optional[AudioTextPrompt] = None) -> Tensor:
         """Logits of images or crops, (B, C, H, W)."""
-        x = self.extract_feat(inputs)
+        x = self.image_features(inputs)
         return self.decode_head.predict(x, batch_img_metas, self.test_cfg,
                                         **self._prompt_kwargs(prompt))
 

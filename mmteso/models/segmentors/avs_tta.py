@@ -42,6 +42,35 @@ class AVSTTAModel(BaseTTAModel):
                 f"{type(self.module).__name__}; mmseg's segmentors go with "
                 'SegTTAModel')
 
+    def test_conditions_step(self, data: dict) -> List[SampleList]:
+        """``test_step`` for several sounds: see :class:`AudioControlLoop`.
+
+        Args:
+            data (dict): A batch from the dataloader, lists of views.
+
+        Returns:
+            list[list[SegDataSample]]: For each sound the merged predictions;
+            see :meth:`AudioTextSegmentor.predict_conditions`.
+
+        Raises:
+            TypeError: If the segmentor takes only one sound at a time.
+        """
+        if not hasattr(self.module, 'test_conditions_step'):
+            raise TypeError(
+                f'{type(self.module).__name__} has no method '
+                'test_conditions_step for several sounds. Test it under one '
+                'audio condition at a time, or use AudioTextSegmentor')
+        number = len(next(iter(data.values())))
+        views = [
+            self.module.test_conditions_step(
+                {key: value[view]
+                 for key, value in data.items()}) for view in range(number)
+        ]
+        return [
+            self.merge_preds(list(zip(*condition)))
+            for condition in zip(*views)
+        ]
+
     def merge_preds(self,
                     data_samples_list: List[Sequence]) -> SampleList:
         """Merge the views of each frame.
