@@ -22,6 +22,9 @@ PROMISED = {f'teso_{b}_{s}.py' for b in BACKBONES for s in SETS} | {
     'teso_r18_synthavs.py', 'teso-cue_r18_synthavs.py',
     'teso_r18_synthavs-avss.py', 'teso-cue_r18_synthavs-avss.py'
 }
+# what is particular about these: test_audio_encoder_configs.py
+OTHER_AUDIO = {f'teso-{name}_swin-b_v1m.py' for name in ('ast', 'beats',
+                                                         'clap')}
 
 
 def config_of(name) -> Config:
@@ -35,7 +38,7 @@ def pipelines(config):
 
 def test_all_promised_configs_are_there():
     assert NAMES
-    assert PROMISED <= set(NAMES)
+    assert PROMISED | OTHER_AUDIO <= set(NAMES)
 
 
 # ---------------------------------------------------------------- content
@@ -150,7 +153,7 @@ def test_hooks_survive_a_leafs_own(name, tmp_path):
 
 
 # ---------------------------------------------------------------- full size
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', sorted(set(NAMES) - OTHER_AUDIO))
 def test_builds_at_full_size(name, monkeypatch):
     """On the meta device: shapes without memory."""
     linspace = torch.linspace

@@ -38,7 +38,7 @@ _FBANK_MEAN, _FBANK_STD = 15.41663, 6.55582
 
 @MODELS.register_module()
 class BEATs(BaseModule):
-    """BEATs, frozen, the mean of its last layer's tokens (paper table F8).
+    """BEATs, frozen, the mean of its last layer's tokens [paper: BEATs].
 
     The transformer is SpeechBrain's port of Microsoft's code; it is imported
     when the encoder is built. Its input is :class:`AudioToFbank`'s. A frame's
