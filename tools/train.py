@@ -12,7 +12,7 @@ from mmseg.registry import RUNNERS
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
 from mmteso.engine import (enable_amp, leave_cpu_distributed,
-                           prepare_cpu_distributed)
+                           prepare_cpu_distributed, resume_from_work_dir)
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--resume',
         action='store_true',
-        help='go on from the latest checkpoint in the work dir')
+        help='go on from the latest checkpoint in the work dir, or, if '
+        '--cfg-options gives load_from, from that one')
     parser.add_argument(
         '--amp',
         action='store_true',
@@ -66,6 +67,8 @@ def main() -> None:
         enable_amp(cfg)
     # `resume=True` in the config or --cfg-options counts as well
     cfg.resume = args.resume or cfg.get('resume', False)
+    if args.resume and 'load_from' not in (args.cfg_options or {}):
+        resume_from_work_dir(cfg)
     prepare_cpu_distributed(cfg)
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))

@@ -7,22 +7,24 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               insert_audio_condition, insert_audio_conditions)
 from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
-from .audio_report import (flat_scores, format_audio_report,
-                           make_audio_report)
+from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
-from .hooks import AVSVisualizationHook, PlainCheckpointHook, RandomStateHook
+from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
+                    StartCheckpointHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
+from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
 from .strict_json import plain, write_json
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
     'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
-    'TrainableOptimWrapperConstructor', 'audio_condition_dataloader',
-    'audio_condition_transform', 'audio_conditions_dataloader',
+    'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
+    'audio_condition_dataloader', 'audio_condition_transform',
+    'audio_conditions_dataloader',
     'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
     'find_sound_steps', 'flat_scores', 'format_audio_report',
     'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'plain',
-    'prepare_cpu_distributed', 'write_json'
+    'prepare_cpu_distributed', 'resume_from_work_dir', 'write_json'
 ]
