@@ -190,8 +190,8 @@ def main() -> None:
             frames = take_shard(frames, *shard)
         with CueWriter(path, args.resume, args.retry_failed) as writer:
             if writer.cut_bytes:
-                print(f'{path}: cut off {writer.cut_bytes} bytes of a record '
-                      'that was not finished')
+                print(f'{path}: {writer.cut_bytes} bytes of a record that '
+                      "was not finished don't count")
             if args.resume:
                 frames = leave_out_done(frames, writer, other_parts(
                     out, shard), generator.origin, args.retry_failed)

@@ -66,6 +66,11 @@ class CueWriter:
     that may be left and goes on. A lock keeps a second process from writing
     to the same file; the operating system releases it when a process dies.
 
+    An existing file is changed by the first batch, or where there is none by
+    the end of a ``with`` block that nothing was raised in: whoever resumes
+    looks at :attr:`origins` first, and a run that is refused must not cost
+    records.
+
     Args:
         path (str): The file; its folder is made if missing.
         resume (bool): Go on with an existing file; without one, begin.
@@ -74,10 +79,12 @@ class CueWriter:
             so that they are tried again. Defaults to False.
 
     Attributes:
-        done (dict): Status of the frames in the file by ``(uid, frame)``.
+        done (dict): Status of the frames in the file by ``(uid, frame)``;
+            without those that are to be tried again.
         origins (set): ``(captioner, caption_prompt_hash, reasoner, prompt,
-            prompt_hash)`` of the records in the file.
-        cut_bytes (int): Bytes of an unfinished record that were cut off.
+            prompt_hash)`` of all records in the file.
+        cut_bytes (int): Bytes of an unfinished record at its end, which are
+            cut off.
 
     Raises:
         FileExistsError: If the file exists and ``resume`` is off.
@@ -93,6 +100,8 @@ class CueWriter:
         self.done: Dict[Tuple[str, int], str] = {}
         self.origins = set()
         self.cut_bytes = 0
+        self._retry_failed = retry_failed
+        self._file = None
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         self._lock = FileLock(f'{path}.lock')
         try:
@@ -108,13 +117,15 @@ class CueWriter:
                     raise FileExistsError(
                         f'The cue file "{path}" exists already. Resume it '
                         '(--resume), or write to another file.')
-                self._take_over(retry_failed)
-            self._file = open(path, 'ab')
+                self._take_over()
+            else:
+                self._file = open(path, 'ab')
         except BaseException:
             self._lock.release()
             raise
 
-    def _take_over(self, retry_failed: bool) -> None:
+    def _take_over(self) -> None:
+        """Learn what the file holds."""
         records, self.cut_bytes = read_resumable(self.path)
         for record in records:
             if (record.uid, record.frame) in self.done:
@@ -122,14 +133,27 @@ class CueWriter:
                     f'"{self.path}": frame {record.frame} of "{record.uid}" '
                     'is given twice. Keep one of the lines.')
             self._note(record)
-        if retry_failed:
-            records = [r for r in records if r.status != 'failed']
-            self.done = {(r.uid, r.frame): r.status for r in records}
+        self.done = {(r.uid, r.frame): r.status
+                     for r in self._kept(records)}
+
+    def _kept(self, records: Sequence[CueRecord]) -> List[CueRecord]:
+        return [
+            record for record in records
+            if not (self._retry_failed and record.status == 'failed')
+        ]
+
+    def _begin(self) -> None:
+        """Settle what the last run left, and open the file."""
+        if self._file is not None:
+            return
         with open(self.path, 'rb') as file:
             file.seek(-1, os.SEEK_END)
             whole = file.read() == b'\n'
-        if not whole or self.cut_bytes or retry_failed:
-            write_cue_file(self.path, records)
+        if not whole or self.cut_bytes or self._retry_failed:
+            # read again: kept since the start, the texts would fill memory
+            records, _ = read_resumable(self.path)
+            write_cue_file(self.path, self._kept(records))
+        self._file = open(self.path, 'ab')
 
     def _note(self, record: CueRecord) -> None:
         self.done[record.uid, record.frame] = record.status
@@ -153,6 +177,9 @@ class CueWriter:
             uid, frame = twice[0]
             raise CueFileError(f'"{self.path}": frame {frame} of "{uid}" '
                                'is written twice.')
+        if not records:
+            return
+        self._begin()
         self._file.write(''.join(f'{record.to_json()}\n'
                                  for record in records).encode(
                                      errors=LONE_SURROGATES))
@@ -163,11 +190,16 @@ class CueWriter:
 
     def close(self) -> None:
         """Close the file and let others write it."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         self._lock.release()
 
     def __enter__(self) -> 'CueWriter':
         return self
 
-    def __exit__(self, *error) -> None:
-        self.close()
+    def __exit__(self, kind, *error) -> None:
+        try:
+            if kind is None:
+                self._begin()
+        finally:
+            self.close()

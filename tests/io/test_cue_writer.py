@@ -167,6 +167,44 @@ def test_failed_frames_are_forgotten_on_request(path):
     assert [r.status for r in CueFile(path).values()] == ['ok', 'ok']
 
 
+def leave_to_resume(path):
+    """A failed record and half of another; returns the bytes."""
+    with CueWriter(path) as writer:
+        writer.write([record(0), record(1, status='failed', error='e')])
+    with open(path, 'ab') as file:
+        file.write(record(2).to_json().encode()[:-5])
+    return open(path, 'rb').read()
+
+
+def test_a_run_that_is_refused_leaves_the_file_as_it_is(path):
+    """Whoever resumes it looks at its origins first."""
+    before = leave_to_resume(path)
+    with pytest.raises(RuntimeError, match='other models'):
+        with CueWriter(path, resume=True, retry_failed=True) as writer:
+            assert list(writer.done) == [('u', 0)] and writer.cut_bytes
+            raise RuntimeError('begun with other models')
+    assert open(path, 'rb').read() == before
+    # nor does a write that is refused, or an empty one, begin
+    with pytest.raises(CueFileError, match='written twice'):
+        with CueWriter(path, resume=True, retry_failed=True) as writer:
+            writer.write([])
+            writer.write([record(0)])
+    assert open(path, 'rb').read() == before
+
+
+@pytest.mark.parametrize('write', [True, False])
+def test_a_run_that_begins_settles_what_the_last_one_left(path, write):
+    """With its first batch, or at its end if there was nothing to write."""
+    leave_to_resume(path)
+    expected = [record(0)]
+    with CueWriter(path, resume=True, retry_failed=True) as writer:
+        if write:
+            writer.write([record(2)])
+            expected.append(record(2))
+            assert read_resumable(path) == (expected, 0)
+    assert read_resumable(path) == (expected, 0)
+
+
 def test_origins_tell_what_wrote_the_records(path):
     with CueWriter(path) as writer:
         writer.write([record(0, captioner='c', prompt_hash='h')])

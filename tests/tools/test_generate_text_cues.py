@@ -111,7 +111,7 @@ def test_killed_twice_and_resumed(folder, config, tmp_path, monkeypatch):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     there = seen.count(b'\n')
-    assert 'cut off 40 bytes of a record' in output
+    assert '40 bytes of a record that was not finished' in output
     assert (f'{len(frames) - there} frames written' in output
             and f'{there} were there already' in output)
     assert out.read_bytes().startswith(seen)
@@ -301,3 +301,18 @@ def test_failed_frames_are_tried_again(folder, config, tmp_path, monkeypatch):
     assert CueFile(out).num_failed == 0
     assert CueFile(out)['clip2', 3].cues == ('23', )
     assert len(CueFile(out)) == 30
+
+
+def test_other_models_cost_no_failed_records(folder, config, tmp_path,
+                                             monkeypatch):
+    """They are refused before anything is forgotten."""
+    frames = dict(type='FolderFrames', root=str(folder))
+    out = tmp_path / 'cues.jsonl'
+    failing = dict(type='EchoReasoner', fail=[('clip2', 3)])
+    run(monkeypatch, config(frames, reasoner=failing), '--out', out)
+    before = out.read_bytes()
+    message = stops(monkeypatch,
+                    config(frames, reasoner=dict(type='NounParser')), '--out',
+                    out, '--resume', '--retry-failed')
+    assert 'begun with other models' in message
+    assert out.read_bytes() == before
