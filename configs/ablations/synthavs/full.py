@@ -6,6 +6,9 @@ _base_ = [
     '../../_base_/default_runtime.py'
 ]
 
-model = dict(frozen=['backbone', 'decode_head.pixel_decoder'])
+model = dict(
+    # of the training split's 64 means and 64 deviations, over all bands
+    audio_encoder=dict(mean=(4.5, 0.33), std=(1.6, 0.11)),
+    frozen=['backbone', 'decode_head.pixel_decoder'])
 # from configs/ablations/synthavs/pretrain.py; tools/run_ablations.py makes it
 load_from = 'work_dirs/ablations/synthavs/pretrain/pretrained.pth'

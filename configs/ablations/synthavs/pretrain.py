@@ -32,6 +32,18 @@ train_dataloader = dict(
     dataset=dict(task='semantic', pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
-val_evaluator = dict(_delete_=True, type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU'])]
 test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(save_best='mIoU'))
+max_iters = 2500
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='PolyLR',
+        eta_min=0,
+        power=0.9,
+        begin=50,
+        end=max_iters,
+        by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=500)
+default_hooks = dict(checkpoint=dict(interval=500, save_best='mIoU'))

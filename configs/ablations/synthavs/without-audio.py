@@ -10,3 +10,6 @@ model = dict(
         hidden_dims=512),
     # there are no latents
     latent_loss=None)
+# no cue is scored
+val_evaluator = [dict(type='AVSMetric')]
+test_evaluator = [dict(type='AVSMetric', report_by='split')]

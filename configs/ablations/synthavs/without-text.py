@@ -8,3 +8,6 @@ model = dict(
         embed_dims=256,
         hidden_dims=512,
         num_latents=4))
+# no cue is scored
+val_evaluator = [dict(type='AVSMetric')]
+test_evaluator = [dict(type='AVSMetric', report_by='split')]

@@ -1,11 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import math
 
+import pytest
 import torch
 from mmseg.registry import MODELS
 
 from mmteso.audio import log_mel_examples
 from mmteso.models.audio_encoders import LogMelStats
+from mmteso.models.state_hash import state_sha256
 
 
 def test_equals_reference():
@@ -43,3 +45,31 @@ def test_muted_clip_is_zero():
 def test_has_nothing_to_train_or_to_store():
     encoder = LogMelStats()
     assert not list(encoder.parameters()) and not encoder.state_dict()
+
+
+def test_features_are_brought_to_a_common_scale():
+    log_mel = torch.randn(3, 1, 96, 64)
+    plain = LogMelStats()(log_mel)
+    scaled = LogMelStats(mean=(4.5, 0.3), std=(2., 0.1))(log_mel)
+    torch.testing.assert_close(scaled[:, :64], (plain[:, :64] - 4.5) / 2)
+    torch.testing.assert_close(scaled[:, 64:], (plain[:, 64:] - 0.3) / 0.1)
+
+
+def test_the_scale_is_known_to_cached_features():
+    states = [
+        state_sha256(LogMelStats(**kwargs))
+        for kwargs in ({}, dict(mean=(0., 0.)), dict(mean=(1., 0.)),
+                       dict(std=(2., 1.)))
+    ]
+    assert states[0] == states[1]
+    assert len(set(states)) == 3
+
+
+@pytest.mark.parametrize('kwargs', [
+    dict(mean=(1., )),
+    dict(std=(1., 2., 3.)),
+    dict(std=(1., 0.)),
+])
+def test_scales_that_are_none(kwargs):
+    with pytest.raises(ValueError, match='two numbers each'):
+        LogMelStats(**kwargs)
