@@ -184,6 +184,84 @@ def _write_clip(clip: Path, sounding: Sequence[int], length: int, masked: int,
         silent_from=length - 1 if length > 1 else None)
 
 
+def make_v3_lists(root) -> str:
+    """Write AVS-V3's lists for what :func:`make_avsbench` wrote.
+
+    Clips of train and val are seen, clips of test are unseen; the first k of
+    these, all classes together, are the k shots. As published, the few-shot
+    lists name no objects, and each says 'v3_1_shot_train'.
+
+    Args:
+        root (str | Path): The data; it needs more than 5 test clips.
+
+    Returns:
+        str: ``root/v3``.
+    """
+    folder = Path(root, 'v3')
+    with open(Path(root, 'metadata.csv'), newline='') as file:
+        clips = list(csv.DictReader(file))
+    unseen = [clip for clip in clips if clip['split'] == 'test']
+    lists = {
+        'meta_v3_seen_train.csv':
+        [clip for clip in clips if clip['split'] == 'train'],
+        'meta_v3_seen_val.csv':
+        [clip for clip in clips if clip['split'] == 'val'],
+        'meta_v3_unseen.csv': unseen
+    }
+    for shots in (1, 3, 5):
+        lists[f'v3_{shots}_shot/train.csv'] = unseen[:shots]
+        lists[f'v3_{shots}_shot/test.csv'] = unseen[shots:]
+    for name, chosen in lists.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        changes = dict(split=path.stem[len('meta_v3_'):])
+        if 'shot' in name:
+            changes = dict(s_min='', s_sec='', a_obj='',
+                           split='v3_1_shot_train')
+        with open(path, 'w', newline='') as file:
+            writer = csv.DictWriter(file, clips[0])
+            writer.writeheader()
+            writer.writerows({**clip, **changes} for clip in chosen)
+    return str(folder)
+
+
+def make_synthavs_index(root, clips: Sequence[Tuple[str, str]],
+                        class_names: Sequence[str]) -> str:
+    """Write what says which objects a SynthAVS's clips show; no frames.
+
+    Args:
+        root (str | Path): Folder to write to; made if needed.
+        clips (Sequence[tuple[str, str]]): For each clip the visible classes
+            and those that sound, joined by ``_``. All are visible in frame 1
+            of 2, in frame 0 only the first.
+        class_names (Sequence[str]): Classes, background first.
+
+    Returns:
+        str: ``root``, with synthavs.json, metadata.csv and labels_visible. A
+        uid is the clip's number.
+    """
+    root = Path(root)
+    rows = []
+    for number, (visible, heard) in enumerate(clips):
+        folder = root / 'v2' / str(number) / 'labels_visible'
+        folder.mkdir(parents=True)
+        labels = [list(class_names).index(n) for n in visible.split('_')]
+        for frame, shown in enumerate((labels[:1], labels)):
+            image = np.zeros((4, 8), np.uint8)
+            image[0, :len(shown)] = shown
+            Image.fromarray(image).save(folder / f'{frame}.png')
+        rows.append([number, number, 0, 0, heard or 'background', 'train',
+                     'v2'])
+    with open(root / 'metadata.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ['vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'])
+        writer.writerows(rows)
+    (root / 'synthavs.json').write_text(
+        json.dumps(dict(complete=True, arguments=dict(frames=2))))
+    return str(root)
+
+
 def make_avsbench_object(root,
                          subset: str = 's4',
                          splits: Sequence[str] = SPLITS,

@@ -3,12 +3,13 @@
 from . import transforms
 from .avsbench import AVSBenchDataset
 from .avsbench_object import AVSBenchObjectDataset
+from .avsbench_v3 import AVSBenchV3Dataset
 from .base_avs_dataset import BaseAVSDataset, MissingFile
 from .class_synonyms import (ClassSynonyms, SynonymError, load_class_synonyms,
                              read_synonyms)
 
 __all__ = [
-    'AVSBenchDataset', 'AVSBenchObjectDataset', 'BaseAVSDataset',
-    'ClassSynonyms', 'MissingFile', 'SynonymError', 'load_class_synonyms',
-    'read_synonyms', 'transforms'
+    'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',
+    'BaseAVSDataset', 'ClassSynonyms', 'MissingFile', 'SynonymError',
+    'load_class_synonyms', 'read_synonyms', 'transforms'
 ]
