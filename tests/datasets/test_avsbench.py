@@ -84,7 +84,7 @@ def test_sample(clean_root):
     assert info['visible_map_path'] is None
     assert info['uid'] == clip.name
     assert (info['frame'], info['num_frames']) == (3, 10)
-    assert info['subset'] == 'v2'
+    assert (info['subset'], info['split']) == ('v2', 'test')
     assert len(info['a_obj']) == 2
     assert set(info['a_obj']) < set(AVSBENCH_CLASSES)
     assert info['task'] == 'semantic'

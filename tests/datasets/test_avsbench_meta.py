@@ -4,8 +4,9 @@ import json
 import pytest
 
 from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, get_classes,
-                                           get_task_meta, parse_a_obj,
-                                           read_label2idx, voc_palette)
+                                           get_splits, get_task_meta,
+                                           parse_a_obj, read_label2idx,
+                                           voc_palette)
 
 
 def test_classes():
@@ -43,6 +44,11 @@ def test_class_sets_and_tasks():
     semantic = get_task_meta('semantic', 'synthavs')
     assert semantic.classes == semantic.class_names == tuple(CLASSES)
     assert [list(color) for color in PALETTE] == semantic.palette
+    assert len(get_classes('synthavs-hard')) == 17
+    for class_set in ('avsbench', 'synthavs'):
+        assert get_splits(class_set) == ('train', 'val', 'test')
+    with pytest.raises(ValueError, match="synthavs-hard.*'coco'"):
+        get_splits('coco')
     with pytest.raises(ValueError, match="'avs'"):
         get_task_meta('binary', 'avs')
     with pytest.raises(ValueError, match="'multi'"):

@@ -6,19 +6,22 @@ AVSBench. It exists so that the whole way from files to a table of numbers can
 be run in minutes and without a download, on a task that can't be solved by
 looking alone:
 
-* A video shows 1, 2 or 3 objects of distinct classes (15, 45, 40 %) that
-  drift over a textured background. A class has a look (shape, colour) and a
-  timbre.
+* A video shows 1, 2 or 3 objects of distinct classes that drift over a
+  textured background. A class has a look and a timbre.
 * In each second a subset of the visible objects sounds, drawn anew; in 15 %
   of the frames none does. What sounds can't be seen, so a model that segments
   whatever is visible scores about 50 % on the frames where only some sound.
 * **Segmentation preference, on purpose**: in the training split some classes
-  sound far more often than others (:data:`classes.TRAIN_PRIORS`), in val and
-  test all sound equally often. A model that learned the prior instead of
-  listening loses there.
-* Half of a split's silent frames carry ambient white, pink or brown noise,
-  from 60 dB below an object's sound to as loud as one; the other half is
-  digital silence. Noise is no object.
+  sound far more often than others, in the other splits all sound equally
+  often. A model that learned the prior instead of listening loses there.
+* Half of a split's silent frames carry ambient white, pink or brown noise; the
+  other half is digital silence. Noise is no object.
+
+There are two variants of it. In the easy one (:mod:`.easy`) eight classes
+differ in colour, shape and sound. In the hard one (:mod:`.hard`) classes are
+composed of shapes and textures, so that they share what they look and sound
+like; noise makes their sounds ambiguous; and some combinations appear in the
+split ``test_unseen`` only.
 """
 import os.path as osp
 import wave

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from mmteso.datasets.synthavs import generate_synthavs, read_manifest
+from mmteso.datasets.synthavs import (generate_synthavs, is_up_to_date,
+                                      read_manifest)
 
 TINY = dict(videos=3, frames=1, size=24)
 
@@ -83,3 +84,21 @@ def test_overwrite_never_leaves_the_folder(tmp_path):
     with pytest.raises(ValueError, match='no plain folder name'):
         generate_synthavs(root, overwrite=True, **TINY)
     assert _files(tmp_path) == before
+
+
+def test_manifest_names_what_is_not_the_default(tmp_path):
+    """So that the manifests from before these arguments stay valid."""
+    arguments = dict(seed=0, **TINY)
+    later = dict(variant='easy', train_silent_percent=15)
+    generate_synthavs(tmp_path / 'easy', **arguments, **later)
+    assert read_manifest(tmp_path / 'easy')['arguments'] == arguments
+    for given in (arguments, dict(arguments, **later)):
+        assert is_up_to_date(tmp_path / 'easy', given)
+    for key, value in (('variant', 'hard'), ('train_silent_percent', 0)):
+        changed = dict(arguments, videos=4, **dict(later, **{key: value}))
+        root = tmp_path / key
+        generate_synthavs(root, **changed)
+        assert read_manifest(root)['arguments'] == dict(
+            arguments, videos=4, **{key: value})
+        assert is_up_to_date(root, changed)
+        assert not is_up_to_date(root, dict(arguments, videos=4))

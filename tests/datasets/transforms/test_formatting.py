@@ -33,6 +33,7 @@ def results():
         frame=2,
         num_frames=5,
         subset='v1m',
+        split='test',
         text_cues=['dog', 'cat'],
         a_obj=('dog', ),
         frame_classes=('dog', ),
@@ -58,9 +59,9 @@ def test_packs_everything(results):
         assert data.shape == (1, 6, 8) and data.dtype == torch.int64
         np.testing.assert_array_equal(data[0], results[key])
     assert torch.equal(sample.gt_cues.label, results['cue_target'])
-    for key in ('uid', 'frame', 'num_frames', 'subset', 'text_cues', 'a_obj',
-                'frame_classes', 'audio_condition', 'sample_idx', 'img_path',
-                'ori_shape', 'flip'):
+    for key in ('uid', 'frame', 'num_frames', 'subset', 'split', 'text_cues',
+                'a_obj', 'frame_classes', 'audio_condition', 'sample_idx',
+                'img_path', 'ori_shape', 'flip'):
         assert sample.metainfo[key] == results[key]
 
 

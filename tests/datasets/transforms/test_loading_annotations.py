@@ -257,7 +257,31 @@ def test_visible(visible_root, tmp_path):
         dataset[0]
 
 
+@pytest.mark.parametrize('task', ['binary', 'semantic'])
+def test_what_is_visible_as_the_ground_truth(visible_root, tmp_path, task):
+    arguments = dict(split='test', task=task)
+    wanted, results = (
+        build(
+            visible_root, pipeline=[LoadAVSAnnotations(**how)], **arguments)[1]
+        for how in (dict(load_visible=True), dict(source='visible')))
+    np.testing.assert_array_equal(results['gt_seg_map'],
+                                  wanted['gt_visible_map'])
+    assert results['gt_seg_map'].dtype == np.uint8
+    assert results['seg_fields'] == ['gt_seg_map']
+    # all that is visible, of which the first sounds
+    assert set(results['frame_classes']) == set(results['a_obj'])
+    assert len(results['frame_classes']) == 2
+    plain = make_avsbench(tmp_path, ('v1m', ), ('test', ))
+    dataset = build(
+        plain, pipeline=[LoadAVSAnnotations(source='visible')], **arguments)
+    with pytest.raises(FileNotFoundError, match="source='visible' for data"):
+        dataset[0]
+
+
 def test_wrong_argument():
+    with pytest.raises(ValueError, match="got 'seen'"):
+        LoadAVSAnnotations(source='seen')
+    assert "source='sounding'" in repr(LoadAVSAnnotations())
     with pytest.raises(ValueError, match="'ignore'"):
         LoadAVSAnnotations(unknown_color='ignore')
     assert "unknown_color='error'" in repr(LoadAVSAnnotations())

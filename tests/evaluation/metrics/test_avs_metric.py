@@ -289,3 +289,38 @@ def test_score_size():
     result = evaluate([sample], score_size=(1, 1))
     assert (result['J'], result['foreground']) == (0, 0)
     assert 'scored at 1 x 1' in AVSMetric(score_size=(1, 1)).describe()
+
+
+@pytest.mark.parametrize('kwargs', [
+    dict(),
+    dict(protocol='avsbench', group_size=4),
+])
+def test_report_by(kwargs):
+    samples = make_samples()
+    for sample in samples:
+        split = 'test' if int(sample.uid[4:]) % 2 else 'test_unseen'
+        sample.set_metainfo(dict(split=split))
+    plain = evaluate(samples, **kwargs)
+    result = evaluate(samples, batch=3, report_by='split', **kwargs)
+    parts = [
+        f'{key}@{split}' for split in ('test', 'test_unseen')
+        for key in ('J', 'F', 'J_part')
+    ]
+    assert list(result) == KEYS + parts
+    assert {key: result[key] for key in KEYS} == plain
+    for split in ('test', 'test_unseen'):
+        # as if these frames were all
+        alone = evaluate([s for s in samples if s.split == split], **kwargs)
+        for key in ('J', 'F', 'J_part'):
+            assert result[f'{key}@{split}'] == alone[key]
+    assert result['J@test'] != result['J@test_unseen']
+
+
+def test_report_by_needs_its_key_and_leaves_out_what_is_not_known():
+    samples = make_samples(4, visible=False)
+    with pytest.raises(KeyError, match="Frame 0 of clip0 has no 'split'"):
+        evaluate(samples, report_by='split')
+    for sample in samples:
+        sample.set_metainfo(dict(split='val'))
+    result = evaluate(samples, report_by='split')
+    assert 'J_part@val' not in result and result['J@val'] == result['J']

@@ -99,3 +99,39 @@ def test_provenance():
         assert provenance.kind == 'cue_bank' and provenance.dims == 8
         assert provenance.encoder == 'HashTextEncoder'
         assert provenance.weights_hash == ''
+
+
+@pytest.mark.parametrize('normalize', [True, False])
+def test_composed_of_words(normalize):
+    encoder = HashTextEncoder(256, normalize=normalize, compose=True)
+    plain = HashTextEncoder(256, normalize=normalize)
+    whole, striped, disc, ring = encoder(
+        ['Striped-disc', 'striped', 'disc', 'ring'])
+    total = striped + disc
+    total = total / (total.norm() if normalize else 2**0.5)
+    torch.testing.assert_close(whole, total)
+    # of one word it is what it was
+    assert torch.equal(plain(['striped', 'disc', 'ring']),
+                       torch.stack([striped, disc, ring]))
+    assert not torch.equal(plain(['striped disc'])[0], whole)
+    assert torch.equal(encoder(['disc striped'])[0], whole)
+    # shared words make cues similar
+    cosine = torch.nn.functional.cosine_similarity
+    other, stranger = encoder(['striped ring', 'solid star'])
+    assert cosine(whole, other, dim=0).item() == pytest.approx(0.5, abs=0.15)
+    assert abs(cosine(whole, stranger, dim=0)) < 0.25
+
+
+def test_composed_entries_of_variance_one():
+    cues = [f'thing {i} of {i + 1000}' for i in range(50)]
+    feature = HashTextEncoder(normalize=False, compose=True)(cues)
+    assert feature.var().item() == pytest.approx(1, abs=0.05)
+    assert HashTextEncoder(8, compose=True)(['', ' ']).isfinite().all()
+
+
+def test_provenance_of_composed_cues():
+    plain, composed = (
+        HashTextEncoder(8, compose=compose).provenance()
+        for compose in (False, True))
+    assert 'compose' not in plain.settings  # as in banks from before
+    assert composed.settings['compose'] is True
