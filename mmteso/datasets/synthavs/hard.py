@@ -6,11 +6,11 @@ sounds at its shape's pitch with its texture's timbre. What makes it hard:
 
 * Colours are random, so that an object has to be told by shape and texture,
   each of which several classes share.
-* Two pairs of shapes have pitches that differ by 2.5 %, as much as the pitch
-  of one class varies and less than one of VGGish's 64 mel bands is wide; three
-  of the timbres share their harmonics; and every sounding second lies in
-  noise from 6 dB below an object's power to 16 dB above it. The sound alone
-  is often ambiguous.
+* Two pairs of shapes have pitches that differ by 2.5 %, less than the 3 % that
+  the pitch of one class varies and than one of VGGish's 64 mel bands is wide;
+  three of the timbres share their harmonics; and every sounding second lies
+  in noise from 6 dB below an object's power to 16 dB above it. The sound
+  alone is often ambiguous.
 * Four of the 16 classes, each shape and each texture once, appear in
   ``test_unseen`` only. Their shape and their texture are known from other
   classes, so what they look and sound like can be inferred; a text encoder
