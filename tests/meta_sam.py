@@ -3,8 +3,9 @@
 
 ``python tests/meta_sam.py SEGMENT_ANYTHING`` writes ``meta_sam.json`` anew,
 given a checkout of facebookresearch/segment-anything. It holds the names and
-shapes of the weights and some of what the network computes; the weights
-themselves are drawn again from the names' order.
+shapes of the weights, some of what the network computes, and how it wants its
+images normalised; the weights themselves are drawn again from the names'
+order.
 """
 import argparse
 import importlib.util
@@ -23,7 +24,7 @@ COMMIT = 'dca509fe793f601edb92606367a655c15ac00fdf'
 
 
 def reference() -> dict:
-    """The file's content: ``shapes`` by name, and ``outputs``."""
+    """The file's content: ``shapes`` by name, ``outputs``, ``pixel_mean`` and so on."""
     content = json.loads(FILE.read_text(encoding='utf-8'))
     content['shapes'] = {
         name: [int(size) for size in sizes.split()]
@@ -147,6 +148,8 @@ def main() -> None:
             name: ' '.join(map(str, shape))
             for name, shape in shapes.items()
         },
+        pixel_mean=sam.pixel_mean.flatten().tolist(),
+        pixel_std=sam.pixel_std.flatten().tolist(),
         outputs={name: summary(value) for name, value in outputs})
     FILE.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
 

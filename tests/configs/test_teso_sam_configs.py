@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
+from meta_sam import reference
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
@@ -74,12 +75,10 @@ def test_image_sizes_agree(name):
 
 
 def test_normalisation_is_sams():
-    from transformers.models.sam.image_processing_pil_sam import \
-        SamImageProcessorPil as Processor
     preprocessor = config_of(VIT_B[0]).model.data_preprocessor
     assert preprocessor.bgr_to_rgb
     for key in ('mean', 'std'):
-        theirs = [255 * value for value in getattr(Processor, f'image_{key}')]
+        theirs = reference()[f'pixel_{key}']
         assert list(preprocessor[key]) == pytest.approx(theirs)
 
 
