@@ -24,7 +24,7 @@ COMMIT = 'dca509fe793f601edb92606367a655c15ac00fdf'
 
 
 def reference() -> dict:
-    """The file's content: ``shapes`` by name, ``outputs``, ``pixel_mean`` and so on."""
+    """The file's content, with ``shapes`` as lists by name."""
     content = json.loads(FILE.read_text(encoding='utf-8'))
     content['shapes'] = {
         name: [int(size) for size in sizes.split()]
