@@ -179,6 +179,27 @@ def test_sound_changes_the_prediction(model):
         scores.append(score)
 
 
+def test_several_sounds_share_an_image(model):
+    """Equal to predictions under one sound each; SAM looks once."""
+    batch = make_batch()
+    sounds = [batch['inputs']['log_mel'] * scale for scale in (1, -1, 0)]
+    expected = [
+        model.predict(dict(batch['inputs'], log_mel=sound))
+        for sound in sounds
+    ]
+    looked = []
+    model.backbone.register_forward_hook(lambda *_: looked.append(1))
+    found = model.predict_conditions(
+        dict(batch['inputs'], log_mel=torch.stack(sounds, dim=1)))
+    assert len(looked) == 1 and len(found) == 3
+    for samples, references in zip(found, expected):
+        for sample, reference in zip(samples, references):
+            assert torch.equal(sample.sounding_score.data,
+                               reference.sounding_score.data)
+    first, second, _ = (samples[0].sounding_score.data for samples in found)
+    assert not torch.equal(first, second)
+
+
 def test_slide(model):
     """Crops of the encoder's size."""
     model.test_cfg.update(
