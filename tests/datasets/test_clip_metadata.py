@@ -20,7 +20,7 @@ def test_rows(tmp_path):
     # the same vid twice is normal, uid is the key
     assert read(tmp_path, HEADER + ROWS) == [
         ClipRow('a_0_10000', 'v2', 'train', ('dog', 'horse'), 'v'),
-        ClipRow('c', 'v1m', 'train', (), 'w')
+        ClipRow('c', 'v1m', 'train', (), 'w', True)
     ]
     assert [row.uid for row in read(tmp_path, HEADER + ROWS, 'test')
             ] == ['b_0_10000']

@@ -1,0 +1,288 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import itertools
+import json
+import random
+
+import pytest
+from mmseg.registry import DATASETS
+
+from data import make_avsbench
+from mmteso.datasets import AVSBenchDataset
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
+from mmteso.datasets.off_screen import (GROUP_TABLES, SoundClip,
+                                        classes_of_cues, clips_of_frames,
+                                        off_screen_table, pair_off_screen,
+                                        read_class_groups)
+from mmteso.datasets.synthavs import generate_synthavs
+
+CLASSES = AVSBENCH_CLASSES[1:]
+
+
+def random_clips(seed, number=60):
+    """Clips with 0 to 3 classes of 12; some of one video, some unlabelled."""
+    rng = random.Random(seed)
+    return [
+        SoundClip(
+            f'u{i}',
+            f'{i}.wav', tuple(rng.sample(CLASSES[:12], rng.choice([0, 1, 1, 1, 2]))),
+            vid=rng.choice(['', f'v{i % 20}']),
+            unseen_source=rng.random() < 0.1) for i in range(number)
+    ]
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_a_donor_is_foreign(seed):
+    """Whatever the clips: other video, known and disjoint classes."""
+    clips = random_clips(seed)
+    rng = random.Random(seed)
+    seen = {clip.uid: rng.sample(CLASSES[:12], 2) for clip in clips[::2]}
+    groups_of = {
+        name: frozenset(rng.sample('abcdefgh', 1 + (name == 'bell')))
+        for name in CLASSES
+    } if seed % 2 else None
+    donors = pair_off_screen(clips, seed, seen, groups_of)
+    assert list(donors) == [clip.uid for clip in clips]
+    for clip in clips:
+        found = donors[clip.uid]
+        assert 1 <= len(found) <= 4 and len(set(found)) == len(found)
+        for donor in found:
+            assert donor in clips and donor != clip
+            assert donor.a_obj and not donor.unseen_source
+            assert not set(donor.a_obj) & set(clip.a_obj)
+            assert not set(donor.a_obj) & set(seen.get(clip.uid, ()))
+            assert not clip.vid or donor.vid != clip.vid
+            if groups_of:
+                assert not any(
+                    groups_of[one] & groups_of[other]
+                    for one, other in itertools.product(
+                        donor.a_obj, clip.a_obj))
+
+
+def test_every_eligible_clip_is_a_donor_of_some_seed():
+    clips = random_clips(3, 12)
+    drawn = {pair_off_screen(clips, seed)['u0'][0] for seed in range(200)}
+    eligible = {
+        clip
+        for clip in clips[1:] if clip.can_lend and not set(clip.a_obj)
+        & set(clips[0].a_obj) and not 0 < len(clips[0].vid) * (
+            clip.vid == clips[0].vid)
+    }
+    assert drawn == eligible and len(drawn) > 2
+
+
+def test_order_does_not_matter_and_seeds_do():
+    clips = random_clips(5)
+    shuffled = random.Random(0).sample(clips, len(clips))
+    assert pair_off_screen(clips, 1) == pair_off_screen(shuffled, 1)
+    assert pair_off_screen(clips, 1) != pair_off_screen(clips, 2)
+    # the first ones stay when more are wanted
+    few = pair_off_screen(clips, 1, num_donors=1)
+    many = pair_off_screen(clips, 1, num_donors=9)
+    assert all(many[uid][:1] == few[uid] for uid in few)
+
+
+def test_same_in_every_process():
+    """Written down, as hash() of a string would change it."""
+    clips = [SoundClip(f'u{i}', 'a.wav', (CLASSES[i], )) for i in range(9)]
+    drawn = pair_off_screen(clips, 7, num_donors=2)
+    assert [''.join(donor.uid[1:] for donor in drawn[f'u{i}'])
+            for i in range(9)
+            ] == ['15', '62', '07', '56', '21', '37', '03', '63', '21']
+
+
+def test_no_donor():
+    clips = [
+        SoundClip('a', 'a.wav', ('dog', )),
+        SoundClip('b', 'b.wav', ('dog', 'cat')),
+        SoundClip('c', 'c.wav', ())
+    ]
+    with pytest.raises(ValueError) as error:
+        pair_off_screen(clips)
+    for part in ('no other clip can lend "a"', "['dog']", '3 clips 2 have'):
+        assert part in str(error.value)
+    clips.append(SoundClip('d', 'd.wav', ('man', )))
+    assert {uid: [donor.uid for donor in found]
+            for uid, found in pair_off_screen(clips).items()}['a'] == ['d']
+    with pytest.raises(ValueError, match='"a" a .*dog.*man'):
+        pair_off_screen(clips, seen=dict(a=['man']))
+    groups = dict(dog={'x'}, cat={'y'}, man={'x'})
+    groups = {name: frozenset(value) for name, value in groups.items()}
+    with pytest.raises(ValueError, match="of the groups .'x'"):
+        pair_off_screen(clips, groups_of=groups)
+
+
+@pytest.mark.parametrize('clip', [
+    SoundClip('b', '', ('cat', )),
+    SoundClip('b', 'b.wav', ()),
+    SoundClip('b', 'b.wav', ('cat', ), unseen_source=True),
+    SoundClip('b', 'b.wav', ('cat', ), vid='v'),
+])
+def test_who_lends_nothing(clip):
+    target = SoundClip('a', 'a.wav', ('dog', ), vid='v')
+    with pytest.raises(ValueError, match='no other clip'):
+        pair_off_screen([target, clip])
+
+
+# --------------------------------------------------------------------- groups
+def test_groups_of_avsbench():
+    groups_of = read_class_groups('avsbench', CLASSES)
+    assert GROUP_TABLES == ('avsbench', ) and set(groups_of) == set(CLASSES)
+    assert {group for groups in groups_of.values() for group in groups
+            } == {'music', 'human', 'animal', 'device'}
+    assert {name for name, groups in groups_of.items() if len(groups) > 1
+            } == {'keyboard', 'bell'}
+    assert groups_of['violin'] == {'music'} and groups_of['wolf'] == {'animal'}
+    assert groups_of['baby'] == {'human'} and groups_of['axe'] == {'device'}
+
+
+def test_avsbench_table_names_classes_only():
+    import yaml
+
+    from mmteso.datasets import off_screen
+    with open(f'{off_screen._FOLDER}/avsbench.yaml') as file:
+        content = yaml.safe_load(file)
+    names = [name for names in content.values() for name in names]
+    assert not set(names) - set(CLASSES)
+
+
+@pytest.mark.parametrize('text, message', [
+    ('music: [dog]', r"no group for the classes .'cat'"),
+    ('music: dog', 'lists of classes by group'),
+    ('[dog, cat]', 'lists of classes by group'),
+    ('music: [1]', 'lists of classes by group'),
+])
+def test_wrong_groups(tmp_path, text, message):
+    path = tmp_path / 'groups.yaml'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_class_groups(str(path), ['dog', 'cat'])
+
+
+def test_no_such_groups():
+    with pytest.raises(FileNotFoundError, match="'avsbench'"):
+        read_class_groups('no/such.yaml', [])
+
+
+# ------------------------------------------------------------- with data sets
+@pytest.fixture(scope='module')
+def synthavs(tmp_path_factory):
+    root = str(tmp_path_factory.mktemp('data') / 'synthavs')
+    generate_synthavs(root, videos=52, frames=2, size=32)
+    return root
+
+
+def build_synthavs(root, **off_screen):
+    return DATASETS.build(
+        dict(
+            type='mmseg.AVSBenchDataset',
+            data_root=root,
+            class_set='synthavs',
+            subsets='v2',
+            split='test',
+            pipeline=[],
+            off_screen=off_screen))
+
+
+def test_synthavs_with_cues(synthavs):
+    """No donor sounds like anything visible, also where that is silent."""
+    cue_file = f'{synthavs}/cues.jsonl'
+    dataset = build_synthavs(synthavs, seed=2, cue_file=cue_file)
+    visible = classes_of_cues(cue_file, dataset.shared_info['class_names'])
+    with_silent, changed = 0, 0
+    plain = build_synthavs(synthavs, seed=2)
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        shown = visible[info['uid']]
+        assert set(info['a_obj']) <= shown
+        with_silent += set(info['a_obj']) < shown
+        for donor in info['off_screen']:
+            assert donor['uid'] != info['uid']
+            assert not shown & set(donor['a_obj'])
+            assert f'/{donor["uid"]}/audio.wav' in donor['audio_path']
+            assert '-test-' in donor['uid']
+        changed += info['off_screen'] != plain.get_data_info(
+            index)['off_screen']
+    assert with_silent and changed
+
+
+def test_pairs_do_not_depend_on_the_part_of_the_set(synthavs):
+    whole = build_synthavs(synthavs)
+    part = build_synthavs(synthavs)
+    part = DATASETS.build(
+        dict(
+            type='mmseg.AVSBenchDataset',
+            data_root=synthavs,
+            class_set='synthavs',
+            subsets='v2',
+            split='test',
+            pipeline=[],
+            indices=3,
+            off_screen={}))
+    assert len(part) == 3 < len(whole)
+    for index in range(3):
+        assert part.get_data_info(index) == whole.get_data_info(index)
+
+
+def test_off_by_default(synthavs):
+    dataset = AVSBenchDataset(
+        synthavs, class_set='synthavs', subsets='v2', pipeline=[])
+    assert 'off_screen' not in dataset.get_data_info(0)
+
+
+def test_dirt_of_avsbench(tmp_path):
+    """'off-the-screen' and 'background' lend nothing and may borrow."""
+    root = make_avsbench(
+        tmp_path, subsets=('v2', ), splits=('test', ), clips=5, frames=1,
+        seed=1)
+    lines = (tmp_path / 'metadata.csv').read_text().splitlines()
+    labels = ['dog', 'man_off-the-screen', 'off-the-screen', 'background',
+              'guitar']
+    for number, label in enumerate(labels, 1):
+        cells = lines[number].split(',')
+        cells[0], cells[4] = f'v{min(number, 4)}', label
+        lines[number] = ','.join(cells)
+    (tmp_path / 'metadata.csv').write_text('\n'.join(lines))
+
+    def donors(**kwargs):
+        dataset = AVSBenchDataset(
+            root,
+            subsets='v2',
+            split='test',
+            frames_per_clip=1,
+            pipeline=[],
+            off_screen=kwargs)
+        infos = [dataset.get_data_info(i) for i in range(5)]
+        return [[donor['a_obj'] for donor in info['off_screen']]
+                for info in infos]
+
+    found = [sorted(names) for names in donors()]
+    dog, guitar = ('dog', ), ('guitar', )
+    # the fourth clip is cut from the fifth one's video
+    assert found == [[guitar], [dog, guitar], [dog, guitar], [dog], [dog]]
+    assert [sorted(names) for names in donors(groups='avsbench')] == found
+    # cues: AVSBench's synonyms
+    cues = tmp_path / 'cues.jsonl'
+    uid = 'v2-test-2_0_1000'
+    cues.write_text(
+        json.dumps(dict(uid=uid, frame=0, cues=['little puppy'])) + '\n')
+    assert donors(cue_file=str(cues))[2] == [guitar]
+
+
+def test_off_screen_needs_classes_and_sounds():
+    frames = [dict(uid='a', a_obj=()), dict(uid='b', a_obj=())]
+    with pytest.raises(ValueError, match='no classes .a_obj.*MS3'):
+        off_screen_table(frames, None)
+    frames = [dict(uid='a', a_obj=('x', )), dict(uid='b', a_obj=('y', ))]
+    with pytest.raises(ValueError, match='no sound files'):
+        off_screen_table(frames, None)
+
+
+def test_clips_of_frames():
+    frames = [
+        dict(uid='a', frame=i, a_obj=['x'], audio_path='p', vid='v')
+        for i in range(3)
+    ] + [dict(uid='b', frame=0, a_obj=())]
+    assert clips_of_frames(frames) == [
+        SoundClip('a', 'p', ('x', ), 'v', False),
+        SoundClip('b', '', ())
+    ]

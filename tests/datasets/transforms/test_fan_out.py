@@ -1,0 +1,147 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
+from mmseg.registry import TRANSFORMS
+from mmseg.structures import SegDataSample
+
+from mmteso.datasets.transforms import (AudioToLogMel, FanOutAudioConditions,
+                                        MuteAudio, PackAVTInputs, PerCondition,
+                                        ReplaceAudioWithNoise,
+                                        condition_samples)
+
+MUTE = dict(type='MuteAudio')
+NOISE = dict(type='ReplaceAudioWithNoise', level_db=10, seed=3)
+LOG_MEL = dict(type='AudioToLogMel')
+
+
+def sample():
+    waveform = 0.5 * np.sin(np.arange(15600) / 9)
+    return dict(
+        uid='u',
+        frame=4,
+        img=np.zeros((2, 3, 3), np.uint8),
+        sample_rate=16000,
+        audio_condition='normal',
+        waveform=waveform.astype(np.float32))
+
+
+def fan_out(*conditions, front_end=(LOG_MEL, )):
+    return TRANSFORMS.build(
+        dict(
+            type='FanOutAudioConditions',
+            conditions=list(conditions),
+            front_end=list(front_end)))
+
+
+def test_each_condition_is_what_it_is_alone():
+    original = sample()
+    image, waveform = original['img'], original['waveform'].copy()
+    results = fan_out(None, MUTE, NOISE)(original)
+    assert results['log_mel'].shape == (3, 1, 96, 64)
+    alone = [
+        AudioToLogMel()(step(sample()))
+        for step in (lambda r: r, MuteAudio(),
+                     ReplaceAudioWithNoise(level_db=10, seed=3))
+    ]
+    for log_mel, one in zip(results['log_mel'], alone):
+        assert torch.equal(log_mel, one['log_mel'])
+    assert results['audio_condition'] == ('normal', 'mute', 'wgn-10db')
+    assert results['noise_reference'] == (None, None, 'snr')
+    assert type(results['noise_reference']) is PerCondition
+    # the rest once, as it was
+    assert results['img'] is image and 'waveform' not in results
+    assert results['uid'] == 'u' and results['sample_rate'] == 16000
+    np.testing.assert_array_equal(sample()['waveform'], waveform)
+
+
+def test_conditions_do_not_touch_each_other():
+    """Several transforms for a condition; one that works in place."""
+
+    @TRANSFORMS.register_module(name='HalfInPlace', force=True)
+    class HalfInPlace(BaseTransform):
+
+        def transform(self, results):
+            results['waveform'] /= 2
+            return results
+
+    half = dict(type='HalfInPlace')
+    results = fan_out(half, None, [half, half])(sample())
+    loud = [log_mel.max().item() for log_mel in results['log_mel']]
+    assert loud[2] < loud[0] < loud[1]
+    # also where all conditions have one name, there are three
+    assert results['audio_condition'] == ('normal', ) * 3
+
+
+def test_packed_and_collated():
+    packed = PackAVTInputs()(fan_out(None, MUTE)(sample()))
+    assert packed['inputs']['log_mel'].shape == (2, 1, 96, 64)
+    condition = packed['data_samples'].audio_condition
+    assert condition == ('normal', 'mute')
+    # as through a worker of a data loader
+    assert type(pickle.loads(pickle.dumps(condition))) is PerCondition
+
+
+def test_only_arrays_are_stacked():
+
+    @TRANSFORMS.register_module(name='MakesThings', force=True)
+    class MakesThings(BaseTransform):
+
+        def transform(self, results):
+            level = float(results['waveform'].max())
+            results.update(
+                array=np.array([level]), number=level, name='same')
+            return results
+
+    results = fan_out(None, MUTE, front_end=[dict(type='MakesThings')])(
+        sample())
+    assert results['array'].shape == (2, 1)
+    assert results['number'][1] == 0 and results['name'] == ('same', 'same')
+
+
+def test_different_shapes():
+
+    @TRANSFORMS.register_module(name='HowManySounds', force=True)
+    class HowManySounds(BaseTransform):
+
+        def transform(self, results):
+            results['log_mel'] = torch.zeros(1 + bool(
+                results['waveform'].any()))
+            return results
+
+    with pytest.raises(ValueError, match=r'log_mel of different shapes'):
+        fan_out(None, MUTE, front_end=[dict(type='HowManySounds')])(sample())
+
+
+@pytest.mark.parametrize('conditions, front_end', [([], [LOG_MEL]),
+                                                   ([MUTE], [])])
+def test_arguments(conditions, front_end):
+    with pytest.raises(ValueError, match='at least one condition'):
+        FanOutAudioConditions(conditions, front_end)
+
+
+def test_place_in_the_pipeline():
+    results = sample()
+    results.pop('waveform')
+    with pytest.raises(KeyError, match='Put LoadAudioClip before it'):
+        fan_out(MUTE)(results)
+
+
+def test_condition_samples():
+    one = SegDataSample(
+        metainfo=dict(
+            uid='u', audio_condition=PerCondition(['normal', 'mute']),
+            size=(3, 4)))
+    one.gt_sem_seg = PixelData(data=torch.zeros(1, 3, 4))
+    for index, name in enumerate(('normal', 'mute')):
+        chosen, = condition_samples([one], index)
+        assert chosen.metainfo == dict(
+            uid='u', audio_condition=name, size=(3, 4))
+        assert chosen.gt_sem_seg is one.gt_sem_seg  # shared
+        chosen.more = torch.ones(1)
+    assert 'more' not in one and len(one.audio_condition) == 2
+    assert condition_samples(None, 0) is None
