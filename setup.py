@@ -61,7 +61,7 @@ class BuildWithConfigs(build_py):
 
 extras = {
     name: read_requirements(name)
-    for name in ('onedl', 'openmmlab', 'audio', 'text', 'test')
+    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'text', 'test')
 }
 # everything but the choice between the two OpenMMLab distributions
 extras['all'] = extras['audio'] + extras['text'] + extras['test']

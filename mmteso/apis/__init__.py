@@ -4,9 +4,14 @@ from .cue_recognition import (SYNONYMS, configured_cues, evaluate_cue_file,
                               format_cue_recognition, read_truth)
 from .demo_report import (draw_conditions, format_table, make_report,
                           references, write_report)
+from .weight_files import (WeightFile, check_weights, download_weights,
+                           format_weights)
+from .weight_sources import WeightSource, find_weights, read_sources
 
 __all__ = [
-    'ExtractionSummary', 'SYNONYMS', 'configured_cues', 'draw_conditions',
-    'evaluate_cue_file', 'extract_audio_features', 'format_cue_recognition',
-    'format_table', 'make_report', 'read_truth', 'references', 'write_report'
+    'ExtractionSummary', 'SYNONYMS', 'WeightFile', 'WeightSource',
+    'check_weights', 'configured_cues', 'download_weights', 'draw_conditions',
+    'evaluate_cue_file', 'extract_audio_features', 'find_weights',
+    'format_cue_recognition', 'format_table', 'format_weights', 'make_report',
+    'read_sources', 'read_truth', 'references', 'write_report'
 ]

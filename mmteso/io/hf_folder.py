@@ -21,7 +21,7 @@ def import_transformers(who: str) -> ModuleType:
         import transformers
     except ImportError as error:
         raise ImportError(f'{who} needs the package transformers: pip install '
-                          'transformers') from error
+                          "'mmteso[text]'") from error
     return transformers
 
 

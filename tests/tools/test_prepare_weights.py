@@ -1,0 +1,81 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import hashlib
+import runpy
+import sys
+
+import pytest
+import torch
+from processes import ROOT
+
+TOOL = ROOT / 'tools' / 'prepare_weights.py'
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the tool in an empty folder; its status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
+        try:
+            runpy.run_path(str(TOOL), run_name='__main__')
+            status = 0
+        except SystemExit as error:
+            status = error.code
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+def test_missing(run):
+    config = ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py'
+    status, out, _ = run(config)
+    assert status == 0
+    for text in ('vggish-10086976.pth', '7ec0f569.pth', 'imagebind_huge.pth',
+                 'tools/generate_text_cues.py', 'CC BY-NC-SA 4.0'):
+        assert text in out
+    assert run(config, '--check')[0] == 1
+
+
+def test_check(run, tmp_path):
+    content = b'weights'
+    digest = hashlib.sha256(content).hexdigest()
+    config = tmp_path / 'config.py'
+    config.write_text("model = dict(init_cfg=dict(type='Pretrained', "
+                      "checkpoint='checkpoints/vggish-10086976.pth'))\n")
+    (tmp_path / 'checkpoints').mkdir()
+    path = tmp_path / 'checkpoints' / 'vggish-10086976.pth'
+    path.write_bytes(content)
+    assert run(config)[0] == 0
+    status, out, _ = run(config, '--check')
+    assert status == 1
+    assert f'SHA-256 {digest}, but 10086976... is expected' in out
+    path.rename(tmp_path / 'own.pth')
+    status, out, _ = run(config, '--check', '--cfg-options',
+                         'model.init_cfg.checkpoint=own.pth')
+    assert status == 0
+    assert f'SHA-256 {digest}, not known' in out
+
+
+def test_download(run, tmp_path, monkeypatch):
+    """What can be is downloaded; what fails is named."""
+
+    def download(url, path, hash_prefix, progress):
+        if 'imagebind' in url:
+            raise OSError('no network')
+        open(path, 'wb').write(b'weights')
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    status, out, errors = run(
+        ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py', '--download')
+    assert status == 1
+    assert (tmp_path / 'checkpoints' / 'vggish-10086976.pth').exists()
+    assert len(list((tmp_path / 'hub' / 'checkpoints').iterdir())) == 1
+    assert 'not downloaded: checkpoints/imagebind_huge.pth: no network' \
+        in errors
+
+
+def test_no_such_config(run):
+    status, _, errors = run('none.py')
+    assert status == 2 and 'none.py' in errors
