@@ -86,7 +86,8 @@ def roots(tmp_path_factory):
     return dict(zip(RUNS, roots))
 
 
-@pytest.mark.parametrize('run', RUNS)
+@pytest.mark.parametrize(
+    'run', [RUNS[0], pytest.param(RUNS[1], marks=pytest.mark.slow)])
 def test_zero_shot_then_few_shot(run, roots, tmp_path):
     """Few-shot starts from what zero-shot left, and says so if it isn't."""
 
@@ -101,11 +102,14 @@ def test_zero_shot_then_few_shot(run, roots, tmp_path):
 
     runner = Runner.from_cfg(narrow('zero-shot'))
     runner.train()
-    learned = runner.model.state_dict()
     assert {'J', 'F'} <= set(runner.test())
-    saved = list((tmp_path / 'zero-shot').glob('best_J_*.pth'))
+    saved, = (tmp_path / 'zero-shot').glob('best_J_*.pth')
+    checkpoint = torch.load(saved, weights_only=True)
+    learned = checkpoint['state_dict']
+    learned['decode_head.cls_embed.bias'] += 1  # nothing else has it
+    torch.save(checkpoint, saved)
     config = narrow('1-shot')
-    config.load_from = str(saved[0])
+    config.load_from = str(saved)
     # what it starts from, without a step
     config.optim_wrapper.optimizer.lr = 0.0
     runner = Runner.from_cfg(config)
