@@ -24,7 +24,8 @@ def random_clips(seed, number=60):
     return [
         SoundClip(
             f'u{i}',
-            f'{i}.wav', tuple(rng.sample(CLASSES[:12], rng.choice([0, 1, 1, 1, 2]))),
+            f'{i}.wav',
+            tuple(rng.sample(CLASSES[:12], rng.choice([0, 1, 1, 1, 2]))),
             vid=rng.choice(['', f'v{i % 20}']),
             unseen_source=rng.random() < 0.1) for i in range(number)
     ]

@@ -187,7 +187,7 @@ def test_test_conditions_step():
             assert sample.audio_condition == NAMES[k]
 
 
-# ------------------------------------------------------------- other segmentors
+# ------------------------------------------------------------ other segmentors
 def count_predictions(model):
     calls, predict = [], model.predict
 

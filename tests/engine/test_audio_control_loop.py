@@ -1,0 +1,278 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS, LOOPS, METRICS, MODELS
+from narrow import load, narrow_config, plain_config_text
+
+from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.engine import AudioControlLoop, evaluate_audio_conditions
+from mmteso.engine.audio_control_loop import one_condition
+from mmteso.models import AudioTextSegmentor
+
+CONDITIONS = ['normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen']
+
+
+@METRICS.register_module()
+class ConditionDigest(BaseMetric):
+    """What was predicted for each frame, and under which condition."""
+
+    default_prefix = 'digest'
+
+    def process(self, data_batch, data_samples):
+        for sample in data_samples:
+            score = sample['sounding_score']['data'].double()
+            self.results.append(
+                (sample['sample_idx'], sample['audio_condition'],
+                 score.mean().item(), score.std().item()))
+
+    def compute_metrics(self, results):
+        return {
+            f'{index}/{condition}': mean + std
+            for index, condition, mean, std in sorted(results)
+        }
+
+
+@HOOKS.register_module()
+class CountingHook(Hook):
+    """Remembers which hooks were called, and with what."""
+
+    def __init__(self):
+        self.calls, self.outputs, self.metrics = [], [], None
+
+    def before_test(self, runner):
+        self.calls.append('before_test')
+
+    def after_test(self, runner):
+        self.calls.append('after_test')
+
+    def before_test_iter(self, runner, batch_idx, data_batch=None):
+        self.calls.append(f'before_{batch_idx}')
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None,
+                        outputs=None):
+        self.calls.append(f'after_{batch_idx}')
+        self.outputs.append(outputs)
+
+    def after_test_epoch(self, runner, metrics=None):
+        self.metrics = metrics
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    path = tmp_path_factory.mktemp('data') / 'synthavs'
+    generate_synthavs(path, videos=39, frames=2, size=32)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick():
+    with plain_config_text():
+        yield
+
+
+@pytest.fixture
+def cfg(root, tmp_path):
+    """A narrow test of three frames, two at a time, by the loop."""
+    cfg = narrow_config(
+        load('teso/teso-cue_r18_synthavs.py'), root, tmp_path, frames=3)
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper',
+                'param_scheduler', 'val_dataloader', 'val_cfg',
+                'val_evaluator'):
+        cfg.pop(key)
+    cfg.default_hooks.checkpoint = None
+    cfg.test_evaluator = [
+        ConfigDict(type='AVSMetric', threshold=0.48),
+        ConfigDict(type='ConditionDigest')
+    ]
+    cfg.test_cfg = dict(type='AudioControlLoop')
+    cfg.custom_hooks = [dict(type='CountingHook')]
+    return cfg
+
+
+def set_weights(runner):
+    """The same for every runner; scores around one half."""
+    torch.manual_seed(7)
+    for parameter in runner.model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.xavier_normal_(parameter)
+    weight = runner.model.decode_head.cls_embed.weight
+    torch.nn.init.normal_(weight)
+    with torch.no_grad():
+        weight[1] = weight[0] + 0.1 * torch.randn_like(weight[0])
+
+
+def run(cfg, **test_cfg):
+    cfg.test_cfg.update(test_cfg)
+    cfg.experiment_name += '-'.join(map(str, test_cfg.get('conditions', [])))
+    runner = Runner.from_cfg(cfg)
+    set_weights(runner)
+    return runner, runner.test()
+
+
+def digests(metrics, condition):
+    return {
+        key: value
+        for key, value in metrics.items() if key.endswith(f'/{condition}')
+    }
+
+
+def test_one_pass_equals_separate_passes(cfg, monkeypatch):
+    """By a config and mmengine's runner; a frame is looked at once."""
+    looks = []
+    extract = AudioTextSegmentor.extract_feat
+
+    def spy(self, images):
+        looks.append(len(images))
+        return extract(self, images)
+
+    monkeypatch.setattr(AudioTextSegmentor, 'extract_feat', spy)
+    runner, flat = run(cfg, conditions=CONDITIONS)
+    assert isinstance(runner.test_loop, AudioControlLoop)
+    assert looks == [2, 1]
+    together = runner.test_loop.report['conditions']
+    assert list(together) == CONDITIONS
+    for name in CONDITIONS:
+        runner, alone = run(cfg, conditions=[name])
+        # the condition of every frame is in the names of the digests
+        assert len(digests(alone, name)) == 3
+        alone = runner.test_loop.report['conditions'][name]
+        assert alone.keys() == together[name].keys()
+        for key, value in alone.items():
+            assert together[name][key] == pytest.approx(
+                value, abs=0, nan_ok=True), (name, key)
+            if value == value:
+                assert flat[f'{name}/{key}'] == value
+    # they do differ; noise 40 dB below the sound is next to silence
+    scores = {
+        tuple(digests(flat, name).values())
+        for name in CONDITIONS if name != 'wgn-40db'
+    }
+    assert len(scores) == len(CONDITIONS) - 1
+
+
+def test_plain_loop_gives_the_same_normal(cfg):
+    _, flat = run(cfg, conditions=['normal', 'mute'])
+    cfg.test_cfg = dict()
+    _, plain = run(cfg)
+    for key, value in plain.items():
+        assert flat[f'normal/{key}'] == pytest.approx(value, abs=0,
+                                                      nan_ok=True)
+
+
+def test_hooks_are_called_once_per_batch(cfg):
+    runner, flat = run(cfg, conditions=['mute', 'normal'])
+    hook, = [h for h in runner.hooks if isinstance(h, CountingHook)]
+    assert hook.calls == [
+        'before_test', 'before_0', 'after_0', 'before_1', 'after_1',
+        'after_test'
+    ]
+    # the first condition's predictions
+    assert [[sample.audio_condition for sample in samples]
+            for samples in hook.outputs] == [['mute', 'mute'], ['mute']]
+    assert hook.metrics is flat and 'listening_score' in flat
+    assert flat['drop_percent/mute/F'] == pytest.approx(
+        100 * (1 - flat['mute/F'] / flat['normal/F']))
+
+
+def test_defaults_table_and_file(cfg, tmp_path, caplog):
+    cfg.log_level = 'INFO'
+    runner, _ = run(cfg, out_file=str(tmp_path / 'out' / 'audio.json'))
+    assert runner.test_loop.conditions == CONDITIONS
+    report = json.loads((tmp_path / 'out' / 'audio.json').read_text())
+    assert list(report['conditions']) == CONDITIONS
+    assert report['reference'] == 'snr' and report['seed'] == 0
+    logs = list((tmp_path).rglob('*.log'))
+    text = '\n'.join(path.read_text() for path in logs)
+    assert text.count('| off-screen ') == 1 and 'FPR (%)' in text
+
+
+def test_predictions_of_each_condition_in_a_folder_of_its_own(cfg, tmp_path):
+    folder = tmp_path / 'masks'
+    cfg.test_evaluator[0].output_dir = str(folder)
+    run(cfg, conditions=['normal', 'mute'])
+    for name in ('normal', 'mute'):
+        assert len(list((folder / name).rglob('*.png'))) == 3
+    assert {path.name for path in folder.iterdir()} == {'normal', 'mute'}
+
+
+# ------------------------------------------------------------- other models
+@MODELS.register_module()
+class OneSoundSegmentor(AudioTextSegmentor):
+    """Knows nothing of several sounds."""
+
+    test_conditions_step = property()
+
+    def predict_conditions(self, *args, **kwargs):
+        raise AssertionError
+
+
+def test_model_that_takes_one_sound_at_a_time(cfg):
+    _, expected = run(cfg, conditions=CONDITIONS)
+    cfg.model.type = 'OneSoundSegmentor'
+    runner, flat = run(cfg, conditions=CONDITIONS)
+    assert not hasattr(runner.model, 'test_conditions_step')
+    assert flat.keys() == expected.keys()
+    for key, value in flat.items():
+        assert value == pytest.approx(expected[key], abs=0, nan_ok=True)
+
+
+def test_batches_without_modalities_are_refused():
+    with pytest.raises(TypeError, match='one audio condition at a time'):
+        one_condition(dict(inputs=[torch.zeros(3)], data_samples=[]), 0, [])
+
+
+def test_one_condition():
+    batch = dict(
+        inputs=dict(img=[1, 2], log_mel=[[3, 4], [5, 6]]), data_samples=None)
+    assert one_condition(batch, 1, ['log_mel'])['inputs'] == dict(
+        img=[1, 2], log_mel=[4, 6])
+
+
+# ------------------------------------------------------------------ arguments
+def test_dataloader_that_is_built_already(cfg):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        with pytest.raises(TypeError, match='built already'):
+            LOOPS.build(
+                dict(
+                    type='AudioControlLoop',
+                    runner=None,
+                    dataloader=object(),
+                    evaluator=[]))
+
+
+def test_conditions_are_different_and_some(cfg):
+    for conditions in ([], ['mute', 'mute']):
+        with pytest.raises(ValueError, match='expected different audio'):
+            AudioControlLoop(None, cfg.test_dataloader, [], conditions)
+
+
+def test_built_evaluator(cfg):
+    """Each condition works with a copy of it."""
+    runner = Runner.from_cfg(cfg)
+    set_weights(runner)
+    evaluator = runner.build_evaluator(cfg.test_evaluator)
+    assert isinstance(evaluator, Evaluator)
+    loop = AudioControlLoop(
+        runner, cfg.test_dataloader, evaluator, ['normal', 'mute'])
+    assert len({id(one) for one in loop.evaluators.values()}) == 2
+    assert loop.evaluator is loop.evaluators['normal'] is not evaluator
+    assert all(one.dataset_meta for one in loop.evaluators.values())
+
+
+def test_groups_reach_the_data_set(cfg, tmp_path):
+    path = tmp_path / 'groups.yaml'
+    path.write_text('one: [red-disc]\n')
+    with pytest.raises(ValueError, match='has no group for the classes'):
+        run(cfg, off_screen_groups=str(path))
+    report = evaluate_audio_conditions(
+        cfg, None, ['normal', 'off-screen'], seed=5, off_screen_groups=None)
+    assert report['off_screen_groups'] is None and report['seed'] == 5
+    assert np.isfinite(report['conditions']['off-screen']['F'])
