@@ -2,8 +2,8 @@
 """Write Meta's checkpoint of SAM as a folder that transformers reads."""
 import argparse
 
-from mmteso.models.sam import (WEIGHTS_URL, convert_sam, read_meta_weights,
-                               write_sam_folder)
+from mmteso.models.converters import (SAM_URL, convert_sam, read_sam_weights,
+                                      write_sam_folder)
 
 
 def parse_args():
@@ -12,7 +12,7 @@ def parse_args():
         "folder with config.json and model.safetensors, which transformers' "
         'SamModel reads, and SAMImageEncoder and TeSOSAMHead with it.')
     parser.add_argument(
-        'source', help=f'sam_vit_b_01ec64.pth, from {WEIGHTS_URL}')
+        'source', help=f'sam_vit_b_01ec64.pth, from {SAM_URL}')
     parser.add_argument(
         'out', help='folder to write, such as checkpoints/sam-vit-b')
     parser.add_argument(
@@ -27,7 +27,7 @@ def parse_args():
 def main():
     parser, args = parse_args()
     try:
-        state_dict = convert_sam(read_meta_weights(args.source))
+        state_dict = convert_sam(read_sam_weights(args.source))
         write_sam_folder(args.out, state_dict, args.decoder_heads)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))

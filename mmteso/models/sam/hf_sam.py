@@ -9,7 +9,7 @@ CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
              'sam_vit_b_01ec64.pth FOLDER')
 # What a folder's config may say otherwise than the model's: what matters in
 # training only, what another field says too, a size that weights are brought
-# to, and the normalisations' eps (see sam_settings).
+# to, and the normalisations' eps (see mmteso.models.converters.sam_settings).
 _FREE = {
     'image_size', 'layer_norm_eps', 'attention_dropout', 'initializer_range',
     'mlp_ratio', 'num_pos_feats', 'scale'

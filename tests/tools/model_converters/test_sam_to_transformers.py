@@ -7,7 +7,8 @@ import pytest
 import torch
 from processes import ROOT
 
-from mmteso.models.sam import convert_sam, read_sam_folder
+from mmteso.models.converters import convert_sam
+from mmteso.models.sam import read_sam_folder
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 

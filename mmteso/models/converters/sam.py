@@ -13,10 +13,10 @@ from typing import Any, Dict, Iterable, List, Mapping, Tuple
 import torch
 from torch import Tensor
 
-from .hf_sam import import_sam, make_config
+from ..sam import import_sam, make_config
 
-WEIGHTS_URL = ('https://dl.fbaipublicfiles.com/segment_anything/'
-               'sam_vit_b_01ec64.pth')
+SAM_URL = ('https://dl.fbaipublicfiles.com/segment_anything/'
+           'sam_vit_b_01ec64.pth')
 
 _BOTH = ('weight', 'bias')
 _GAUSSIAN = 'prompt_encoder.pe_layer.positional_encoding_gaussian_matrix'
@@ -249,7 +249,7 @@ def _decoder_settings(shapes: Dict[str, tuple],
             layer_norm_eps=1e-5))
 
 
-def read_meta_weights(path: str) -> Dict[str, Tensor]:
+def read_sam_weights(path: str) -> Dict[str, Tensor]:
     """Read one of Meta's checkpoints.
 
     Args:
@@ -264,7 +264,7 @@ def read_meta_weights(path: str) -> Dict[str, Tensor]:
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'SAM\'s weights are not at "{path}". '
-                                f'Download them from {WEIGHTS_URL}')
+                                f'Download them from {SAM_URL}')
     try:
         state_dict = torch.load(
             path,

@@ -8,9 +8,10 @@ from meta_sam import assert_equals_summary, random_state_dict, reference
 from mmengine.registry import init_default_scope
 
 from mmteso.models import SAMImageEncoder, TeSOSAMHead
-from mmteso.models.sam import (SAMWeightsError, convert_sam, import_sam,
-                               make_config, meta_weights, read_meta_weights,
-                               read_sam_folder, sam_settings, write_sam_folder)
+from mmteso.models.converters import (SAMWeightsError, convert_sam,
+                                      read_sam_weights, sam, sam_settings,
+                                      write_sam_folder)
+from mmteso.models.sam import import_sam, make_config, read_sam_folder
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 
@@ -207,7 +208,7 @@ def test_an_unknown_weight_is_an_error(source, key):
 
 
 def test_two_weights_of_one_name_are_an_error(source, monkeypatch):
-    monkeypatch.setitem(meta_weights._MODULES, 'image_encoder.neck.1',
+    monkeypatch.setitem(sam._MODULES, 'image_encoder.neck.1',
                         'vision_encoder.neck.layer_norm2')
     with pytest.raises(SAMWeightsError,
                        match="the name 'vision_encoder.neck.layer_norm2"):
@@ -253,18 +254,18 @@ def test_what_an_interrupted_run_left_is_replaced(source, tmp_path):
     read_sam_folder(str(tmp_path / 'sam'))
 
 
-def test_read_meta_weights(source, tmp_path):
+def test_read_sam_weights(source, tmp_path):
     path = str(tmp_path / 'sam.pth')
     with pytest.raises(FileNotFoundError, match='https://dl.fbaipublicfiles'):
-        read_meta_weights(path)
+        read_sam_weights(path)
     torch.save(source, path)
-    found = read_meta_weights(path)
+    found = read_sam_weights(path)
     assert found.keys() == source.keys()
     assert all(torch.equal(found[key], source[key]) for key in source)
     torch.save([1], path)
     with pytest.raises(SAMWeightsError, match='by name'):
-        read_meta_weights(path)
+        read_sam_weights(path)
     with open(path, 'wb') as file:
         file.write(b'half')
     with pytest.raises(SAMWeightsError, match='complete'):
-        read_meta_weights(path)
+        read_sam_weights(path)
