@@ -68,3 +68,26 @@ def test_description(step, expected):
         found = describe_sound([step])
     assert expected.items() <= found.items()
     assert ('log_mel' in found) == (found['sound'] == 'waveform')
+
+
+def test_other_front_ends(tmp_path):
+    """Found as AudioToLogMel is, and described by their settings."""
+    transformers = pytest.importorskip('transformers')
+    folder = str(tmp_path / 'clap')
+    transformers.ClapFeatureExtractor().save_pretrained(folder)
+    model_input = dict(type='AudioToModelInput', pretrained=folder)
+    clip = dict(type='LoadAudioClip', sample_rate=48000)
+    steps = found(steps_of(('A', clip, model_input, 'B')), ['train'])
+    assert steps == [clip, model_input]
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        described = describe_sound(steps)
+        fbank = describe_sound([clip, dict(type='mmseg.AudioToFbank')])
+    assert described['front_end'] == model_input
+    assert described['extractor']['max_length_s'] == 10
+    assert 'log_mel' not in described and 'log_mel' not in fbank
+    assert fbank['front_end'] == dict(type='AudioToFbank')
+    with pytest.raises(ValueError, match='RandomApply holds a transform of s'):
+        found(
+            steps_of((clip, model_input,
+                      dict(type='RandomApply', transforms=[model_input]))),
+            ['train'])
