@@ -23,7 +23,9 @@ ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 PRETRAINED = 'work_dirs/ablations/synthavs/pretrain/pretrained.pth'
 DATA = {
     'data/synthavs-hard': (),
-    'data/synthavs-hard-no-silent': ('--train-silent', '0')
+    'data/synthavs-hard-no-silent': ('--train-silent', '0'),
+    'data/synthavs-hard-pretrain':
+    ('--videos', '3900', '--frames', '1', '--seed', '1')
 }
 
 
