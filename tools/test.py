@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Test a segmentor; the options are those of mmsegmentation's test.py.
 
-``--audio normal mute wgn-10db wgn-40db`` tests it under several audio
-conditions and prints one table.
+``--audio normal mute wgn-10db wgn-40db off-screen`` tests it under several
+audio conditions in one pass over the data and prints one table.
 """
 import argparse
 import inspect
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
         help='folder for the predictions, {subset}/{uid}/{frame}.png, for '
         'evaluating them offline. AVSMetric writes sounding-object masks, '
         'AVSSMetric class indices; if the config has several of them, each '
-        'into a folder of its own')
+        'into a folder of its own, and so does each condition of --audio')
     parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
@@ -56,8 +56,10 @@ def parse_args() -> argparse.Namespace:
         '--audio',
         nargs='+',
         metavar='CONDITION',
-        help='audio conditions: normal, mute, or wgn-{level}db for white '
-        'Gaussian noise in place of the sound, e.g. wgn-10db')
+        help='audio conditions: normal, mute, wgn-{level}db for white '
+        'Gaussian noise in place of the sound, e.g. wgn-10db, or off-screen '
+        'for the sound of another clip of the test set with other classes; '
+        'each frame is read and looked at once')
     parser.add_argument(
         '--audio-reference',
         choices=NOISE_REFERENCES,
@@ -65,7 +67,17 @@ def parse_args() -> argparse.Namespace:
         help='what the level of the noise refers to; default: snr, noise '
         'that many dB below the sound that it replaces')
     parser.add_argument(
-        '--audio-seed', type=int, default=0, help='of the noise; default: 0')
+        '--audio-seed',
+        type=int,
+        default=0,
+        help='of the noise and of the choice of off-screen clips; default: 0')
+    parser.add_argument(
+        '--off-screen-groups',
+        metavar='TABLE',
+        help='off-screen sound from another broad group than the clip\'s own, '
+        'as in AVSBench-Robust: avsbench (music, human, animal, device), or a '
+        'YAML file with lists of classes by group; default: another class '
+        'will do')
     parser.add_argument(
         '--audio-out',
         help='file for the table of --audio, as JSON; null: undefined')
@@ -88,10 +100,12 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.audio is None and args.audio_out:
         parser.error('--audio-out needs --audio')
+    if args.off_screen_groups and 'off-screen' not in (args.audio or ()):
+        parser.error('--off-screen-groups needs --audio off-screen')
     if args.audio is not None:
-        if args.out or args.show or args.show_dir:
-            parser.error('--audio goes without --out, --show and --show-dir: '
-                         'the conditions would overwrite each other')
+        if args.show or args.show_dir:
+            parser.error('--audio goes without --show and --show-dir, which '
+                         'draw the predictions under one condition')
         try:
             for condition in args.audio:
                 audio_condition_transform(condition)
@@ -198,7 +212,8 @@ def main() -> None:
         cfg,
         conditions=args.audio,
         reference=args.audio_reference,
-        seed=args.audio_seed)
+        seed=args.audio_seed,
+        off_screen_groups=args.off_screen_groups)
     report['config'] = args.config
     if is_main_process():
         print(format_audio_report(report))

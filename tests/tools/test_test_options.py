@@ -16,6 +16,7 @@ from narrow import TEXT_DIMS, load, narrow_config, plain_config_text
 from PIL import Image
 from processes import ROOT
 
+from mmteso.datasets.avsbench_meta import get_classes
 from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.evaluation import AVSMetric
 from mmteso.models import AVSTTAModel
@@ -158,6 +159,31 @@ def test_tta(command, tmp_path, monkeypatch):
     command('--tta', '--audio', 'normal', 'mute')
     # one batch of two frames, two views each
     assert calls == [[2, 2, 'normal', True], [2, 2, 'mute', True]]
+
+
+def test_off_screen(command, tmp_path, capsys):
+    """Predictions of each condition into a folder of its own."""
+    groups = tmp_path / 'groups.yaml'
+    names = command.cfg.test_dataloader.dataset
+    names = get_classes(names.class_set)[1:]
+    groups.write_text('\n'.join(f'{name}: [{name}]' for name in names))
+    out = tmp_path / 'masks'
+    # the only split with more than one clip
+    command('--audio', 'normal', 'off-screen', '--off-screen-groups', groups,
+            '--out', out, '--cfg-options',
+            'test_dataloader.dataset.split=train')
+    output = capsys.readouterr().out
+    assert '| off-screen ' in output and f"classes ('{groups}')" in output
+    frames = [
+        sorted(path.relative_to(out / name) for path in (out / name).rglob('*'))
+        for name in ('normal', 'off-screen')
+    ]
+    assert frames[0] == frames[1] and len(frames[0]) == 4
+
+
+def test_no_clip_to_borrow_from(command):
+    with pytest.raises(ValueError, match='no other clip can lend "synthavs'):
+        command('--audio', 'normal', 'off-screen')
 
 
 def test_audio_out_is_strict_json(command, tmp_path, capsys):

@@ -118,6 +118,9 @@ def test_two_processes(config, tmp_path):
     (['--audio', 'loud'], 'unknown audio condition'),
     (['--audio-out', 'a.json'], '--audio-out needs --audio'),
     (['--audio', 'mute', '--show'], '--audio goes without'),
+    (['--off-screen-groups', 'a.yaml'], 'needs --audio off-screen'),
+    (['--audio', 'mute', '--off-screen-groups', 'avsbench'],
+     'needs --audio off-screen'),
 ])
 def test_wrong_options(monkeypatch, capsys, options, message):
     import runpy

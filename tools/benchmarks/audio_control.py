@@ -121,7 +121,9 @@ def make_config(args: argparse.Namespace, folder: str) -> Config:
     cfg.test_evaluator = dict(type='AVSMetric')
     cfg.work_dir = osp.join(folder, 'work')
     cfg.log_level = 'ERROR'
-    cfg.default_hooks = dict()
+    # one that would write into the temporary folder would outlive it
+    cfg.visualizer = dict(
+        type='SegLocalVisualizer', name='audio_control', vis_backends=[])
     return cfg
 
 

@@ -47,7 +47,7 @@ class PackAVTInputs(BaseTransform):
         meta_keys (Sequence[str]): Keys that go to the metainfo where they
             exist. Defaults to those of mmseg, and uid, frame, num_frames,
             subset, split, sample_idx, text_cues, a_obj, frame_classes,
-            audio_condition, audio_provenance.
+            audio_condition, off_screen_uid, audio_provenance.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PackAVTInputs(BaseTransform):
                                     'num_frames', 'subset', 'split',
                                     'sample_idx', 'text_cues', 'a_obj',
                                     'frame_classes', 'audio_condition',
-                                    'audio_provenance')
+                                    'off_screen_uid', 'audio_provenance')
     ) -> None:
         self.meta_keys = tuple(meta_keys)
 
