@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Small random audio models of transformers, and a BEATs checkpoint."""
-import json
 import os
 
 import torch
@@ -210,9 +209,3 @@ def write_beats(path, finetuned: bool = False, seed: int = 0,
         state['predictor.bias'] = torch.randn(5)
     torch.save(dict(cfg=cfg, model=state), path)
     return str(path)
-
-
-def read_json(folder, name: str) -> dict:
-    """A file of a model's folder."""
-    with open(os.path.join(folder, name), encoding='utf-8') as file:
-        return json.load(file)
