@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from mmseg.structures import SegDataSample
 from mmseg.utils import OptSampleList
 
 
@@ -134,7 +133,7 @@ def condition_samples(samples: OptSampleList,
         return None
     results = []
     for sample, meta in zip(samples, metas or samples):
-        result = SegDataSample()
+        result = type(sample)()
         for name, value in sample.items():
             result.set_field(value, name)
         result.set_metainfo({

@@ -17,10 +17,10 @@ class SoundConditionsMixin:
     does not depend on the sound. Each sound goes through :meth:`predict` by
     itself, with the very shapes that a test under this sound alone has.
     Folding the sounds into the batch or the queries was tried and left out:
-    matrix products of other shapes round differently, Mask2Former's masked
-    attention turns that into a whole pixel more or less where a mask logit is
-    almost zero, and predictions then differed by up to a few percent, for no
-    gain in speed on a CPU.
+    matrix products of other shapes round differently, and Mask2Former's masked
+    attention turns that into a whole pixel seen or not seen where a mask logit
+    is almost zero, so that predictions differ by far more than rounding. On a
+    CPU it was no faster either.
     """
 
     _image_memory: Optional[dict] = None
