@@ -2,11 +2,10 @@
 from .avs_visualization_hook import AVSVisualizationHook
 from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
                                     to_plain)
-from .random_state_hook import RandomStateHook, SeededDataIterator, derive_seed
+from .random_state_hook import RandomStateHook
 from .start_checkpoint_hook import StartCheckpointHook
 
 __all__ = [
     'AVSVisualizationHook', 'PlainCheckpointHook', 'RandomStateHook',
-    'SeededDataIterator', 'StartCheckpointHook', 'derive_seed',
-    'restore_buffers', 'to_plain'
+    'StartCheckpointHook', 'restore_buffers', 'to_plain'
 ]

@@ -1,8 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import random
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -10,12 +8,8 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
-from mmteso.engine.hooks.random_state_hook import (_DATA, _MODEL,
-                                                   RandomStateHook,
-                                                   SeededDataIterator,
-                                                   derive_seed,
-                                                   preserve_cpu_generators,
-                                                   seed_cpu)
+from mmteso.engine.hooks import RandomStateHook
+from mmteso.engine.seeded_batches import SeededDataIterator
 
 
 def weights(runner):
@@ -244,24 +238,3 @@ def test_loading_weights_takes_no_order(tmp_path):
             randomness=dict(seed=9),
             load_from=str(tmp_path / 'first' / 'iter_7.pth')), 'order-second')
     assert runner.train_dataloader.sampler.seed == 9
-
-
-def test_derived_seeds_differ():
-    seeds = {
-        derive_seed(seed, rank, stream, step)
-        for seed in (0, 1) for rank in (0, 1) for stream in (_MODEL, _DATA)
-        for step in range(100)
-    }
-    assert len(seeds) == 800
-    assert all(0 <= seed < 2**32 for seed in seeds)
-
-
-def test_generators_are_preserved():
-    seed_cpu(3)
-    expected = random.random(), np.random.rand(), torch.rand(2)
-    seed_cpu(3)
-    with preserve_cpu_generators():
-        random.random(), np.random.rand(4), torch.rand(9)
-    assert random.random() == expected[0]
-    assert np.random.rand() == expected[1]
-    assert torch.equal(torch.rand(2), expected[2])
