@@ -10,10 +10,11 @@ import argparse
 import os.path as osp
 import time
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from tqdm import tqdm
 
 from mmteso.apis import extract_audio_features
+from mmteso.engine import add_cfg_options
 
 
 def parse_args():
@@ -53,12 +54,8 @@ def parse_args():
         'that there is)')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace an existing file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, as key=value, e.g. '
-        'model.audio_encoder.init_cfg.checkpoint=vggish.pth')
+    add_cfg_options(parser,
+                    'model.audio_encoder.init_cfg.checkpoint=vggish.pth')
     return parser, parser.parse_args()
 
 

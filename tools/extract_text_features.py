@@ -5,12 +5,13 @@ import os
 import time
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 import mmteso  # noqa: F401  registers the encoders
 from mmteso.datasets.avsbench_meta import CLASS_SETS, get_classes
+from mmteso.engine import add_cfg_options
 from mmteso.models.text_encoders import collect_phrases, write_cue_bank
 
 
@@ -60,12 +61,8 @@ def parse_args():
         '--device',
         default='cuda' if torch.cuda.is_available() else 'cpu',
         help='device of the encoder (default: %(default)s)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override fields of the config, e.g. '
-        'text_encoder.weights=/path/to/imagebind_huge.pth')
+    add_cfg_options(parser,
+                    'text_encoder.weights=/path/to/imagebind_huge.pth')
     return parser, parser.parse_args()
 
 

@@ -7,9 +7,10 @@ import re
 import sys
 from typing import List, Optional, Sequence, Tuple
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 import mmteso  # noqa: F401, registers the data sets
+from mmteso.engine import add_cfg_options
 from mmteso.io import CueFileError, CueWriter
 from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
                               CueGenerator, Frame, ModelUnavailableError,
@@ -62,12 +63,8 @@ def parse_args() -> argparse.Namespace:
         type=int,
         metavar='N',
         help='take the first N frames only, for a trial')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, e.g. '
-        'generator.batch_size=32 reasoner.prompt=my_prompt.yaml')
+    add_cfg_options(
+        parser, 'generator.batch_size=32 reasoner.prompt=my_prompt.yaml')
     args = parser.parse_args()
     if args.retry_failed and not args.resume:
         parser.error('--retry-failed goes with --resume')

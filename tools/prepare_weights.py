@@ -11,9 +11,10 @@ with --check, whether its SHA-256 is the known one.
 import argparse
 import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmteso.apis import check_weights, download_weights, format_weights
+from mmteso.engine import add_cfg_options
 
 
 def parse_args():
@@ -31,11 +32,7 @@ def parse_args():
         action='store_true',
         help='download what is missing and has an address; the licenses are '
         'yours to keep to')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of all the configs, as key=value')
+    add_cfg_options(parser)
     return parser, parser.parse_args()
 
 

@@ -10,7 +10,7 @@ import os
 import os.path as osp
 from typing import Union
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from mmseg.registry import METRICS, RUNNERS
@@ -19,7 +19,7 @@ from mmseg.registry import METRICS, RUNNERS
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
-from mmteso.engine import (audio_condition_transform,
+from mmteso.engine import (add_cfg_options, audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
                            leave_cpu_distributed, prepare_cpu_distributed,
                            write_json)
@@ -81,13 +81,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--audio-out',
         help='file for the table of --audio, as JSON; null: undefined')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, as key=value. A list is '
-        'written key="[a,b]" or key=a,b; nested: key="[(a,b),(c,d)]", with '
-        'quotation marks and without spaces')
+    add_cfg_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -4,14 +4,14 @@ import argparse
 import os
 import os.path as osp
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
 # registers everything; none of the above imports mmseg.models, which has to
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
-from mmteso.engine import (enable_amp, leave_cpu_distributed,
+from mmteso.engine import (add_cfg_options, enable_amp, leave_cpu_distributed,
                            prepare_cpu_distributed, resume_from_work_dir)
 
 
@@ -31,13 +31,7 @@ def parse_args() -> argparse.Namespace:
         '--amp',
         action='store_true',
         help='automatic mixed precision; on a CPU with bfloat16')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, as key=value. A list is '
-        'written key="[a,b]" or key=a,b; nested: key="[(a,b),(c,d)]", with '
-        'quotation marks and without spaces')
+    add_cfg_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -8,6 +8,7 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
 from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import flat_scores, format_audio_report, make_audio_report
+from .cfg_options import add_cfg_options
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
                     StartCheckpointHook)
@@ -20,7 +21,8 @@ __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
     'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
     'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
-    'audio_condition_dataloader', 'audio_condition_transform',
+    'add_cfg_options', 'audio_condition_dataloader',
+    'audio_condition_transform',
     'audio_conditions_dataloader',
     'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
     'find_sound_steps', 'flat_scores', 'format_audio_report',

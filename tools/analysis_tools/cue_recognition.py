@@ -8,12 +8,12 @@ Compares captioners and reasoners before anything is trained on their cues.
 """
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from tqdm import tqdm
 
 from mmteso.apis import (SYNONYMS, configured_cues, evaluate_cue_file,
                          format_cue_recognition, read_truth)
-from mmteso.engine import write_json
+from mmteso.engine import add_cfg_options, write_json
 from mmteso.evaluation.functional import AVERAGES, TRUTHS, UNKNOWN
 
 
@@ -75,11 +75,7 @@ def parse_args():
         help='show the N most frequent phrases that mean no class (default: '
         '%(default)s)')
     parser.add_argument('--out', help='JSON file for all results')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, as key=value')
+    add_cfg_options(parser)
     return parser, parser.parse_args()
 
 
