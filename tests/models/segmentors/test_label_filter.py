@@ -112,6 +112,22 @@ def test_all_classes_change_nothing(model):
         assert torch.equal(sample.get(field).data, before.get(field).data)
 
 
+def test_several_sounds_are_filtered_alike(model):
+    data = batch([1, 3], [2])
+    sound = data['inputs'].pop('log_mel')
+    sounds = torch.stack([sound, torch.zeros_like(sound)], 1)
+    together = model.predict_conditions(dict(data['inputs'], log_mel=sounds))
+    assert len(together) == 2
+    for k, samples in enumerate(together):
+        data['inputs']['log_mel'] = sounds[:, k]
+        for sample, alone in zip(samples, model.predict(data['inputs'])):
+            for field in ('pred_sem_seg', 'sounding_score'):
+                assert torch.equal(
+                    sample.get(field).data,
+                    alone.get(field).data)
+            assert sample.pred_sem_seg.data.any()
+
+
 def test_training_is_not_filtered(model):
     data = batch([1, 3], [2])
     losses = []
