@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 # what mmengine and mim look for in an installed package's .mim folder
-MIM_FOLDERS = ('configs', 'tools')
+MIM_NAMES = ('configs', 'tools', 'model-index.yml')
 
 
 def read_version() -> str:
@@ -31,7 +31,7 @@ def read_requirements(name: str) -> list:
 
 
 class BuildWithConfigs(build_py):
-    """Puts the configs and tools into the package, as mmseg's are.
+    """Puts configs, tools and model index into the package, as mmseg's are.
 
     A wheel gets copies in ``mmteso/.mim``; an editable installation gets
     links to the checkout's own folders there.
@@ -46,12 +46,14 @@ class BuildWithConfigs(build_py):
             if target.exists():  # left by an earlier build
                 shutil.rmtree(target)
         target.mkdir(parents=True, exist_ok=True)
-        for name in MIM_FOLDERS:
+        for name in MIM_NAMES:
             source, copy = ROOT / name, target / name
             if self.editable_mode:
                 if copy.is_symlink():
                     copy.unlink()
                 copy.symlink_to(os.path.relpath(source, target))
+            elif source.is_file():
+                shutil.copy(source, copy)
             else:
                 shutil.copytree(
                     source,

@@ -18,6 +18,7 @@ from packaging.specifiers import SpecifierSet
 from processes import ROOT, run, run_python
 
 import mmteso
+from mmteso.io import parse_yaml
 
 FORBIDDEN = {
     'transformers', 'torchvggish', 'imagebind', 'torchvision', 'nltk',
@@ -376,7 +377,8 @@ def test_wheel_and_sdist(tmp_path):
     wheel, = (tmp_path / 'dist').glob('*.whl')
     with tarfile.open(sdist) as archive:
         packed = {name.split('/', 1)[-1] for name in archive.getnames()}
-    for name in ('LICENSE', 'constraints.txt', 'requirements/onedl.txt',
+    for name in ('LICENSE', 'constraints.txt', 'model-index.yml',
+                 'requirements/onedl.txt',
                  'configs/_base_/default_runtime.py', 'tools/dist_train.sh'):
         assert name in packed, name
     with zipfile.ZipFile(wheel) as archive:
@@ -385,6 +387,10 @@ def test_wheel_and_sdist(tmp_path):
     config = 'mmteso/.mim/configs/teso/teso_swin-b_v1m.py'
     assert config in packed
     assert 'mmteso/.mim/tools/train.py' in packed
+    # mim's list of models, which names files beside it
+    index = tmp_path / 'site' / 'mmteso' / '.mim' / 'model-index.yml'
+    for name in parse_yaml(index.read_bytes())['Import']:
+        assert (index.parent / name).is_file()
     assert not any(name.startswith(('tests/', 'configs/', 'tools/'))
                    for name in packed)
     # every data file of the package is there
