@@ -20,7 +20,9 @@ from mmteso.apis.ablations import (Bench, collect, format_ablation, pretrain,
                                    read_rows, run_row)
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
-PRETRAINED = 'work_dirs/ablations/synthavs/pretrain/pretrained.pth'
+# one after the other; the rows' load_from is the last
+PRETRAINING = ('pretrain', 'pretrain-binary')
+PRETRAINED = 'work_dirs/ablations/synthavs/{}.pth'
 DATA = {
     'data/synthavs-hard': (),
     'data/synthavs-hard-no-silent': ('--train-silent', '0'),
@@ -106,7 +108,9 @@ def main() -> None:
                 for row in args.rows if not bench.is_done(row, seed)]
         if runs:
             prepare_data()
-            pretrain(bench, PRETRAINED, os.cpu_count() or 1)
+            for name in PRETRAINING:
+                pretrain(bench, name, PRETRAINED.format(name),
+                         os.cpu_count() or 1)
         with ThreadPoolExecutor(args.jobs) as pool:
             futures = {
                 pool.submit(run_row, bench, row, seed, threads): (row, seed)

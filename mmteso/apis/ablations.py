@@ -184,22 +184,24 @@ def _options(bench: Bench, *options: str) -> List[str]:
     return ['--cfg-options', *bench.options, *options]
 
 
-def pretrain(bench: Bench, target: str, threads: int) -> None:
-    """Train the checkpoint that all rows start from, unless it is there.
+def pretrain(bench: Bench, name: str, target: str, threads: int) -> None:
+    """Train a stage of the rows' common start, unless it is there.
 
     Args:
-        bench (Bench): With a ``pretrain.py`` among its configs.
-        target (str): File for the weights, ``load_from`` of the rows.
+        bench (Bench): With ``{name}.py`` among its configs.
+        name (str): The stage.
+        target (str): File for the weights of its best checkpoint, the
+            ``load_from`` of what comes next.
         threads (int): Threads that it may use.
     """
     if osp.exists(target):
         return
-    folder = osp.join(bench.work_dir, 'pretrain')
+    folder = osp.join(bench.work_dir, name)
     _remove_checkpoints(folder)
     run_tool(
         bench,
         'train.py',
-        osp.join(bench.configs, 'pretrain.py'),
+        osp.join(bench.configs, f'{name}.py'),
         '--work-dir',
         folder,
         *_options(bench, 'randomness.seed=0'),
@@ -284,7 +286,7 @@ def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
             best=osp.basename(checkpoint),
             conditions=report['conditions'],
             drop_percent=report['drop_percent'],
-            listening_score=report.get('listening_score'),
+            listening_score=report['listening_score'],
             metrics=report['metrics'],
             noise_reference=report['reference'],
             seconds=dict(
@@ -345,7 +347,7 @@ COLUMNS = (
     ('J_sounding: mute', ('conditions', 'mute', 'J_sounding')),
     ('wgn-10db', ('conditions', 'wgn-10db', 'J_sounding')),
     ('off-screen', ('conditions', 'off-screen', 'J_sounding')),
-    ('listening score', ('listening_score', )),
+    ('listening score', ('listening_score', 'J')),
 )
 
 

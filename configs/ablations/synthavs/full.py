@@ -9,6 +9,7 @@ _base_ = [
 model = dict(
     # of the training split's 64 means and 64 deviations, over all bands
     audio_encoder=dict(mean=(4.5, 0.33), std=(1.6, 0.11)),
-    frozen=['backbone', 'decode_head.pixel_decoder'])
-# from configs/ablations/synthavs/pretrain.py; tools/run_ablations.py makes it
-load_from = 'work_dirs/ablations/synthavs/pretrain/pretrained.pth'
+    frozen=['backbone', 'decode_head.pixel_decoder'],
+    decode_head=dict(train_cfg=dict(num_points=256)))
+# from pretrain.py and pretrain-binary.py; tools/run_ablations.py makes it
+load_from = 'work_dirs/ablations/synthavs/pretrain-binary.pth'

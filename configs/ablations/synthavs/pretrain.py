@@ -18,21 +18,10 @@ model = dict(
     prompt_encoder=None,
     latent_loss=None,
     decode_head=dict(
+        type='PixelSupervisedHead',
         num_classes=num_classes,
         pmqs=None,
-        loss_cls=dict(class_weight=[1.0] * num_classes + [0.1])),
-    # from nothing, queries alone are slow to tell textures
-    auxiliary_head=dict(
-        type='FCNHead',
-        in_channels=64,
-        in_index=1,
-        channels=64,
-        num_convs=1,
-        num_classes=num_classes,
-        norm_cfg=dict(type='BN', requires_grad=True),
-        align_corners=False,
-        loss_decode=dict(
-            type='CrossEntropyLoss', use_sigmoid=False, loss_weight=5.0)))
+        loss_cls=dict(class_weight=[1.0] * num_classes + [0.1])))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAVSAnnotations', source='visible'),

@@ -1,0 +1,81 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import load, make_batch, narrow_model
+
+CLASSES = 4
+
+
+@pytest.fixture
+def models():
+    """A segmentor with the plain head and one with ours, same weights."""
+    init_default_scope('mmseg')
+    built = []
+    for kind in ('TeSOHead', 'PixelSupervisedHead'):
+        model = narrow_model(load('teso/teso_r18_synthavs.py').model)
+        model.update(
+            audio_encoder=None, prompt_encoder=None, latent_loss=None)
+        model.decode_head.update(type=kind, pmqs=None, num_classes=CLASSES)
+        model.decode_head.loss_cls.class_weight = [1.0] * CLASSES + [0.1]
+        torch.manual_seed(0)
+        built.append(MODELS.build(model))
+    plain, ours = built
+    left = ours.load_state_dict(plain.state_dict(), strict=False)
+    assert set(left.missing_keys) == {
+        'decode_head.pixel_classifier.weight',
+        'decode_head.pixel_classifier.bias'
+    } and not left.unexpected_keys
+    return plain.eval(), ours.eval()
+
+
+def test_predictions_are_the_plain_heads(models):
+    plain, ours = models
+    batch = make_batch(num_classes=CLASSES)
+    with torch.no_grad():
+        expected = plain.predict(batch['inputs'])
+        actual = ours.predict(batch['inputs'])
+    for one, other in zip(expected, actual):
+        assert torch.equal(one.seg_logits.data, other.seg_logits.data)
+
+
+def test_loss_of_pixels(models):
+    plain, ours = models
+    batch = make_batch(num_classes=CLASSES)
+    batch['data_samples'][0].gt_sem_seg.data[:, :8] = 255
+    torch.manual_seed(3)
+    expected = plain.loss(**batch)
+    torch.manual_seed(3)
+    losses = ours.loss(**batch)
+    pixel = losses.pop('decode.loss_pixel')
+    assert losses.keys() == expected.keys()
+    for name in losses:
+        torch.testing.assert_close(losses[name], expected[name])
+    # cross entropy over the pixels that count, background's a fifth
+    head = ours.decode_head
+    memory = head.encode_image(ours.extract_feat(batch['inputs']['img']))
+    scores = head.pixel_classifier(memory.mask_features).log_softmax(1)
+    total = weight = 0
+    for sample, score in zip(batch['data_samples'], scores):
+        labels = F.interpolate(
+            sample.gt_sem_seg.data[None].float(), score.shape[-2:])[0, 0]
+        for i, j in (labels != 255).nonzero().tolist():
+            label = int(labels[i, j])
+            w = 1.0 if label else 0.2
+            total, weight = total - w * score[label, i, j], weight + w
+    torch.testing.assert_close(pixel, 5 * total / weight)
+
+
+def test_loss_of_pixels_reaches_the_pixel_decoder(models):
+    _, ours = models
+    ours.loss(**make_batch(num_classes=CLASSES))['decode.loss_pixel'].backward(
+    )
+    names = {
+        name.split('.')[1]
+        for name, parameter in ours.named_parameters()
+        if name.startswith('decode_head') and parameter.grad is not None
+        and parameter.grad.abs().sum() > 0
+    }
+    assert names == {'pixel_decoder', 'pixel_classifier'}
