@@ -221,24 +221,26 @@ class TeSOHead(Mask2FormerHead):
     @staticmethod
     def _class_maps(cls_logits: Tensor, mask_logits: Tensor,
                     size: Tuple[int, int]) -> Tensor:
-        """Sum masks weighted by class, a few queries at a time."""
+        """Sum masks weighted by class, a few queries of a frame at a time."""
         classes = cls_logits.softmax(-1)[..., :-1]
         num_queries, num_classes = classes.shape[1:]
         # at least as many queries as maps, which each step reads and writes
-        step = max(_MASK_CHUNK // (len(classes) * size[0] * size[1]),
-                   num_classes)
-        maps = None
-        for start in range(0, num_queries, step):
-            masks = F.interpolate(
-                mask_logits[:, start:start + step],
-                size=size,
-                mode='bilinear',
-                align_corners=False)
-            share = torch.einsum('bqc,bqhw->bchw',
-                                 classes[:, start:start + step],
-                                 masks.sigmoid_())
-            maps = share if maps is None else maps.add_(share)
-        return maps
+        step = max(_MASK_CHUNK // (size[0] * size[1]), num_classes)
+        results = []
+        for weights, logits in zip(classes.split(1), mask_logits.split(1)):
+            maps = None
+            for start in range(0, num_queries, step):
+                masks = F.interpolate(
+                    logits[:, start:start + step],
+                    size=size,
+                    mode='bilinear',
+                    align_corners=False)
+                share = torch.einsum('bqc,bqhw->bchw',
+                                     weights[:, start:start + step],
+                                     masks.sigmoid_())
+                maps = share if maps is None else maps.add_(share)
+            results.append(maps)
+        return torch.cat(results)
 
     @staticmethod
     def sounding_score(seg_logits: Tensor) -> Tensor:
