@@ -4,14 +4,22 @@ from .cue_recognition import (SYNONYMS, configured_cues, evaluate_cue_file,
                               format_cue_recognition, read_truth)
 from .demo_report import (draw_conditions, format_table, make_report,
                           references, write_report)
+from .preference_report import (PICTURES, ComparedModel,
+                                format_preference_report,
+                                make_preference_report)
+from .preference_scores import read_audio_report, read_paper_numbers
+from .sounding_attention import SoundingAttention, sounding_attention
 from .weight_files import (WeightFile, check_weights, download_weights,
                            format_weights)
 from .weight_sources import WeightSource, find_weights, read_sources
 
 __all__ = [
-    'ExtractionSummary', 'SYNONYMS', 'WeightFile', 'WeightSource',
-    'check_weights', 'configured_cues', 'download_weights', 'draw_conditions',
+    'ComparedModel', 'ExtractionSummary', 'PICTURES', 'SYNONYMS',
+    'SoundingAttention', 'WeightFile', 'WeightSource', 'check_weights',
+    'configured_cues', 'download_weights', 'draw_conditions',
     'evaluate_cue_file', 'extract_audio_features', 'find_weights',
-    'format_cue_recognition', 'format_table', 'format_weights', 'make_report',
-    'read_sources', 'read_truth', 'references', 'write_report'
+    'format_cue_recognition', 'format_preference_report', 'format_table',
+    'format_weights', 'make_preference_report', 'make_report',
+    'read_audio_report', 'read_paper_numbers', 'read_sources', 'read_truth',
+    'references', 'sounding_attention', 'write_report'
 ]

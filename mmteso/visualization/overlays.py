@@ -1,10 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Masks on frames, and grids of them."""
-import textwrap
 from dataclasses import dataclass, field
-from typing import Dict, Sequence
+from typing import TYPE_CHECKING, Dict, Sequence
 
 import numpy as np
+
+from .picture_grid import PictureRow, picture_grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass
@@ -15,10 +19,16 @@ class FrameRow:
         image (np.ndarray): RGB, uint8 (H, W, 3).
         masks (dict[str, np.ndarray]): Bool (H, W) by column name.
         label (str): Written left of the row. Defaults to ''.
+        sounds (dict[str, np.ndarray]): Log-mel spectrograms, (time, mel), by
+            column name, drawn above the masks. Defaults to none.
+        notes (dict[str, str]): Written below some masks, by column name.
+            Defaults to none.
     """
     image: np.ndarray
     masks: Dict[str, np.ndarray] = field(default_factory=dict)
     label: str = ''
+    sounds: Dict[str, np.ndarray] = field(default_factory=dict)
+    notes: Dict[str, str] = field(default_factory=dict)
 
 
 def overlay_mask(image: np.ndarray,
@@ -49,7 +59,7 @@ def overlay_mask(image: np.ndarray,
 
 
 def draw_overlay_grid(rows: Sequence[FrameRow], path: str,
-                      title: str = '') -> None:
+                      title: str = '') -> 'Figure':
     """Write a picture of frames x masks.
 
     The first column is the bare frame, then one column per mask, in the order
@@ -60,40 +70,23 @@ def draw_overlay_grid(rows: Sequence[FrameRow], path: str,
         path (str): Image file to write.
         title (str): Written above. Defaults to ''.
 
+    Returns:
+        Figure: What was written; see :func:`picture_grid`.
+
     Raises:
         ValueError: If there are no rows, or they differ in their masks.
     """
-    if not rows:
-        raise ValueError('there are no rows to draw')
-    names = list(rows[0].masks)
+    names = list(rows[0].masks) if rows else []
+    pictures = []
     for row in rows:
         if list(row.masks) != names:
             raise ValueError(f'rows must have the same masks, but got {names} '
                              f'and {list(row.masks)}')
-    # Figure instead of pyplot: no global state and no display needed.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    figure = Figure(
-        figsize=(1.6 * (len(names) + 1) + 1.2, 1.6 * len(rows) + 0.7),
-        dpi=110,
-        layout='constrained')
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(len(rows), len(names) + 1, squeeze=False)
-    for axes, row in zip(grid, rows):
-        pictures = [row.image]
-        pictures += [overlay_mask(row.image, row.masks[n]) for n in names]
-        for axis, picture in zip(axes, pictures):
-            axis.imshow(picture, interpolation='nearest')
-            axis.set_xticks([])
-            axis.set_yticks([])
-        axes[0].set_ylabel(
-            textwrap.fill(row.label, 18),
-            rotation=0,
-            ha='right',
-            va='center',
-            fontsize=7)
-    for axis, name in zip(grid[0], ['frame', *names]):
-        axis.set_title(name, fontsize=9)
-    if title:
-        figure.suptitle(title, fontsize=10)
+        columns = dict(frame=row.image)
+        for name, mask in row.masks.items():
+            columns[name] = overlay_mask(row.image, mask)
+        pictures.append(
+            PictureRow(columns, row.label, row.sounds, row.notes))
+    figure = picture_grid(pictures, title)
     figure.savefig(path)
+    return figure

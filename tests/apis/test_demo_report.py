@@ -13,7 +13,6 @@ from PIL import Image
 
 from mmteso.apis import (draw_conditions, format_table, make_report,
                          references, write_report)
-from mmteso.apis.demo_report import choose_frames
 from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.evaluation import reference_scores
 
@@ -89,18 +88,6 @@ def test_references_are_those_of_the_whole_pipeline(cfg, dataset):
     assert rows == reference_scores(dataset)
     assert rows['everything']['J'] > rows['blank']['J']
     assert cfg.test_dataloader.dataset == before
-
-
-@pytest.mark.parametrize('count', [1, 3, 5])
-def test_chosen_frames_show_where_listening_is_needed(dataset, count):
-    frames = choose_frames(dataset, count)
-    assert frames == sorted(set(frames)) and len(frames) <= count
-    part = 0
-    for index in frames:
-        sample = dataset[index]['data_samples']
-        sounding, visible = sample.gt_sem_seg.data, sample.gt_visible.data
-        part += bool(sounding.any() and (visible > sounding).any())
-    assert part >= min(len(frames), math.ceil(0.75 * count))
 
 
 def test_draws_each_condition(cfg, tmp_path):

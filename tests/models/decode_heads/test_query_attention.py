@@ -1,0 +1,119 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.models.decode_heads import FCNHead
+from mmseg.registry import MODELS
+from narrow import load, make_batch, narrow_model
+
+from mmteso.models.decode_heads import record_query_attention
+
+
+@pytest.fixture(scope='module')
+def model():
+    """With adapters on the decoder's cross-attention."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(narrow_model(load('teso/teso_swin-b_v1m.py').model))
+    model.init_weights()
+    for module in model.modules():  # no longer identities
+        if hasattr(module, 'adapter'):
+            torch.nn.init.normal_(module.adapter.up.weight, std=0.1)
+    return model.eval()
+
+
+def decode(model, batch_size=2):
+    inputs = make_batch(batch_size)['inputs']
+    head = model.decode_head
+    with torch.no_grad():
+        memory = head.encode_image(model.extract_feat(inputs['img']))
+        return head.decode(memory, model.encode_prompt(inputs)), memory
+
+
+def test_each_layer_leaves_its_weights(model):
+    with record_query_attention(model.decode_head) as records:
+        (_, masks), memory = decode(model)
+        assert [len(record) for record in records] == [1] * 4
+        decode(model, batch_size=3)
+    assert [len(record) for record in records] == [2] * 4
+    for i, (first, second) in enumerate(records):
+        height, width = memory.sizes[i % 3]
+        assert first.shape == (2, 8, height * width)
+        assert second.shape == (3, 8, height * width)
+        torch.testing.assert_close(first.sum(-1), torch.ones(2, 8))
+        assert (first >= 0).all() and not first.requires_grad
+        # masked attention: nothing outside of the mask of the layer before
+        mask = torch.nn.functional.interpolate(
+            masks[i], (height, width), mode='bilinear', align_corners=False)
+        seen = mask.flatten(2) >= 0
+        seen |= ~seen.any(-1, keepdim=True)
+        assert (first[~seen] == 0).all()
+        assert (first[seen] > 0).all()
+
+
+def test_weights_are_those_of_the_attention(model):
+    """Computed again from the layer's inputs, adapter or not."""
+    layer = model.decode_head.transformer_decoder.layers[-1].cross_attn.attn
+    assert hasattr(layer, 'adapter')
+    seen = {}
+
+    def keep(module, args, kwargs, output):
+        seen.update(kwargs, output=output[0])
+
+    handle = layer.register_forward_hook(keep, with_kwargs=True)
+    with record_query_attention(model.decode_head) as records:
+        decode(model)
+    handle.remove()
+    query, key, value = (
+        seen[name].transpose(0, 1) for name in ('query', 'key', 'value'))
+    w_q, w_k, w_v = layer.in_proj_weight.chunk(3)
+    b_q, b_k, b_v = layer.in_proj_bias.chunk(3)
+    heads = layer.num_heads
+    q, k, v = ((x @ w.T + b).unflatten(-1, (heads, -1)).transpose(1, 2)
+               for x, w, b in ((query, w_q, b_q), (key, w_k, b_k),
+                               (value, w_v, b_v)))
+    logits = q @ k.transpose(-1, -2) / q.shape[-1]**0.5
+    blocked = seen['attn_mask'].unflatten(0, (-1, heads))
+    weights = logits.masked_fill(blocked, -torch.inf).softmax(-1)
+    torch.testing.assert_close(records[-1][0], weights.mean(1))
+    attended = layer.out_proj((weights @ v).transpose(1, 2).flatten(-2))
+    torch.testing.assert_close(
+        layer.adapter(attended), seen['output'].transpose(0, 1))
+
+
+def test_changes_nothing(model):
+    (before, masks), _ = decode(model)
+    with record_query_attention(model.decode_head):
+        (during, _), _ = decode(model)
+    (after, masks_after), _ = decode(model)
+    for one, two, three in zip(before, during, after):
+        torch.testing.assert_close(two, one)
+        assert torch.equal(three, one)
+    assert torch.equal(masks[-1], masks_after[-1])
+
+
+def test_hooks_end_with_the_context(model):
+    layer = model.decode_head.transformer_decoder.layers[0].cross_attn.attn
+    with pytest.raises(RuntimeError, match='stop'):
+        with record_query_attention(model.decode_head) as records:
+            assert layer._forward_hooks and layer._forward_pre_hooks
+            raise RuntimeError('stop')
+    assert not layer._forward_hooks and not layer._forward_pre_hooks
+    decode(model)
+    assert records == [[], [], [], []]
+
+
+def test_weights_although_nobody_asks_for_them(model):
+    """As a caller that throws them away might do to save time."""
+    layer = model.decode_head.transformer_decoder.layers[0].cross_attn.attn
+    x = torch.randn(5, 2, 32)
+    with record_query_attention(model.decode_head) as records:
+        layer(x, x + 1, x, need_weights=False)
+    assert records[0][0].shape == (2, 5, 5)
+
+
+def test_other_heads_are_refused():
+    head = FCNHead(in_channels=4, channels=4, num_classes=2)
+    with pytest.raises(TypeError, match='such as TeSOHead.*but got FCNHead'):
+        with record_query_attention(head):
+            pass
