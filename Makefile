@@ -67,10 +67,11 @@ test-slow: $(STAMP)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 # what depends on the distribution: imports, registries, runners, checkpoints,
-# configs
+# configs, and how mmengine reads and logs
 test-openmmlab: $(CLASSIC_STAMP)
 	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest tests/ops tests/engine \
-		tests/models tests/evaluation tests/configs tests/test_package.py \
+		tests/models tests/evaluation tests/configs tests/io tests/text_cues \
+		tests/test_package.py \
 		$(PYTEST_ARGS)
 
 lint: $(STAMP)
