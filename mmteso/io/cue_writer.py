@@ -67,9 +67,9 @@ class CueWriter:
     to the same file; the operating system releases it when a process dies.
 
     An existing file is changed by the first batch, or where there is none by
-    the end of a ``with`` block that nothing was raised in: whoever resumes
-    looks at :attr:`origins` first, and a run that is refused must not cost
-    records.
+    :meth:`close`, and not at all by a ``with`` block that an error ends
+    before: whoever resumes looks at :attr:`origins` first, and a run that is
+    refused must not cost records.
 
     Args:
         path (str): The file; its folder is made if missing.
@@ -189,7 +189,13 @@ class CueWriter:
             self._note(record)
 
     def close(self) -> None:
-        """Close the file and let others write it."""
+        """Settle what is left to settle, and let others write the file."""
+        try:
+            self._begin()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
         if self._file is not None:
             self._file.close()
         self._lock.release()
@@ -198,8 +204,7 @@ class CueWriter:
         return self
 
     def __exit__(self, kind, *error) -> None:
-        try:
-            if kind is None:
-                self._begin()
-        finally:
+        if kind is None:
             self.close()
+        else:
+            self._release()
