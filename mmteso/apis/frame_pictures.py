@@ -43,6 +43,13 @@ def masks_only(cfg: Config) -> BaseDataset:
             if type_name(transform) in ('LoadImageFromFile',
                                         'LoadAVSAnnotations', 'PackAVTInputs')
         ]
+    return _build(dataset_cfg)
+
+
+def _build(dataset_cfg: dict) -> BaseDataset:
+    # no workers that would share the annotations in serialized form
+    for leaf in dataset_configs(dataset_cfg):
+        leaf['serialize_data'] = False
     return DATASETS.build(dataset_cfg)
 
 
@@ -170,7 +177,7 @@ def condition_datasets(cfg: Config,
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     return {
-        name: DATASETS.build(
+        name: _build(
             audio_condition_dataloader(cfg.test_dataloader, name, reference,
                                        seed)['dataset'])
         for name in conditions

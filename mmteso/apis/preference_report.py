@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.utils import mkdir_or_exist
 
@@ -116,8 +117,10 @@ def make_preference_report(models: Sequence[ComparedModel],
                          f'{unknown}')
     mkdir_or_exist(out)
     # what may be wrong with the frames costs no test
-    keys = _frame_keys(models[0].cfg, frames, frame_names) if set(
-        pictures) & {'masks', 'attention'} else []
+    dataset = masks_only(models[0].cfg)
+    keys = _frame_keys(dataset, frames, frame_names) if set(pictures) & {
+        'masks', 'attention'
+    } else []
     entries = {}
     for i, model in enumerate(models):
         entries[model.name] = _scores(
@@ -126,11 +129,11 @@ def make_preference_report(models: Sequence[ComparedModel],
         check_comparable(entries, conditions)
     report = plain(
         dict(
-            data=describe_data(models[0].cfg),
+            data=f'{describe_data(models[0].cfg)}, {len(dataset)} frames',
             note=note,
             audio=list(conditions),
             noise_reference=reference,
-            noise_seed=seed,
+            seed=seed,
             models=entries,
             references=_references(models[0].cfg),
             paper=paper,
@@ -167,9 +170,8 @@ def _slug(name: str) -> str:
     return re.sub(r'[^\w.-]+', '-', name)
 
 
-def _frame_keys(cfg: Config, count: int,
+def _frame_keys(dataset: BaseDataset, count: int,
                 names: Sequence[str]) -> List[FrameKey]:
-    dataset = masks_only(cfg)
     places = find_frames(dataset,
                          names) if names else choose_frames(dataset, count)
     return [frame_key(dataset.get_data_info(place)) for place in places]
@@ -246,11 +248,16 @@ def mask_rows(models: Sequence[ComparedModel], keys: Sequence[FrameKey],
             first = name == models[0].name
             if len(models) > 1:
                 row.label = f'{name}\n{row.label}' if first else name
-            for column, mask in row.masks.items():
-                if column != 'ground truth':
-                    note = _agreement(mask, row.masks['ground truth'])
-                    row.notes[column] = '\n'.join(
-                        [note, *filter(None, [row.notes.get(column)])])
+            # whose sound it is, if not the frame's, stands in it once
+            heard = row.notes if first else {}
+            row.notes = {
+                column: '\n'.join([
+                    _agreement(mask, row.masks['ground truth']),
+                    *filter(None, [heard.get(column)])
+                ])
+                for column, mask in row.masks.items()
+                if column != 'ground truth'
+            }
             rows.append(row)
     return rows
 
@@ -342,10 +349,14 @@ def format_preference_report(report: Mapping[str, Any]) -> str:
     lines += ['- Drop: percent of the score under normal sound.']
     if 'F' in keys:
         lines += ['- F does not reach 0 for a blank mask (see AVSMetric).']
-    lines += [
-        f'- {name}: {entry["source"]}'
-        for name, entry in report['models'].items()
-    ]
+    for name, entry in report['models'].items():
+        lines += [f'- {name}: {entry["source"]}']
+        # of all conditions that it was tested under
+        for key, value in (entry.get('listening_score') or {}).items():
+            if value is not None:
+                lines[-1] += (f'; listening score of {key} (ours, see '
+                              f'mmteso.evaluation.listening_score): '
+                              f'{value:.2f}')
     paper = report['paper']
     if paper:
         conditions = dict.fromkeys(

@@ -204,7 +204,10 @@ def notes_on(report: Mapping[str, Any]) -> List[str]:
     if any(name.startswith('wgn') for name in report['audio']):
         lines.append(
             f'Noise level: reference {report["noise_reference"]!r}, seed '
-            f'{report["noise_seed"]} (see ReplaceAudioWithNoise).')
+            f'{report["seed"]} (see ReplaceAudioWithNoise).')
+    if 'off-screen' in report['audio']:
+        lines.append('off-screen: the sound of a video with other classes, '
+                     f'seed {report["seed"]} (see ReplaceAudioWithOffScreen).')
     lines.append('Percentage of change: of the score under normal sound.')
     return lines
 

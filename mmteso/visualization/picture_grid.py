@@ -82,33 +82,36 @@ def picture_grid(rows: Sequence[PictureRow],
     heights: List[float] = []
     for row in rows:
         heights += [_SOUND_HEIGHT, 1] if row.sounds else [1]
-    notes = sum(0.15 for row in rows if row.notes)
+    notes = [{name: _fill(note, 24)
+              for name, note in row.notes.items()} for row in rows]
+    lines = sum(
+        max((note.count('\n') + 1 for note in some.values()), default=0)
+        for some in notes)
     figure = new_figure(_INCHES * len(names) + 1.2 + extra_width,
-                        _INCHES * sum(heights) + notes + 0.7)
-    lines = iter(
+                        _INCHES * sum(heights) + 0.14 * lines + 0.7)
+    grid = iter(
         figure.subplots(
             len(heights),
             len(names),
             squeeze=False,
             gridspec_kw=dict(height_ratios=heights)))
     top = None
-    for row in rows:
+    for row, note in zip(rows, notes):
         if row.sounds:
-            strip = next(lines)
+            strip = next(grid)
             top = strip if top is None else top
             for axis, name in zip(strip, names):
                 _draw_sound(axis, row.sounds.get(name))
-        axes = next(lines)
+        axes = next(grid)
         top = axes if top is None else top
         for axis, name in zip(axes, names):
             axis.imshow(row.pictures[name], interpolation='nearest')
             axis.set_xticks([])
             axis.set_yticks([])
-            if name in row.notes:
-                axis.set_xlabel(row.notes[name], fontsize=7, labelpad=2)
-        label = [textwrap.fill(line, 18) for line in row.label.splitlines()]
+            if name in note:
+                axis.set_xlabel(note[name], fontsize=7, labelpad=2)
         axes[0].set_ylabel(
-            '\n'.join(label),
+            _fill(row.label, 18),
             rotation=0,
             ha='right',
             va='center',
@@ -118,6 +121,12 @@ def picture_grid(rows: Sequence[PictureRow],
     if title:
         figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _fill(text: str, width: int) -> str:
+    """Break lines that are too long; keep the breaks that are there."""
+    return '\n'.join(
+        textwrap.fill(line, width) for line in text.splitlines())
 
 
 def _draw_sound(axis: 'Axes', sound: Optional[np.ndarray]) -> None:

@@ -24,7 +24,9 @@ def _listening_model(listening_data, tmp_path_factory):
     cfg = narrow.load('teso/teso-cue_r18_synthavs.py')
     narrow.narrow_config(
         cfg, listening_data, tmp_path_factory.mktemp('work'))
-    cfg.test_dataloader.dataset.indices = None  # all of the test split
+    cfg.test_dataloader.dataset.update(
+        indices=None,  # all of the test split
+        serialize_data=False)  # which takes 0.2 s
     with DefaultScope.overwrite_default_scope('mmseg'):
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)

@@ -11,9 +11,10 @@ from narrow import PROMPT_DIMS, plain_config_text
 from PIL import Image
 
 from mmteso.apis import ComparedModel, make_preference_report
-from mmteso.apis.frame_pictures import choose_frames, frame_key, masks_only
+from mmteso.apis.frame_pictures import (choose_frames, frame_key, load_frames,
+                                        masks_only)
 from mmteso.apis.preference_report import attention_rows, mask_rows
-from mmteso.engine import evaluate_audio_conditions, write_json
+from mmteso.engine import evaluate_audio_conditions, plain, write_json
 
 
 @pytest.fixture
@@ -56,12 +57,18 @@ def keys(full):
     ]
 
 
-def test_report_and_pictures(full, no_text, tmp_path):
+def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
     """Two models; the numbers are those of the test tool."""
     out = tmp_path / 'out'
+    seen = []
+
+    def spy(*args):
+        seen.append(evaluate_audio_conditions(*args))
+        return copy.deepcopy(seen[-1])
+
+    monkeypatch.setattr(
+        'mmteso.apis.preference_report.evaluate_audio_conditions', spy)
     with plain_config_text():
-        expected = evaluate_audio_conditions(full.cfg, full.checkpoint,
-                                             ['mute'])
         report = make_preference_report([full, no_text],
                                         str(out), ['normal', 'mute'],
                                         frames=2,
@@ -69,9 +76,9 @@ def test_report_and_pictures(full, no_text, tmp_path):
     written = json.loads((out / 'report.json').read_text())
     assert written == report
     assert list(report['models']) == ['full', 'without text']
-    for name, value in expected['conditions']['mute'].items():
-        found = report['models']['full']['conditions']['mute'][name]
-        assert found == pytest.approx(value) or not np.isfinite(value)
+    for entry, expected in zip(report['models'].values(), seen):
+        assert entry['conditions'] == plain(expected['conditions'])
+    assert len(seen) == 2 and seen[0] != seen[1]
     assert report['models']['full']['source'].startswith('tested here: full.')
     assert report['references']['everything']['J'] > 0
     assert len(report['frames']) == 2 and report['paper'] is None
@@ -80,6 +87,7 @@ def test_report_and_pictures(full, no_text, tmp_path):
     text = (out / 'report.md').read_text()
     j = report['models']['without text']['conditions']['mute']['J']
     assert f'| without text | mute | {j:.2f} |' in text
+    assert 'listening score of J (ours' in text
     assert 'random weights' in text and 'AVSMetric: J and F per' in text
     sizes = {}
     for name in ('scores.png', 'masks.png', 'attention.png'):
@@ -137,8 +145,24 @@ def test_rows_of_masks(full, no_text, keys):
             assert row.notes[name] == (
                 f'IoU {100 * iou:.0f} %' if truth.any() else
                 f'{100 * mask.mean():.0f} % of the frame')
-    alone = mask_rows([full], keys, ['mute'], 'snr', 0)
+    alone = mask_rows([full], keys[:1], ['mute'], 'snr', 0)
     assert alone[0].label.startswith(keys[0][1])
+
+
+def test_rows_name_the_sound_once(full, no_text, keys, monkeypatch):
+    """Off-screen: the video that lends the sound."""
+
+    def lent(*args):
+        items = load_frames(*args)
+        for item in items:
+            item['data_samples'].set_metainfo(dict(off_screen_uid='donor'))
+        return items
+
+    monkeypatch.setattr('mmteso.apis.preference_report.load_frames', lent)
+    rows = mask_rows([full, no_text], keys[:1], ['normal'], 'snr', 0)
+    first, second = (row.notes['normal'].splitlines() for row in rows)
+    assert len(first) == 2 and len(second) == 1
+    assert first[1] == 'sound of donor'
 
 
 def test_rows_of_attention(full, no_text, keys):

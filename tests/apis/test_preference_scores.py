@@ -37,7 +37,7 @@ def report(**changes):
             models={'TeSO': audio_report()},
             references=dict(everything=dict(J=68.), blank=dict(J=12.)),
             noise_reference='snr',
-            noise_seed=0,
+            seed=0,
             paper=None), **changes)
 
 
@@ -189,10 +189,12 @@ def test_table():
 
 
 def test_notes_say_what_noise():
-    noisy = report(audio=['normal', 'wgn-10db'])
-    assert notes_on(noisy)[:2] == [
+    noisy = report(audio=['normal', 'wgn-10db', 'off-screen'])
+    assert notes_on(noisy)[:3] == [
         PROTOCOL,
-        "Noise level: reference 'snr', seed 0 (see ReplaceAudioWithNoise)."
+        "Noise level: reference 'snr', seed 0 (see ReplaceAudioWithNoise).",
+        'off-screen: the sound of a video with other classes, seed 0 (see '
+        'ReplaceAudioWithOffScreen).'
     ]
     other = report(models=dict(a=audio_report(metrics=['IoUMetric: there'])))
     assert notes_on(other)[0] == 'IoUMetric: there'

@@ -55,11 +55,18 @@ def test_notes_and_labels():
         dict(a=picture(0), b=picture(0)),
         label='TeSO\na frame of a video with a long name',
         notes=dict(b='IoU 3 %'))
-    first, second = picture_grid([row]).axes
+    figure = picture_grid([row])
+    first, second = figure.axes
     assert (first.get_xlabel(), second.get_xlabel()) == ('', 'IoU 3 %')
     lines = first.get_ylabel().splitlines()
     assert lines[0] == 'TeSO' and len(lines) == 3
     assert max(map(len, lines)) <= 18
+    row.notes['b'] += '\nsound of a video with a long name'
+    longer = picture_grid([row])
+    assert longer.axes[1].get_xlabel().splitlines() == [
+        'IoU 3 %', 'sound of a video with a', 'long name'
+    ]
+    assert longer.get_figheight() > figure.get_figheight()
 
 
 def test_room_beside_the_grid():
