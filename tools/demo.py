@@ -138,6 +138,7 @@ def main() -> None:
 
     print(f'\n{WHAT[args.variant]}. SynthAVS test split, percent.')
     print(format_table(report))
+    print(f'Listening score (ours): {report["listening_score"]:.2f}')
     for line in report['protocol']:
         print(line)
     print(f'{report["iterations"]} iterations in {train_seconds:.0f} s, seed '

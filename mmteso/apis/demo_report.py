@@ -64,6 +64,7 @@ def make_report(audio_report: Mapping[str, Any],
                 name: drops['J']
                 for name, drops in audio_report['drop_percent'].items()
             },
+            listening_score=audio_report['listening_score']['J'],
             protocol=audio_report['metrics'],
             noise_reference=audio_report['reference'],
             **facts,

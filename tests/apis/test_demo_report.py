@@ -21,6 +21,7 @@ AUDIO_REPORT = dict(
         normal=dict(J=80., F=90., J_part=70., blank=0.),
         mute=dict(J=16., F=12., J_part=0., blank=math.nan)),
     drop_percent=dict(mute=dict(J=80., F=86.7)),
+    listening_score=dict(J=81.5),
     metrics=['AVSMetric: per frame'],
     reference='snr')
 REFERENCES = dict(
@@ -55,6 +56,7 @@ def test_report_has_the_promised_keys_and_is_strict_json(tmp_path):
     assert report['conditions']['normal']['J'] == 80
     assert report['references'] == REFERENCES
     assert report['drop_percent'] == dict(mute=80.)
+    assert report['listening_score'] == 81.5
     assert report['seconds'] == dict(train=1., test=2.)
     assert report['seed'] == 5
     assert report['versions']['torch'] == torch.__version__
