@@ -150,7 +150,9 @@ def score_keys(reports: Mapping[str, Mapping[str, Any]]) -> List[str]:
         key for report in reports.values()
         for values in report['conditions'].values() for key in values
         if osp.basename(key) in _SCORES)
-    return sorted(found, key=lambda key: _SCORES.index(osp.basename(key)))
+    # those of a metric with a prefix, a second one as a rule, come last
+    return sorted(
+        found, key=lambda key: ('/' in key, _SCORES.index(osp.basename(key))))
 
 
 def drop(scores: Mapping[str, Mapping[str, Any]], condition: str,

@@ -121,10 +121,11 @@ def test_scores_in_order():
         a=dict(conditions=dict(mute={
             'F': 1,
             'avss/mIoU': 2,
+            'avss/F': 5,
             'blank': 3,
             'J': 4
         })))
-    assert score_keys(entries) == ['J', 'F', 'avss/mIoU']
+    assert score_keys(entries) == ['J', 'F', 'avss/F', 'avss/mIoU']
 
 
 def test_panels_hold_the_reports_numbers():
