@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from narrow import load, narrow_config
 
 from data import make_avsbench
+from mmteso.datasets.avsbench_meta import get_classes
 
 CONFIG = 'ablations/v1m/label-filter.py'
 
@@ -41,6 +42,30 @@ def test_no_text_but_a_filter():
         words = dataset.pipeline[place - 1]
         assert words.type == 'LoadTextCues' and 'text_encoder' not in words
         assert dataset.pipeline[place].synonyms == 'avsbench'
+
+
+def test_on_synthavs():
+    """As the row without text, but for the filter and the classes."""
+    config = load('ablations/synthavs/label-filter.py')
+    without_text = load('ablations/synthavs/without-text.py')
+    assert config.model.type == 'LabelFilterSegmentor'
+    for name in ('prompt_encoder', 'backbone', 'audio_encoder', 'frozen'):
+        assert config.model[name] == without_text.model[name]
+    assert config.train_cfg == without_text.train_cfg
+    loader = config.train_dataloader
+    classes = len(get_classes(loader.dataset.class_set))
+    head = config.model.decode_head
+    assert head.num_classes == classes
+    assert head.loss_cls.class_weight == [1.] * classes + [0.1]
+    assert 'LoadTextCues' not in types(loader.dataset.pipeline)
+    for split in ('val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        parts = dataset.get('datasets', [dataset])
+        for part in parts:
+            assert part.task == 'semantic'
+            steps = types(part.pipeline)
+            assert steps[-3:-1] == ['LoadTextCues', 'CuesToClasses']
+            assert 'text_encoder' not in part.pipeline[-3]
 
 
 def test_trains_and_tests(avsbench, tmp_path):

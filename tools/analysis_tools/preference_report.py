@@ -12,14 +12,15 @@ figure 4), ``masks.png`` (frames x sounds, figure J8) and ``attention.png``
 import argparse
 import os.path as osp
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 # registers everything; see tools/test.py
 import mmteso  # noqa: F401
 from mmteso.apis import (PICTURES, ComparedModel, make_preference_report,
                          read_paper_numbers)
 from mmteso.audio import NOISE_REFERENCES
-from mmteso.engine import AUDIO_CONDITIONS, audio_condition_transform
+from mmteso.engine import (AUDIO_CONDITIONS, add_cfg_options,
+                           audio_condition_transform)
 
 PAPER = osp.join(
     osp.dirname(osp.abspath(__file__)), 'paper_audio_control.yml')
@@ -98,11 +99,7 @@ def parse_args():
         help='what to draw (default: all)')
     parser.add_argument(
         '--note', default='', help='written into report and titles')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of every config, as key=value')
+    add_cfg_options(parser)
     return parser, parser.parse_args()
 
 

@@ -21,10 +21,16 @@ train_pipeline = _base_.train_pipeline
 train_pipeline[-2:-1] = []
 test_pipeline = _base_.test_pipeline
 test_pipeline[-2:-1] = cues
+tta_pipeline = _base_.tta_pipeline
+tta_pipeline[-1]['transforms'][-2] = [cues[0]]
+tta_pipeline[-1]['transforms'].insert(-1, [cues[1]])
 train_dataloader = dict(
     dataset=dict(task='semantic', pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
 # J and F as in the binary task of the other rows; there are no scores of cues
 val_evaluator = [dict(type='AVSMetric')]
-test_evaluator = [dict(type='AVSMetric'), dict(type='AVSSMetric')]
+test_evaluator = [
+    dict(type='AVSMetric', report_by='split'),
+    dict(type='AVSSMetric')
+]
