@@ -4,7 +4,7 @@
 Writes to --out:
 
 - ``report.json``: every number with its condition, seconds, seed, versions;
-- ``overlays.png``: frames x {ground truth, normal, mute, noise};
+- ``overlays.png``: frames x {ground truth, each sound};
 - ``train/``: checkpoints and logs of ``tools/train.py``.
 
 A further run in the same folder replaces these.

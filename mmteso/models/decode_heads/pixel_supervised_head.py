@@ -61,10 +61,8 @@ class PixelSupervisedHead(TeSOHead):
         Returns:
             dict[str, Tensor]: Loss components.
         """
-        instances, metas = self._seg_data_to_instance_data(batch_data_samples)
         memory = self.encode_image(x)
-        all_cls, all_masks = self.decode(memory, prompt)
-        losses = self.loss_by_feat(all_cls, all_masks, instances, metas)
+        losses = self.loss_of_memory(memory, batch_data_samples, prompt)
         logits = self.pixel_classifier(memory.mask_features)
         labels = torch.stack(
             [sample.gt_sem_seg.data for sample in batch_data_samples])

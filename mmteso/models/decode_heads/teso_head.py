@@ -184,8 +184,25 @@ class TeSOHead(Mask2FormerHead):
             dict[str, Tensor]: ``loss_cls``, ``loss_mask``, ``loss_dice`` and
             the same of every decoder layer, ``d{i}.loss_*``.
         """
+        return self.loss_of_memory(
+            self.encode_image(x), batch_data_samples, prompt)
+
+    def loss_of_memory(self,
+                       memory: ImageMemory,
+                       batch_data_samples: SampleList,
+                       prompt: Optional[AudioTextPrompt] = None) -> dict:
+        """:meth:`loss` of an image that is encoded already.
+
+        Args:
+            memory (ImageMemory): From :meth:`encode_image`.
+            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``.
+            prompt (AudioTextPrompt, optional): What is heard.
+
+        Returns:
+            dict[str, Tensor]: As :meth:`loss`.
+        """
         instances, metas = self._seg_data_to_instance_data(batch_data_samples)
-        all_cls, all_masks = self(x, batch_data_samples, prompt)
+        all_cls, all_masks = self.decode(memory, prompt)
         return self.loss_by_feat(all_cls, all_masks, instances, metas)
 
     def predict(self,
