@@ -7,8 +7,8 @@ from typing import List, Mapping, Optional, Tuple
 
 from prettytable import PrettyTable
 
-from mmteso.datasets.avsbench_meta import (CLASS_SETS, FRAMES_PER_CLIP, SPLITS,
-                                           get_classes)
+from mmteso.datasets.avsbench_meta import (CLASS_SETS, FRAMES_PER_CLIP,
+                                           get_classes, get_splits)
 from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
 from mmteso.io import (CueFile, CueFileError, CueSummary, VidClip,
                        VidJsonError, export_vid_json, import_vid_json,
@@ -108,7 +108,10 @@ def parse_args(words: List[str]) -> argparse.Namespace:
             default=list(FRAMES_PER_CLIP),
             help='only the clips of these (default: all)')
         command.add_argument(
-            '--split', choices=SPLITS, help='only its clips (default: all)')
+            '--split',
+            metavar='SPLIT',
+            help='only its clips; one that the class set has, such as train '
+            '(default: all)')
         command.add_argument(
             '--class-set',
             choices=CLASS_SETS,
@@ -135,6 +138,11 @@ def parse_args(words: List[str]) -> argparse.Namespace:
     args = parser.parse_args(words)
     if getattr(args, 'frames', None) is not None and args.frames < 1:
         parser.error('--frames must be at least 1')
+    if getattr(args, 'split', None) is not None:
+        splits = get_splits(args.class_set)
+        if args.split not in splits:
+            parser.error(f'--split must be one of {", ".join(splits)} with '
+                         f'--class-set {args.class_set}')
     return args
 
 

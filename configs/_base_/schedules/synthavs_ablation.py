@@ -2,7 +2,7 @@
 # pretrained and mostly frozen, so that what is ablated is what trains.
 _base_ = ['./synthavs_1600it.py']
 
-max_iters = 500
+max_iters = 800
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(
@@ -13,5 +13,5 @@ param_scheduler = [
         end=max_iters,
         by_epoch=False)
 ]
-train_cfg = dict(max_iters=max_iters, val_interval=250)
-default_hooks = dict(checkpoint=dict(interval=250))
+train_cfg = dict(max_iters=max_iters, val_interval=400)
+default_hooks = dict(checkpoint=dict(interval=400))

@@ -8,8 +8,9 @@ _base_ = [
 
 model = dict(
     # of the training split's 64 means and 64 deviations, over all bands
-    audio_encoder=dict(mean=(4.5, 0.33), std=(1.6, 0.11)),
+    audio_encoder=dict(mean=(3.2, 0.29), std=(1.6, 0.15)),
     frozen=['backbone', 'decode_head.pixel_decoder'],
     decode_head=dict(train_cfg=dict(num_points=256)))
+train_dataloader = dict(batch_size=8)
 # from pretrain.py and pretrain-binary.py; tools/run_ablations.py makes it
 load_from = 'work_dirs/ablations/synthavs/pretrain-binary.pth'

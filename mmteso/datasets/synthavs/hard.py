@@ -9,8 +9,8 @@ sounds at its shape's pitch with its texture's timbre. What makes it hard:
 * Two pairs of shapes have pitches that differ by 2.5 %, less than the 3 % that
   the pitch of one class varies and than one of VGGish's 64 mel bands is wide;
   three of the timbres share their harmonics; and every sounding second lies
-  in noise from 6 dB below an object's power to 16 dB above it. The sound
-  alone is often ambiguous.
+  in noise from 20 dB below an object's power to as much power as it has. The
+  sound alone is often ambiguous.
 * Four of the 16 classes, each shape and each texture once, appear in
   ``test_unseen`` only. Their shape and their texture are known from other
   classes, so what they look and sound like can be inferred; a text encoder
@@ -100,7 +100,7 @@ HARD = Variant(
     },
     visible_percent=(10, 45, 45),
     object_rms=0.03,
-    ambient_db=(-6.0, 16.0),
+    ambient_db=(-20.0, 0.0),
     ambient_everywhere=True,
     floor_chance=0.0,
     unseen=UNSEEN,
