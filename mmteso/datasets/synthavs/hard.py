@@ -6,8 +6,8 @@ sounds at its shape's pitch with its texture's timbre. What makes it hard:
 
 * Colours are random, so that an object has to be told by shape and texture,
   each of which several classes share.
-* Two pairs of shapes have pitches that differ by 2.5 %, less than the 3 % that
-  the pitch of one class varies and than one of VGGish's 64 mel bands is wide;
+* Two pairs of shapes have pitches that differ by 1.5 %, half of the 3 % that
+  the pitch of one class varies and less than one of VGGish's 64 mel bands;
   three of the timbres share their harmonics; and every sounding second lies
   in noise from 20 dB below an object's power to as much power as it has. The
   sound alone is often ambiguous.
@@ -30,8 +30,8 @@ from .variant import UNSEEN_SPLIT, Variant
 SHAPES = {
     'disc': (disc, 400.0),
     'star': (star(5, 0.55), 1000.0),
-    'cross': (cross, 1025.0),
-    'ring': (ring(0.4), 410.0),
+    'cross': (cross, 1015.0),
+    'ring': (ring(0.4), 406.0),
 }
 
 #: Texture -> (pattern, its least and greatest period, sound but for the

@@ -7,12 +7,12 @@ facebookresearch/segment-anything.
 import os
 import re
 import shutil
-import zipfile
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 import torch
 from torch import Tensor
 
+from mmteso.io.state_dict_file import read_state_dict
 from ..sam import import_sam, make_config
 
 SAM_URL = ('https://dl.fbaipublicfiles.com/segment_anything/'
@@ -265,21 +265,7 @@ def read_sam_weights(path: str) -> Dict[str, Tensor]:
     if not os.path.isfile(path):
         raise FileNotFoundError(f'SAM\'s weights are not at "{path}". '
                                 f'Download them from {SAM_URL}')
-    try:
-        state_dict = torch.load(
-            path,
-            map_location='cpu',
-            weights_only=True,
-            mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # as varied as the ways to break a file
-        raise SAMWeightsError(
-            f'"{path}" cannot be read as a checkpoint; is the download '
-            f'complete? ({error})') from error
-    if not isinstance(state_dict, dict) or not all(
-            isinstance(key, str) and isinstance(value, Tensor)
-            for key, value in state_dict.items()):
-        raise SAMWeightsError(f'"{path}" does not hold weights by name')
-    return state_dict
+    return read_state_dict(path, SAMWeightsError)
 
 
 def write_sam_folder(folder: str,

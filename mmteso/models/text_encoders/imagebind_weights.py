@@ -8,13 +8,13 @@ facebookresearch/ImageBind.
 """
 import os
 import re
-import zipfile
 from typing import Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
 
 from mmteso.io import file_sha256
+from mmteso.io.state_dict_file import read_state_dict
 from mmteso.io.tensor_file import import_safetensors, write_tensor_file
 
 WEIGHTS_URL = 'https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth'
@@ -208,22 +208,7 @@ def read_imagebind_weights(path: str) -> ImageBindWeights:
             f'from {WEIGHTS_URL} and put it there, or say where it is.')
     if path.endswith('.safetensors'):
         return _read_converted(path)
-    try:
-        state_dict = torch.load(
-            path,
-            map_location='cpu',
-            weights_only=True,
-            mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # as varied as the ways to break a file
-        raise ImageBindWeightsError(
-            f'"{path}" cannot be read as a checkpoint; is the download '
-            f'complete? ({error})') from error
-    if not isinstance(state_dict, dict) or not all(
-            isinstance(key, str) and isinstance(value, Tensor)
-            for key, value in state_dict.items()):
-        raise ImageBindWeightsError(
-            f'"{path}" does not hold weights by name as imagebind_huge.pth '
-            'does.')
+    state_dict = read_state_dict(path, ImageBindWeightsError)
     try:
         text = imagebind_text_part(state_dict)
     except ImageBindWeightsError as error:
