@@ -7,7 +7,6 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmseg.models import EncoderDecoder
 from mmseg.registry import DATASETS, MODELS
 from narrow import (SIZE, TEXT_DIMS, CallHook, load, make_batch, narrow_config,
                     narrow_model)
@@ -42,123 +41,7 @@ def model():
     return model
 
 
-# ---------------------------------------------------------------- plain heads
-def fcn_config():
-    return ConfigDict(
-        data_preprocessor=None,
-        backbone=dict(
-            type='ResNet',
-            depth=18,
-            base_channels=8,
-            stem_channels=8,
-            out_indices=(3, )),
-        decode_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=0,
-            channels=8,
-            num_convs=1,
-            num_classes=2,
-            loss_decode=dict(type='CrossEntropyLoss')),
-        auxiliary_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=0,
-            channels=8,
-            num_convs=1,
-            num_classes=2,
-            loss_decode=dict(type='CrossEntropyLoss')),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'))
-
-
-@pytest.mark.parametrize('test_cfg', [
-    dict(mode='whole'),
-    dict(mode='slide', crop_size=(48, 40), stride=(16, 24)),
-])
-def test_with_a_plain_head_is_an_encoder_decoder(test_cfg):
-    init_default_scope('mmseg')
-    config = fcn_config()
-    config.test_cfg = ConfigDict(test_cfg)
-    stock = MODELS.build(dict(config, type='EncoderDecoder'))
-    ours = MODELS.build(dict(config, type='AudioTextSegmentor'))
-    assert type(stock) is EncoderDecoder
-    ours.load_state_dict(stock.state_dict())  # strict: nothing added
-    for net in (stock, ours):
-        net.eval()
-    batch = make_batch()
-    losses = ours.loss(**copy.deepcopy(batch))
-    expected = stock.loss(batch['inputs']['img'], batch['data_samples'])
-    assert losses.keys() == expected.keys()
-    assert 'aux.loss_ce' in losses
-    for name, loss in expected.items():
-        assert torch.equal(losses[name], loss)
-
-    samples = ours.predict(**copy.deepcopy(batch))
-    references = stock.predict(batch['inputs']['img'], batch['data_samples'])
-    for sample, reference in zip(samples, references):
-        assert torch.equal(sample.seg_logits.data, reference.seg_logits.data)
-        probability = reference.seg_logits.data.softmax(0)[1:]
-        torch.testing.assert_close(sample.sounding_score.data, probability)
-        assert 'cue_scores' not in sample
-    assert torch.equal(
-        ours(batch['inputs'], mode='tensor'),
-        stock(batch['inputs']['img'], mode='tensor'))
-
-
-def test_one_channel_head_gives_its_sigmoid():
-    init_default_scope('mmseg')
-    config = fcn_config()
-    for head in (config.decode_head, config.auxiliary_head):
-        head.update(num_classes=2, out_channels=1, threshold=0.3)
-        head.loss_decode.use_sigmoid = True
-    model = MODELS.build(dict(config, type='AudioTextSegmentor')).eval()
-    sample = model.predict(**make_batch(1))[0]
-    logits = model(make_batch(1)['inputs'], mode='tensor')
-    assert sample.sounding_score.shape == (SIZE, SIZE)
-    assert sample.sounding_score.data.min() > 0
-    assert sample.sounding_score.data.max() < 1
-    assert torch.equal(sample.sounding_score.data > 0.3,
-                       sample.pred_sem_seg.data == 1)
-    assert logits.shape[1] == 1
-
-
-def test_stock_mask2former_is_scored_as_a_share():
-    """Its maps are sums over queries, no logits for a softmax."""
-    init_default_scope('mmseg')
-    config = narrow_model(load('teso/teso_swin-b_v1m.py').model)
-    config.decode_head.type = 'Mask2FormerHead'
-    config.decode_head.pop('pmqs')
-    for name in ('prompt_encoder', 'latent_loss', 'adapters'):
-        config.pop(name)
-    sample = MODELS.build(config).eval().predict(**make_batch(1))[0]
-    maps = sample.seg_logits.data
-    torch.testing.assert_close(sample.sounding_score.data,
-                               maps[1:] / maps.sum(0, keepdim=True))
-
-
 # ---------------------------------------------------------------- construction
-def test_a_head_without_prompt_refuses_a_prompt_encoder():
-    with pytest.raises(ValueError, match='FCNHead takes no prompt'):
-        MODELS.build(
-            dict(
-                fcn_config(),
-                type='AudioTextSegmentor',
-                prompt_encoder=dict(
-                    type='SeDAM', text_dims=8, embed_dims=8, hidden_dims=8)))
-
-
-@pytest.mark.parametrize('name', ['latent_loss', 'cue_loss'])
-def test_losses_of_the_prompt_need_a_prompt_encoder(name):
-    loss = dict(latent_loss='LatentComponentLoss', cue_loss='CueLoss')[name]
-    with pytest.raises(ValueError, match='need a prompt_encoder'):
-        MODELS.build(
-            dict(
-                fcn_config(),
-                type='AudioTextSegmentor',
-                **{name: dict(type=loss)}))
-
-
 def test_an_unknown_frozen_module_is_an_error():
     with pytest.raises(ValueError, match="no module 'decode_head.nothing'"):
         build(frozen=['decode_head.nothing'])
