@@ -1,9 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Small random models of transformers, in the layout of the real ones.
 
-``python tests/tiny_hf.py FOLDER`` writes ``FOLDER/llava`` (captioner) and
-``FOLDER/llama`` (reasoner), which cue generation loads as it loads the real
-models; what they say is noise.
+``python tests/tiny_hf.py FOLDER`` writes ``FOLDER/llava`` and
+``FOLDER/video-llava`` (captioners) and ``FOLDER/llama`` (reasoner), which cue
+generation loads as it loads the real models; what they say is noise.
 """
 import argparse
 import json
@@ -306,6 +306,7 @@ def main() -> None:
     parser.add_argument('folder')
     folder = parser.parse_args().folder
     print(write_llava(os.path.join(folder, 'llava')))
+    print(write_video_llava(os.path.join(folder, 'video-llava')))
     print(write_llama(os.path.join(folder, 'llama')))
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Train and test all rows of the ablation on SynthAVS; write the table.
+"""Train and test all rows of the ablation on SynthAVS; print the tables.
 
 Every finished run leaves a small JSON file, and a run whose file is there is
 not repeated: an interrupted call is taken up where it stopped. The data sets
@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.apis.ablations import (Bench, collect, format_ablation, pretrain,
-                                   read_rows, run_row)
+from mmteso.apis.ablation_tables import AUDIO_COLUMNS, format_ablation
+from mmteso.apis.ablations import Bench, collect, pretrain, read_rows, run_row
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 # one after the other; the rows' load_from is the last
@@ -34,7 +34,7 @@ DATA = {
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Train and test the rows of the ablation on SynthAVS '
-        '(synthetic, not AVSBench), run by run, and print the table.')
+        '(synthetic, not AVSBench), run by run, and print the tables.')
     parser.add_argument(
         '--rows',
         nargs='+',
@@ -67,7 +67,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--table',
         action='store_true',
-        help='print the table of the results that are there, run nothing')
+        help='print the tables of the results that are there, run nothing')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -128,7 +128,10 @@ def main() -> None:
                 # let the runs in progress end; begin no other one
                 pool.shutdown(cancel_futures=True)
                 raise
-    print(format_ablation(args.rows, collect(bench, args.rows)))
+    results = collect(bench, args.rows)
+    print(format_ablation(args.rows, results))
+    print('\nUnder other sounds:\n')
+    print(format_ablation(args.rows, results, AUDIO_COLUMNS))
 
 
 if __name__ == '__main__':

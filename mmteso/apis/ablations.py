@@ -1,21 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Trains and tests the rows of an ablation, and draws up the table."""
+"""Trains and tests the rows of an ablation."""
 import hashlib
 import json
 import os
 import os.path as osp
-import statistics
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from glob import escape, glob
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
 from mmengine.utils import mkdir_or_exist
-from prettytable import PrettyTable
 
 from mmteso.engine import plain, write_json
 from mmteso.io import file_sha256, parse_yaml
@@ -257,6 +255,9 @@ def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
         *_options(bench, f'randomness.seed={seed}'),
         log=log,
         threads=threads)
+    # as the training resolved it; the test leaves its own there, with its
+    # checkpoint as load_from
+    cfg = Config.fromfile(osp.join(folder, osp.basename(config)))
     checkpoint = best_checkpoint(folder)
     report_path = osp.join(folder, 'audio.json')
     test_seconds = run_tool(
@@ -274,8 +275,6 @@ def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
         log=log,
         threads=threads)
     report = read_result(report_path)
-    # as the training resolved it
-    cfg = Config.fromfile(osp.join(folder, osp.basename(config)))
     result = plain(
         dict(
             row=row.name,
@@ -325,77 +324,3 @@ def collect(bench: Bench,
             f'the results in {bench.results} start from different pretrained '
             f'weights ({sorted(starts)}) and can\'t be compared')
     return found
-
-
-def _lookup(result: Mapping[str, Any], path: Tuple[str, ...]) -> Any:
-    for key in path:
-        if not isinstance(result, Mapping) or key not in result:
-            return None
-        result = result[key]
-    return result
-
-
-#: Columns of the table: title and place in a run's result.
-COLUMNS = (
-    ('J', ('conditions', 'normal', 'J')),
-    ('F', ('conditions', 'normal', 'F')),
-    ('J_part', ('conditions', 'normal', 'J_part')),
-    ('J seen', ('conditions', 'normal', 'J@test')),
-    ('J unseen', ('conditions', 'normal', 'J@test_unseen')),
-    ('cues kept: sounding', ('conditions', 'normal', 'cues/sounding_kept')),
-    ('silent', ('conditions', 'normal', 'cues/silent_kept')),
-    ('J_sounding: mute', ('conditions', 'mute', 'J_sounding')),
-    ('wgn-10db', ('conditions', 'wgn-10db', 'J_sounding')),
-    ('off-screen', ('conditions', 'off-screen', 'J_sounding')),
-    ('listening score', ('listening_score', 'J')),
-)
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and sample standard deviation of a row's runs."""
-    if len(values) == 1:
-        return f'{values[0]:.1f}'
-    return f'{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}'
-
-
-def format_ablation(rows: Sequence[Row],
-                    results: Mapping[str, Sequence[Mapping[str, Any]]],
-                    columns: Sequence[Tuple[str, Tuple[str, ...]]] = COLUMNS,
-                    markdown: bool = True) -> str:
-    """The table, the paper's numbers beside ours.
-
-    Args:
-        rows (Sequence[Row]): In the table's order.
-        results (Mapping): From :func:`collect`; rows without results are
-            left out.
-        columns (Sequence): Titles, and places in a run's result.
-        markdown (bool): Whether to write Markdown. Defaults to True.
-
-    Returns:
-        str: The table. Each cell is the mean over seeds and, where there are
-        several, their sample standard deviation; '-' where a row has no such
-        number.
-    """
-    table = PrettyTable([
-        'row', 'paper, V1M: J / F', *(title for title, _ in columns), 'seeds'
-    ])
-    for row in rows:
-        if row.name not in results:
-            continue
-        runs = results[row.name]
-        cells = []
-        for _, path in columns:
-            values = [_lookup(run, path) for run in runs]
-            cells.append('-' if None in values else spread(values))
-        paper = '-' if row.paper is None else ' / '.join(
-            '-' if value is None else f'{value:.2f}' for value in row.paper)
-        table.add_row([row.title, paper, *cells, len(runs)])
-    table.align = 'r'
-    table.align['row'] = 'l'
-    if not markdown:
-        return table.get_string()
-    # prettytable's own Markdown pads each column to its widest cell
-    lines = [table.field_names] + [[str(cell) for cell in row]
-                                   for row in table.rows]
-    lines.insert(1, ['---'] + ['---:'] * (len(table.field_names) - 1))
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)

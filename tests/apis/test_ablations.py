@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import torch
 from mmengine.config import Config
 from narrow import CONFIGS
 
+from mmteso.apis.ablation_tables import format_ablation, spread
 from mmteso.apis.ablations import (CONDITIONS, Bench, Row, collect,
-                                   config_hash, format_ablation, pretrain,
-                                   read_result, read_rows, run_row, spread)
+                                   config_hash, pretrain, read_result,
+                                   read_rows, run_row)
 
 # Stand-ins for tools/train.py and tools/test.py: what they leave behind.
 TRAIN = """
@@ -22,8 +24,12 @@ torch.save(dict(state_dict=dict(w=torch.ones(2)), optimizer=1),
 torch.save({}, f'{folder}/iter_7.pth')
 """
 TEST = """
-import json, sys
+import json, os, sys
 args = sys.argv
+# its config takes the place of the training's
+folder = args[args.index('--work-dir') + 1]
+with open(os.path.join(folder, os.path.basename(args[1])), 'w') as file:
+    file.write(f'load_from = {args[2]!r}')
 names = args[args.index('--audio') + 1:args.index('--audio-out')]
 seed = 3.0 * ('seed1' in args[2])
 report = dict(
@@ -110,6 +116,12 @@ def test_a_run_leaves_its_result(bench):
     # no path of the machine
     assert bench.work_dir not in Path(bench.result_path(FULL,
                                                         0)).read_text()
+
+
+def test_a_result_names_the_start_and_not_the_outcome(bench, tmp_path):
+    result = run_row(bench, FULL, 0, threads=1)
+    start = hashlib.sha256((tmp_path / 'start.pth').read_bytes())
+    assert result['pretrained_sha256'] == start.hexdigest()[:16]
 
 
 def test_a_run_gets_seed_and_options(bench):
