@@ -20,9 +20,8 @@ from mmteso.apis.ablation_tables import AUDIO_COLUMNS, format_ablation
 from mmteso.apis.ablations import Bench, collect, pretrain, read_rows, run_row
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
-# one after the other; the rows' load_from is the last
+# one after the other
 PRETRAINING = ('pretrain', 'pretrain-binary')
-PRETRAINED = 'work_dirs/ablations/synthavs/{}.pth'
 DATA = {
     'data/synthavs-hard': (),
     'data/synthavs-hard-no-silent': ('--train-silent', '0'),
@@ -65,6 +64,11 @@ def parse_args() -> argparse.Namespace:
         default='docs/ablations/synthavs',
         help='folder for the results (default: %(default)s)')
     parser.add_argument(
+        '--retest',
+        action='store_true',
+        help='test the models of finished runs again, train nothing: for '
+        'when the tests have changed')
+    parser.add_argument(
         '--table',
         action='store_true',
         help='print the tables of the results that are there, run nothing')
@@ -104,16 +108,16 @@ def main() -> None:
     if not args.table:
         threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
         # seed by seed, so that a part of the table covers all rows
-        runs = [(row, seed) for seed in range(args.seeds)
-                for row in args.rows if not bench.is_done(row, seed)]
+        runs = [(row, seed) for seed in range(args.seeds) for row in args.rows
+                if args.retest or not bench.is_done(row, seed)]
         if runs:
             prepare_data()
             for name in PRETRAINING:
-                pretrain(bench, name, PRETRAINED.format(name),
-                         os.cpu_count() or 1)
+                pretrain(bench, name, os.cpu_count() or 1)
         with ThreadPoolExecutor(args.jobs) as pool:
             futures = {
-                pool.submit(run_row, bench, row, seed, threads): (row, seed)
+                pool.submit(run_row, bench, row, seed, threads, args.retest):
+                (row, seed)
                 for row, seed in runs
             }
             try:

@@ -63,14 +63,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--audio-reference',
         choices=NOISE_REFERENCES,
-        default='snr',
-        help='what the level of the noise refers to; default: snr, noise '
-        'that many dB below the sound that it replaces')
+        help='what the level of the noise refers to; default: what an '
+        'AudioControlLoop of the config says, else snr, noise that many dB '
+        'below the sound that it replaces')
     parser.add_argument(
         '--audio-seed',
         type=int,
-        default=0,
-        help='of the noise and of the choice of off-screen clips; default: 0')
+        help='of the noise and of the choice of off-screen clips; default: '
+        "the config's, else 0")
     parser.add_argument(
         '--off-screen-groups',
         metavar='TABLE',

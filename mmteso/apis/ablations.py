@@ -1,9 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Trains and tests the rows of an ablation."""
-import hashlib
+import itertools
 import json
 import os
 import os.path as osp
+import re
 import subprocess
 import sys
 import time
@@ -15,16 +16,15 @@ import torch
 from mmengine.config import Config
 from mmengine.utils import mkdir_or_exist
 
+from mmteso.datasets.synthavs.files import GENERATOR_VERSION
 from mmteso.engine import plain, write_json
 from mmteso.io import file_sha256, parse_yaml
 from mmteso.version import __version__, installed_versions
+from .ablation_state import check_same_training, config_hash, data_manifests
 
 CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen')
 #: What a run may take at most, in seconds.
 TIME_LIMIT = 3600
-# what a trained model depends on
-_TRAINING = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler',
-             'train_cfg', 'load_from')
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,6 @@ def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
     return [row for row in rows if names is None or row.name in names]
 
 
-def config_hash(cfg: Config, options: Sequence[str] = ()) -> str:
-    """Hash of what a config says about a training.
-
-    Args:
-        cfg (Config): The config.
-        options (Sequence[str]): Its ``--cfg-options``. Defaults to ().
-
-    Returns:
-        str: The first 16 hex digits of a SHA-256.
-    """
-    parts = {key: cfg.to_dict().get(key) for key in _TRAINING}
-    text = json.dumps([parts, list(options)], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class Bench:
     """Where an ablation's parts lie.
@@ -120,12 +105,21 @@ class Bench:
         """Whether the run's result is there.
 
         Raises:
-            ValueError: If it is, but of another config than today's, or
-                with other audio conditions.
+            ValueError: See :meth:`read`.
+        """
+        if not osp.exists(self.result_path(row, seed)):
+            return False
+        self.read(row, seed)
+        return True
+
+    def read(self, row: Row, seed: int) -> Dict[str, Any]:
+        """The result of a run.
+
+        Raises:
+            ValueError: If it is of another config or of other data than
+                today's, or with other audio conditions.
         """
         path = self.result_path(row, seed)
-        if not osp.exists(path):
-            return False
         result = read_result(path)
         if result['config_hash'] != self.config_hash(row):
             raise ValueError(
@@ -136,7 +130,18 @@ class Bench:
                 f'{path} has the audio conditions '
                 f'{list(result["conditions"])} and not {list(CONDITIONS)}: '
                 'remove it to have the run repeated')
-        return True
+        old = sorted(folder for folder, data in result['data'].items()
+                     if data and
+                     data['generator_version'] != GENERATOR_VERSION)
+        if old:
+            raise ValueError(
+                f'{path} is of an older version of SynthAVS in {old}: remove '
+                'it to have the run repeated')
+        return result
+
+    def start_of(self, cfg: Config) -> str:
+        """The weights that a config starts from, in the bench's folder."""
+        return osp.join(self.work_dir, osp.basename(cfg.load_from))
 
 
 def read_result(path: str) -> Dict[str, Any]:
@@ -182,33 +187,52 @@ def _options(bench: Bench, *options: str) -> List[str]:
     return ['--cfg-options', *bench.options, *options]
 
 
-def pretrain(bench: Bench, name: str, target: str, threads: int) -> None:
+def pretrain(bench: Bench, name: str, threads: int) -> None:
     """Train a stage of the rows' common start, unless it is there.
+
+    The weights of its best checkpoint become ``{name}.pth`` in the bench's
+    folder, with the config's hash and the data's versions in ``{name}.json``.
 
     Args:
         bench (Bench): With ``{name}.py`` among its configs.
         name (str): The stage.
-        target (str): File for the weights of its best checkpoint, the
-            ``load_from`` of what comes next.
         threads (int): Threads that it may use.
+
+    Raises:
+        ValueError: If weights are there, but of another config or of other
+            data than today's.
     """
+    config = osp.join(bench.configs, f'{name}.py')
+    cfg = Config.fromfile(config)
+    record = dict(
+        config_hash=config_hash(cfg, bench.options), data=data_manifests(cfg))
+    target = osp.join(bench.work_dir, f'{name}.pth')
+    record_path = osp.join(bench.work_dir, f'{name}.json')
     if osp.exists(target):
+        if not osp.exists(record_path) or read_result(record_path) != record:
+            raise ValueError(
+                f'{target} is not of today\'s {config} and data, as '
+                f'{record_path} would tell: remove it to have it trained '
+                'again')
         return
     folder = osp.join(bench.work_dir, name)
     _remove_checkpoints(folder)
+    options = ['randomness.seed=0']
+    if cfg.get('load_from'):
+        options.append(f'load_from={bench.start_of(cfg)}')
     run_tool(
         bench,
         'train.py',
-        osp.join(bench.configs, f'{name}.py'),
+        config,
         '--work-dir',
         folder,
-        *_options(bench, 'randomness.seed=0'),
+        *_options(bench, *options),
         log=osp.join(folder, 'log.txt'),
         threads=threads)
     # the optimizer's state stays behind
     checkpoint = torch.load(
         best_checkpoint(folder), map_location='cpu', weights_only=True)
-    mkdir_or_exist(osp.dirname(target))
+    write_json(record, record_path)
     torch.save(dict(state_dict=checkpoint['state_dict']), target)
 
 
@@ -231,7 +255,11 @@ def best_checkpoint(folder: str) -> str:
     return found[0]
 
 
-def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
+def run_row(bench: Bench,
+            row: Row,
+            seed: int,
+            threads: int,
+            retest: bool = False) -> Dict[str, Any]:
     """Train a row, test it under all audio conditions, write the result.
 
     Args:
@@ -239,25 +267,35 @@ def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
         row (Row): The row.
         seed (int): Of the training.
         threads (int): Threads that it may use.
+        retest (bool): Whether to test a model that is trained already, of
+            which there is a result. Defaults to False.
 
     Returns:
         dict: What was written.
+
+    Raises:
+        ValueError: With ``retest``, if the model is of another config than
+            today's.
     """
     folder = osp.join(bench.work_dir, row.name, f'seed{seed}')
-    _remove_checkpoints(folder)
     config, log = bench.config_path(row), osp.join(folder, 'log.txt')
-    train_seconds = run_tool(
-        bench,
-        'train.py',
-        config,
-        '--work-dir',
-        folder,
-        *_options(bench, f'randomness.seed={seed}'),
-        log=log,
-        threads=threads)
-    # as the training resolved it; the test leaves its own there, with its
-    # checkpoint as load_from
-    cfg = Config.fromfile(osp.join(folder, osp.basename(config)))
+    cfg = Config.fromfile(config)
+    start = bench.start_of(cfg)
+    if retest:
+        check_same_training(cfg, osp.join(folder, osp.basename(config)))
+        train_seconds = read_result(bench.result_path(
+            row, seed))['seconds']['train']
+    else:
+        _remove_checkpoints(folder)
+        train_seconds = run_tool(
+            bench,
+            'train.py',
+            config,
+            '--work-dir',
+            folder,
+            *_options(bench, f'randomness.seed={seed}', f'load_from={start}'),
+            log=log,
+            threads=threads)
     checkpoint = best_checkpoint(folder)
     report_path = osp.join(folder, 'audio.json')
     test_seconds = run_tool(
@@ -280,7 +318,9 @@ def run_row(bench: Bench, row: Row, seed: int, threads: int) -> Dict[str, Any]:
             row=row.name,
             seed=seed,
             config_hash=bench.config_hash(row),
-            pretrained_sha256=file_sha256(cfg.load_from)[:16],
+            data=data_manifests(cfg),
+            start=osp.basename(start),
+            start_sha256=file_sha256(start)[:16],
             iterations=cfg.train_cfg.max_iters,
             best=osp.basename(checkpoint),
             conditions=report['conditions'],
@@ -310,17 +350,22 @@ def collect(bench: Bench,
         without results are left out.
 
     Raises:
-        ValueError: If they don't start from the same weights.
+        ValueError: If one is of another state of the config or the data than
+            today's, or they don't start from the same weights.
     """
     found = {}
     for row in rows:
-        pattern = escape(osp.join(bench.results, row.name))
-        results = [read_result(path) for path in glob(f'{pattern}.seed*.json')]
-        if results:
-            found[row.name] = sorted(results, key=lambda r: r['seed'])
-    starts = {r['pretrained_sha256'] for rs in found.values() for r in rs}
-    if len(starts) > 1:
-        raise ValueError(
-            f'the results in {bench.results} start from different pretrained '
-            f'weights ({sorted(starts)}) and can\'t be compared')
+        pattern = re.compile(re.escape(row.name) + r'\.seed(\d+)\.json')
+        names = os.listdir(bench.results) if osp.isdir(bench.results) else ()
+        seeds = [int(m.group(1)) for m in map(pattern.fullmatch, names) if m]
+        if seeds:
+            found[row.name] = [bench.read(row, seed) for seed in sorted(seeds)]
+    starts: Dict[str, set] = {}
+    for result in itertools.chain(*found.values()):
+        starts.setdefault(result['start'], set()).add(result['start_sha256'])
+    for name, hashes in starts.items():
+        if len(hashes) > 1:
+            raise ValueError(
+                f'the results in {bench.results} start from different '
+                f'{name} ({sorted(hashes)}) and can\'t be compared')
     return found

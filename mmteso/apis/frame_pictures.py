@@ -162,7 +162,8 @@ def load_model(cfg: Config, checkpoint: str) -> nn.Module:
 def condition_datasets(cfg: Config,
                        conditions: Sequence[str],
                        reference: str = 'snr',
-                       seed: int = 0) -> Dict[str, BaseDataset]:
+                       seed: int = 0,
+                       **kwargs: Any) -> Dict[str, BaseDataset]:
     """The test set of a config under several audio conditions.
 
     Args:
@@ -170,7 +171,9 @@ def condition_datasets(cfg: Config,
         conditions (Sequence[str]): Names of audio conditions, see
             :func:`mmteso.engine.audio_condition_transform`.
         reference (str): What the noise's level refers to. Defaults to 'snr'.
-        seed (int): Of the noise. Defaults to 0.
+        seed (int): Of the noise and of the off-screen clips. Defaults to 0.
+        **kwargs: ``off_screen_groups`` of
+            :func:`mmteso.engine.audio_conditions_dataloader`.
 
     Returns:
         dict[str, BaseDataset]: By condition.
@@ -179,7 +182,7 @@ def condition_datasets(cfg: Config,
     return {
         name: _build(
             audio_condition_dataloader(cfg.test_dataloader, name, reference,
-                                       seed)['dataset'])
+                                       seed, **kwargs)['dataset'])
         for name in conditions
     }
 

@@ -68,7 +68,9 @@ def make_preference_report(models: Sequence[ComparedModel],
                            frame_names: Sequence[str] = (),
                            pictures: Sequence[str] = PICTURES,
                            paper: Optional[Mapping[str, Any]] = None,
-                           note: str = '') -> Dict[str, Any]:
+                           note: str = '',
+                           off_screen_groups: Optional[str] = None
+                           ) -> Dict[str, Any]:
     """Test models under several sounds, and draw what they do.
 
     Writes to ``out``:
@@ -86,7 +88,7 @@ def make_preference_report(models: Sequence[ComparedModel],
         conditions (Sequence[str]): See :func:`audio_condition_transform`.
             Defaults to normal, mute, wgn-10db and wgn-40db.
         reference (str): What the noise's level refers to. Defaults to 'snr'.
-        seed (int): Of the noise. Defaults to 0.
+        seed (int): Of the noise and of the off-screen clips. Defaults to 0.
         frames (int): How many frames to draw. Defaults to 6.
         frame_names (Sequence[str]): Draw these frames instead, see
             :func:`find_frames`. Defaults to none.
@@ -96,13 +98,16 @@ def make_preference_report(models: Sequence[ComparedModel],
             :func:`read_paper_numbers`; drawn in charts of their own.
             Defaults to None.
         note (str): Written into report and titles. Defaults to ''.
+        off_screen_groups (str, optional): See :class:`AudioControlLoop`.
+            Defaults to None.
 
     Returns:
         dict: What ``report.json`` holds.
 
     Raises:
         ValueError: If the models have no config or the same name, can't be
-            compared, or a frame isn't there.
+            compared, a report is of other sounds than asked for here, or a
+            frame isn't there.
     """
     names = [model.name for model in models]
     if not models or models[0].cfg is None:
@@ -116,24 +121,33 @@ def make_preference_report(models: Sequence[ComparedModel],
         raise ValueError(f'expected some of the pictures {PICTURES}, but got '
                          f'{unknown}')
     mkdir_or_exist(out)
-    # what may be wrong with the frames costs no test
+    sound = dict(
+        reference=reference, seed=seed, off_screen_groups=off_screen_groups)
+    # what may be wrong with the data costs no test
+    data = describe_data(models[0].cfg)
     dataset = masks_only(models[0].cfg)
     keys = _frame_keys(dataset, frames, frame_names) if set(pictures) & {
         'masks', 'attention'
     } else []
     entries = {}
+    # what was read must be of the sounds that are drawn and named
+    asked = {
+        'what is asked for':
+        dict(conditions=dict.fromkeys(conditions), metrics=[], **sound)
+    }
     for i, model in enumerate(models):
         entries[model.name] = _scores(
             model, osp.join(out, 'runs', f'{i}-{_slug(model.name)}'),
-            conditions, reference, seed)
-        check_comparable(entries, conditions)
+            conditions, sound)
+        check_comparable({**asked, **entries}, conditions)
     report = plain(
         dict(
-            data=f'{describe_data(models[0].cfg)}, {len(dataset)} frames',
+            data=f'{data}, {len(dataset)} frames',
             note=note,
             audio=list(conditions),
             noise_reference=reference,
             seed=seed,
+            off_screen_groups=off_screen_groups,
             models=entries,
             references=_references(models[0].cfg),
             paper=paper,
@@ -153,7 +167,7 @@ def make_preference_report(models: Sequence[ComparedModel],
             title=f'Other sound, same picture\n{title}')
     pictured = [model for model in models if model.cfg is not None]
     if 'masks' in pictures:
-        rows = mask_rows(pictured, keys, conditions, reference, seed)
+        rows = mask_rows(pictured, keys, conditions, **sound)
         draw_overlay_grid(rows, osp.join(out, _FILES['masks']), title)
     if 'attention' in pictures:
         rows = attention_rows(
@@ -178,7 +192,7 @@ def _frame_keys(dataset: BaseDataset, count: int,
 
 
 def _scores(model: ComparedModel, work_dir: str, conditions: Sequence[str],
-            reference: str, seed: int) -> Dict[str, Any]:
+            sound: Mapping[str, Any]) -> Dict[str, Any]:
     """A model's scores, from its report or tested here."""
     if model.report is not None:
         report = read_audio_report(model.report)
@@ -189,7 +203,7 @@ def _scores(model: ComparedModel, work_dir: str, conditions: Sequence[str],
         # two models may have the same config; a runner's name is its own
         cfg.experiment_name = _slug(work_dir)
         report = evaluate_audio_conditions(cfg, model.checkpoint, conditions,
-                                           reference, seed)
+                                           **sound)
         report['source'] = (f'tested here: {model.config}, '
                             f'{model.checkpoint}')
     wanted = [name for name in conditions if name in report['conditions']]
@@ -215,16 +229,15 @@ def _references(cfg: Config) -> Optional[Dict[str, Dict[str, float]]]:
 
 
 def mask_rows(models: Sequence[ComparedModel], keys: Sequence[FrameKey],
-              conditions: Sequence[str], reference: str,
-              seed: int) -> List[FrameRow]:
+              conditions: Sequence[str], **sound: Any) -> List[FrameRow]:
     """Masks of all models under all sounds, frame by frame.
 
     Args:
         models (Sequence[ComparedModel]): With config and checkpoint.
         keys (Sequence[FrameKey]): The frames.
         conditions (Sequence[str]): The sounds.
-        reference (str): See :func:`make_preference_report`.
-        seed (int): See :func:`make_preference_report`.
+        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
+            :func:`make_preference_report`.
 
     Returns:
         list[FrameRow]: A row per frame and model, the models of a frame below
@@ -236,7 +249,7 @@ def mask_rows(models: Sequence[ComparedModel], keys: Sequence[FrameKey],
         items = {
             name: load_frames(dataset, keys)
             for name, dataset in condition_datasets(
-                model.cfg, conditions, reference, seed).items()
+                model.cfg, conditions, **sound).items()
         }
         network = load_model(model.cfg, model.checkpoint)
         by_model[model.name] = condition_rows(

@@ -90,14 +90,14 @@ def describe_data(cfg: Config) -> str:
     """The test set of a config in a few words."""
     parts = []
     for leaf in dataset_configs(cfg.test_dataloader.dataset):
-        subsets = leaf.get('subsets')
-        subsets = '+'.join(
-            [subsets] if isinstance(subsets, str) else subsets or ())
+        subsets, splits = (
+            '+'.join([value] if isinstance(value, str) else value or ())
+            for value in (leaf.get('subsets'), leaf.get('split')))
         text = ', '.join(
             filter(None, [
                 osp.basename(osp.normpath(str(leaf.get('data_root', '')))),
                 subsets,
-                leaf.get('split'),
+                splits,
                 leaf.get('task')
             ]))
         if str(leaf.get('class_set', '')).startswith('synthavs'):
@@ -116,21 +116,24 @@ def check_comparable(reports: Mapping[str, Mapping[str, Any]],
 
     Raises:
         ValueError: If two models were tested by different protocols of J and
-            F, or with different noise.
+            F, with different noise, or with different off-screen clips.
     """
 
     def facts(report: Mapping[str, Any]) -> Dict[str, Any]:
-        noise = any(name not in ('normal', 'mute')
-                    and name in report['conditions'] for name in conditions)
+        shown = [name for name in conditions if name in report['conditions']]
         found = {}
         protocol = [
             line for line in report['metrics'] if line.startswith('AVSMetric')
         ]
         if protocol:
             found['protocol'] = protocol
-        if noise:
+        if any(name.startswith('wgn') for name in shown):
             found.update(
                 reference=report['reference'], seed=report['seed'])
+        if 'off-screen' in shown:
+            found.update(
+                off_screen_groups=report.get('off_screen_groups'),
+                seed=report['seed'])
         return found
 
     names = list(reports)
@@ -208,8 +211,11 @@ def notes_on(report: Mapping[str, Any]) -> List[str]:
             f'Noise level: reference {report["noise_reference"]!r}, seed '
             f'{report["seed"]} (see ReplaceAudioWithNoise).')
     if 'off-screen' in report['audio']:
-        lines.append('off-screen: the sound of a video with other classes, '
-                     f'seed {report["seed"]} (see ReplaceAudioWithOffScreen).')
+        groups = report['off_screen_groups']
+        lines.append(
+            'off-screen: the sound of a video with other ' +
+            (f'groups of classes ({groups!r})' if groups else 'classes') +
+            f', seed {report["seed"]} (see ReplaceAudioWithOffScreen).')
     lines.append('Percentage of change: of the score under normal sound.')
     return lines
 

@@ -6,8 +6,8 @@ from typing import Collection, Dict, List, Optional, Sequence, Union
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from .avsbench_meta import (FRAMES_PER_CLIP, get_splits, get_task_meta,
-                            read_label2idx)
+from .avsbench_meta import (FRAMES_PER_CLIP, get_sound_alikes, get_splits,
+                            get_task_meta, read_label2idx)
 from .base_avs_dataset import BaseAVSDataset
 from .clip_metadata import ClipRow, read_clip_metadata
 
@@ -126,6 +126,7 @@ class AVSBenchDataset(BaseAVSDataset):
                 f'all rows of ann_file, but got {split!r}')
         self.split = split
         self.class_set = class_set
+        self.sound_alikes = get_sound_alikes(class_set)
         self.mask_source = mask_source
         self.with_masks = with_masks
         if frames_per_clip is None:

@@ -7,7 +7,7 @@ nowhere else. Sources: ``avss/color_dataloader.py`` of OpenNLPLab/AVSBench and
 the ``metadata.csv`` of the AVSBench-semantic release.
 """
 import json
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, FrozenSet, List, NamedTuple, Sequence, Tuple
 
 import mmengine.fileio as fileio
 
@@ -114,6 +114,21 @@ def get_splits(class_set: str) -> Tuple[str, ...]:
     if class_set == 'avsbench':
         return SPLITS
     return tuple(_synthavs(class_set).split_parts)
+
+
+def get_sound_alikes(class_set: str) -> Dict[str, FrozenSet[str]]:
+    """Classes that nobody can tell apart by their sound alone.
+
+    Args:
+        class_set (str): See :func:`get_classes`.
+
+    Returns:
+        dict[str, frozenset[str]]: The others by class; empty for 'avsbench',
+        of which nobody has said.
+    """
+    if class_set == 'avsbench':
+        return {}
+    return _synthavs(class_set).sound_alikes
 
 
 def _synthavs(class_set: str):

@@ -2,8 +2,8 @@
 """What the readers of AVSBench's two layouts share."""
 import logging
 import os
-from typing import (Any, Dict, FrozenSet, List, NamedTuple, Optional, Sequence,
-                    Tuple)
+from typing import (Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import mmcv
 import mmengine.fileio as fileio
@@ -64,6 +64,9 @@ class BaseAVSDataset(BaseSegDataset):
         missing_files (list[MissingFile]): All that was found missing.
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
     """
+
+    #: Classes by class that sound alike, whose sound is not foreign to it.
+    sound_alikes: Mapping[str, FrozenSet[str]] = {}
 
     def __init__(self,
                  shared_info: dict,
@@ -129,7 +132,9 @@ class BaseAVSDataset(BaseSegDataset):
             self._report_missing(len(frames))
         if self.off_screen is not None:
             self._donors = off_screen_table(
-                frames, self.shared_info.get('class_names'),
+                frames,
+                self.shared_info.get('class_names'),
+                alike=self.sound_alikes,
                 **self.off_screen)
         return frames
 

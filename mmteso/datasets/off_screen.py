@@ -144,13 +144,14 @@ def pair_off_screen(
     seen: Optional[Mapping[str, Iterable[str]]] = None,
     groups_of: Optional[Mapping[str, FrozenSet[str]]] = None,
     num_donors: int = 4,
+    alike: Optional[Mapping[str, Iterable[str]]] = None,
 ) -> Dict[str, Tuple[SoundClip, ...]]:
     """Choose for each clip others whose sound is foreign to it.
 
     A donor is cut from another video, all of its sounding classes are
     labelled, and none of them sounds or (as far as ``seen`` tells) is visible
-    in the clip. With groups no class of the donor is in a group of a class
-    that sounds in the clip.
+    in the clip, or sounds like one that does (``alike``). With groups no class
+    of the donor is in a group of a class that sounds in the clip.
 
     The choice follows from seed, uid and the set of clips, whatever their
     order; it is the same in every process.
@@ -165,6 +166,8 @@ def pair_off_screen(
         num_donors (int): How many donors, best first, so that there is
             another one if a sound can't be used. A clip may get fewer.
             Defaults to 4.
+        alike (Mapping, optional): By class, others that sound alike. Defaults
+            to None.
 
     Returns:
         dict[str, tuple[SoundClip]]: Donors by uid, at least one each.
@@ -172,13 +175,14 @@ def pair_off_screen(
     Raises:
         ValueError: If a clip has no donor.
     """
-    seen = seen or {}
+    seen, alike = seen or {}, alike or {}
     lenders = sorted(clip for clip in clips if clip.can_lend)
     # many clips have the same classes: look through all lenders once for each
     eligible: Dict[Tuple[FrozenSet[str], FrozenSet[str]], list] = {}
     donors = {}
     for clip in clips:
         classes = frozenset(clip.a_obj) | frozenset(seen.get(clip.uid, ()))
+        classes = classes.union(*(alike.get(name, ()) for name in classes))
         groups = _groups(clip, groups_of)
         if (classes, groups) not in eligible:
             eligible[classes, groups] = [
@@ -230,7 +234,8 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
                      seed: int = 0,
                      groups: Optional[str] = None,
                      cue_file: Optional[str] = None,
-                     synonyms: Optional[str] = None
+                     synonyms: Optional[str] = None,
+                     alike: Optional[Mapping[str, Iterable[str]]] = None
                      ) -> Dict[str, List[dict]]:
     """Donors for the frames of a data set.
 
@@ -246,6 +251,8 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
             sound would not be foreign either. Defaults to None: only what
             sounds is known.
         synonyms (str, optional): See :func:`classes_of_cues`. Defaults to
+            None.
+        alike (Mapping, optional): See :func:`pair_off_screen`. Defaults to
             None.
 
     Returns:
@@ -277,6 +284,6 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
             dict(uid=donor.uid, audio_path=donor.audio_path, a_obj=donor.a_obj)
             for donor in donors
         ]
-        for uid, donors in pair_off_screen(clips, seed, seen,
-                                           groups_of).items()
+        for uid, donors in pair_off_screen(
+            clips, seed, seen, groups_of, alike=alike).items()
     }

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """One model under several audio conditions."""
 import copy
-from typing import Any, Optional, Sequence
+from typing import Optional, Sequence
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -14,13 +14,14 @@ from .sound_steps import type_name
 def evaluate_audio_conditions(cfg: Config,
                               checkpoint: Optional[str] = None,
                               conditions: Sequence[str] = AUDIO_CONDITIONS,
-                              reference: str = 'snr',
-                              seed: int = 0,
-                              **kwargs: Any) -> dict:
+                              reference: Optional[str] = None,
+                              seed: Optional[int] = None,
+                              off_screen_groups: Optional[str] = None) -> dict:
     """Test a model with its sound replaced, the picture unchanged.
 
-    Runs :class:`AudioControlLoop` in place of the config's test loop. Works
-    in several processes as a test does.
+    Runs :class:`AudioControlLoop` in place of the config's test loop; if that
+    is one already, what it says and is not given here stays. Works in several
+    processes as a test does.
 
     Args:
         cfg (Config): A whole config with ``test_dataloader``, ``test_cfg``
@@ -28,11 +29,13 @@ def evaluate_audio_conditions(cfg: Config,
         checkpoint (str, optional): Takes the place of ``cfg.load_from``.
         conditions (Sequence[str]): See :func:`audio_condition_transform`.
             Defaults to normal, mute, wgn-10db, wgn-40db and off-screen.
-        reference (str): What the noise's dB refer to: 'snr', 'pcm16' or
-            'full_scale', see :class:`ReplaceAudioWithNoise`. Defaults to
-            'snr'.
-        seed (int): Of the noise and of the off-screen clips. Defaults to 0.
-        **kwargs: ``off_screen_groups`` of :class:`AudioControlLoop`.
+        reference (str, optional): What the noise's dB refer to: 'snr',
+            'pcm16' or 'full_scale', see :class:`ReplaceAudioWithNoise`.
+            Defaults to None: the config's, or 'snr'.
+        seed (int, optional): Of the noise and of the off-screen clips.
+            Defaults to None: the config's, or 0.
+        off_screen_groups (str, optional): See :class:`AudioControlLoop`.
+            Defaults to None: the config's, or none.
 
     Returns:
         dict: What :func:`make_audio_report` gives, with ``metrics`` (protocol
@@ -45,10 +48,6 @@ def evaluate_audio_conditions(cfg: Config,
             pipeline reads no waveform, or the config has a test loop that
             would be left out.
     """
-    options = dict(conditions=list(conditions), reference=reference,
-                   seed=seed, **kwargs)
-    # before anything is built, so that a wrong name costs no time
-    audio_conditions_dataloader(cfg.test_dataloader, **options)
     cfg = copy.deepcopy(cfg)
     loop = dict(cfg.test_cfg)
     if 'type' in loop and type_name(loop) not in ('TestLoop',
@@ -57,7 +56,19 @@ def evaluate_audio_conditions(cfg: Config,
             f'the config tests by {type_name(loop)}, which AudioControlLoop '
             'would replace. Test without audio conditions, or set '
             "test_cfg=dict(type='TestLoop')")
-    loop.update(options, type='AudioControlLoop', log_table=False)
+    given = dict(
+        reference=reference, seed=seed, off_screen_groups=off_screen_groups)
+    loop.update(
+        {name: value
+         for name, value in given.items() if value is not None},
+        type='AudioControlLoop',
+        conditions=list(conditions),
+        log_table=False)
+    # before anything is built, so that a wrong name costs no time
+    audio_conditions_dataloader(
+        cfg.test_dataloader, loop['conditions'],
+        **{name: loop[name]
+           for name in given if name in loop})
     cfg.test_cfg = loop
     if checkpoint is not None:
         cfg.load_from = checkpoint

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ import torch
 from mmengine.config import Config
 from narrow import CONFIGS
 
+from mmteso.apis.ablation_state import config_hash
 from mmteso.apis.ablation_tables import format_ablation, spread
-from mmteso.apis.ablations import (CONDITIONS, Bench, Row, collect,
-                                   config_hash, pretrain, read_result,
-                                   read_rows, run_row)
+from mmteso.apis.ablations import (CONDITIONS, Bench, Row, collect, pretrain,
+                                   read_result, read_rows, run_row)
+from mmteso.datasets.synthavs.files import GENERATOR_VERSION
 
 # Stand-ins for tools/train.py and tools/test.py: what they leave behind.
 TRAIN = """
@@ -28,8 +30,8 @@ import json, os, sys
 args = sys.argv
 # its config takes the place of the training's
 folder = args[args.index('--work-dir') + 1]
-with open(os.path.join(folder, os.path.basename(args[1])), 'w') as file:
-    file.write(f'load_from = {args[2]!r}')
+with open(os.path.join(folder, os.path.basename(args[1])), 'a') as file:
+    print(f'load_from = {args[2]!r}', file=file)
 names = args[args.index('--audio') + 1:args.index('--audio-out')]
 seed = 3.0 * ('seed1' in args[2])
 report = dict(
@@ -46,7 +48,7 @@ test_dataloader = dict(batch_size=2)
 optim_wrapper = dict(lr=1)
 param_scheduler = []
 train_cfg = dict(max_iters=7)
-load_from = '{start}'
+load_from = 'work_dirs/start.pth'
 """
 
 
@@ -56,11 +58,11 @@ def bench(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / 'tools' / 'train.py').write_text(TRAIN)
     (tmp_path / 'tools' / 'test.py').write_text(TEST)
-    start = tmp_path / 'start.pth'
-    start.write_bytes(b'weights')
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work' / 'start.pth').write_bytes(b'weights')
     for width, name in enumerate(('full', 'less', 'pretrain')):
         (tmp_path / 'configs' / f'{name}.py').write_text(
-            CONFIG.format(width=width, start=start.as_posix()))
+            CONFIG.format(width=width))
     return Bench(*(str(tmp_path / name)
                    for name in ('configs', 'work', 'results', 'tools')))
 
@@ -118,10 +120,14 @@ def test_a_run_leaves_its_result(bench):
                                                         0)).read_text()
 
 
-def test_a_result_names_the_start_and_not_the_outcome(bench, tmp_path):
+def test_a_run_begins_from_the_start_in_its_folder(bench):
     result = run_row(bench, FULL, 0, threads=1)
-    start = hashlib.sha256((tmp_path / 'start.pth').read_bytes())
-    assert result['pretrained_sha256'] == start.hexdigest()[:16]
+    start = Path(bench.work_dir, 'start.pth')
+    assert result['start'] == 'start.pth'
+    assert result['start_sha256'] == hashlib.sha256(
+        start.read_bytes()).hexdigest()[:16]
+    log = Path(bench.work_dir, 'full', 'seed0', 'log.txt').read_text()
+    assert f'load_from={start}' in log
 
 
 def test_a_run_gets_seed_and_options(bench):
@@ -130,7 +136,7 @@ def test_a_run_gets_seed_and_options(bench):
     run_row(bench, LESS, 4, threads=1)
     log = Path(bench.work_dir, 'less', 'seed4', 'log.txt').read_text()
     assert ('trained with --cfg-options train_cfg.max_iters=3 '
-            'randomness.seed=4') in log
+            'randomness.seed=4 ') in log
     assert bench.is_done(LESS, 4)
 
 
@@ -155,12 +161,16 @@ def test_a_result_of_another_config_is_refused(bench):
     run_row(bench, FULL, 0, threads=1)
     path = Path(bench.configs, 'full.py')
     text = path.read_text()
-    # how it is tested is no part of the training
-    path.write_text(text + 'test_dataloader = dict(batch_size=3)\n')
+    path.write_text(text + 'visualizer = dict()\n')
     assert bench.is_done(FULL, 0)
-    path.write_text(text.replace('width=0', 'width=5'))
-    with pytest.raises(ValueError, match='another state of'):
-        bench.is_done(FULL, 0)
+    for change in ('model.update(width=5)', "val_evaluator = dict(type='B')",
+                   'test_dataloader = dict(batch_size=3)',
+                   "default_hooks = dict(checkpoint=dict(save_best='F'))"):
+        path.write_text(f'{text}{change}\n')
+        with pytest.raises(ValueError, match='another state of'):
+            bench.is_done(FULL, 0)
+        with pytest.raises(ValueError, match='another state of'):
+            collect(bench, [FULL])
 
 
 def test_a_result_with_other_conditions_is_refused(bench):
@@ -173,6 +183,55 @@ def test_a_result_with_other_conditions_is_refused(bench):
         bench.is_done(FULL, 0)
 
 
+def use_synthavs(bench, name, version=GENERATOR_VERSION):
+    """Let a config read a folder with a manifest of SynthAVS."""
+    folder = Path(bench.work_dir, 'synthavs')
+    folder.mkdir(exist_ok=True)
+    (folder / 'synthavs.json').write_text(
+        json.dumps(
+            dict(generator_version=version, arguments=dict(videos=4))))
+    path = Path(bench.configs, f'{name}.py')
+    path.write_text(
+        path.read_text() +
+        f'val_dataloader = dict(dataset=dict(data_root={str(folder)!r},\n'
+        '                                   pipeline=[]))\n'
+        'train_dataloader = test_dataloader = val_dataloader\n')
+    return str(folder)
+
+
+def test_a_result_of_older_data_is_refused(bench, monkeypatch):
+    folder = use_synthavs(bench, 'full')
+    result = run_row(bench, FULL, 0, threads=1)
+    assert result['data'] == {
+        folder:
+        dict(generator_version=GENERATOR_VERSION, arguments=dict(videos=4))
+    }
+    assert bench.is_done(FULL, 0)
+    monkeypatch.setattr('mmteso.apis.ablations.GENERATOR_VERSION',
+                        GENERATOR_VERSION + 1)
+    with pytest.raises(ValueError, match='older version of SynthAVS'):
+        bench.is_done(FULL, 0)
+
+
+def test_a_model_is_tested_again(bench):
+    first = run_row(bench, FULL, 1, threads=1)
+    path = Path(bench.tools, 'test.py')
+    path.write_text(path.read_text().replace('80 - 9', '70 - 9'))
+    Path(bench.tools, 'train.py').unlink()
+    config = Path(bench.configs, 'full.py')
+    text = config.read_text()
+    config.write_text(text + 'test_dataloader = dict(batch_size=3)\n')
+    second = run_row(bench, FULL, 1, threads=1, retest=True)
+    assert second == read_result(bench.result_path(FULL, 1))
+    assert (first['conditions']['normal']['J'],
+            second['conditions']['normal']['J']) == (83, 73)
+    assert first['seconds']['train'] == second['seconds']['train']
+    assert first['config_hash'] != second['config_hash']
+    config.write_text(text + 'val_dataloader = dict(batch_size=3)\n')
+    with pytest.raises(ValueError, match='train it again'):
+        run_row(bench, FULL, 1, threads=1, retest=True)
+
+
 def test_config_hash_sees_options():
     cfg = Config(dict(model=dict(a=1)))
     assert config_hash(cfg) == config_hash(Config(dict(model=dict(a=1))))
@@ -180,15 +239,32 @@ def test_config_hash_sees_options():
     assert config_hash(cfg) != config_hash(cfg, ['train_cfg.max_iters=3'])
 
 
-def test_pretraining_is_done_once(bench, tmp_path):
-    target = tmp_path / 'made' / 'pretrained.pth'
-    pretrain(bench, 'pretrain', str(target), threads=1)
+def test_pretraining_is_done_once(bench):
+    target = Path(bench.work_dir, 'pretrain.pth')
+    pretrain(bench, 'pretrain', threads=1)
     weights = torch.load(target, weights_only=True)
     assert list(weights) == ['state_dict']
+    # a stage begins from the one before, in the same folder
+    log = Path(bench.work_dir, 'pretrain', 'log.txt').read_text()
+    assert f'load_from={Path(bench.work_dir, "start.pth")}' in log
     before = target.stat().st_mtime_ns
     Path(bench.tools, 'train.py').unlink()
-    pretrain(bench, 'pretrain', str(target), threads=1)
+    pretrain(bench, 'pretrain', threads=1)
     assert target.stat().st_mtime_ns == before
+
+
+def test_weights_of_another_pretraining_are_refused(bench):
+    use_synthavs(bench, 'pretrain')
+    pretrain(bench, 'pretrain', threads=1)
+    short = replace(bench, options=('train_cfg.max_iters=3', ))
+    with pytest.raises(ValueError, match="not of today's"):
+        pretrain(short, 'pretrain', threads=1)
+    use_synthavs(bench, 'pretrain', GENERATOR_VERSION + 1)
+    with pytest.raises(ValueError, match="not of today's"):
+        pretrain(bench, 'pretrain', threads=1)
+    Path(bench.work_dir, 'pretrain.json').unlink()
+    with pytest.raises(ValueError, match="not of today's"):
+        pretrain(bench, 'pretrain', threads=1)
 
 
 # ------------------------------------------------------------------ table
@@ -219,7 +295,7 @@ def test_spread():
 
 def test_results_of_different_starts_are_not_compared(bench, tmp_path):
     run_row(bench, FULL, 0, threads=1)
-    (tmp_path / 'start.pth').write_bytes(b'others')
+    (tmp_path / 'work' / 'start.pth').write_bytes(b'others')
     run_row(bench, LESS, 0, threads=1)
-    with pytest.raises(ValueError, match='different pretrained weights'):
+    with pytest.raises(ValueError, match=r'different start\.pth'):
         collect(bench, [FULL, LESS])

@@ -127,7 +127,8 @@ def test_scores_of_a_report(full, tmp_path):
 
 
 def test_rows_of_masks(full, no_text, keys):
-    rows = mask_rows([full, no_text], keys, ['normal', 'mute'], 'snr', 0)
+    rows = mask_rows(
+        [full, no_text], keys, ['normal', 'mute'], reference='snr', seed=0)
     assert len(rows) == 2 * len(keys)
     for i, row in enumerate(rows):
         assert list(row.masks) == ['ground truth', 'normal', 'mute']
@@ -145,7 +146,7 @@ def test_rows_of_masks(full, no_text, keys):
             assert row.notes[name] == (
                 f'IoU {100 * iou:.0f} %' if truth.any() else
                 f'{100 * mask.mean():.0f} % of the frame')
-    alone = mask_rows([full], keys[:1], ['mute'], 'snr', 0)
+    alone = mask_rows([full], keys[:1], ['mute'], reference='snr', seed=0)
     assert alone[0].label.startswith(keys[0][1])
 
 
@@ -159,7 +160,8 @@ def test_rows_name_the_sound_once(full, no_text, keys, monkeypatch):
         return items
 
     monkeypatch.setattr('mmteso.apis.preference_report.load_frames', lent)
-    rows = mask_rows([full, no_text], keys[:1], ['normal'], 'snr', 0)
+    rows = mask_rows(
+        [full, no_text], keys[:1], ['normal'], reference='snr', seed=0)
     first, second = (row.notes['normal'].splitlines() for row in rows)
     assert len(first) == 2 and len(second) == 1
     assert first[1] == 'sound of donor'
@@ -200,7 +202,7 @@ def test_semantic_model(listening_cfg, tmp_path, keys):
         dict(type='AVSMetric'),
         dict(type='IoUMetric', iou_metrics=['mIoU'])
     ]
-    rows = mask_rows([model], keys, ['normal'], 'snr', 0)
+    rows = mask_rows([model], keys, ['normal'], reference='snr', seed=0)
     truths = {row.masks['ground truth'].any() for row in rows}
     assert True in truths
     for row in rows:

@@ -83,7 +83,12 @@ def parse_args():
         '--audio-seed',
         type=int,
         default=0,
-        help='of the noise (default: %(default)s)')
+        help='of the noise and of the off-screen clips (default: %(default)s)')
+    parser.add_argument(
+        '--off-screen-groups',
+        metavar='TABLE',
+        help='take off-screen sound from another broad group of classes, as '
+        'of tools/test.py')
     parser.add_argument(
         '--frames',
         nargs='+',
@@ -155,7 +160,8 @@ def main():
         frame_names=[] if count.isdigit() else args.frames,
         pictures=args.pictures,
         paper=paper,
-        note=args.note)
+        note=args.note,
+        off_screen_groups=args.off_screen_groups)
     for name in ('report.json', 'report.md', *report['pictures']):
         print(osp.join(args.out, name))
 

@@ -5,9 +5,9 @@ _base_ = ['./synthavs.py']
 data_root = 'data/synthavs-hard'
 cue_file = 'data/synthavs-hard/cues.jsonl'
 # 'striped-disc' = striped + disc: text knows the parts of unseen combinations.
-# Entries with a variance of 1, as ImageBind's text features have it too (their
-# length is up to 100): in vectors of length 1 a new network's biases drown what
-# tells the cues apart.
+# Entries with a variance of 1, as ImageBind's text features nearly have (their
+# length is up to 100): in vectors of length 1 a new network's biases drown
+# what tells the cues apart.
 text_encoder = dict(
     type='HashTextEncoder', embed_dims=128, compose=True, normalize=False)
 cue_source = dict(cue_file=cue_file, text_encoder=text_encoder)

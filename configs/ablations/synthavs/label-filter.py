@@ -34,3 +34,5 @@ test_evaluator = [
     dict(type='AVSMetric', report_by='split'),
     dict(type='AVSSMetric')
 ]
+# from the stage of the pretraining that tells the classes apart
+load_from = 'work_dirs/ablations/synthavs/pretrain.pth'

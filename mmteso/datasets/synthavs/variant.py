@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What one variant of SynthAVS consists of."""
-from dataclasses import dataclass
-from typing import Dict, List, Mapping, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, FrozenSet, List, Mapping, Tuple
 
 from ..avsbench_meta import voc_palette
 from .looks import Look
@@ -75,6 +75,26 @@ class Variant:
         return voc_palette(len(self.classes))
 
     @property
+    def sound_alikes(self) -> Dict[str, FrozenSet[str]]:
+        """By class, the others whose sound may be the very same.
+
+        Their timbres are equal but for pitches whose ranges overlap.
+        """
+        return {
+            name: frozenset(
+                other for other, second in self.timbres.items()
+                if other != name and _may_be_equal(first, second))
+            for name, first in self.timbres.items()
+        }
+
+    @property
     def seen(self) -> Tuple[str, ...]:
         """The classes of the training split, in index order."""
         return tuple(c for c in self.classes[1:] if c not in self.unseen)
+
+
+def _may_be_equal(first: Timbre, second: Timbre) -> bool:
+    if replace(second, pitch=first.pitch) != first:
+        return False
+    low, high = sorted((first.pitch, second.pitch))
+    return high * (1 - first.detune) <= low * (1 + first.detune)
