@@ -8,7 +8,7 @@ from mmseg.registry import DATASETS
 
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
-from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, get_sound_alikes
 from mmteso.datasets.off_screen import (GROUP_TABLES, SoundClip,
                                         classes_of_cues, clips_of_frames,
                                         off_screen_table, pair_off_screen,
@@ -41,7 +41,9 @@ def test_a_donor_is_foreign(seed):
         name: frozenset(rng.sample('abcdefgh', 1 + (name == 'bell')))
         for name in CLASSES
     } if seed % 2 else None
-    donors = pair_off_screen(clips, seed, seen, groups_of)
+    alike = dict(zip(CLASSES[:4], CLASSES[4:8])) if seed % 3 else {}
+    alike = {name: [other] for name, other in alike.items()}
+    donors = pair_off_screen(clips, seed, seen, groups_of, alike=alike)
     assert list(donors) == [clip.uid for clip in clips]
     for clip in clips:
         found = donors[clip.uid]
@@ -51,6 +53,8 @@ def test_a_donor_is_foreign(seed):
             assert donor.a_obj and not donor.unseen_source
             assert not set(donor.a_obj) & set(clip.a_obj)
             assert not set(donor.a_obj) & set(seen.get(clip.uid, ()))
+            for name in (*clip.a_obj, *seen.get(clip.uid, ())):
+                assert not set(donor.a_obj) & set(alike.get(name, ()))
             assert not clip.vid or donor.vid != clip.vid
             if groups_of:
                 assert not any(
@@ -204,6 +208,30 @@ def test_synthavs_with_cues(synthavs):
         changed += info['off_screen'] != plain.get_data_info(
             index)['off_screen']
     assert with_silent and changed
+
+
+def test_twins_in_sound_are_not_foreign(tmp_path):
+    """On the hard variant, where a disc sounds like a ring."""
+    root = str(tmp_path / 'hard')
+    generate_synthavs(root, videos=104, frames=1, size=32, variant='hard')
+    dataset = DATASETS.build(
+        dict(
+            type='mmseg.AVSBenchDataset',
+            data_root=root,
+            class_set='synthavs-hard',
+            subsets='v2',
+            split='train',
+            pipeline=[],
+            off_screen=dict(cue_file=f'{root}/cues.jsonl')))
+    visible = classes_of_cues(f'{root}/cues.jsonl',
+                              dataset.shared_info['class_names'])
+    alike = get_sound_alikes('synthavs-hard')
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        twins = set().union(*(alike[name] for name in visible[info['uid']]))
+        for donor in info['off_screen']:
+            assert not twins & set(donor['a_obj'])
+    assert get_sound_alikes('avsbench') == {}
 
 
 def test_pairs_do_not_depend_on_the_part_of_the_set(synthavs):

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import hashlib
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,3 +71,21 @@ def test_the_easy_one_is_what_it_was(tmp_path):
             sound = np.frombuffer(file.readframes(10**6), '<i2') / 32767
         loudness.append(np.sqrt(np.mean(sound**2)))
     assert loudness == pytest.approx([0.07689, 0.08228, 0.05302], abs=2e-5)
+
+
+def test_what_nobody_can_tell_by_its_sound():
+    assert not any(get_variant('easy').sound_alikes.values())
+    alike = get_variant('hard').sound_alikes
+    assert alike['striped-disc'] == {'striped-ring'}
+    assert alike['dotted-star'] == {'dotted-cross'}
+    assert all(
+        len(others) == 1 and alike[next(iter(others))] == {name}
+        for name, others in alike.items())
+    # pitches that never meet
+    far = replace(
+        get_variant('hard'),
+        timbres={
+            name: replace(timbre, detune=0.005)
+            for name, timbre in get_variant('hard').timbres.items()
+        })
+    assert not any(far.sound_alikes.values())
