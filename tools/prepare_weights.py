@@ -6,7 +6,8 @@
 
 Weights, models of the Hugging Face Hub, cue files, cue banks and cached
 features: where each comes from, under which license, whether it is there and,
-with --check, whether its SHA-256 is the known one.
+with --check, whether its SHA-256 is the known one. Of some, no SHA-256 is
+known: they are then called unverified.
 """
 import argparse
 import sys
@@ -25,8 +26,9 @@ def parse_args():
     parser.add_argument(
         '--check',
         action='store_true',
-        help='compare the SHA-256 of the files too, and exit with status 1 if '
-        'one is missing or wrong')
+        help='compare the SHA-256 of the files too, where one is known '
+        '("unverified" where none is), and exit with status 1 if a file is '
+        'missing or wrong')
     parser.add_argument(
         '--download',
         action='store_true',
@@ -66,7 +68,8 @@ def main():
     print(format_weights(files))
     for line in failed:
         print(f'not downloaded: {line}', file=sys.stderr)
-    if failed or (args.check and any(f.state != 'there' for f in files)):
+    if failed or (args.check
+                  and any(f.state in ('missing', 'wrong') for f in files)):
         sys.exit(1)
 
 

@@ -14,6 +14,8 @@ from .weight_sources import (WeightSource, find_source, find_weights,
                              read_sources)
 
 THERE, MISSING, WRONG = 'there', 'missing', 'wrong'
+#: There, but nobody told what its SHA-256 should be.
+UNVERIFIED = 'unverified'
 
 _URLS = ('http://', 'https://')
 _HF_WEIGHTS = ('.safetensors', '.bin')
@@ -29,7 +31,8 @@ class WeightFile(NamedTuple):
             there are several; or the file that is made of it.
         path (str, optional): Where it is, or is to be, on this machine. None
             for a name on the Hub that isn't in the cache.
-        state (str): 'there', 'missing' or 'wrong'.
+        state (str): 'there', 'missing' or 'wrong'; 'unverified' if hashes
+            were asked for and none is known of what comes from elsewhere.
         detail (str): What was found out.
         source (WeightSource, optional): None if the sources don't have it.
     """
@@ -124,6 +127,8 @@ def _look(reference: str, used_by: str, source: Optional[WeightSource],
         return file
     if osp.isdir(file.path):
         state, detail = _look_into_folder(file.path)
+        if hashes and state == THERE:
+            state, detail = _state_without_hash(source), 'folder, not hashed'
     else:
         state, detail = _look_into_file(file, hashes)
     return file._replace(state=state, detail=detail)
@@ -159,6 +164,11 @@ def _look_into_folder(path: str) -> Tuple[str, str]:
     return THERE, 'folder'
 
 
+def _state_without_hash(source: Optional[WeightSource]) -> str:
+    """What is made here has no hash that anybody could know."""
+    return THERE if source and source.made_by else UNVERIFIED
+
+
 def _look_into_file(file: WeightFile, hashes: bool) -> Tuple[str, str]:
     size = osp.getsize(file.path)
     if size == 0:
@@ -168,7 +178,7 @@ def _look_into_file(file: WeightFile, hashes: bool) -> Tuple[str, str]:
     expected = file.source and file.source.expected_hash(file.reference)
     found = file_sha256(file.path)
     if not expected:
-        return THERE, f'SHA-256 {found}, not known'
+        return _state_without_hash(file.source), f'SHA-256 {found}, not known'
     if found.startswith(expected):
         return THERE, f'SHA-256 {expected}... matches'
     return WRONG, f'SHA-256 {found}, but {expected}... is expected'

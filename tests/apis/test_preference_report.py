@@ -62,8 +62,8 @@ def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
     out = tmp_path / 'out'
     seen = []
 
-    def spy(*args):
-        seen.append(evaluate_audio_conditions(*args))
+    def spy(*args, **kwargs):
+        seen.append(evaluate_audio_conditions(*args, **kwargs))
         return copy.deepcopy(seen[-1])
 
     monkeypatch.setattr(
@@ -122,6 +122,13 @@ def test_scores_of_a_report(full, tmp_path):
     assert not (tmp_path / 'out' / 'runs').exists()
 
     with pytest.raises(ValueError, match="none of .*wgn-10db.* but under"):
+        make_preference_report(
+            models, str(tmp_path / 'out'), ['wgn-10db'], pictures=['scores'])
+    # of another noise than the one that the report would name
+    given['conditions'] = {'normal': dict(J=80.), 'wgn-10db': dict(J=8.)}
+    given['reference'] = 'pcm16'
+    write_json(given, path)
+    with pytest.raises(ValueError, match="reference is pcm16 and snr"):
         make_preference_report(
             models, str(tmp_path / 'out'), ['wgn-10db'], pictures=['scores'])
 

@@ -38,6 +38,7 @@ def report(**changes):
             references=dict(everything=dict(J=68.), blank=dict(J=12.)),
             noise_reference='snr',
             seed=0,
+            off_screen_groups=None,
             paper=None), **changes)
 
 
@@ -82,6 +83,8 @@ def test_paper_numbers_of_another_kind(tmp_path, text):
     ('teso/teso_r18_synthavs.py',
      'synthavs, v2, test, binary (SynthAVS: synthetic, not AVSBench)'),
     ('teso/teso_swin-b_v1m.py', 'v1m, test, binary'),
+    ('ablations/synthavs/full.py', 'synthavs-hard, v2, test+test_unseen, '
+     'binary (SynthAVS: synthetic, not AVSBench)'),
 ])
 def test_data_in_words(name, expected):
     text = describe_data(load(name))
@@ -99,9 +102,13 @@ def test_data_in_words(name, expected):
     (dict(metrics=['AVSMetric: avsbench']), ['mute'], 'their protocol is'),
     (dict(seed=1), ['wgn-10db'], 'their seed is 0 and 1|their seed is 1'),
     (dict(reference='pcm16'), ['wgn-10db'], 'their reference is'),
+    (dict(off_screen_groups='avsbench'), ['off-screen'],
+     'their off_screen_groups is'),
+    (dict(seed=1), ['off-screen'], 'their seed is'),
 ])
 def test_numbers_that_mean_different_things(changes, conditions, match):
-    noisy = dict(conditions={'normal': {}, 'wgn-10db': {}, 'mute': {}})
+    names = ('normal', 'wgn-10db', 'mute', 'off-screen')
+    noisy = dict(conditions={name: {} for name in names})
     reports = dict(a=audio_report(**noisy), b=audio_report(**noisy, **changes))
     with pytest.raises(ValueError, match=match):
         check_comparable(reports, conditions)
@@ -197,5 +204,7 @@ def test_notes_say_what_noise():
         'off-screen: the sound of a video with other classes, seed 0 (see '
         'ReplaceAudioWithOffScreen).'
     ]
+    noisy['off_screen_groups'] = 'avsbench'
+    assert "other groups of classes ('avsbench')" in notes_on(noisy)[2]
     other = report(models=dict(a=audio_report(metrics=['IoUMetric: there'])))
     assert notes_on(other)[0] == 'IoUMetric: there'

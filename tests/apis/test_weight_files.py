@@ -77,13 +77,16 @@ def test_file_and_hash(place):
     for name in (good, bad, 'other.pth'):
         (place / name).write_bytes(CONTENT)
     files = check(good, bad, 'other.pth', sources=[known])
-    assert [f.state for f in files] == ['there', 'wrong', 'there']
+    assert [f.state for f in files] == ['there', 'wrong', 'unverified']
     assert files[0].detail == f'SHA-256 {DIGEST[:8]}... matches'
     assert files[1].detail == \
         f'SHA-256 {DIGEST}, but 00000000... is expected'
     # nothing is known of it
     assert files[2].detail == f'SHA-256 {DIGEST}, not known'
     assert (files[2].source, files[2].how) == (None, 'not known')
+    # what is made here has no hash to compare with
+    made = check('other.pth', sources=[source('other*', made_by='a tool')])
+    assert made[0].state == 'there'
     # without reading the files
     files = check(good, bad, sources=[known], hashes=False)
     assert [f.state for f in files] == ['there', 'there']
@@ -101,7 +104,7 @@ def test_url_is_where_training_looks(server, place):
     assert file.state == 'missing' and file.url == url
     CheckpointLoader.load_checkpoint(url)
     file, = check(load_from=url)
-    assert file.state == 'there'
+    assert file.state == 'unverified'
     assert file.path == str(place / 'hub' / 'checkpoints' / 'm.pth')
 
 
@@ -115,11 +118,12 @@ def write_folder(folder, *names, index=None):
 
 
 @pytest.mark.parametrize('names, index, state, detail', [
-    (['config.json', 'model.safetensors'], None, 'there', 'folder'),
-    (['config.json', 'pytorch_model.bin'], None, 'there', 'folder'),
+    (['config.json', 'model.safetensors'], None, 'unverified', 'folder'),
+    (['config.json', 'pytorch_model.bin'], None, 'unverified', 'folder'),
     (['config.json'], None, 'wrong', 'no weights'),
     (['model.safetensors'], None, 'wrong', 'no config.json'),
-    (['config.json', '1.safetensors'], '1.safetensors', 'there', 'folder'),
+    (['config.json', '1.safetensors'], '1.safetensors', 'unverified',
+     'folder'),
     (['config.json', '1.safetensors'], '2.safetensors', 'wrong',
      'no 2.safetensors'),
 ])
@@ -250,7 +254,8 @@ def test_table(place):
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines
             if line.startswith('|')]
     assert rows == [['state', 'size', 'license', 'what', 'file'],
-                    ['there', '7.0 kB', 'MIT', 'a model', 'weights.pth'],
+                    ['unverified', '7.0 kB', 'MIT', 'a model',
+                     'weights.pth'],
                     ['missing', '3 GB', '', 'a bank', 'bank'],
                     ['missing', '', '', 'not known', 'own.pth']]
     text = '\n'.join(lines)

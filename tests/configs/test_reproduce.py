@@ -104,6 +104,24 @@ def test_the_commands_are_found():
     assert '--audio-out' in options_of('tools/dist_test.sh')
 
 
+def test_synthavs_is_made_before_it_is_read():
+    """By an earlier command, in the folder that the config reads."""
+    made, seen = set(), 0
+    for words in COMMANDS:
+        tool, _, pairs, others = read(words)
+        if tool == 'tools/prepare_synthavs.py':
+            made.add(others[0])
+        for path in others:
+            if 'synthavs' not in path or not path.startswith('configs/'):
+                continue
+            roots = set(
+                re.findall(r"data_root': '(data/synthavs[\w-]*)'",
+                           str(Config.fromfile(ROOT / path).to_dict())))
+            assert roots and roots <= made, (path, roots)
+            seen += 1
+    assert seen > 15
+
+
 def test_settings_of_the_config_exist():
     """--cfg-options overrides what is there, cues those of LoadTextCues."""
     seen = 0

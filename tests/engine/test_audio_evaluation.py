@@ -103,6 +103,19 @@ def test_equals_a_plain_test(cfg, checkpoint):
         assert value == pytest.approx(expected[key], abs=0, nan_ok=True)
 
 
+def test_what_the_configs_own_loop_says_stays(cfg, checkpoint):
+    cfg.test_cfg = dict(
+        type='AudioControlLoop', conditions=['normal'], reference='pcm16',
+        seed=7)
+    report = evaluate_audio_conditions(cfg, checkpoint, ['mute'])
+    assert list(report['conditions']) == ['mute']
+    assert (report['reference'], report['seed']) == ('pcm16', 7)
+    cfg.experiment_name += '-given'
+    report = evaluate_audio_conditions(
+        cfg, checkpoint, ['mute'], reference='full_scale', seed=0)
+    assert (report['reference'], report['seed']) == ('full_scale', 0)
+
+
 @pytest.mark.parametrize('conditions', [[], ['mute', 'mute']])
 def test_conditions_are_different_and_some(cfg, conditions):
     with pytest.raises(ValueError, match='expected different audio'):
