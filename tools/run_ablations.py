@@ -60,6 +60,11 @@ def parse_args() -> argparse.Namespace:
         default='work_dirs/ablations/synthavs',
         help='folder for checkpoints and logs (default: %(default)s)')
     parser.add_argument(
+        '--starts',
+        default='work_dirs/ablations/synthavs',
+        help='folder of the pretrained weights that all rows start from; '
+        'made when they are missing (default: %(default)s)')
+    parser.add_argument(
         '--results',
         default='docs/ablations/synthavs',
         help='folder for the results (default: %(default)s)')
@@ -77,8 +82,9 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='KEY=VALUE',
-        help='further settings of all runs, as of tools/train.py; keep '
-        'their results apart (--results)')
+        help='further settings of all rows, as of tools/train.py, not of '
+        'their common start; keep what comes of it apart (--work-dir, '
+        '--results)')
     args = parser.parse_args()
     if args.seeds < 1 or args.jobs < 1:
         parser.error('--seeds and --jobs must be at least 1')
@@ -104,7 +110,7 @@ def main() -> None:
     os.chdir(ROOT)
     args = parse_args()
     bench = Bench('configs/ablations/synthavs', args.work_dir, args.results,
-                  'tools', tuple(args.cfg_options))
+                  'tools', args.starts, tuple(args.cfg_options))
     if not args.table:
         threads = args.threads or max(1, (os.cpu_count() or 1) // args.jobs)
         # seed by seed, so that a part of the table covers all rows

@@ -80,12 +80,15 @@ class Bench:
         work_dir (str): Folder for checkpoints and logs.
         results (str): Folder for the results, one small JSON file a run.
         tools (str): Folder of ``train.py`` and ``test.py``.
-        options (tuple[str]): ``--cfg-options`` of all runs.
+        starts (str): Folder of the weights that the rows start from.
+        options (tuple[str]): ``--cfg-options`` of all rows, not of their
+            common start. Defaults to ().
     """
     configs: str
     work_dir: str
     results: str
     tools: str
+    starts: str
     options: Tuple[str, ...] = ()
 
     def config_path(self, row: Row) -> str:
@@ -140,8 +143,8 @@ class Bench:
         return result
 
     def start_of(self, cfg: Config) -> str:
-        """The weights that a config starts from, in the bench's folder."""
-        return osp.join(self.work_dir, osp.basename(cfg.load_from))
+        """The weights that a config starts from."""
+        return osp.join(self.starts, osp.basename(cfg.load_from))
 
 
 def read_result(path: str) -> Dict[str, Any]:
@@ -190,8 +193,9 @@ def _options(bench: Bench, *options: str) -> List[str]:
 def pretrain(bench: Bench, name: str, threads: int) -> None:
     """Train a stage of the rows' common start, unless it is there.
 
-    The weights of its best checkpoint become ``{name}.pth`` in the bench's
-    folder, with the config's hash and the data's versions in ``{name}.json``.
+    The weights of its best checkpoint become ``{name}.pth`` in the folder of
+    the starts, with the config's hash and the data's versions in
+    ``{name}.json``.
 
     Args:
         bench (Bench): With ``{name}.py`` among its configs.
@@ -204,10 +208,9 @@ def pretrain(bench: Bench, name: str, threads: int) -> None:
     """
     config = osp.join(bench.configs, f'{name}.py')
     cfg = Config.fromfile(config)
-    record = dict(
-        config_hash=config_hash(cfg, bench.options), data=data_manifests(cfg))
-    target = osp.join(bench.work_dir, f'{name}.pth')
-    record_path = osp.join(bench.work_dir, f'{name}.json')
+    record = dict(config_hash=config_hash(cfg), data=data_manifests(cfg))
+    target = osp.join(bench.starts, f'{name}.pth')
+    record_path = osp.join(bench.starts, f'{name}.json')
     if osp.exists(target):
         if not osp.exists(record_path) or read_result(record_path) != record:
             raise ValueError(
@@ -215,7 +218,7 @@ def pretrain(bench: Bench, name: str, threads: int) -> None:
                 f'{record_path} would tell: remove it to have it trained '
                 'again')
         return
-    folder = osp.join(bench.work_dir, name)
+    folder = osp.join(bench.starts, name)
     _remove_checkpoints(folder)
     options = ['randomness.seed=0']
     if cfg.get('load_from'):
@@ -226,7 +229,8 @@ def pretrain(bench: Bench, name: str, threads: int) -> None:
         config,
         '--work-dir',
         folder,
-        *_options(bench, *options),
+        '--cfg-options',
+        *options,
         log=osp.join(folder, 'log.txt'),
         threads=threads)
     # the optimizer's state stays behind
@@ -313,6 +317,8 @@ def run_row(bench: Bench,
         log=log,
         threads=threads)
     report = read_result(report_path)
+    # with the options
+    cfg = Config.fromfile(osp.join(folder, osp.basename(config)))
     result = plain(
         dict(
             row=row.name,

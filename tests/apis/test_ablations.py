@@ -58,13 +58,13 @@ def bench(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / 'tools' / 'train.py').write_text(TRAIN)
     (tmp_path / 'tools' / 'test.py').write_text(TEST)
-    (tmp_path / 'work').mkdir()
-    (tmp_path / 'work' / 'start.pth').write_bytes(b'weights')
+    (tmp_path / 'starts').mkdir()
+    (tmp_path / 'starts' / 'start.pth').write_bytes(b'weights')
     for width, name in enumerate(('full', 'less', 'pretrain')):
         (tmp_path / 'configs' / f'{name}.py').write_text(
             CONFIG.format(width=width))
-    return Bench(*(str(tmp_path / name)
-                   for name in ('configs', 'work', 'results', 'tools')))
+    folders = ('configs', 'work', 'results', 'tools', 'starts')
+    return Bench(*(str(tmp_path / name) for name in folders))
 
 
 FULL, LESS = Row('full', 'all of it', (66.02, 80.1)), Row('less', 'less')
@@ -122,7 +122,7 @@ def test_a_run_leaves_its_result(bench):
 
 def test_a_run_begins_from_the_start_in_its_folder(bench):
     result = run_row(bench, FULL, 0, threads=1)
-    start = Path(bench.work_dir, 'start.pth')
+    start = Path(bench.starts, 'start.pth')
     assert result['start'] == 'start.pth'
     assert result['start_sha256'] == hashlib.sha256(
         start.read_bytes()).hexdigest()[:16]
@@ -131,8 +131,7 @@ def test_a_run_begins_from_the_start_in_its_folder(bench):
 
 
 def test_a_run_gets_seed_and_options(bench):
-    bench = Bench(bench.configs, bench.work_dir, bench.results, bench.tools,
-                  ('train_cfg.max_iters=3', ))
+    bench = replace(bench, options=('train_cfg.max_iters=3', ))
     run_row(bench, LESS, 4, threads=1)
     log = Path(bench.work_dir, 'less', 'seed4', 'log.txt').read_text()
     assert ('trained with --cfg-options train_cfg.max_iters=3 '
@@ -185,7 +184,7 @@ def test_a_result_with_other_conditions_is_refused(bench):
 
 def use_synthavs(bench, name, version=GENERATOR_VERSION):
     """Let a config read a folder with a manifest of SynthAVS."""
-    folder = Path(bench.work_dir, 'synthavs')
+    folder = Path(bench.starts, 'synthavs')
     folder.mkdir(exist_ok=True)
     (folder / 'synthavs.json').write_text(
         json.dumps(
@@ -240,13 +239,16 @@ def test_config_hash_sees_options():
 
 
 def test_pretraining_is_done_once(bench):
-    target = Path(bench.work_dir, 'pretrain.pth')
+    target = Path(bench.starts, 'pretrain.pth')
+    # what the rows are told is not for it
+    bench = replace(bench, options=('train_cfg.max_iters=3', ))
     pretrain(bench, 'pretrain', threads=1)
     weights = torch.load(target, weights_only=True)
     assert list(weights) == ['state_dict']
     # a stage begins from the one before, in the same folder
-    log = Path(bench.work_dir, 'pretrain', 'log.txt').read_text()
-    assert f'load_from={Path(bench.work_dir, "start.pth")}' in log
+    log = Path(bench.starts, 'pretrain', 'log.txt').read_text()
+    assert f'load_from={Path(bench.starts, "start.pth")}' in log
+    assert 'max_iters' not in log
     before = target.stat().st_mtime_ns
     Path(bench.tools, 'train.py').unlink()
     pretrain(bench, 'pretrain', threads=1)
@@ -256,13 +258,16 @@ def test_pretraining_is_done_once(bench):
 def test_weights_of_another_pretraining_are_refused(bench):
     use_synthavs(bench, 'pretrain')
     pretrain(bench, 'pretrain', threads=1)
-    short = replace(bench, options=('train_cfg.max_iters=3', ))
+    path = Path(bench.configs, 'pretrain.py')
+    text = path.read_text()
+    path.write_text(text + 'train_cfg = dict(max_iters=3)\n')
     with pytest.raises(ValueError, match="not of today's"):
-        pretrain(short, 'pretrain', threads=1)
+        pretrain(bench, 'pretrain', threads=1)
+    path.write_text(text)
     use_synthavs(bench, 'pretrain', GENERATOR_VERSION + 1)
     with pytest.raises(ValueError, match="not of today's"):
         pretrain(bench, 'pretrain', threads=1)
-    Path(bench.work_dir, 'pretrain.json').unlink()
+    Path(bench.starts, 'pretrain.json').unlink()
     with pytest.raises(ValueError, match="not of today's"):
         pretrain(bench, 'pretrain', threads=1)
 
@@ -295,7 +300,7 @@ def test_spread():
 
 def test_results_of_different_starts_are_not_compared(bench, tmp_path):
     run_row(bench, FULL, 0, threads=1)
-    (tmp_path / 'work' / 'start.pth').write_bytes(b'others')
+    (tmp_path / 'starts' / 'start.pth').write_bytes(b'others')
     run_row(bench, LESS, 0, threads=1)
     with pytest.raises(ValueError, match=r'different start\.pth'):
         collect(bench, [FULL, LESS])
