@@ -12,12 +12,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from mmengine.config import Config
 from tqdm import tqdm
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
 from mmteso.apis.ablation_tables import AUDIO_COLUMNS, format_ablation
 from mmteso.apis.ablations import Bench, collect, pretrain, read_rows, run_row
+from mmteso.apis.demo_report import references
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 # one after the other
@@ -142,6 +144,12 @@ def main() -> None:
     print(format_ablation(args.rows, results))
     print('\nUnder other sounds:\n')
     print(format_ablation(args.rows, results, AUDIO_COLUMNS))
+    test_set = Config.fromfile('configs/ablations/synthavs/full.py')
+    if osp.isdir(test_set.data_root):
+        print('\nWithout a model:')
+        for name, scores in references(test_set).items():
+            print(f'  {name}: J {scores["J"]:.1f}, '
+                  f'J_part {scores["J_part"]:.1f}')
 
 
 if __name__ == '__main__':
