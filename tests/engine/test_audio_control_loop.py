@@ -272,7 +272,11 @@ def test_groups_reach_the_data_set(cfg, tmp_path):
     path.write_text('one: [red-disc]\n')
     with pytest.raises(ValueError, match='has no group for the classes'):
         run(cfg, off_screen_groups=str(path))
+    # those of the config, where nothing else is said
+    with pytest.raises(ValueError, match='has no group for the classes'):
+        evaluate_audio_conditions(cfg, None, ['off-screen'])
+    del cfg.test_cfg['off_screen_groups']
     report = evaluate_audio_conditions(
-        cfg, None, ['normal', 'off-screen'], seed=5, off_screen_groups=None)
+        cfg, None, ['normal', 'off-screen'], seed=5)
     assert report['off_screen_groups'] is None and report['seed'] == 5
     assert np.isfinite(report['conditions']['off-screen']['F'])

@@ -186,7 +186,7 @@ def test_import_of_a_split_that_only_this_class_set_has(main, here):
         'vid,uid,s_min,s_sec,a_obj,split,label\n'
         'new,new_0_5000,0,0,solid-disc,test_unseen,v2\n'
         'old,old_0_5000,0,0,striped-disc,test,v2\n')
-    write_json(new=5)
+    write_json(new=10)
     main(['import', *WORDS, '--class-set', 'synthavs-hard', '--split',
           'test_unseen'])
     assert {uid for uid, _ in CueFile('cues.jsonl')} == {'new_0_5000'}

@@ -1,0 +1,51 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""The results of the ablation that the repository holds, and their tables."""
+import json
+from pathlib import Path
+
+import pytest
+from records import ROOT
+
+from mmteso.apis.ablation_tables import (ABLATION_COLUMNS, AUDIO_COLUMNS,
+                                         format_ablation)
+from mmteso.apis.ablations import CONDITIONS, Bench, collect, read_rows
+
+CONFIGS = ROOT / 'configs' / 'ablations'
+ROWS = read_rows(str(CONFIGS / 'rows.yml'))
+SEEDS = 3
+BENCH = Bench(
+    configs=str(CONFIGS / 'synthavs'),
+    results=str(ROOT / 'docs/ablations/synthavs'),
+    work_dir='',
+    tools='',
+    starts='')
+TEXT = (ROOT / 'docs' / 'ablations.md').read_text(encoding='utf-8')
+
+
+@pytest.mark.parametrize('row', ROWS, ids=lambda row: row.name)
+def test_each_result_is_of_todays_config(row):
+    for seed in range(SEEDS):
+        # raises if it was trained by another config than the one here
+        assert BENCH.is_done(row, seed)
+
+
+def test_there_are_no_others():
+    names = {path.name for path in Path(BENCH.results).iterdir()}
+    assert names == {
+        f'{row.name}.seed{seed}.json'
+        for row in ROWS for seed in range(SEEDS)
+    }
+
+
+def test_all_runs_were_made_alike():
+    runs = [run for runs in collect(BENCH, ROWS).values() for run in runs]
+    for key in ('iterations', 'noise_reference', 'threads', 'versions'):
+        values = {json.dumps(run[key], sort_keys=True) for run in runs}
+        assert len(values) == 1, key
+    assert {tuple(run['conditions']) for run in runs} == {CONDITIONS}
+
+
+@pytest.mark.parametrize('columns', [ABLATION_COLUMNS, AUDIO_COLUMNS],
+                         ids=['ablation', 'audio'])
+def test_the_docs_show_them(columns):
+    assert format_ablation(ROWS, collect(BENCH, ROWS), columns) in TEXT
