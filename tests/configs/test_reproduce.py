@@ -32,6 +32,8 @@ def expand(block):
                 body.replace(f'${name}', value) for value in values.split()))
     for line in block.splitlines():
         words = shlex.split(line, comments=True)
+        while words and re.match(r'[A-Z_]+=', words[0]):
+            del words[0]
         if words:
             yield words
 
