@@ -122,6 +122,36 @@ def _narrow_mask2former(model: ConfigDict) -> None:
     head.train_cfg.num_points = 64
 
 
+def fcn_config() -> ConfigDict:
+    """A segmentor, without its type, whose heads know nothing of sound."""
+    return ConfigDict(
+        data_preprocessor=None,
+        backbone=dict(
+            type='ResNet',
+            depth=18,
+            base_channels=8,
+            stem_channels=8,
+            out_indices=(3, )),
+        decode_head=dict(
+            type='FCNHead',
+            in_channels=64,
+            in_index=0,
+            channels=8,
+            num_convs=1,
+            num_classes=2,
+            loss_decode=dict(type='CrossEntropyLoss')),
+        auxiliary_head=dict(
+            type='FCNHead',
+            in_channels=64,
+            in_index=0,
+            channels=8,
+            num_convs=1,
+            num_classes=2,
+            loss_decode=dict(type='CrossEntropyLoss')),
+        train_cfg=dict(),
+        test_cfg=dict(mode='whole'))
+
+
 def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
                   epochs: int = 1) -> Config:
     """Narrow a whole config, in place, and give it a tiny data set.

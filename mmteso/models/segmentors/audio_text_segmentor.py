@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import inspect
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from mmengine.structures import PixelData
@@ -28,9 +28,10 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
     mmseg's ``EncoderDecoder`` for inputs with sound and text cues. The sound
     is encoded (``audio_encoder``), given semantics by the cues
     (``prompt_encoder``, SeDAM with its dynamic mask) and handed as a prompt to
-    decode heads that take one (``TeSOHead``). With any other head, and without
-    a ``prompt_encoder``, it is mmseg's ``EncoderDecoder`` for such inputs.
-    Several sounds for one frame: :meth:`predict_conditions`.
+    decode heads that take one (``TeSOHead``), and to a ``fusion``, which
+    tells any other head through its features. Without a ``prompt_encoder`` it
+    is mmseg's ``EncoderDecoder`` for such inputs. Several sounds for one
+    frame: :meth:`predict_conditions`.
 
     Args:
         backbone (dict): Config of the visual encoder.
@@ -43,6 +44,9 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             ``inputs`` always hold ``audio_feat``.
         prompt_encoder (dict, optional): Config of :class:`SeDAM`, or of what
             stands in for it in an ablation. Defaults to None: no prompt.
+        fusion (dict, optional): Config of :class:`AudioTextFusion`, which
+            stands behind backbone and neck and before all heads. Defaults to
+            None: only a head that takes a prompt hears.
         latent_loss (dict, optional): Config of :class:`LatentComponentLoss`.
             Defaults to None.
         cue_loss (dict, optional): Config of :class:`CueLoss` (ours). Needs
@@ -59,18 +63,21 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
                  decode_head: ConfigType,
                  audio_encoder: OptConfigType = None,
                  prompt_encoder: OptConfigType = None,
+                 fusion: OptConfigType = None,
                  latent_loss: OptConfigType = None,
                  cue_loss: OptConfigType = None,
                  adapters: OptConfigType = None,
                  frozen: Sequence[str] = (),
                  **kwargs) -> None:
         super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
-        if prompt_encoder is None and (latent_loss or cue_loss):
-            raise ValueError('latent_loss and cue_loss need a prompt_encoder')
+        if prompt_encoder is None and (fusion or latent_loss or cue_loss):
+            raise ValueError(
+                'fusion, latent_loss and cue_loss need a prompt_encoder')
         self.audio_encoder = _build(audio_encoder)
         self._check_cached_audio = CachedAudioCheck()
         self.prompt_encoder = _build(prompt_encoder)
         self._check_audio_dims()
+        self.fusion = _build(fusion)
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
@@ -80,11 +87,13 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         # The decode heads of mmseg know nothing of a prompt.
         self._head_takes_prompt = 'prompt' in inspect.signature(
             self.decode_head.loss).parameters
-        if prompt_encoder is not None and not self._head_takes_prompt:
+        if prompt_encoder is not None and fusion is None \
+                and not self._head_takes_prompt:
             raise ValueError(
                 f'{type(self.decode_head).__name__} takes no prompt: a '
-                'prompt_encoder would have no effect on its masks. Use '
-                'TeSOHead, or leave prompt_encoder out.')
+                'prompt_encoder would have no effect on its masks. Add a '
+                'fusion (AudioTextFusion), use TeSOHead, or leave '
+                'prompt_encoder out.')
 
     def _check_audio_dims(self) -> None:
         """Before the weights are loaded, where both say their widths."""
@@ -184,6 +193,9 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
     def _prompt_kwargs(self, prompt: Optional[AudioTextPrompt]) -> dict:
         return dict(prompt=prompt) if self._head_takes_prompt else {}
 
+    def _fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
+        return x if self.fusion is None else self.fusion(x, prompt)
+
     def loss(self, inputs: Inputs, data_samples: SampleList) -> dict:
         """Losses of the heads, the latents and the cues (paper eq. 11).
 
@@ -198,6 +210,7 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         """
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
+        x = self._fuse(x, prompt)
         losses = add_prefix(
             self.decode_head.loss(x, data_samples, self.train_cfg,
                                   **self._prompt_kwargs(prompt)), 'decode')
@@ -308,7 +321,7 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
                       batch_img_metas: List[dict],
                       prompt: Optional[AudioTextPrompt] = None) -> Tensor:
         """Logits of images or crops, (B, C, H, W)."""
-        x = self.image_features(inputs)
+        x = self._fuse(self.image_features(inputs), prompt)
         return self.decode_head.predict(x, batch_img_metas, self.test_cfg,
                                         **self._prompt_kwargs(prompt))
 
@@ -365,7 +378,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         """Raw outputs of the decode head."""
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
-        return self.decode_head.forward(x, **self._prompt_kwargs(prompt))
+        return self.decode_head.forward(
+            self._fuse(x, prompt), **self._prompt_kwargs(prompt))
 
 
 def _build(config: OptConfigType) -> Optional[nn.Module]:

@@ -33,8 +33,9 @@ class SoundConditionsMixin:
 
         Returns:
             tuple[Tensor] | ImageMemory: Backbone features, for a
-            :class:`TeSOHead` what its ``encode_image`` makes of them. Inside
-            of :meth:`predict_conditions` it is computed once for each crop.
+            :class:`TeSOHead` without a ``fusion`` before it what its
+            ``encode_image`` makes of them. Inside of
+            :meth:`predict_conditions` it is computed once for each crop.
         """
         if self._image_memory is None:
             return self._look_at(images)
@@ -46,7 +47,8 @@ class SoundConditionsMixin:
 
     def _look_at(self, images: Tensor) -> Any:
         x = self.extract_feat(images)
-        if isinstance(self.decode_head, TeSOHead):
+        # behind a fusion a head's encoding depends on the sound
+        if isinstance(self.decode_head, TeSOHead) and self.fusion is None:
             return self.decode_head.encode_image(x)
         return x
 

@@ -8,36 +8,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
-from narrow import SIZE, load, make_batch, narrow_model
-
-
-def fcn_config():
-    return ConfigDict(
-        data_preprocessor=None,
-        backbone=dict(
-            type='ResNet',
-            depth=18,
-            base_channels=8,
-            stem_channels=8,
-            out_indices=(3, )),
-        decode_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=0,
-            channels=8,
-            num_convs=1,
-            num_classes=2,
-            loss_decode=dict(type='CrossEntropyLoss')),
-        auxiliary_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=0,
-            channels=8,
-            num_convs=1,
-            num_classes=2,
-            loss_decode=dict(type='CrossEntropyLoss')),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'))
+from narrow import SIZE, fcn_config, load, make_batch, narrow_model
 
 
 @pytest.mark.parametrize('test_cfg', [

@@ -1,0 +1,4 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from .audio_text_fusion import AudioTextFusion
+
+__all__ = ['AudioTextFusion']

@@ -1,0 +1,123 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import Optional, Sequence, Tuple
+
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..prompting import AudioTextPrompt
+from ..prompting.attention import CrossAttention
+from ..prompting.sedam import mlp
+
+
+class FusionLayer(nn.Module):
+    """Lets the pixels of one level attend to what sounds.
+
+    ``x + up(attention(down(LN(x)), keys))`` with ``up`` zero at the start, so
+    that a fresh layer computes the identity.
+
+    Args:
+        in_channels (int): Channels of the level.
+        embed_dims (int): Channels of the attention.
+        num_heads (int): Its heads.
+    """
+
+    def __init__(self, in_channels: int, embed_dims: int,
+                 num_heads: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(in_channels)
+        self.down = nn.Linear(in_channels, embed_dims)
+        self.attn = CrossAttention(embed_dims, num_heads)
+        self.up = nn.Linear(embed_dims, in_channels)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Make the layer an identity."""
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x: Tensor, keys: Tensor, gate: Tensor) -> Tensor:
+        """(B, C, H, W), (B, N_k, C_k), (B, N_k) -> (B, C, H, W)."""
+        pixels = x.flatten(2).transpose(1, 2)
+        attended, _ = self.attn(self.down(self.norm(pixels)), keys, gate)
+        update = self.up(attended).transpose(1, 2).unflatten(2, x.shape[2:])
+        return x + update.to(x.dtype)
+
+
+@MODELS.register_module()
+class AudioTextFusion(nn.Module):
+    """Tells the features of any backbone what sounds (ours).
+
+    For decode heads that know nothing of a prompt: the sounding object
+    features of :class:`SeDAM`, gated by its dynamic mask, and the "no cue"
+    key, are injected into the multi-scale visual features by cross-attention
+    from the pixels. What PMQS is to the mask queries of a Mask2Former (paper
+    3.4), this is to pixels. Set as ``fusion`` of an
+    :class:`AudioTextSegmentor`, behind the backbone and the neck and before
+    all heads, auxiliary ones included.
+
+    The update starts at zero: untrained, it leaves the model under it as it
+    is, so pretrained weights lose nothing.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the levels that the backbone
+            or neck gives.
+        prompt_dims (int): D, channels of the sounding object features.
+            Defaults to 1024.
+        embed_dims (int): Channels of the attention. Defaults to 256.
+        hidden_dims (int): Hidden width of the projection D -> embed_dims,
+            which the levels share. Defaults to 2048, as in PMQS.
+        num_heads (int): Heads of the attention. Defaults to 4, as in PMQS.
+        levels (Sequence[int], optional): Which of the levels are told; the
+            others pass. Defaults to None: all.
+    """
+
+    def __init__(self,
+                 in_channels: Sequence[int],
+                 prompt_dims: int = 1024,
+                 embed_dims: int = 256,
+                 hidden_dims: int = 2048,
+                 num_heads: int = 4,
+                 levels: Optional[Sequence[int]] = None) -> None:
+        super().__init__()
+        chosen = range(len(in_channels)) if levels is None else levels
+        wrong = [level for level in chosen if level not in range(
+            len(in_channels))]
+        if wrong or not chosen:
+            raise ValueError(
+                f'levels must be some of 0 ... {len(in_channels) - 1}, one '
+                f'for each of in_channels, but got {levels}')
+        self.in_channels = tuple(in_channels)
+        self.projection = mlp(prompt_dims, hidden_dims, embed_dims)
+        # by name: the level's place, whichever are chosen
+        self.layers = nn.ModuleDict({
+            str(level): FusionLayer(in_channels[level], embed_dims, num_heads)
+            for level in sorted(set(chosen))
+        })
+
+    def forward(self, x: Sequence[Tensor],
+                prompt: AudioTextPrompt) -> Tuple[Tensor, ...]:
+        """Tell the features what sounds.
+
+        Args:
+            x (Sequence[Tensor]): Features, each (B, in_channels[i], H_i, W_i).
+            prompt (AudioTextPrompt): What is heard.
+
+        Returns:
+            tuple[Tensor]: Features of the same shapes.
+
+        Raises:
+            ValueError: If there are not as many levels, or not as wide ones,
+                as configured.
+        """
+        found = tuple(
+            level.shape[1] if isinstance(level, Tensor) and level.ndim ==
+            4 else None for level in x)
+        if found != self.in_channels:
+            raise ValueError(
+                f'AudioTextFusion was built with in_channels='
+                f'{self.in_channels}, but the features have {found} (None '
+                'stands for what is no (B, C, H, W) tensor)')
+        keys, gate = self.projection(prompt.keys), prompt.key_gate
+        return tuple(
+            self.layers[str(i)](level, keys, gate) if str(i) in
+            self.layers else level for i, level in enumerate(x))

@@ -1,0 +1,142 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""AudioTextSegmentor whose features are told what sounds."""
+import copy
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, load, make_batch,
+                    narrow_model)
+from torch import nn
+
+from mmteso.datasets.transforms import PerCondition
+
+WHOLE = ConfigDict(mode='whole')
+SLIDE = ConfigDict(mode='slide', crop_size=(48, 40), stride=(16, 24))
+SEDAM = dict(
+    type='SeDAM', text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+
+
+def build(config, in_channels, fusion=True, trained=True, **overrides):
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    config = ConfigDict(
+        dict(
+            copy.deepcopy(config),
+            type='AudioTextSegmentor',
+            audio_encoder=dict(type='LogMelStats'),
+            prompt_encoder=SEDAM,
+            fusion=dict(
+                type='AudioTextFusion',
+                in_channels=in_channels,
+                prompt_dims=PROMPT_DIMS,
+                embed_dims=16,
+                hidden_dims=16) if fusion else None))
+    config.update(overrides)
+    model = MODELS.build(config)
+    model.init_weights()
+    if fusion and trained:
+        for layer in model.fusion.layers.values():
+            nn.init.normal_(layer.up.weight)
+    return model.eval()
+
+
+def fcn(**kwargs):
+    return build(fcn_config(), (64, ), **kwargs)
+
+
+def teso(**kwargs):
+    config = narrow_model(load('teso/teso_r50_v1m.py').model)
+    config.pop('type')
+    return build(config, (32, 64, 128, 256), **kwargs)
+
+
+@pytest.mark.parametrize('test_cfg', [WHOLE, SLIDE])
+def test_untrained_it_leaves_the_host_as_it_is(test_cfg):
+    model = fcn(trained=False, test_cfg=test_cfg)
+    host = MODELS.build(
+        dict(fcn_config(), type='AudioTextSegmentor', test_cfg=test_cfg))
+    host.load_state_dict(model.state_dict(), strict=False)
+    batch = make_batch()
+    ours, theirs = (net.eval().predict(**copy.deepcopy(batch))
+                    for net in (model, host))
+    for one, other in zip(ours, theirs):
+        assert torch.equal(one.seg_logits.data, other.seg_logits.data)
+        assert 'cue_scores' in one and 'cue_scores' not in other
+    losses = model.loss(**copy.deepcopy(batch))
+    for name, loss in host.loss(**batch).items():
+        assert torch.equal(losses[name], loss)
+
+
+@pytest.mark.parametrize('make', [fcn, teso])
+def test_all_heads_hear(make):
+    model, batch = make(), make_batch()
+    other = copy.deepcopy(batch)
+    other['inputs']['log_mel'] += 1
+    assert model.hears
+    one, two = (model.predict(**copy.deepcopy(b)) for b in (batch, other))
+    assert (one[0].seg_logits.data - two[0].seg_logits.data).abs().max() > 1e-3
+    if make is fcn:
+        assert not torch.equal(*(model(b['inputs'], mode='tensor')
+                                 for b in (batch, other)))
+
+
+def test_auxiliary_heads_hear():
+    model, batch = fcn(), make_batch()
+    other = copy.deepcopy(batch)
+    other['inputs']['log_mel'] += 1
+    one, two = (model.loss(**b) for b in (batch, other))
+    for name in ('decode.loss_ce', 'aux.loss_ce'):
+        assert one[name] != two[name]
+
+
+def test_the_loss_of_a_plain_head_trains_sedam():
+    model = fcn(latent_loss=dict(type='LatentComponentLoss')).train()
+    losses = model.loss(**make_batch())
+    assert 'loss_latent' in losses
+    (losses['decode.loss_ce'] + losses['aux.loss_ce']).backward()
+    for name, parameter in model.prompt_encoder.named_parameters():
+        # a softmax doesn't feel a shift of all keys
+        if not name.endswith('k_proj.bias'):
+            assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize('make', [fcn, teso])
+@pytest.mark.parametrize('test_cfg', [WHOLE, SLIDE])
+def test_several_sounds_at_once(make, test_cfg):
+    model = make(test_cfg=test_cfg)
+    batch = make_batch()
+    names = ('normal', 'mute', 'off-screen')
+    rng = torch.Generator().manual_seed(1)
+    sounds = torch.randn(2, 3, 1, 96, 64, generator=rng)
+    batch['inputs']['log_mel'] = sounds
+    for sample in batch['data_samples']:
+        sample.set_metainfo(dict(audio_condition=PerCondition(names)))
+    calls = []
+    hook = model.backbone.register_forward_hook(lambda *_: calls.append(1))
+    together = model.predict_conditions(**batch)
+    hook.remove()
+    crops = 1 if test_cfg['mode'] == 'whole' else 4
+    assert len(calls) == crops
+    logits = []
+    for k, samples in enumerate(together):
+        one = copy.deepcopy(batch)
+        one['inputs']['log_mel'] = sounds[:, k].contiguous()
+        for sample in one['data_samples']:
+            sample.set_metainfo(dict(audio_condition=names[k]))
+        for sample, other in zip(samples, model.predict(**one)):
+            assert torch.equal(sample.seg_logits.data, other.seg_logits.data)
+        logits.append(samples[0].seg_logits.data)
+    assert not torch.equal(logits[0], logits[1])
+
+
+def test_fusion_needs_a_prompt():
+    with pytest.raises(ValueError, match='need a prompt_encoder'):
+        fcn(prompt_encoder=None)
+
+
+def test_without_fusion_the_error_names_it():
+    with pytest.raises(ValueError, match='AudioTextFusion'):
+        fcn(fusion=False)
