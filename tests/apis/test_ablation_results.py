@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The results of the ablation that the repository holds, and their tables."""
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ BENCH = Bench(
     work_dir='',
     tools='',
     starts='')
+LONGER = replace(
+    BENCH,
+    results=str(ROOT / 'docs/ablations/synthavs-long'),
+    options=('train_cfg.max_iters=3200', 'param_scheduler.1.end=3200'))
 TEXT = (ROOT / 'docs' / 'ablations.md').read_text(encoding='utf-8')
 
 
@@ -49,3 +54,11 @@ def test_all_runs_were_made_alike():
                          ids=['ablation', 'audio'])
 def test_the_docs_show_them(columns):
     assert format_ablation(ROWS, collect(BENCH, ROWS), columns) in TEXT
+
+
+def test_the_docs_show_the_longer_runs():
+    rows = [row for row in ROWS if row.name in ('full', 'without-text')]
+    results = collect(LONGER, rows)
+    assert {run['iterations'] for runs in results.values()
+            for run in runs} == {3200}
+    assert format_ablation(rows, results) in TEXT
