@@ -4,6 +4,7 @@
 What is narrowed are widths, depths, image sizes and numbers of points; types,
 names and structure stay those of the config.
 """
+import copy
 import itertools
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -124,6 +125,14 @@ def _narrow_mask2former(model: ConfigDict) -> None:
 
 def fcn_config() -> ConfigDict:
     """A segmentor, without its type, whose heads know nothing of sound."""
+    head = dict(
+        type='FCNHead',
+        in_channels=64,
+        in_index=0,
+        channels=8,
+        num_convs=1,
+        num_classes=2,
+        loss_decode=dict(type='CrossEntropyLoss'))
     return ConfigDict(
         data_preprocessor=None,
         backbone=dict(
@@ -132,22 +141,8 @@ def fcn_config() -> ConfigDict:
             base_channels=8,
             stem_channels=8,
             out_indices=(3, )),
-        decode_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=0,
-            channels=8,
-            num_convs=1,
-            num_classes=2,
-            loss_decode=dict(type='CrossEntropyLoss')),
-        auxiliary_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=0,
-            channels=8,
-            num_convs=1,
-            num_classes=2,
-            loss_decode=dict(type='CrossEntropyLoss')),
+        decode_head=head,
+        auxiliary_head=copy.deepcopy(head),
         train_cfg=dict(),
         test_cfg=dict(mode='whole'))
 

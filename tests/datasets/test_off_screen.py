@@ -176,15 +176,17 @@ def synthavs(tmp_path_factory):
     return root
 
 
-def build_synthavs(root, **off_screen):
+def build_synthavs(root, class_set='synthavs', split='test', indices=None,
+                   **off_screen):
     return DATASETS.build(
         dict(
             type='mmseg.AVSBenchDataset',
             data_root=root,
-            class_set='synthavs',
+            class_set=class_set,
             subsets='v2',
-            split='test',
+            split=split,
             pipeline=[],
+            indices=indices,
             off_screen=off_screen))
 
 
@@ -214,15 +216,8 @@ def test_twins_in_sound_are_not_foreign(tmp_path):
     """On the hard variant, where a disc sounds like a ring."""
     root = str(tmp_path / 'hard')
     generate_synthavs(root, videos=104, frames=1, size=32, variant='hard')
-    dataset = DATASETS.build(
-        dict(
-            type='mmseg.AVSBenchDataset',
-            data_root=root,
-            class_set='synthavs-hard',
-            subsets='v2',
-            split='train',
-            pipeline=[],
-            off_screen=dict(cue_file=f'{root}/cues.jsonl')))
+    dataset = build_synthavs(
+        root, 'synthavs-hard', 'train', cue_file=f'{root}/cues.jsonl')
     visible = classes_of_cues(f'{root}/cues.jsonl',
                               dataset.shared_info['class_names'])
     alike = get_sound_alikes('synthavs-hard')
@@ -236,17 +231,7 @@ def test_twins_in_sound_are_not_foreign(tmp_path):
 
 def test_pairs_do_not_depend_on_the_part_of_the_set(synthavs):
     whole = build_synthavs(synthavs)
-    part = build_synthavs(synthavs)
-    part = DATASETS.build(
-        dict(
-            type='mmseg.AVSBenchDataset',
-            data_root=synthavs,
-            class_set='synthavs',
-            subsets='v2',
-            split='test',
-            pipeline=[],
-            indices=3,
-            off_screen={}))
+    part = build_synthavs(synthavs, indices=3)
     assert len(part) == 3 < len(whole)
     for index in range(3):
         assert part.get_data_info(index) == whole.get_data_info(index)
