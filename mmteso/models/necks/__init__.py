@@ -1,4 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .audio_text_fusion import AudioTextFusion
+from .audio_text_fusion import AudioTextFusion, FusionLayer
 
-__all__ = ['AudioTextFusion']
+__all__ = ['AudioTextFusion', 'FusionLayer']

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
+from ..necks import FusionLayer
 from ..prompting import AudioTextPrompt
 from .cached_audio import CachedAudioCheck
 from .sound_conditions import SoundConditionsMixin
@@ -106,18 +107,19 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
                 f'takes {read}: set prompt_encoder.audio_dims={made}')
 
     def init_weights(self) -> None:
-        """Initialise, then make the adapters identities again.
+        """Initialise, then make adapters and fusion identities again.
 
-        The heads of mmdet re-initialise all their linear layers here. A
-        second call changes nothing, as in every mmengine module: it must not
-        undo what the adapters have learnt.
+        The heads of mmdet re-initialise all their linear layers here, and an
+        ``init_cfg`` may reach every linear layer. A second call changes
+        nothing, as in every mmengine module: it must not undo what these
+        layers have learnt.
         """
         was_init = self.is_init
         super().init_weights()
         if was_init:
             return
         for module in self.modules():
-            if isinstance(module, BottleneckAdapter):
+            if isinstance(module, (BottleneckAdapter, FusionLayer)):
                 module.init_weights()
 
     def train(self, mode: bool = True) -> 'AudioTextSegmentor':
