@@ -1,8 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Local folders with a model of transformers."""
 import os
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Sequence
+from typing import Iterator, Sequence
+
+#: The files of which a folder with weights has one.
+WEIGHT_FILES = ('model.safetensors', 'model.safetensors.index.json',
+                'pytorch_model.bin', 'pytorch_model.bin.index.json')
 
 
 def import_transformers(who: str) -> ModuleType:
@@ -45,3 +50,15 @@ def require_hf_files(folder: str, files: Sequence[str], who: str) -> None:
         f'{who} needs a local folder with a model of transformers, but there '
         f'is no {" or ".join(files)} in {folder!r}. Download the model where '
         f'there is a network: hf download NAME --local-dir {folder}')
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No table of the weights that aren't used, such as a classifier's."""
+    from transformers.utils import logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -1,20 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from contextlib import contextmanager
 from functools import cached_property
-from typing import Iterator
 
 import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import import_transformers, require_hf_files
+from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
+                                 quiet_transformers, require_hf_files)
 from ..state_hash import state_sha256
 
 POOLS = ('mean', 'cls', 'pooler')
 
-_WEIGHTS = ('model.safetensors', 'model.safetensors.index.json',
-            'pytorch_model.bin', 'pytorch_model.bin.index.json')
 # tokens before those of the sound, by model type
 _SPECIAL_TOKENS = {'audio-spectrogram-transformer': 2}
 _CLAP = ('clap', 'clap_audio_model')
@@ -144,8 +141,8 @@ class TransformersAudioEncoder(BaseModule):
         """
         if self.is_init:
             return
-        require_hf_files(self.pretrained, _WEIGHTS, type(self).__name__)
-        with _quiet():
+        require_hf_files(self.pretrained, WEIGHT_FILES, type(self).__name__)
+        with quiet_transformers():
             model, report = self._model_class.from_pretrained(
                 self.pretrained,
                 config=self._config,
@@ -224,15 +221,3 @@ class TransformersAudioEncoder(BaseModule):
     def extra_repr(self) -> str:
         return (f'pretrained={self.pretrained!r}, pool={self.pool!r}, '
                 f'freeze={self.freeze}')
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No table of the weights that aren't used, such as a classifier's."""
-    from transformers.utils import logging
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SAM's networks and weights, as transformers builds and stores them."""
-from .hf_sam import (check_structure, import_sam, load_part, make_config,
-                     read_sam_folder)
+from ..hf_models import load_part
+from .hf_sam import check_structure, import_sam, make_config, read_sam_folder
 
 __all__ = [
     'check_structure', 'import_sam', 'load_part', 'make_config',

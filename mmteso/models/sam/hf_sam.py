@@ -1,9 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SAM as transformers builds and stores it."""
 import os
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Mapping, Optional
 
-from torch import Tensor, nn
+from torch import nn
+
+from ..hf_models import differing_fields, make_hf_config
 
 CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
              'sam_vit_b_01ec64.pth FOLDER')
@@ -47,23 +49,9 @@ def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
     Raises:
         ValueError: If there is no such field.
     """
-    cls = getattr(import_sam(), name)
-    settings = dict(settings or {})
-    known = _fields(cls())
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        # transformers would keep them as attributes that nothing reads
-        raise ValueError(f'{name} has no fields {unknown}; it has '
-                         f'{sorted(known)}')
-    config = cls(**settings)
+    config = make_hf_config(getattr(import_sam(), name), settings)
     config._attn_implementation = 'sdpa'
     return config
-
-
-def _fields(config) -> set:
-    """A configuration's own fields, without those that all of them have."""
-    from transformers import PretrainedConfig
-    return set(config.to_dict()) - set(PretrainedConfig().to_dict())
 
 
 def read_sam_folder(folder: str) -> nn.Module:
@@ -129,42 +117,9 @@ def check_structure(config, folder_config, folder: str, where: str) -> None:
     Raises:
         ValueError: If they describe different networks.
     """
-    ours, theirs = config.to_dict(), folder_config.to_dict()
-    differing = {
-        key: (ours[key], theirs.get(key))
-        for key in sorted(_fields(config) - _FREE)
-        # tuples come back from JSON as lists
-        if _plain(ours[key]) != _plain(theirs.get(key))
-    }
+    differing = differing_fields(config, folder_config, _FREE)
     if differing:
         raise ValueError(
             f'"{folder}" holds another SAM than the model\'s config says; '
             'the config\'s and the folder\'s '
             f'{dict(differing)}. Set {where} to the folder\'s values.')
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, (list, tuple)) else value
-
-
-def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
-              folder: str) -> None:
-    """Load all weights of a part; only adapters' may be missing.
-
-    Args:
-        module (nn.Module): The part.
-        state_dict (dict[str, Tensor]): Its weights.
-        folder (str): Where they come from, for the message.
-
-    Raises:
-        RuntimeError: If a weight is missing, unknown or of another shape.
-    """
-    try:
-        result = module.load_state_dict(state_dict, strict=False)
-    except RuntimeError as error:
-        raise RuntimeError(f'the weights in "{folder}" do not fit: {error}'
-                           ) from error
-    missing = [key for key in result.missing_keys if '.adapter.' not in key]
-    if missing or result.unexpected_keys:
-        raise RuntimeError(f'the weights in "{folder}" do not fit: missing '
-                           f'{missing}, unknown {result.unexpected_keys}')

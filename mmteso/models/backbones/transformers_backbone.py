@@ -1,0 +1,235 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+from typing import Optional, Sequence, Tuple
+
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
+                                 quiet_transformers, require_hf_files)
+from ..hf_models import differing_fields, load_part, make_hf_config, own_fields
+
+# What the folder's config may say otherwise: what matters in training only,
+# belongs to a head, or what weights of a wrong shape tell (image_size).
+_FREE = {
+    'image_size', 'initializer_range', 'drop_path_rate', 'hidden_dropout_prob',
+    'attention_probs_dropout_prob', 'attention_dropout', 'dropout_prob',
+    'out_features', 'out_indices', 'stage_names', 'encoder_stride',
+    'apply_layernorm', 'add_fpn', 'use_mask_token', 'use_mean_pooling',
+    'pool_scales', 'use_auxiliary_head', 'auxiliary_loss_weight',
+    'auxiliary_channels', 'auxiliary_num_convs', 'auxiliary_concat_input',
+    'semantic_loss_ignore_index', 'decoder_hidden_size', 'decoder_depth',
+    'decoder_num_heads', 'mask_ratio', 'normalize_pixel_loss'
+}
+# Layers that a backbone has more than the model it was trained in.
+_NEW = ('hidden_states_norms.', 'fpn')
+# Parameters that no output of a backbone depends on.
+_UNUSED = ('embeddings.mask_token', 'swin.layernorm', 'bit.norm')
+_OURS = ('out_features', 'out_indices', 'stage_names', 'reshape_hidden_states')
+
+
+@MODELS.register_module()
+class TransformersBackbone(BaseModule):
+    """A vision backbone of transformers [ours].
+
+    What ``AutoBackbone`` knows: ConvNeXt (mmseg's own needs mmpretrain),
+    ConvNeXt V2, Swin, Swin V2, DINOv2, DINOv3, BEiT, PVTv2, ResNet, ... Its
+    structure is written out, so that testing needs no other file than a
+    checkpoint of ours; fields that are left out are as transformers has them
+    by default. Nothing is downloaded: the pretrained weights come from a
+    local folder in transformers' format, of the backbone alone or of a
+    classifier with it, and are read when training starts::
+
+        backbone=dict(
+            type='TransformersBackbone',
+            model_type='convnext',
+            config=dict(hidden_sizes=[128, 256, 512, 1024],
+                        depths=[3, 3, 27, 3]),
+            init_cfg=dict(type='Pretrained',
+                          checkpoint='checkpoints/convnext-base-224-22k'))
+
+    Images are taken as they are: where a side is no multiple of a stride, the
+    map's is rounded down or up as the network does it.
+
+    Args:
+        model_type (str): Transformers' name of the model, such as
+            ``'convnext'``, ``'swinv2'`` or ``'dinov2'``.
+        config (dict, optional): Fields of its configuration that are not as
+            by default. Defaults to None: all are.
+        out_indices (Sequence[int]): Which stages, or layers of a ViT, to give
+            out, in ascending order from 0; the stem doesn't count. Defaults
+            to (0, 1, 2, 3).
+        with_cp (bool): Recompute the layers in the backward pass instead of
+            keeping their activations. Transformers does so in training mode
+            only, thus not where the backbone is frozen, and not in all
+            models. Defaults to False.
+        init_cfg (dict, optional): Where the weights are, of type Pretrained.
+            Defaults to None: random ones, drawn as transformers does.
+
+    Raises:
+        ImportError: If transformers is not installed.
+        ValueError: If there is no such backbone, ``config`` has an unknown
+            field or one of ours, ``out_indices`` are not ascending or not all
+            its stages, ``init_cfg`` is not of type Pretrained, or the model
+            can't recompute its layers.
+    """
+
+    def __init__(self,
+                 model_type: str,
+                 config: Optional[dict] = None,
+                 out_indices: Sequence[int] = (0, 1, 2, 3),
+                 with_cp: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
+            raise ValueError('init_cfg of TransformersBackbone must be of '
+                             f'type Pretrained, but got {init_cfg}')
+        transformers = import_transformers(type(self).__name__)
+        self.model_type = model_type
+        self.out_indices = tuple(out_indices)
+        self.with_cp = with_cp
+        self.model = transformers.AutoBackbone.from_config(
+            self._make_config(config))
+        if with_cp:
+            if not self.model.supports_gradient_checkpointing:
+                raise ValueError(
+                    f'transformers can\'t recompute {model_type!r}: leave '
+                    'out with_cp')
+            # renamed in transformers 5
+            enable = getattr(self.model, 'activation_checkpointing_enable',
+                             self.model.gradient_checkpointing_enable)
+            enable(dict(use_reentrant=False))
+        for name, parameter in self.model.named_parameters():
+            # DistributedDataParallel would wait for their gradients
+            if name.startswith(_UNUSED):
+                parameter.requires_grad_(False)
+
+    def _make_config(self, settings: Optional[dict]):
+        from transformers import CONFIG_MAPPING
+        _check_type(self.model_type)
+        settings = dict(settings or {})
+        ours = sorted(set(settings) & set(_OURS))
+        if ours:
+            raise ValueError(f'{ours} can\'t be set in config: out_indices '
+                             'says which maps to give out, (B, C, H, W) each')
+        config = make_hf_config(CONFIG_MAPPING[self.model_type], settings)
+        for name in own_fields(config):
+            if isinstance(getattr(config, name, None), tuple):
+                # as read from a file: FocalNet adds lists to them
+                setattr(config, name, list(getattr(config, name)))
+        stages = [name for name in config.stage_names if name != 'stem']
+        indices = self.out_indices
+        if list(indices) != sorted(set(indices) & set(range(len(stages)))) \
+                or not indices:
+            raise ValueError(
+                f'out_indices must be ascending and among 0 to '
+                f'{len(stages) - 1}, the stages of this {self.model_type}, '
+                f'but got {indices}')
+        config.out_features = [stages[index] for index in indices]
+        return config
+
+    @property
+    def out_channels(self) -> Tuple[int, ...]:
+        """Channels of each map."""
+        return tuple(self.model.channels)
+
+    def init_weights(self) -> None:
+        """Read the weights that ``init_cfg`` names, all of them.
+
+        Layers that only backbones have, such as the normalisations of
+        ConvNeXt's maps, keep those they were built with where the folder's
+        model was no backbone.
+
+        Raises:
+            FileNotFoundError: If there is no such folder, or no weights in
+                it.
+            ValueError: If it holds another network, or not all of its
+                weights.
+            RuntimeError: If a weight's shape is not this network's.
+        """
+        # Not BaseModule's: it would call the init_weights of transformers,
+        # which starts the layers anew.
+        if self.init_cfg is not None and not self.is_init:
+            self._load(self.init_cfg['checkpoint'])
+        self._is_init = True
+
+    def _load(self, folder: str) -> None:
+        from transformers import AutoConfig
+        who = type(self).__name__
+        require_hf_files(folder, ['config.json'], who)
+        require_hf_files(folder, WEIGHT_FILES, who)
+        stored = AutoConfig.from_pretrained(folder, local_files_only=True)
+        if stored.model_type != self.model_type:
+            raise ValueError(f'{folder!r} holds a model of the type '
+                             f'{stored.model_type!r}, not {self.model_type!r}')
+        differing = differing_fields(self.model.config, stored, _FREE)
+        if differing:
+            raise ValueError(
+                f'{folder!r} holds another {self.model_type} than the '
+                "backbone's config says; the config's and the folder's "
+                f'{differing}. Set config of {who} to the folder\'s values.')
+        try:
+            with quiet_transformers():
+                model, report = type(self.model).from_pretrained(
+                    folder,
+                    config=copy.deepcopy(self.model.config),
+                    local_files_only=True,
+                    output_loading_info=True)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f'the weights in {folder!r} do not fit; its image_size is '
+                f'{getattr(stored, "image_size", None)}, the backbone\'s '
+                f'{getattr(self.model.config, "image_size", None)}: {error}'
+            ) from error
+        missing = sorted(map(str, report['missing_keys']))
+        lost = [key for key in missing if not key.startswith(_NEW)]
+        if lost:
+            # transformers would go on with random numbers in their place
+            raise ValueError(
+                f'the weights in {folder!r} lack {len(lost)} parameters of '
+                f'{type(model).__name__}, e.g. {lost[0]}')
+        if missing:
+            print_log(
+                f'{folder!r} has no weights for the backbone\'s own layers '
+                f'{missing}: they start anew', 'current')
+        own = self.model.state_dict()
+        state = {
+            # the layers that start anew stay as they are here
+            key: own[key] if key in missing else value
+            for key, value in model.float().state_dict().items()
+        }
+        load_part(self.model, state, folder)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """Encode images.
+
+        Args:
+            x (Tensor): Normalised as the weights demand, (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor]: A map per index, (B, out_channels[i], H_i, W_i),
+            contiguous.
+
+        Raises:
+            RuntimeError: If the maps don't have the channels that
+                transformers says: FocalNet's are those of the next stage.
+        """
+        maps: Sequence[Tensor] = self.model(x).feature_maps
+        channels = tuple(feature.shape[1] for feature in maps)
+        if channels != self.out_channels:
+            raise RuntimeError(
+                f'transformers says that the maps of {self.model_type!r} have '
+                f'{self.out_channels} channels, but they have {channels}: '
+                'this backbone can\'t be used')
+        return tuple(feature.contiguous() for feature in maps)
+
+
+def _check_type(model_type: str) -> None:
+    from transformers.models.auto import modeling_auto
+    known = set(modeling_auto.MODEL_FOR_BACKBONE_MAPPING_NAMES)
+    known.discard('timm_backbone')  # mmseg has TIMMBackbone
+    if model_type not in known:
+        raise ValueError(f'transformers has no backbone {model_type!r}; it '
+                         f'has {sorted(known)}')

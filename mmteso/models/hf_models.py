@@ -1,0 +1,85 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What all networks of transformers have in common here."""
+from typing import Any, Collection, Dict, Mapping, Optional
+
+from torch import Tensor, nn
+
+
+def make_hf_config(cls: type, settings: Optional[Mapping[str, Any]] = None):
+    """Build a configuration of transformers; a misspelt field is an error.
+
+    Args:
+        cls (type): Its class.
+        settings (Mapping, optional): Its fields that are not as by default.
+            Defaults to None: all are.
+
+    Returns:
+        PreTrainedConfig: The configuration.
+
+    Raises:
+        ValueError: If there is no such field.
+    """
+    settings = dict(settings or {})
+    known = own_fields(cls())
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        # transformers would keep them as attributes that nothing reads
+        raise ValueError(f'{cls.__name__} has no fields {unknown}; it has '
+                         f'{sorted(known)}')
+    return cls(**settings)
+
+
+def own_fields(config) -> set:
+    """A configuration's own fields, without those that all of them have."""
+    from transformers import PretrainedConfig
+    return set(config.to_dict()) - set(PretrainedConfig().to_dict())
+
+
+def differing_fields(config, other, free: Collection[str] = ()) -> dict:
+    """Compare a model's configuration with that of stored weights.
+
+    Shapes alone don't tell: numbers of heads and activations leave no trace
+    in them.
+
+    Args:
+        config (PreTrainedConfig): The model's.
+        other (PreTrainedConfig): That of the weights.
+        free (Collection[str]): Fields that may differ. Defaults to ().
+
+    Returns:
+        dict[str, tuple]: The fields that differ and both their values.
+    """
+    ours, theirs = config.to_dict(), other.to_dict()
+    return {
+        key: (ours[key], theirs.get(key))
+        for key in sorted(own_fields(config) - set(free))
+        # tuples come back from JSON as lists
+        if _plain(ours[key]) != _plain(theirs.get(key))
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
+              folder: str) -> None:
+    """Load all weights of a part; only adapters' may be missing.
+
+    Args:
+        module (nn.Module): The part.
+        state_dict (dict[str, Tensor]): Its weights.
+        folder (str): Where they come from, for the message.
+
+    Raises:
+        RuntimeError: If a weight is missing, unknown or of another shape.
+    """
+    try:
+        result = module.load_state_dict(state_dict, strict=False)
+    except RuntimeError as error:
+        raise RuntimeError(f'the weights in "{folder}" do not fit: {error}'
+                           ) from error
+    missing = [key for key in result.missing_keys if '.adapter.' not in key]
+    if missing or result.unexpected_keys:
+        raise RuntimeError(f'the weights in "{folder}" do not fit: missing '
+                           f'{missing}, unknown {result.unexpected_keys}')

@@ -1,0 +1,354 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.runner import load_checkpoint
+from mmseg.registry import MODELS
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from mmteso.models import TransformersBackbone
+
+transformers = pytest.importorskip(
+    'transformers', reason="needs pip install 'mmteso[text]'")
+
+SIZES, DEPTHS = [8, 16, 32, 64], [1, 1, 2, 1]
+HEADS = [1, 2, 4, 8]
+VIT = dict(
+    hidden_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=56)
+# of each type: its fields, and the sides of the maps of 65 x 97 pixels
+BACKBONES = dict(
+    convnext=dict(hidden_sizes=SIZES, depths=DEPTHS),
+    convnextv2=dict(hidden_sizes=SIZES, depths=DEPTHS),
+    dinov3_convnext=dict(hidden_sizes=SIZES, depths=DEPTHS),
+    swin=dict(embed_dim=8, depths=DEPTHS, num_heads=HEADS, window_size=4),
+    swinv2=dict(embed_dim=8, depths=DEPTHS, num_heads=HEADS, window_size=4),
+    pvt_v2=dict(
+        hidden_sizes=SIZES, depths=DEPTHS, num_attention_heads=HEADS),
+    resnet=dict(
+        embedding_size=8,
+        hidden_sizes=SIZES,
+        depths=DEPTHS,
+        layer_type='basic'),
+    bit=dict(
+        embedding_size=8, hidden_sizes=SIZES, depths=DEPTHS, num_groups=4),
+    dinov2=dict(VIT, patch_size=14),
+    dinov2_with_registers=dict(VIT, patch_size=14),
+    dinov3_vit=dict(VIT, intermediate_size=32, patch_size=16),
+    beit=dict(
+        VIT,
+        image_size=64,
+        patch_size=16,
+        intermediate_size=32,
+        use_relative_position_bias=True,
+        layer_scale_init_value=0.5),
+    vitdet=dict(VIT, image_size=64, patch_size=16))
+DOWN, UP = [(16, 24), (8, 12), (4, 6), (2, 3)], [(17, 25), (9, 13), (5, 7),
+                                                 (3, 4)]
+SHAPES = {
+    **dict.fromkeys(BACKBONES, UP),
+    **dict.fromkeys(['convnext', 'convnextv2', 'dinov3_convnext'], DOWN),
+    **dict.fromkeys([
+        'dinov2', 'dinov2_with_registers', 'dinov3_vit', 'beit', 'vitdet'
+    ], [(4, 6)] * 4),
+}
+
+
+def build(model_type, folder=None, **kwargs):
+    if folder is not None:
+        kwargs.update(
+            init_cfg=dict(type='Pretrained', checkpoint=str(folder)))
+    torch.manual_seed(0)
+    settings = dict(model_type=model_type, config=BACKBONES[model_type])
+    return MODELS.build(
+        dict(dict(settings, type='TransformersBackbone'), **kwargs))
+
+
+def images(*size):
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn(2, 3, *size, generator=rng)
+
+
+def scatter(model):
+    """Weights so wide that each shows in the output."""
+    rng = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = 0.3 * torch.randn(parameter.shape, generator=rng)
+            one = 'norm' in name and name.endswith('weight')
+            parameter.copy_(noise + one)
+    return model
+
+
+def write(folder, model_type, head='ForImageClassification', **fields):
+    """A folder like the Hub's, with the weights of a classifier."""
+    config = transformers.AutoConfig.for_model(
+        model_type, **dict(BACKBONES[model_type], **fields))
+    name = type(config).__name__.replace('Config', head)
+    scatter(getattr(transformers, name)(config)).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return write(tmp_path_factory.mktemp('convnext'), 'convnext')
+
+
+# ---------------------------------------------------------------- outputs
+@pytest.mark.parametrize('model_type', BACKBONES)
+def test_equals_transformers(model_type):
+    backbone = scatter(build(model_type)).eval()
+    config = transformers.AutoConfig.for_model(
+        model_type, **BACKBONES[model_type])
+    config.out_features = ['stage1', 'stage2', 'stage3', 'stage4']
+    stock = transformers.AutoBackbone.from_config(config).eval()
+    stock.load_state_dict(backbone.model.state_dict())
+    with torch.no_grad():
+        maps = backbone(images(65, 97))
+        expected = stock(images(65, 97)).feature_maps
+    assert isinstance(maps, tuple) and len(maps) == len(expected) == 4
+    for ours, theirs in zip(maps, expected):
+        assert torch.equal(ours, theirs) and ours.std() > 0.01
+        assert ours.is_contiguous()
+    assert [tuple(m.shape[2:]) for m in maps] == SHAPES[model_type]
+    assert tuple(m.shape[1] for m in maps) == backbone.out_channels
+
+
+@pytest.mark.parametrize('model_type', BACKBONES)
+def test_each_parameter_that_trains_gets_a_gradient(model_type):
+    """DistributedDataParallel waits for those that don't."""
+    backbone = scatter(build(model_type)).train()
+    sum(m.square().mean() for m in backbone(images(64, 64))).backward()
+    for name, parameter in backbone.named_parameters():
+        assert parameter.requires_grad == (parameter.grad is not None), name
+    trained = sum(p.requires_grad for p in backbone.parameters())
+    assert trained >= len(list(backbone.parameters())) - 2
+
+
+@pytest.mark.parametrize('model_type', ['convnext', 'dinov2', 'pvt_v2'])
+@torch.no_grad()
+def test_out_indices(model_type):
+    every = build(model_type).eval()
+    some = build(model_type, out_indices=(1, 3)).eval()
+    some.load_state_dict(every.state_dict(), strict=False)
+    maps, chosen = every(images(64, 64)), some(images(64, 64))
+    assert len(chosen) == 2
+    assert some.out_channels == every.out_channels[1::2]
+    for ours, index in zip(chosen, (1, 3)):
+        assert torch.equal(ours, maps[index])
+
+
+@torch.no_grad()
+def test_random_weights_are_transformers():
+    """A network that trains from nothing: not mmengine's, not zeros."""
+    backbone = build('convnext')
+    before = copy.deepcopy(backbone.state_dict())
+    backbone.init_weights()
+    for key, value in backbone.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    weights = backbone.model.encoder.stages[2].layers[0].pwconv1.weight
+    assert 0.018 < weights.std() < 0.022  # initializer_range
+    for feature in backbone.eval()(images(64, 64)):
+        assert 0.5 < feature.std() < 2  # normalised
+
+
+@torch.no_grad()
+def test_a_copy_is_a_copy():
+    """Transformers hooks its layers; EMA copies the model."""
+    backbone = build('swin').eval()
+    averaged = copy.deepcopy(backbone)
+    for parameter in averaged.parameters():
+        parameter.zero_()
+    assert all(m.any() for m in backbone(images(64, 64)))
+    assert not any(m.any() for m in averaged(images(64, 64)))
+
+
+def test_with_cp_has_the_same_gradients():
+    gradients, calls = [], []
+    for with_cp in (False, True):
+        backbone = build('dinov2', with_cp=with_cp).train()
+        seen = []
+        backbone.model.encoder.layer[1].norm1.register_forward_pre_hook(
+            lambda *_, seen=seen: seen.append(1))
+        sum(m.square().mean() for m in backbone(images(56, 56))).backward()
+        calls.append(len(seen))
+        gradients.append([p.grad for p in backbone.parameters()])
+    assert calls == [1, 2]
+    for plain, recomputed in zip(*gradients):
+        torch.testing.assert_close(plain, recomputed)
+
+
+# ---------------------------------------------------------------- weights
+@pytest.mark.parametrize('model_type', [
+    'convnext', 'convnextv2', 'swin', 'swinv2', 'dinov2', 'beit', 'pvt_v2',
+    'resnet'
+])
+@torch.no_grad()
+def test_reads_a_classifiers_folder(tmp_path, model_type):
+    folder = write(tmp_path, model_type)
+    backbone = build(model_type, folder)
+    assert not backbone.is_init  # weights are read when training starts
+    before = copy.deepcopy(backbone.state_dict())
+    backbone.init_weights()
+    stock = type(backbone.model).from_pretrained(
+        folder,
+        out_features=['stage1', 'stage2', 'stage3', 'stage4'],
+        local_files_only=True).eval()
+    expected = stock(images(64, 64)).feature_maps
+    for ours, theirs in zip(backbone.eval()(images(64, 64)), expected):
+        assert torch.equal(ours, theirs)
+    kept = [
+        key for key, value in backbone.state_dict().items()
+        if torch.equal(value, before[key])
+    ]
+    assert all('hidden_states_norms' in key or 'num_batches' in key
+               or 'running' in key or 'position_ind' in key
+               for key in kept), kept
+
+
+@torch.no_grad()
+def test_reads_a_backbones_folder(tmp_path):
+    """Its own layers too."""
+    trained = scatter(build('convnext'))
+    trained.model.save_pretrained(tmp_path)
+    backbone = build('convnext', tmp_path)
+    backbone.init_weights()
+    for key, value in trained.state_dict().items():
+        assert torch.equal(backbone.state_dict()[key], value), key
+
+
+def test_half_precision_is_read_in_full(tmp_path):
+    scatter(build('convnext')).model.half().save_pretrained(tmp_path)
+    backbone = build('convnext', tmp_path)
+    backbone.init_weights()
+    assert {p.dtype for p in backbone.parameters()} == {torch.float32}
+
+
+def test_init_weights_happens_once(folder):
+    backbone = build('convnext', folder)
+    backbone.init_weights()
+    patches = backbone.model.embeddings.patch_embeddings
+    nn.init.zeros_(patches.weight)
+    backbone.init_weights()
+    assert not patches.weight.any()
+
+
+@torch.no_grad()
+def test_a_segmentor_reads_and_trains(folder, tmp_path):
+    """mmengine's init_weights changes nothing; a checkpoint needs no folder"""
+    config = dict(
+        type='EncoderDecoder',
+        backbone=dict(
+            type='TransformersBackbone',
+            model_type='convnext',
+            config=BACKBONES['convnext'],
+            init_cfg=dict(type='Pretrained', checkpoint=folder)),
+        decode_head=dict(
+            type='FCNHead',
+            in_channels=64,
+            in_index=3,
+            channels=8,
+            num_classes=2))
+    model = MODELS.build(config)
+    model.init_weights()
+    stored = load_file(Path(folder) / 'model.safetensors')
+    key = 'embeddings.patch_embeddings.weight'
+    state = model.backbone.model.state_dict()
+    assert torch.equal(state[key], stored[f'convnext.{key}'])
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with torch.enable_grad():
+        model.decode_head(model.backbone.train()(images(64, 64))).square() \
+            .mean().backward()
+    optimizer.step()
+    assert not torch.equal(state[key], stored[f'convnext.{key}'])
+
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
+    config['backbone']['init_cfg']['checkpoint'] = 'checkpoints/nowhere'
+    again = MODELS.build(config)
+    load_checkpoint(
+        again, str(tmp_path / 'epoch_1.pth'), strict=True, logger='silent')
+    model.eval(), again.eval()
+    assert torch.equal(
+        model(images(64, 64), mode='tensor'),
+        again(images(64, 64), mode='tensor'))
+
+
+# ---------------------------------------------------------------- errors
+def test_no_folder(tmp_path):
+    backbone = build('convnext', 'checkpoints/nowhere')  # building needs none
+    with pytest.raises(FileNotFoundError, match="'checkpoints/nowhere'"):
+        backbone.init_weights()
+    build('convnext').model.config.save_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match='no model.safetensors'):
+        build('convnext', tmp_path).init_weights()
+
+
+def test_weights_of_another_network(folder):
+    with pytest.raises(ValueError, match="'convnext', not 'convnextv2'"):
+        build('convnextv2', folder).init_weights()
+    other = dict(BACKBONES['convnext'], depths=[1, 1, 1, 1])
+    with pytest.raises(
+            ValueError, match=r"'depths': \(\[1, 1, 1, 1\], \[1, 1, 2, 1\]"):
+        build('convnext', folder, config=other).init_weights()
+
+
+def test_heads_leave_no_trace_in_shapes(tmp_path):
+    folder = write(tmp_path, 'dinov2', num_attention_heads=4)
+    with pytest.raises(ValueError, match=r"'num_attention_heads': \(2, 4\)"):
+        build('dinov2', folder).init_weights()
+
+
+def test_positions_of_another_image_size(tmp_path):
+    folder = write(tmp_path, 'dinov2', image_size=28)
+    with pytest.raises(RuntimeError, match='its image_size is 28, .* 56'):
+        build('dinov2', folder).init_weights()
+
+
+def test_weights_that_are_not_whole(folder, tmp_path):
+    (tmp_path / 'config.json').write_text(
+        (Path(folder) / 'config.json').read_text())
+    state = load_file(Path(folder) / 'model.safetensors')
+    del state['convnext.encoder.stages.2.layers.1.dwconv.weight']
+    save_file(state, tmp_path / 'model.safetensors', dict(format='pt'))
+    with pytest.raises(
+            ValueError, match='lack 1 parameters of ConvNextBackbone, e.g. '
+            'encoder.stages.2.layers.1.dwconv.weight'):
+        build('convnext', tmp_path).init_weights()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(model_type='vit', config={}), r"no backbone 'vit'; it has \['beit"),
+    (dict(model_type='timm_backbone', config={}), 'no backbone'),
+    (dict(config=dict(dims=[8])), r"ConvNextConfig has no fields \['dims'\]"),
+    (dict(config=dict(out_features=['stage4'])), 'out_indices says'),
+    (dict(model_type='beit', config=dict(reshape_hidden_states=False)),
+     'out_indices says'),
+    (dict(out_indices=(0, 4)), 'ascending and among 0 to 3'),
+    (dict(out_indices=(3, 1)), 'ascending'),
+    (dict(out_indices=()), 'ascending'),
+    (dict(out_indices=(-1, )), 'ascending'),
+    (dict(with_cp=True), "can't recompute 'convnext'"),
+    (dict(init_cfg=dict(type='Normal')), 'type Pretrained'),
+])
+def test_wrong_arguments(arguments, message):
+    settings = dict(model_type='convnext', config=BACKBONES['convnext'])
+    with pytest.raises(ValueError, match=message):
+        TransformersBackbone(**dict(settings, **arguments))
+
+
+def test_maps_that_are_not_what_transformers_says():
+    """FocalNet's are taken after downsampling."""
+    backbone = TransformersBackbone(
+        'focalnet', dict(embed_dim=8, depths=DEPTHS, hidden_sizes=SIZES))
+    with pytest.raises(RuntimeError, match=r'\(8, 16, 32, 64\) channels, but '
+                       r'they have \(16, 32, 64, 64\)'):
+        backbone(images(64, 64))
+
+
+def test_needs_transformers(monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'transformers', None)
+    with pytest.raises(
+            ImportError, match=r"TransformersBackbone needs .*mmteso\[text\]"):
+        TransformersBackbone('convnext')
