@@ -46,6 +46,21 @@ AUDIO_COLUMNS: Tuple[Column, ...] = (
     ('listening score', ('listening_score', 'J')),
 )
 
+#: What combinations with other heads and backbones are worth.
+COMBINATION_COLUMNS: Tuple[Column, ...] = (
+    ('J: normal', _under('normal', 'J')),
+    ('mute', _under('mute', 'J')),
+    ('wgn-10db', _under('wgn-10db', 'J')),
+    ('off-screen', _under('off-screen', 'J')),
+    ('J_part', _under('normal', 'J_part')),
+    ('F: normal', _under('normal', 'F')),
+    ('mute', _under('mute', 'F')),
+    ('FPR, %: mute', _under('mute', 'foreground')),
+    ('off-screen', _under('off-screen', 'foreground')),
+    ('listening score', ('listening_score', 'J')),
+    ('seconds of training', ('seconds', 'train')),
+)
+
 
 def _lookup(result: Mapping[str, Any], path: Tuple[str, ...]) -> Any:
     for key in path:
@@ -65,7 +80,7 @@ def spread(values: Sequence[float]) -> str:
 def format_ablation(rows: Sequence[Row],
                     results: Mapping[str, Sequence[Mapping[str, Any]]],
                     columns: Sequence[Column] = ABLATION_COLUMNS) -> str:
-    """The table, the paper's numbers beside ours.
+    """The table, the paper's numbers beside ours where it has some.
 
     Args:
         rows (Sequence[Row]): In the table's order.
@@ -80,8 +95,10 @@ def format_ablation(rows: Sequence[Row],
         has no such number.
     """
     # by hand: prettytable's Markdown pads each column to its widest cell
+    in_paper = any(row.paper for row in rows)
     lines = [[
-        'row', 'paper, V1M: J / F', *(title for title, _ in columns), 'seeds'
+        'row', *['paper, V1M: J / F'] * in_paper,
+        *(title for title, _ in columns), 'seeds'
     ]]
     lines.append(['---'] + ['---:'] * (len(lines[0]) - 1))
     for row in rows:
@@ -94,5 +111,6 @@ def format_ablation(rows: Sequence[Row],
             cells.append('-' if None in values else spread(values))
         paper = '-' if row.paper is None else ' / '.join(
             '-' if value is None else f'{value:.2f}' for value in row.paper)
-        lines.append([row.title, paper, *cells, str(len(runs))])
+        lines.append(
+            [row.title, *[paper] * in_paper, *cells, str(len(runs))])
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)

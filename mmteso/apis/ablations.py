@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Trains and tests the rows of an ablation."""
+"""Trains and tests the rows of a table, such as an ablation."""
 import itertools
 import json
 import os
@@ -29,7 +29,7 @@ TIME_LIMIT = 3600
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the ablation.
+    """A row of the table.
 
     Attributes:
         name (str): Name of its config, without the suffix.
@@ -73,7 +73,7 @@ def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where an ablation's parts lie.
+    """Where a table's parts lie.
 
     Attributes:
         configs (str): Folder of the rows' configs.
@@ -142,8 +142,10 @@ class Bench:
                 'it to have the run repeated')
         return result
 
-    def start_of(self, cfg: Config) -> str:
-        """The weights that a config starts from."""
+    def start_of(self, cfg: Config) -> Optional[str]:
+        """The weights that a config starts from; None for random ones."""
+        if not cfg.get('load_from'):
+            return None
         return osp.join(self.starts, osp.basename(cfg.load_from))
 
 
@@ -190,6 +192,10 @@ def _options(bench: Bench, *options: str) -> List[str]:
     return ['--cfg-options', *bench.options, *options]
 
 
+def _load_from(start: Optional[str]) -> List[str]:
+    return [f'load_from={start}'] if start else []
+
+
 def pretrain(bench: Bench, name: str, threads: int) -> None:
     """Train a stage of the rows' common start, unless it is there.
 
@@ -221,8 +227,7 @@ def pretrain(bench: Bench, name: str, threads: int) -> None:
     folder = osp.join(bench.starts, name)
     _remove_checkpoints(folder)
     options = ['randomness.seed=0']
-    if cfg.get('load_from'):
-        options.append(f'load_from={bench.start_of(cfg)}')
+    options += _load_from(bench.start_of(cfg))
     run_tool(
         bench,
         'train.py',
@@ -297,7 +302,7 @@ def run_row(bench: Bench,
             config,
             '--work-dir',
             folder,
-            *_options(bench, f'randomness.seed={seed}', f'load_from={start}'),
+            *_options(bench, f'randomness.seed={seed}', *_load_from(start)),
             log=log,
             threads=threads)
     checkpoint = best_checkpoint(folder)
@@ -325,8 +330,8 @@ def run_row(bench: Bench,
             seed=seed,
             config_hash=bench.config_hash(row),
             data=data_manifests(cfg),
-            start=osp.basename(start),
-            start_sha256=file_sha256(start)[:16],
+            start=start and osp.basename(start),
+            start_sha256=start and file_sha256(start)[:16],
             iterations=cfg.train_cfg.max_iters,
             best=osp.basename(checkpoint),
             conditions=report['conditions'],

@@ -2,7 +2,7 @@
 _base_ = [
     '../../_base_/models/teso_r18_tiny.py',
     '../../_base_/datasets/synthavs_hard.py',
-    '../../_base_/schedules/synthavs_ablation.py',
+    '../../_base_/schedules/synthavs_800it.py',
     '../../_base_/default_runtime.py'
 ]
 
