@@ -71,15 +71,16 @@ test-slow: $(STAMP)
 test-openmmlab: $(CLASSIC_STAMP)
 	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest tests/ops tests/engine \
 		tests/models tests/evaluation tests/configs tests/io tests/text_cues \
-		tests/test_package.py \
+		tests/projects tests/test_package.py projects \
 		$(PYTEST_ARGS)
 
 lint: $(STAMP)
-	$(VENV)/bin/python -m flake8 mmteso tools tests configs setup.py
+	$(VENV)/bin/python -m flake8 mmteso tools tests configs projects \
+		setup.py
 	$(VENV)/bin/python -m isort --check-only --diff mmteso tools tests \
-		configs setup.py
+		configs projects setup.py
 
 clean:
 	rm -rf $(VENV) $(CLASSIC_VENV) build dist *.egg-info .pytest_cache \
-		mmteso/.mim
+		mmteso/.mim projects/*/build projects/*/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -377,6 +377,8 @@ def test_wheel_and_sdist(tmp_path):
     wheel, = (tmp_path / 'dist').glob('*.whl')
     with tarfile.open(sdist) as archive:
         packed = {name.split('/', 1)[-1] for name in archive.getnames()}
+    # packages of their own
+    assert not any(name.startswith('projects') for name in packed)
     for name in ('LICENSE', 'constraints.txt', 'model-index.yml',
                  'requirements/onedl.txt',
                  'configs/_base_/default_runtime.py', 'tools/dist_train.sh'):
@@ -391,8 +393,11 @@ def test_wheel_and_sdist(tmp_path):
     index = tmp_path / 'site' / 'mmteso' / '.mim' / 'model-index.yml'
     for name in parse_yaml(index.read_bytes())['Import']:
         assert (index.parent / name).is_file()
-    assert not any(name.startswith(('tests/', 'configs/', 'tools/'))
-                   for name in packed)
+    # nor do the projects' packages come along
+    assert {name.split('/')[0]
+            for name in packed} == {
+                'mmteso', f'mmteso-{mmteso.__version__}.dist-info'
+            }
     # every data file of the package is there
     tracked = [
         name for name in listed.stdout.splitlines()
