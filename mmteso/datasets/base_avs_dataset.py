@@ -2,14 +2,16 @@
 """What the readers of AVSBench's two layouts share."""
 import logging
 import os
-from typing import (Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple,
+                    Optional, Sequence, Tuple)
 
 import mmcv
 import mmengine.fileio as fileio
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
+from mmseg.datasets.transforms import LoadAnnotations
 
+from .avsbench_meta import IGNORE_INDEX
 from .off_screen import off_screen_table
 
 _SHOWN = 10
@@ -29,6 +31,16 @@ class MissingFile(NamedTuple):
 
     def __str__(self) -> str:
         return f'{self.video}: {self.path} ({self.expected})'
+
+
+def _transforms_inside(transform: Any) -> Iterator[Any]:
+    """A transform and those that it wraps, as TestTimeAug does."""
+    yield transform
+    for name in ('transforms', 'subroutines'):
+        inner = getattr(transform, name, None)
+        if isinstance(inner, (list, tuple)):
+            for item in inner:
+                yield from _transforms_inside(item)
 
 
 class BaseAVSDataset(BaseSegDataset):
@@ -58,6 +70,12 @@ class BaseAVSDataset(BaseSegDataset):
             :func:`off_screen_table`; an empty dict takes their defaults.
             Clips are paired before ``indices`` take a part of the frames.
             Defaults to None: no such key.
+        reduce_zero_label (bool): As in mmseg: background becomes 255, which
+            is ignored in training and scoring, and is none of the
+            ``classes``; the others move down by one. Such a model tells
+            sounding objects apart and not where nothing sounds, so there is
+            no sounding score, J or F. Only in the semantic task. Defaults to
+            False.
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Attributes:
@@ -76,7 +94,15 @@ class BaseAVSDataset(BaseSegDataset):
                  missing: str = 'error',
                  metainfo: Optional[dict] = None,
                  off_screen: Optional[dict] = None,
+                 reduce_zero_label: bool = False,
                  **kwargs) -> None:
+        if reduce_zero_label:
+            if shared_info['task'] == 'binary':
+                raise ValueError(
+                    'reduce_zero_label=True ignores background, which would '
+                    "leave 'sounding' alone in the binary task: nothing to "
+                    "tell apart. It goes with task='semantic'")
+            classes, palette = classes[1:], palette[1:]
         if missing not in ('error', 'skip'):
             raise ValueError("missing must be 'error' or 'skip', but got "
                              f'{missing!r}')
@@ -101,8 +127,19 @@ class BaseAVSDataset(BaseSegDataset):
         super().__init__(
             metainfo=metainfo,
             data_prefix=dict(img_path='', seg_map_path=''),
-            reduce_zero_label=False,
+            reduce_zero_label=reduce_zero_label,
             **kwargs)
+        self._check_loaders()
+
+    def _check_loaders(self) -> None:
+        """mmseg's own loader of masks reads indices only."""
+        if self.shared_info['label_format'] == 'rgb' and any(
+                isinstance(transform, LoadAnnotations)
+                for transform in _transforms_inside(self.pipeline)):
+            raise ValueError(
+                "mmseg's LoadAnnotations reads class indices, but these masks "
+                "are colours. Set mask_source='labels_semantic', or use "
+                'LoadAVSAnnotations')
 
     def collect_frames(self) -> List[dict]:
         """List the frames, with what differs between them.
@@ -214,12 +251,48 @@ class BaseAVSDataset(BaseSegDataset):
         data_info = super().get_data_info(idx)
         data_info.update(self.shared_info)
         data_info.update(
-            label_map=None,
+            label_map=self._merged_labels(),
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])
         if self.off_screen is not None:
             data_info['off_screen'] = self._donors[data_info['uid']]
         return data_info
+
+    def _merged_labels(self) -> Optional[Dict[int, int]]:
+        """What tells mmseg's ``LoadAnnotations`` the binary task."""
+        if self.shared_info['task'] != 'binary':
+            return None
+        if self.shared_info['label_format'] == 'binary':
+            return {IGNORE_INDEX: 1}  # its masks are 0 and 255
+        return dict.fromkeys(range(1, len(self.shared_info['class_names'])), 1)
+
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """Classes that sound in a frame's clip.
+
+        For mmengine's ``ClassBalancedDataset``. They come from the metadata
+        (``a_obj``), no mask is read: a class counts in all frames of a clip,
+        also in those where it is silent. In a clip without labelled sound
+        there are none; its frames are never repeated.
+
+        Args:
+            idx (int): Index of the sample.
+
+        Returns:
+            list[int]: Indices in the class set, background first (so none is
+            0), in the binary task too, and with ``reduce_zero_label``.
+
+        Raises:
+            ValueError: If the data set knows no classes.
+        """
+        sounding = self.get_data_info(idx)['a_obj']
+        names = self.shared_info.get('class_names')
+        if names is None:
+            raise ValueError(
+                'ClassBalancedDataset needs to know what sounds in each clip, '
+                f'but this {type(self).__name__} has no classes. MS3 of the '
+                'AVSBench-object release has none: use v1m of the '
+                'AVSBench-semantic release, the same videos')
+        return [names.index(name) for name in sounding]
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on a frame.

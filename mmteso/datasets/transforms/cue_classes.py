@@ -36,7 +36,8 @@ class CuesToClasses(BaseTransform):
     Raises:
         FileNotFoundError, SynonymError: If the table is not there or wrong.
         KeyError: If the cues are missing.
-        ValueError: If the data set has no class names.
+        ValueError: If the data set has no class names, or ignores background
+            (``reduce_zero_label``), which takes the place of dropped classes.
     """
 
     def __init__(self, synonyms: Optional[str] = None) -> None:
@@ -61,6 +62,11 @@ class CuesToClasses(BaseTransform):
         if names is None:
             raise ValueError(f'CuesToClasses needs class names, but the data '
                              f'set of {where} has none.')
+        if results.get('reduce_zero_label'):
+            raise ValueError(
+                'CuesToClasses needs background, which takes the place of the '
+                f'classes that no cue names, but the data set of {where} has '
+                'reduce_zero_label=True.')
         lookup = load_class_synonyms(self.synonyms, names)
         named = {
             name

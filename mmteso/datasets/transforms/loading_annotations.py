@@ -57,7 +57,8 @@ class LoadAVSAnnotations(BaseTransform):
     Reads colours (``labels_rgb``), class indices (``labels_semantic``) and
     the 0/255 masks of AVSBench-object; the first two give the same result.
     In the binary task every class but background becomes 1. Ignored pixels
-    (index 255, or VOC's colour for it) stay 255.
+    (index 255, or VOC's colour for it) stay 255. Where the data set has
+    ``reduce_zero_label``, background becomes 255 too, and class 1 becomes 0.
 
     Required Keys:
 
@@ -67,6 +68,7 @@ class LoadAVSAnnotations(BaseTransform):
     - class_names (tuple[str], background first; None with 'binary' masks)
     - palette (RGB triples of ``class_names``, for 'rgb' masks)
     - seg_fields
+    - reduce_zero_label (optional; False if it isn't there)
     - visible_map_path (with ``load_visible`` or ``source='visible'``)
     - ori_shape (optional; the mask must have this size)
     - uid, frame, subset (optional; for error messages)
@@ -103,13 +105,16 @@ class LoadAVSAnnotations(BaseTransform):
             to 'pillow', the one that returns the indices of palette PNGs.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
+        reduce_zero_label (bool, optional): As in mmseg, what the data set has
+            to say; it is the data set's argument that counts. Defaults to
+            None: not compared.
 
     Raises:
         KeyError: A required key is missing, because the sample is not from an
             AVS data set.
         FileNotFoundError: A file isn't there, or the frame has no mask.
         ValueError: A file is broken, of another size than its frame, or has
-            an unknown colour.
+            an unknown colour; or ``reduce_zero_label`` is not the data set's.
     """
 
     def __init__(self,
@@ -117,7 +122,8 @@ class LoadAVSAnnotations(BaseTransform):
                  load_visible: bool = False,
                  source: str = 'sounding',
                  imdecode_backend: str = 'pillow',
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: Optional[dict] = None,
+                 reduce_zero_label: Optional[bool] = None) -> None:
         if unknown_color not in ('error', 'background'):
             raise ValueError("unknown_color must be 'error' or 'background', "
                              f'but got {unknown_color!r}')
@@ -129,6 +135,7 @@ class LoadAVSAnnotations(BaseTransform):
         self.load_visible = load_visible
         self.imdecode_backend = imdecode_backend
         self.backend_args = backend_args.copy() if backend_args else None
+        self.reduce_zero_label = reduce_zero_label
         self._reported: Set[str] = set()
 
     def transform(self, results: dict) -> dict:
@@ -141,6 +148,12 @@ class LoadAVSAnnotations(BaseTransform):
             dict: The sample with its ground truth.
         """
         self._check_keys(results)
+        reduced = bool(results.get('reduce_zero_label'))
+        if self.reduce_zero_label not in (None, reduced):
+            raise ValueError(
+                f'LoadAVSAnnotations has reduce_zero_label='
+                f'{self.reduce_zero_label}, but the data set {reduced}: its '
+                'classes follow from it, so set it there')
         key, label_format = 'seg_map_path', results['label_format']
         if self.source == 'visible':
             key, label_format = 'visible_map_path', 'index'
@@ -152,12 +165,13 @@ class LoadAVSAnnotations(BaseTransform):
             results['frame_classes'] = tuple(
                 results['class_names'][label] for label in present
                 if label not in (0, IGNORE_INDEX))
-        results['gt_seg_map'] = self._to_task(labels, results['task'])
+        results['gt_seg_map'] = self._to_task(labels, results['task'],
+                                              reduced)
         results['seg_fields'].append('gt_seg_map')
         if self.load_visible:
             visible = self._load(results, 'visible_map_path', 'index')
             results['gt_visible_map'] = self._to_task(visible,
-                                                      results['task'])
+                                                      results['task'], reduced)
             results['seg_fields'].append('gt_visible_map')
         return results
 
@@ -180,10 +194,13 @@ class LoadAVSAnnotations(BaseTransform):
                 'LoadAVSAnnotations from the pipeline')
 
     @staticmethod
-    def _to_task(labels: np.ndarray, task: str) -> np.ndarray:
-        """Merge the classes in the binary task."""
+    def _to_task(labels: np.ndarray, task: str, reduced: bool) -> np.ndarray:
+        """Merge the classes in the binary task; or ignore background."""
         if task == 'semantic':
-            return labels
+            if not reduced:
+                return labels
+            # uint8: background, 0, becomes 255
+            return np.where(labels == IGNORE_INDEX, labels, labels - 1)
         if task != 'binary':
             raise ValueError("task must be 'binary' or 'semantic', but got "
                              f'{task!r}')
@@ -308,4 +325,5 @@ class LoadAVSAnnotations(BaseTransform):
                 f'load_visible={self.load_visible}, '
                 f"source='{self.source}', "
                 f"imdecode_backend='{self.imdecode_backend}', "
-                f'backend_args={self.backend_args})')
+                f'backend_args={self.backend_args}, '
+                f'reduce_zero_label={self.reduce_zero_label})')

@@ -93,8 +93,9 @@ class AVSMetric(BaseMetric):
 
     Raises:
         ValueError: If an argument is out of its range, ``group_size`` and
-            ``protocol`` don't go together, or a frame can't be scored (NaN,
-            scores outside [0, 1], shapes that differ).
+            ``protocol`` don't go together, the data ignore background
+            (``reduce_zero_label``), or a frame can't be scored (NaN, scores
+            outside [0, 1], shapes that differ).
         KeyError: If a data sample lacks a key.
     """
 
@@ -171,6 +172,7 @@ class AVSMetric(BaseMetric):
                 ground truth, as dicts.
         """
         for sample in data_samples:
+            self._check_background(sample)
             score = self._data(
                 sample, 'sounding_score',
                 'TeSOHead writes it; another head can be scored if it adds a '
@@ -280,6 +282,15 @@ class AVSMetric(BaseMetric):
                 'dataset at a time (no ConcatDataset) with '
                 'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
         return [row[1] for row in sorted(results, key=lambda r: r[0])]
+
+    def _check_background(self, sample: dict) -> None:
+        """Refuse a truth that doesn't say where nothing sounds."""
+        if sample.get('reduce_zero_label') or (self.dataset_meta or {}).get(
+                'reduce_zero_label'):
+            raise ValueError(
+                'AVSMetric scores sounding against background, which '
+                'reduce_zero_label=True of the data set ignores. Score with '
+                "AVSSMetric or mmseg's IoUMetric, or keep background.")
 
     @classmethod
     def _data(cls, sample: dict, key: str, advice: str):

@@ -29,6 +29,10 @@ class AVSSMetric(BaseMetric):
     - ``mIoU_noBg``, ``F_noBg``: the same without background.
     - ``num_classes``: number (not percent) of classes that occur.
 
+    Where the data set has ``reduce_zero_label``, background is ignored and no
+    class: there is no ``mIoU_noBg`` and ``F_noBg``, and only the pixels of
+    sounding objects are scored.
+
     A table of all classes goes to the log.
 
     Habits of the reference (OpenNLPLab/AVSBench, ``avss/test.py``), all read
@@ -48,18 +52,20 @@ class AVSSMetric(BaseMetric):
         pad_clips_to (int, optional): Score every clip that has fewer frames
             (``num_frames`` of its samples) as if it had as many, the others
             being background in prediction and truth, as the reference does
-            with 10. Needs ``uid`` and ``num_frames`` in the samples. Not
-            implied by the protocol. Default: None (off).
+            with 10. Needs ``uid`` and ``num_frames`` in the samples, and
+            background as a class. Not implied by the protocol. Default: None
+            (off).
         num_classes (int, optional): Number of classes, background (0)
-            included. Default: None, which takes the dataset's.
+            included if it is one. Default: None, which takes the dataset's.
         beta2 (float): Squared weight of recall in F. Default: 0.3.
         ignore_index (int): Default: 255.
         output_dir (str, optional): Folder for the predictions:
             ``{output_dir}/{subset}/{uid}/{frame}.png``, the class indices as
             a PNG with the dataset's palette (see :func:`write_prediction`),
-            grey if it has none. Needs ``subset``, ``uid`` and ``frame`` in
-            the samples. Give each metric a folder of its own. Default: None,
-            nothing is written.
+            grey if it has none. With ``reduce_zero_label`` plus one, as in
+            the files of the masks (and as ``IoUMetric`` does). Needs
+            ``subset``, ``uid`` and ``frame`` in the samples. Give each metric
+            a folder of its own. Default: None, nothing is written.
         collect_device (str): Device used to collect results from several
             processes, 'cpu' or 'gpu'. Default: 'cpu'.
         prefix (str, optional): Prefix of the results' names. Default: None,
@@ -70,7 +76,8 @@ class AVSSMetric(BaseMetric):
 
     Raises:
         ValueError: If an argument is out of its range, a frame can't be
-            scored, or a clip has more frames than ``pad_clips_to``.
+            scored, a clip has more frames than ``pad_clips_to``, or this is
+            set and background ignored.
         KeyError: If a data sample lacks a key.
     """
 
@@ -134,6 +141,19 @@ class AVSSMetric(BaseMetric):
                 "has no 'classes'. Give num_classes to AVSSMetric.")
         return len(classes)
 
+    @property
+    def _reduced(self) -> bool:
+        """Whether background is ignored and class 0 a thing."""
+        return bool((self.dataset_meta or {}).get('reduce_zero_label'))
+
+    def _write(self, sample: dict) -> None:
+        labels = sample['pred_sem_seg']['data']
+        palette = (self.dataset_meta or {}).get('palette')
+        if self._reduced:
+            labels = labels + 1
+            palette = palette and [[0, 0, 0], *palette]
+        write_prediction(self.output_dir, sample, labels, palette)
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each frame of a batch; write it if configured.
 
@@ -154,9 +174,7 @@ class AVSSMetric(BaseMetric):
                     'LoadAVSAnnotations gt_sem_seg, and PackAVTInputs packs '
                     'the meta_keys uid and num_frames.')
             if self.output_dir is not None:
-                write_prediction(self.output_dir, sample,
-                                 sample['pred_sem_seg']['data'],
-                                 (self.dataset_meta or {}).get('palette'))
+                self._write(sample)
             name = (f"Frame {sample.get('frame', '?')} of "
                     f"{sample.get('uid', sample.get('img_path', '?'))}")
             try:
@@ -185,6 +203,11 @@ class AVSSMetric(BaseMetric):
             raise ValueError('No frame was scored; expected at least one.')
         num_padded = 0
         if self.pad_clips_to is not None:
+            if self._reduced:
+                raise ValueError(
+                    'pad_clips_to adds frames of background, which '
+                    'reduce_zero_label=True of the data set ignores. Leave it '
+                    'out.')
             num_padded = self._num_padded(results)
         per_class = average_classes((counts for _, _, counts in results),
                                     self._num_classes(), self.beta2,
@@ -192,6 +215,11 @@ class AVSSMetric(BaseMetric):
         miou, miou_no_bg = mean_over_classes(per_class['IoU'], self.protocol)
         f, f_no_bg = mean_over_classes(per_class['F'], self.protocol)
         self._log(per_class, len(results), num_padded)
+        if self._reduced:
+            return dict(
+                mIoU=100 * miou,
+                F=100 * f,
+                num_classes=int((per_class['frames'] > 0).sum()))
         return dict(
             mIoU=100 * miou,
             F=100 * f,

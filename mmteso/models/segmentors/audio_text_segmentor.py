@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
-from ..necks import FusionLayer
+from ..necks import FusionLayer, check_fusion_levels
 from ..prompting import AudioTextPrompt
 from .cached_audio import CachedAudioCheck
 from .sound_conditions import SoundConditionsMixin
@@ -79,6 +79,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         self.prompt_encoder = _build(prompt_encoder)
         self._check_audio_dims()
         self.fusion = _build(fusion)
+        check_fusion_levels(self.fusion, self.decode_head,
+                            getattr(self, 'auxiliary_head', None))
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
@@ -257,9 +259,10 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
 
         Returns:
             list[SegDataSample]: With ``seg_logits`` (C, H, W),
-            ``pred_sem_seg`` (1, H, W), ``sounding_score`` (1, H, W) in [0, 1],
-            and, where the prompt encoder scores cues, ``cue_scores`` (N_T)
-            and ``cue_kept`` (N_T).
+            ``pred_sem_seg`` (1, H, W), ``sounding_score`` (1, H, W) in [0, 1]
+            (not with ``reduce_zero_label`` in the metainfo: a model without a
+            background has none), and, where the prompt encoder scores cues,
+            ``cue_scores`` (N_T) and ``cue_kept`` (N_T).
         """
         img = inputs['img']
         if data_samples is not None:
@@ -272,8 +275,9 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         seg_logits = self.inference(img, metas, prompt)
         data_samples = self.postprocess_result(seg_logits, data_samples)
         for i, sample in enumerate(data_samples):
-            sample.sounding_score = PixelData(
-                data=self.sounding_score(sample.seg_logits.data))
+            if not sample.get('reduce_zero_label'):
+                sample.sounding_score = PixelData(
+                    data=self.sounding_score(sample.seg_logits.data))
             if prompt is not None and prompt.scores is not None:
                 sample.cue_scores = prompt.scores[i]
                 sample.cue_kept = prompt.kept[i]

@@ -82,7 +82,8 @@ class AVSTTAModel(BaseTTAModel):
 
         Returns:
             list[SegDataSample]: The first views' samples with ``seg_logits``,
-            ``pred_sem_seg`` and ``sounding_score`` of all views.
+            ``pred_sem_seg`` and ``sounding_score`` of all views; the last not
+            with ``reduce_zero_label`` in the metainfo.
 
         Raises:
             ValueError: If the views of a frame differ in size.
@@ -106,7 +107,8 @@ class AVSTTAModel(BaseTTAModel):
         sample.set_data(
             dict(
                 seg_logits=PixelData(data=merged),
-                pred_sem_seg=PixelData(data=labels),
-                sounding_score=PixelData(
-                    data=self.module.sounding_score(merged))))
+                pred_sem_seg=PixelData(data=labels)))
+        if not sample.get('reduce_zero_label'):
+            sample.sounding_score = PixelData(
+                data=self.module.sounding_score(merged))
         return sample

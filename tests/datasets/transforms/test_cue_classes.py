@@ -51,6 +51,14 @@ def test_what_is_missing_is_said():
         transform(dict(uid='u', frame=3, class_names=AVSBENCH_CLASSES))
     with pytest.raises(ValueError, match='frame 3 of "u" has none'):
         transform(dict(uid='u', frame=3, text_cues=[], class_names=None))
+    with pytest.raises(ValueError, match='needs background.*frame 3 of "u"'):
+        transform(
+            dict(
+                uid='u',
+                frame=3,
+                text_cues=[],
+                class_names=AVSBENCH_CLASSES,
+                reduce_zero_label=True))
     assert repr(CuesToClasses('avsbench')) == \
         "CuesToClasses(synonyms='avsbench')"
 

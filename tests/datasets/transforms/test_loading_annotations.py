@@ -369,3 +369,35 @@ def test_samples_of_mmsegs_inferencers():
     """mmseg drops its own LoadAnnotations, by name; ours stays."""
     with pytest.raises(KeyError, match="label_format.*can't pass sound"):
         LoadAVSAnnotations()(dict(img_path='a.png', img=np.zeros((4, 4, 3))))
+
+
+def test_background_may_be_ignored(tmp_path):
+    """What was ignored stays so, and is no class 254."""
+    labels = np.array([[0, 1, 70, 255]], np.uint8)
+    for path, form in zip(write_pair(tmp_path, labels), ('rgb', 'index')):
+        result = LoadAVSAnnotations(reduce_zero_label=True)(
+            sample(path, form, reduce_zero_label=True))
+        assert result['gt_seg_map'].tolist() == [[255, 0, 69, 255]]
+        assert result['gt_seg_map'].dtype == np.uint8
+
+
+def test_visible_map_is_reduced_as_well(visible_root):
+    loaded = [
+        build(
+            visible_root,
+            split='test',
+            task='semantic',
+            reduce_zero_label=reduced,
+            pipeline=[dict(type='LoadAVSAnnotations', load_visible=True)])[0]
+        ['gt_visible_map'] for reduced in (False, True)
+    ]
+    assert loaded[0].any()
+    assert np.array_equal(loaded[0] - np.uint8(1), loaded[1])
+
+
+@pytest.mark.parametrize('ours, theirs', [(True, False), (False, True)])
+def test_whether_it_is_the_data_set_says(tmp_path, ours, theirs):
+    path, _ = write_pair(tmp_path, np.zeros((1, 2), np.uint8))
+    with pytest.raises(ValueError, match=f'the data set {theirs}.*set it'):
+        LoadAVSAnnotations(reduce_zero_label=ours)(
+            sample(path, 'rgb', reduce_zero_label=theirs))

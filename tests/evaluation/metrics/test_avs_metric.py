@@ -324,3 +324,14 @@ def test_report_by_needs_its_key_and_leaves_out_what_is_not_known():
         sample.set_metainfo(dict(split='val'))
     result = evaluate(samples, report_by='split')
     assert 'J_part@val' not in result and result['J@val'] == result['J']
+
+
+def test_no_background_no_score():
+    sample = make_samples(1)[0]
+    metric = AVSMetric()
+    metric.dataset_meta = dict(reduce_zero_label=True)
+    with pytest.raises(ValueError, match='AVSSMetric or .* IoUMetric'):
+        metric.process(None, [sample.to_dict()])
+    sample.set_metainfo(dict(reduce_zero_label=True))
+    with pytest.raises(ValueError, match='reduce_zero_label'):
+        AVSMetric().process(None, [sample.to_dict()])

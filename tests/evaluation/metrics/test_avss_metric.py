@@ -8,6 +8,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
+from PIL import Image
 
 from mmteso.evaluation import AVSSMetric
 
@@ -34,9 +35,9 @@ def avss(**kwargs):
     return dict(type='mmseg.AVSSMetric', **kwargs)
 
 
-def evaluate(samples, *metrics):
+def evaluate(samples, *metrics, **meta):
     evaluator = Evaluator(list(metrics))
-    evaluator.dataset_meta = dict(classes=CLASSES)
+    evaluator.dataset_meta = dict(dict(classes=CLASSES), **meta)
     evaluator.process(samples)
     return evaluator.evaluate(len(samples))
 
@@ -146,3 +147,24 @@ def test_describe():
     assert "'avsbench'" in line and 'beta^2 = 1' in line
     assert 'without the last one' in line and 'padded to 10 frames' in line
     assert '\n' not in line
+
+
+def test_without_background_class_0_counts(tmp_path):
+    """With reduce_zero_label."""
+    meta = dict(
+        classes=CLASSES[1:],
+        reduce_zero_label=True,
+        palette=[[9, 0, 0], [0, 9, 0], [0, 0, 9]])
+    samples = [make_sample([[0, 1, 1]], [[0, 255, 1]])]
+    samples[0].set_metainfo(dict(subset='v2'))
+    result = evaluate(samples, avss(output_dir=str(tmp_path)), **meta)
+    assert result == {
+        'avss/mIoU': 100, 'avss/F': 100, 'avss/num_classes': 2}
+    # the labels of the masks' files, in their colours
+    image = Image.open(tmp_path / 'v2' / 'a' / '0.png')
+    assert np.asarray(image).tolist() == [[1, 2, 2]]
+    assert np.asarray(image.convert('RGB')).tolist() == [[[9, 0, 0],
+                                                          [0, 9, 0],
+                                                          [0, 9, 0]]]
+    with pytest.raises(ValueError, match='adds frames of background'):
+        evaluate(samples, avss(pad_clips_to=10), **meta)

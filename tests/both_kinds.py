@@ -1,0 +1,124 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Whole configs of both kinds of models, for mmseg's features.
+
+A TeSO prompts its decode head; a plain head behind ``AudioTextFusion`` hears
+through its features. What a runner does with the one it should do with the
+other.
+"""
+import copy
+import itertools
+from typing import Tuple
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, load, narrow_config,
+                    plain_config_text)
+
+_numbers = itertools.count()
+KINDS = ('teso', 'fusion')
+
+
+def fusion_model() -> ConfigDict:
+    """An FCN head and an auxiliary one behind a fusion."""
+    return ConfigDict(
+        dict(
+            fcn_config(),
+            type='AudioTextSegmentor',
+            audio_encoder=dict(type='LogMelStats'),
+            prompt_encoder=dict(
+                type='SeDAM',
+                text_dims=TEXT_DIMS,
+                embed_dims=PROMPT_DIMS,
+                hidden_dims=16),
+            fusion=dict(
+                type='AudioTextFusion',
+                in_channels=(64, ),
+                prompt_dims=PROMPT_DIMS,
+                embed_dims=16,
+                hidden_dims=16)))
+
+
+def whole_config(kind: str,
+                 data_root,
+                 work_dir,
+                 name: str = 'teso/teso_r18_synthavs.py',
+                 **kwargs) -> Config:
+    """A narrow config with data, schedule and hooks.
+
+    Args:
+        kind (str): One of :data:`KINDS`.
+        data_root (str | Path): A SynthAVS.
+        work_dir (str | Path): Work directory.
+        name (str): The project's config. Defaults to a small TeSO.
+        **kwargs: ``frames`` and ``epochs`` of :func:`narrow.narrow_config`.
+    """
+    cfg = narrow_config(load(name), data_root, work_dir, **kwargs)
+    if kind == 'fusion':
+        preprocessor = cfg.model.data_preprocessor
+        cfg.model = fusion_model()
+        cfg.model.data_preprocessor = preprocessor
+    for step in cfg.tta_pipeline[-1].transforms[2]:
+        step.cue_file = f'{data_root}/cues.jsonl'
+        step.text_encoder.embed_dims = TEXT_DIMS
+    return cfg
+
+
+def use_tta(cfg: Config) -> None:
+    """As ``tools/test.py --tta``."""
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.tta_model.module = cfg.model
+    cfg.model = cfg.tta_model
+
+
+def _name_visualizer(cfg: Config) -> None:
+    """Visualizers of one name are one object, with the first one's folder."""
+    cfg.visualizer.name = cfg.experiment_name
+
+
+def run_training(cfg: Config, *hooks: Hook) -> Runner:
+    """Train as tools/train.py does, with further hooks."""
+    _name_visualizer(cfg)
+    with plain_config_text():
+        runner = Runner.from_cfg(cfg)
+        for hook in hooks:
+            runner.register_hook(hook)
+        runner.train()
+    return runner
+
+
+def run_test(cfg: Config,
+             checkpoint=None,
+             *hooks: Hook) -> Tuple[Runner, dict]:
+    """Test as tools/test.py does, with further hooks."""
+    cfg = copy.deepcopy(cfg)
+    cfg.update(
+        load_from=checkpoint and str(checkpoint),
+        resume=False,
+        experiment_name=f'{cfg.experiment_name}-test-{next(_numbers)}')
+    _name_visualizer(cfg)
+    with plain_config_text():
+        runner = Runner.from_cfg(cfg)
+        for hook in hooks:
+            runner.register_hook(hook)
+        return runner, runner.test()
+
+
+class KeepOutputs(Hook):
+    """Keeps what a test predicts.
+
+    Attributes:
+        samples (list[SegDataSample]): Predictions, in order.
+    """
+
+    def __init__(self) -> None:
+        self.samples = []
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None,
+                        outputs=None) -> None:
+        self.samples.extend(outputs)
+
+
+def read_checkpoint(path) -> dict:
+    return torch.load(path, weights_only=True)
