@@ -15,6 +15,7 @@ from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
 from ..necks import FusionLayer, check_fusion_levels
+from ..precision import at_least_float32
 from ..prompting import AudioTextPrompt
 from .cached_audio import CachedAudioCheck
 from .sound_conditions import SoundConditionsMixin
@@ -272,7 +273,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             metas = [dict(ori_shape=size, img_shape=size, pad_shape=size)
                      ] * len(img)
         prompt = self.encode_prompt(inputs, data_samples)
-        seg_logits = self.inference(img, metas, prompt)
+        # metrics have 255 thresholds, and NumPy knows no bfloat16
+        seg_logits = at_least_float32(self.inference(img, metas, prompt))
         data_samples = self.postprocess_result(seg_logits, data_samples)
         for i, sample in enumerate(data_samples):
             if not sample.get('reduce_zero_label'):

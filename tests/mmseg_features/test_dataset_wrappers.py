@@ -1,0 +1,147 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""mmengine's wrappers around data sets that sound."""
+import copy
+import math
+from collections import Counter
+
+import pytest
+from both_kinds import KINDS, run_test, run_training, whole_config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from narrow import CallHook
+
+from data import make_synthavs_index
+from mmteso.datasets.avsbench_meta import get_classes
+
+NAMES = get_classes('synthavs')
+SYNTHAVS = dict(
+    type='AVSBenchDataset',
+    class_set='synthavs',
+    subsets='v2',
+    serialize_data=False)
+
+
+def wrap(kind, dataset, **kwargs):
+    return dict(type=kind, dataset=dataset, **kwargs)
+
+
+def sounding(dataset):
+    """How often each class sounds in an epoch."""
+    return Counter(name for i in range(len(dataset))
+                   for name in dataset.get_data_info(i)['a_obj'])
+
+
+# -------------------------------------------------------- ClassBalancedDataset
+@pytest.mark.parametrize('task', ['binary', 'semantic'])
+def test_what_sounds_rarely_is_repeated(tmp_path, task):
+    """Not what is seen rarely: the last class is visible in all clips."""
+    init_default_scope('mmseg')
+    common, rare, mute = NAMES[1:4]
+    clips = [(f'{common}_{mute}', common)] * 9
+    clips += [(f'{rare}_{mute}', rare), (mute, '')]
+    root = make_synthavs_index(tmp_path / 'data', clips, NAMES)
+    plain = dict(
+        SYNTHAVS, data_root=root, task=task, check_files=False,
+        frames_per_clip=2)
+    assert sounding(DATASETS.build(plain)) == {common: 18, rare: 2}
+    balanced = DATASETS.build(
+        wrap('ClassBalancedDataset', plain, oversample_thr=0.5))
+    repeats = math.ceil(math.sqrt(0.5 / (2 / 22)))
+    assert repeats == 3
+    assert sounding(balanced) == {common: 18, rare: 2 * repeats}
+    # the silent clip stays, once
+    assert len(balanced) == 18 + 2 * repeats + 2
+    # who balances may be balanced or repeated again
+    twice = DATASETS.build(
+        wrap('RepeatDataset', wrap('ClassBalancedDataset', plain,
+                                   oversample_thr=0.5), times=2))
+    assert len(twice) == 2 * len(balanced)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_balanced_training(kind, synthavs, tmp_path):
+    """What the threshold makes of it reaches the model."""
+    cfg = whole_config(kind, synthavs, tmp_path, frames=None)
+    plain = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = wrap(
+        'ClassBalancedDataset', plain, oversample_thr=0.9)
+    cfg.train_dataloader.sampler = dict(type='DefaultSampler', shuffle=False)
+    cfg.train_dataloader.batch_size = 4
+    init_default_scope('mmseg')
+    few = DATASETS.build(dict(plain, pipeline=[]))
+    many = DATASETS.build(
+        wrap('ClassBalancedDataset', dict(plain, pipeline=[]),
+             oversample_thr=0.9))
+    assert len(many) > len(few)
+    cfg.train_cfg.max_iters = math.ceil(len(many) / 4)
+    cfg.train_cfg.val_interval = 100
+    heard = Counter()
+
+    def count(runner, batch_idx, data_batch, outputs):
+        for sample in data_batch['data_samples']:
+            heard.update(sample.a_obj)
+
+    hook = CallHook()
+    hook.after_train_iter = count
+    run_training(cfg, hook)
+    assert heard == sounding(many)
+
+
+# --------------------------------------------------------------- ConcatDataset
+@pytest.mark.parametrize('kind, lazy', zip(KINDS, [False, True]))
+def test_sets_together(kind, lazy, synthavs, tmp_path):
+    """Scores as those of one set, under each of several sounds."""
+    cfg = whole_config(kind, synthavs, tmp_path, frames=None)
+    one, both = copy.deepcopy(cfg), copy.deepcopy(cfg)
+    dataset = cfg.test_dataloader.dataset
+    one.test_dataloader.dataset.split = ['val', 'test']
+    both.test_dataloader.dataset = dict(
+        type='ConcatDataset',
+        lazy_init=lazy,
+        datasets=[
+            dict(dataset, split=split, lazy_init=lazy)
+            for split in ('val', 'test')
+        ])
+    results = []
+    for config in (one, both):
+        config.test_cfg = dict(
+            type='AudioControlLoop', conditions=['normal', 'mute'])
+        runner, metrics = run_test(config)
+        results.append(metrics)
+        assert runner.test_evaluator.dataset_meta['classes'] == (
+            'background', 'sounding')
+    assert len(runner.test_dataloader.dataset) == 4
+    assert results[0] == pytest.approx(results[1], nan_ok=True)
+    assert {'normal/J', 'mute/J'} <= set(results[0])
+
+
+def test_sets_of_different_tasks_are_refused(synthavs):
+    """By mmengine: their classes differ."""
+    init_default_scope('mmseg')
+    parts = [
+        dict(SYNTHAVS, data_root=synthavs, task=task)
+        for task in ('binary', 'semantic')
+    ]
+    with pytest.raises(ValueError, match='does not match meta information'):
+        DATASETS.build(dict(type='ConcatDataset', datasets=parts))
+
+
+def test_sets_of_balanced_sets(synthavs):
+    """Balance first, then join: a ConcatDataset has no categories."""
+    init_default_scope('mmseg')
+    parts = [
+        dict(SYNTHAVS, data_root=synthavs, split=split)
+        for split in ('train', 'val')
+    ]
+    joined = DATASETS.build(
+        dict(
+            type='ConcatDataset',
+            datasets=[
+                wrap('ClassBalancedDataset', part, oversample_thr=0.9)
+                for part in parts
+            ]))
+    assert len(joined) > sum(len(DATASETS.build(part)) for part in parts)
+    with pytest.raises(AttributeError, match='get_cat_ids'):
+        DATASETS.build(
+            wrap('ClassBalancedDataset', dict(
+                type='ConcatDataset', datasets=parts), oversample_thr=0.9))
