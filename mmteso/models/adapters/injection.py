@@ -1,31 +1,59 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Put adapters into the attention layers of a built network (paper 3.5).
 
-Three kinds of attention get them in Mask2Former, two in SAM, each on its
-output projection:
+The paper adapts three kinds of attention, Mask2Former's (``'window'``,
+``'deformable'``, ``'cross'``); the others are for other backbones and heads.
+Each adapter follows the output projection.
 
-- ``'window'``: Swin's W-MSA (mmseg's ``WindowMSA``) in the visual encoder;
-- ``'deformable'``: the pixel decoder's ``MultiScaleDeformableAttention``;
-- ``'cross'``: the Masked Attention of the transformer decoder, that is its
-  cross-attention; ``'self'`` adapts its self-attention too (off in the paper);
-- ``'sam'``: the attention, windowed and global, of SAM's image encoder;
-- ``'sam_cross'``: the cross-attention of SAM's mask decoder, from tokens to
-  image, back, and the final one.
+======================= =======================================================
+kind                    attention
+======================= =======================================================
+``'window'``            Swin's W-MSA (``WindowMSA`` of mmseg and mmdet), and
+                        that of Twins-SVT (``LocallyGroupedSelfAttention``)
+``'spatial_reduction'`` attention to a smaller map: PVT's and PVTv2's (mmdet's
+                        ``SpatialReductionAttention``), MiT's
+                        (``EfficientMultiheadAttention``), Twins'
+                        (``GlobalSubsampledAttention``, its subclass)
+``'global'``            self-attention of a plain ViT (mmseg's
+                        ``TransformerEncoderLayer``), of BEiT and MAE
+                        (``BEiTAttention``)
+``'deformable'``        Mask2Former's pixel decoder
+                        (``MultiScaleDeformableAttention``)
+``'pixel_self'``        self-attention of MaskFormer's pixel decoder (mmdet's
+                        ``DetrTransformerEncoderLayer``)
+``'cross'``             Masked Attention of Mask2Former's transformer decoder,
+                        cross-attention of MaskFormer's
+                        (``DetrTransformerDecoderLayer``)
+``'self'``              self-attention of a head's queries: Mask2Former's (off
+                        in the paper) and MaskFormer's
+                        (``DetrTransformerDecoderLayer``), K-Net's among
+                        kernels (``KernelUpdateHead``), Segmenter's, whose ViT
+                        layers are of this kind and not ``'global'``
+``'sam'``               SAM's image encoder, windowed and global
+``'sam_cross'``         cross-attention of SAM's mask decoder, from tokens to
+                        image, back, and the final one
+======================= =======================================================
+
+The backbones of transformers (Swin, Swin V2: ``'window'``; PVTv2:
+``'spatial_reduction'``; ViT, BEiT, DINOv2, DINOv3, ViTDet: ``'global'``) and
+of timm (Swin, Swin V2 and Twins; PVTv2 and Twins; ViT, DeiT, BEiT, EVA) are
+known too, see ``attention_layers.py``. What is not in the tables can't be
+adapted and is named: in an error where a wanted kind is missing, and
+otherwise in the log. Convolutional attention (MSCAN's, ResNeSt's) is among
+that. Of a segmentor only backbone, neck and heads are searched: the audio
+encoder is frozen or trained, not adapted.
 
 Adapted layers keep the parameter names of the layers they replace: a stock
 checkpoint loads as it is, with only ``*.adapter.*`` missing.
 """
-import sys
 from typing import Dict, List, Sequence, Tuple
 
-from mmcv.ops import MultiScaleDeformableAttention
-from mmdet.models.layers import DetrTransformerDecoderLayer
-from mmseg.models.backbones.swin import WindowMSA
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from .attention_layers import (KINDS, Place, adaptable_layers, has_attention,
+                               unadaptable_layers)
 from .bottleneck import BottleneckAdapter
-
-KINDS = ('window', 'deformable', 'cross', 'self', 'sam', 'sam_cross')
 
 
 class AdaptedLinear(nn.Linear):
@@ -88,39 +116,6 @@ class AdaptedMultiheadAttention(nn.MultiheadAttention):
         return self.adapter(output), weights
 
 
-def _adaptable_layers(
-        model: nn.Module) -> Dict[str, List[Tuple[nn.Module, str]]]:
-    """Find (owner, attribute) of every layer that could be adapted."""
-    found = {kind: [] for kind in KINDS}
-    # A model with parts of SAM has imported it; others don't wait for that.
-    sam = sys.modules.get('transformers.models.sam.modeling_sam')
-    for module in model.modules():
-        if sam is not None:
-            _find_sam_layers(module, sam, found)
-        if isinstance(module, WindowMSA):
-            found['window'].append((module, 'proj'))
-        elif isinstance(module, MultiScaleDeformableAttention):
-            found['deformable'].append((module, 'output_proj'))
-        elif isinstance(module, DetrTransformerDecoderLayer):
-            found['cross'].append((module.cross_attn, 'attn'))
-            found['self'].append((module.self_attn, 'attn'))
-    return found
-
-
-def _find_sam_layers(module: nn.Module, sam,
-                     found: Dict[str, List[Tuple[nn.Module, str]]]) -> None:
-    if isinstance(module, sam.SamVisionAttention):
-        found['sam'].append((module, 'proj'))
-    elif isinstance(module, sam.SamTwoWayAttentionBlock):
-        found['sam_cross'] += [
-            (module.cross_attn_token_to_image, 'out_proj'),
-            (module.cross_attn_image_to_token, 'out_proj'),
-        ]
-    elif isinstance(module, sam.SamTwoWayTransformer):
-        found['sam_cross'].append(
-            (module.final_attn_token_to_image, 'out_proj'))
-
-
 def inject_adapters(
         model: nn.Module,
         kinds: Sequence[str] = ('window', 'deformable', 'cross'),
@@ -129,9 +124,8 @@ def inject_adapters(
 
     Args:
         model (nn.Module): A segmentor or a part of one.
-        kinds (Sequence[str]): Some of ``'window'``, ``'deformable'``,
-            ``'cross'``, ``'self'``, ``'sam'`` and ``'sam_cross'``; see the
-            module's docstring. Defaults to the paper's three.
+        kinds (Sequence[str]): See the module's docstring. Defaults to the
+            paper's three.
         ratio (int): Bottleneck ratio. Defaults to 4 (release).
 
     Returns:
@@ -139,21 +133,18 @@ def inject_adapters(
 
     Raises:
         ValueError: If a kind is unknown, the model has no such layer (a
-            ResNet has no window attention), or it is adapted already.
+            ResNet has no window attention), or it is adapted already. The
+            message names what attention the model has instead.
     """
     kinds = tuple(dict.fromkeys(kinds))
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise ValueError(f'adapter kinds must be among {KINDS}, but got '
                          f'{unknown}')
-    layers = _adaptable_layers(model)
+    layers = adaptable_layers(model)
     absent = [kind for kind in kinds if not layers[kind]]
     if absent:
-        present = [kind for kind in KINDS if layers[kind]]
-        raise ValueError(
-            f'no attention layer of kind {absent} to adapt in '
-            f'{type(model).__name__}; it has {present}. Set '
-            f"adapters=dict(kinds={present}) in the model's config.")
+        raise ValueError(_absence(model, absent, layers))
     adapted = [
         kind for kind in kinds
         if any(hasattr(getattr(*place), 'adapter') for place in layers[kind])
@@ -171,4 +162,27 @@ def inject_adapters(
             adapted = adapted(layer, ratio)
             setattr(owner, attribute, adapted)
             adapters.append(adapted.adapter)
+    others = unadaptable_layers(model)
+    if others:
+        print_log(f'can\'t be adapted, no kind covers it: {", ".join(others)}',
+                  'current')
     return adapters
+
+
+def _absence(model: nn.Module, absent: List[str],
+             layers: Dict[str, List[Place]]) -> str:
+    """What there is instead of the kinds that a model lacks."""
+    present = [kind for kind in KINDS if layers[kind]]
+    advice = f'Set adapters=dict(kinds={present})' if present \
+        else 'Leave out adapters'
+    message = (f'no attention layer of kind {absent} to adapt in '
+               f'{type(model).__name__}; it has {present}. {advice} in the '
+               "model's config.")
+    backbone = getattr(model, 'backbone', None)
+    if backbone is not None and not has_attention(backbone):
+        message += (f' Its backbone, {type(backbone).__name__}, has no '
+                    'attention.')
+    others = unadaptable_layers(model)
+    if others:
+        message += f' What can\'t be adapted: {", ".join(others)}.'
+    return message

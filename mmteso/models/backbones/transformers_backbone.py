@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import copy
 from typing import Optional, Sequence, Tuple
 
 from mmengine.logging import print_log
@@ -174,7 +173,7 @@ class TransformersBackbone(BaseModule):
             with quiet_transformers():
                 model, report = type(self.model).from_pretrained(
                     folder,
-                    config=copy.deepcopy(self.model.config),
+                    config=self.model.config,
                     local_files_only=True,
                     output_loading_info=True)
         except RuntimeError as error:
@@ -194,13 +193,24 @@ class TransformersBackbone(BaseModule):
             print_log(
                 f'{folder!r} has no weights for the backbone\'s own layers '
                 f'{missing}: they start anew', 'current')
-        own = self.model.state_dict()
-        state = {
-            # the layers that start anew stay as they are here
-            key: own[key] if key in missing else value
-            for key, value in model.float().state_dict().items()
-        }
-        load_part(self.model, state, folder)
+        load_part(self.model, model.float().state_dict(), folder)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
+                              **kwargs) -> None:
+        # A checkpoint is loaded with strict=False: other names would leave
+        # random weights behind, with a warning.
+        mine = f'{prefix}model.'
+        found = {key for key in state_dict if key.startswith(mine)}
+        own = {f'{prefix}{key}' for key in self.state_dict()}
+        wrong = {key for key in found ^ own if '.adapter.' not in key}
+        if found and wrong:
+            raise RuntimeError(
+                f'the checkpoint\'s {mine}* are not the weights of this '
+                f'{self.model_type} as the installed transformers names them: '
+                f'{sorted(wrong)[:3]}, ... are missing or unknown. Take the '
+                'model and the version of transformers that it was trained '
+                'with.')
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
         """Encode images.
