@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import inspect
 from typing import Any, Dict, List, Optional, Sequence
 
 import torch
@@ -18,6 +17,7 @@ from ..necks import FusionLayer, check_fusion_levels
 from ..precision import at_least_float32
 from ..prompting import AudioTextPrompt
 from .cached_audio import CachedAudioCheck
+from .prompted_heads import auxiliary_losses, prompt_kwargs, takes_prompt
 from .sound_conditions import SoundConditionsMixin
 
 Inputs = Dict[str, Tensor]
@@ -88,11 +88,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             inject_adapters(self, **adapters)
         self._frozen = resolve_modules(self, frozen)
         freeze(self._frozen)
-        # The decode heads of mmseg know nothing of a prompt.
-        self._head_takes_prompt = 'prompt' in inspect.signature(
-            self.decode_head.loss).parameters
         if prompt_encoder is not None and fusion is None \
-                and not self._head_takes_prompt:
+                and not takes_prompt(self.decode_head):
             raise ValueError(
                 f'{type(self.decode_head).__name__} takes no prompt: a '
                 'prompt_encoder would have no effect on its masks. Add a '
@@ -195,9 +192,6 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         self._check_cached_audio(self.audio_encoder, data_samples)
         return inputs['audio_feat']
 
-    def _prompt_kwargs(self, prompt: Optional[AudioTextPrompt]) -> dict:
-        return dict(prompt=prompt) if self._head_takes_prompt else {}
-
     def _fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
         return x if self.fusion is None else self.fusion(x, prompt)
 
@@ -218,9 +212,12 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         x = self._fuse(x, prompt)
         losses = add_prefix(
             self.decode_head.loss(x, data_samples, self.train_cfg,
-                                  **self._prompt_kwargs(prompt)), 'decode')
+                                  **prompt_kwargs(self.decode_head, prompt)),
+            'decode')
         if self.with_auxiliary_head:
-            losses.update(self._auxiliary_head_forward_train(x, data_samples))
+            losses.update(
+                auxiliary_losses(self.auxiliary_head, x, data_samples,
+                                 self.train_cfg, prompt))
         if self.latent_loss is not None:
             losses['loss_latent'] = self.latent_loss(
                 self._part(prompt, 'latents', 'latent_loss'))
@@ -331,7 +328,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         """Logits of images or crops, (B, C, H, W)."""
         x = self._fuse(self.image_features(inputs), prompt)
         return self.decode_head.predict(x, batch_img_metas, self.test_cfg,
-                                        **self._prompt_kwargs(prompt))
+                                        **prompt_kwargs(
+                                            self.decode_head, prompt))
 
     def slide_inference(self,
                         inputs: Tensor,
@@ -387,7 +385,7 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
         return self.decode_head.forward(
-            self._fuse(x, prompt), **self._prompt_kwargs(prompt))
+            self._fuse(x, prompt), **prompt_kwargs(self.decode_head, prompt))
 
 
 def _build(config: OptConfigType) -> Optional[nn.Module]:
