@@ -7,14 +7,21 @@ other.
 """
 import copy
 import itertools
+import runpy
+import sys
+from pathlib import Path
 from typing import Tuple
+from unittest import mock
 
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmseg.registry import MODELS
 from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, load, narrow_config,
                     plain_config_text)
+from processes import ROOT
 
 _numbers = itertools.count()
 KINDS = ('teso', 'fusion')
@@ -118,6 +125,37 @@ class KeepOutputs(Hook):
     def after_test_iter(self, runner, batch_idx, data_batch=None,
                         outputs=None) -> None:
         self.samples.extend(outputs)
+
+
+def run_tool(name: str, cfg: Config, *words) -> None:
+    """Run one of tools/ in this process.
+
+    Args:
+        name (str): 'train.py', ...
+        cfg (Config): Written to a file, which is the first argument.
+        *words: Further arguments.
+    """
+    _name_visualizer(cfg)
+    folder = Path(cfg.work_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f'{cfg.experiment_name}.py'
+    argv = [name, path, *words]
+    with plain_config_text(), mock.patch.object(sys, 'argv',
+                                                [str(word) for word in argv]):
+        cfg.dump(path)
+        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+
+
+def random_checkpoint(cfg: Config) -> str:
+    """A checkpoint of an untrained model, in the work directory."""
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+    path = Path(cfg.work_dir, 'random.pth')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return str(path)
 
 
 def read_checkpoint(path) -> dict:

@@ -39,7 +39,9 @@ def parse_args() -> argparse.Namespace:
         help='folder for the predictions, {subset}/{uid}/{frame}.png, for '
         'evaluating them offline. AVSMetric writes sounding-object masks, '
         'AVSSMetric class indices; if the config has several of them, each '
-        'into a folder of its own, and so does each condition of --audio')
+        'into a folder of its own, and so does each condition of --audio. Or '
+        'a file, *.pkl, for scores and ground truth as well (DumpAVSResults); '
+        'of several conditions *.{condition}.pkl')
     parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
@@ -144,7 +146,7 @@ def use_tta(cfg: Config) -> None:
 def save_predictions(cfg: Config, folder: str) -> None:
     """Let each of our metrics that can write predictions do so.
 
-    Several of them get folders '{position}_{type}' below ``folder``: their
+    With a pickle file in place of the folder one more of them does. Several of them get folders '{position}_{type}' below ``folder``: their
     files have the same names. Metrics from elsewhere are left alone: mmseg's
     IoUMetric names its files after the image, so that every video would
     overwrite the last one's '0.png'.
@@ -152,6 +154,12 @@ def save_predictions(cfg: Config, folder: str) -> None:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, (list, tuple)):
         evaluators = [evaluators]
+    if folder.endswith(('.pkl', '.pickle')):
+        cfg.test_evaluator = [
+            *evaluators,
+            dict(type='DumpAVSResults', out_file_path=folder)
+        ]
+        return
     writers = [(position, metric) for position, metric in enumerate(evaluators)
                if _writes_predictions(metric['type'])]
     if not writers:

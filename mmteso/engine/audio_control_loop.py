@@ -52,7 +52,8 @@ class AudioControlLoop(TestLoop):
             ``LoadAudioFeatures`` (see :func:`insert_audio_conditions`).
         evaluator (Evaluator | dict | list): Built once per condition. Where
             a metric has an ``output_dir``, each condition gets a folder of its
-            name in it.
+            name in it, and where it has an ``out_file_path`` a file of its
+            own, 'results.mute.pkl' for 'results.pkl'.
         conditions (Sequence[str]): See :func:`audio_condition_transform`.
             Defaults to normal, mute, wgn-10db, wgn-40db and off-screen.
         reference (str): What the noise's dB refer to: 'snr', 'pcm16' or
@@ -125,11 +126,14 @@ class AudioControlLoop(TestLoop):
             metrics = evaluator if isinstance(evaluator,
                                               (list, tuple)) else [evaluator]
         for metric in metrics:
-            if isinstance(metric, dict) and metric.get('output_dir'):
-                metric['output_dir'] = osp.join(metric['output_dir'],
-                                                condition)
-            elif getattr(metric, 'output_dir', None):
-                metric.output_dir = osp.join(metric.output_dir, condition)
+            known = metric if isinstance(metric, dict) else vars(metric)
+            own = {}
+            if known.get('output_dir'):
+                own['output_dir'] = osp.join(known['output_dir'], condition)
+            if known.get('out_file_path'):  # DumpResults
+                stem, suffix = osp.splitext(known['out_file_path'])
+                own['out_file_path'] = f'{stem}.{condition}{suffix}'
+            known.update(own)
         return evaluator
 
     def run(self) -> Dict[str, float]:

@@ -1,9 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .functional import listening_score, reference_scores
 from .metrics import (AVSMetric, AVSSMetric, CueRecognitionMetric,
-                      CueSelectionMetric)
+                      CueSelectionMetric, DumpAVSResults)
 
 __all__ = [
     'AVSMetric', 'AVSSMetric', 'CueRecognitionMetric', 'CueSelectionMetric',
-    'listening_score', 'reference_scores'
+    'DumpAVSResults', 'listening_score', 'reference_scores'
 ]
