@@ -47,8 +47,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-dir',
         help='folder for images with the painted predictions, truth on the '
-        'left: <time>/vis_data/vis_image/test_{subset}_{uid}_{frame}_0.png '
-        'in it')
+        'left: vis_data/vis_image/test_{subset}_{uid}_{frame}_0.png '
+        'in it; under another sound test_{subset}_{uid}_{frame}_{condition}'
+        '_0.png')
     parser.add_argument(
         '--wait-time',
         type=float,
@@ -99,9 +100,6 @@ def parse_args() -> argparse.Namespace:
     if args.off_screen_groups and 'off-screen' not in (args.audio or ()):
         parser.error('--off-screen-groups needs --audio off-screen')
     if args.audio is not None:
-        if args.show or args.show_dir:
-            parser.error('--audio goes without --show and --show-dir, which '
-                         'draw the predictions under one condition')
         try:
             for condition in args.audio:
                 audio_condition_transform(condition)
@@ -146,10 +144,11 @@ def use_tta(cfg: Config) -> None:
 def save_predictions(cfg: Config, folder: str) -> None:
     """Let each of our metrics that can write predictions do so.
 
-    With a pickle file in place of the folder one more of them does. Several of them get folders '{position}_{type}' below ``folder``: their
+    Several of them get folders '{position}_{type}' below ``folder``: their
     files have the same names. Metrics from elsewhere are left alone: mmseg's
     IoUMetric names its files after the image, so that every video would
-    overwrite the last one's '0.png'.
+    overwrite the last one's '0.png'. With a pickle file in place of the folder
+    DumpAVSResults joins the metrics.
     """
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, (list, tuple)):

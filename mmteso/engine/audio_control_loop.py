@@ -41,8 +41,9 @@ class AudioControlLoop(TestLoop):
         test_cfg = dict(type='AudioControlLoop', conditions=['normal', 'mute'])
 
     Each condition has an evaluator of its own. Hooks are called once per
-    batch and get the predictions under the first condition. What a run
-    returns, and what hooks find as metrics, is flat: see
+    batch and get the predictions under the first condition; those that have a
+    method ``after_test_condition(runner, condition, outputs)`` get the others'
+    by it. What a run returns, and what hooks find as metrics, is flat: see
     :func:`flat_scores`; :attr:`report` has it in order.
 
     Args:
@@ -185,6 +186,9 @@ class AudioControlLoop(TestLoop):
             batch_idx=idx,
             data_batch=data_batch,
             outputs=outputs[0])
+        for name, samples in zip(self.conditions[1:], outputs[1:]):
+            self.runner.call_hook(
+                'after_test_condition', condition=name, outputs=samples)
 
     def _predict(self, data_batch: dict) -> List[Sequence]:
         """Predictions by condition."""

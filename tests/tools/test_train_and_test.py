@@ -117,7 +117,6 @@ def test_two_processes(config, tmp_path):
 @pytest.mark.parametrize('options, message', [
     (['--audio', 'loud'], 'unknown audio condition'),
     (['--audio-out', 'a.json'], '--audio-out needs --audio'),
-    (['--audio', 'mute', '--show'], '--audio goes without'),
     (['--off-screen-groups', 'a.yaml'], 'needs --audio off-screen'),
     (['--audio', 'mute', '--off-screen-groups', 'avsbench'],
      'needs --audio off-screen'),

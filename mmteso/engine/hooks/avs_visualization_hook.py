@@ -64,6 +64,19 @@ class AVSVisualizationHook(SegVisualizationHook):
             for sample in outputs:
                 self._draw_sample(runner, sample, 'test')
 
+    def after_test_condition(self,
+                             runner,
+                             condition: str,
+                             outputs: Sequence = ()) -> None:
+        """Draw every frame under another sound (:class:`AudioControlLoop`).
+
+        Args:
+            runner (Runner): The runner.
+            condition (str): Not used; the samples know it.
+            outputs (Sequence[SegDataSample]): Predictions.
+        """
+        self.after_test_iter(runner, 0, outputs=outputs)
+
     def _draw_sample(self, runner, sample, mode: str) -> None:
         missing = [
             key for key in ('subset', 'uid', 'frame') if key not in sample
@@ -75,6 +88,9 @@ class AVSVisualizationHook(SegVisualizationHook):
                 'Add them to the meta_keys of PackAVTInputs, or use '
                 'SegVisualizationHook.')
         name = f'{mode}_{sample.subset}_{sample.uid}_{sample.frame}'
+        condition = sample.get('audio_condition', 'normal')
+        if condition != 'normal':
+            name += f'_{condition}'
         image = mmcv.imfrombytes(
             get(sample.img_path, backend_args=self.backend_args),
             channel_order='rgb')

@@ -106,3 +106,17 @@ def test_uid_with_a_folder(tmp_path, pictures):
     AVSVisualizationHook(draw=True).after_test_iter(
         RUNNER, 0, {}, [make_sample(tmp_path, 'a/b')])
     assert pictures() == ['test_v2_a_b_0_7.png']
+
+
+def test_other_sounds_have_names_of_their_own(tmp_path, pictures):
+    hook = AVSVisualizationHook(draw=True)
+    for name in ('normal', 'mute', 'wgn-10db'):
+        samples = [make_sample(tmp_path, audio_condition=name)]
+        hook.after_test_condition(RUNNER, condition=name, outputs=samples)
+    assert pictures() == [
+        'test_v2_clip_0_0_7.png', 'test_v2_clip_0_0_mute_7.png',
+        'test_v2_clip_0_0_wgn-10db_7.png'
+    ]
+    AVSVisualizationHook().after_test_condition(
+        RUNNER, condition='x', outputs=[make_sample(tmp_path, frame=1)])
+    assert len(pictures()) == 3
