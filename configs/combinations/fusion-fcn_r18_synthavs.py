@@ -19,7 +19,8 @@ model = dict(
         strides=(1, 2, 1, 1),
         norm_cfg=norm_cfg,
         style='pytorch'),
-    fusion=dict(in_channels=in_channels),
+    # the levels that the heads read
+    fusion=dict(in_channels=in_channels, levels=[2, 3]),
     decode_head=dict(
         type='FCNHead',
         in_channels=in_channels[3],

@@ -67,8 +67,9 @@ class AudioTextFusion(nn.Module):
         hidden_dims (int): Hidden width of the projection D -> embed_dims,
             which the levels share. Defaults to 2048, as in PMQS.
         num_heads (int): Heads of the attention. Defaults to 4, as in PMQS.
-        levels (Sequence[int], optional): Which of the levels are told; the
-            others pass. Defaults to None: all.
+        levels (Sequence[int], optional): Which of the levels are told, from
+            0, the finest; the others pass. They must be read by a decode
+            head. Defaults to None: all.
     """
 
     def __init__(self,
@@ -88,10 +89,11 @@ class AudioTextFusion(nn.Module):
                 f'for each of in_channels, but got {levels}')
         self.in_channels = tuple(in_channels)
         self.projection = mlp(prompt_dims, hidden_dims, embed_dims)
+        self.levels = tuple(sorted(set(chosen)))
         # by name: the level's place, whichever are chosen
         self.layers = nn.ModuleDict({
             str(level): FusionLayer(in_channels[level], embed_dims, num_heads)
-            for level in sorted(set(chosen))
+            for level in self.levels
         })
 
     def forward(self, x: Sequence[Tensor],

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """AudioTextSegmentor whose features are told what sounds."""
 import copy
+import re
 
 import pytest
 import torch
@@ -19,7 +20,12 @@ SEDAM = dict(
     type='SeDAM', text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
 
 
-def build(config, in_channels, fusion=True, trained=True, **overrides):
+def build(config,
+          in_channels,
+          fusion=True,
+          trained=True,
+          levels=None,
+          **overrides):
     init_default_scope('mmseg')
     torch.manual_seed(0)
     config = ConfigDict(
@@ -33,7 +39,8 @@ def build(config, in_channels, fusion=True, trained=True, **overrides):
                 in_channels=in_channels,
                 prompt_dims=PROMPT_DIMS,
                 embed_dims=16,
-                hidden_dims=16) if fusion else None))
+                hidden_dims=16,
+                levels=levels) if fusion else None))
     config.update(overrides)
     model = MODELS.build(config)
     model.init_weights()
@@ -140,3 +147,42 @@ def test_fusion_needs_a_prompt():
 def test_without_fusion_the_error_names_it():
     with pytest.raises(ValueError, match='AudioTextFusion'):
         fcn(fusion=False)
+
+
+def test_an_init_cfg_leaves_the_fusion_an_identity():
+    """A pattern that reaches every linear layer, through the real call."""
+    model = fcn(
+        trained=False,
+        init_cfg=dict(type='Normal', layer='Linear', std=1.0))
+    assert any(
+        layer.weight.std() > 0.5 for layer in model.prompt_encoder.modules()
+        if isinstance(layer, nn.Linear))
+    batch = make_batch()
+    loud = copy.deepcopy(batch)
+    loud['inputs']['log_mel'] += 1
+    one, other = (model.predict(**data) for data in (batch, loud))
+    assert torch.equal(one[0].seg_logits.data, other[0].seg_logits.data)
+    # a second call must not undo a training
+    nn.init.normal_(model.fusion.layers['0'].up.weight)
+    model.init_weights()
+    assert model.fusion.layers['0'].up.weight.abs().max() > 0
+
+
+@pytest.mark.parametrize('auxiliary', [None, 'one', 'two'])
+def test_levels_that_no_head_reads(auxiliary):
+    config = fcn_config()
+    config.backbone.out_indices = (1, 2, 3)
+    config.decode_head.in_index = -1
+    first = dict(config.auxiliary_head, in_index=0, in_channels=16)
+    config.auxiliary_head = {
+        None: None,
+        'one': first,
+        'two': [first, config.auxiliary_head]
+    }[auxiliary]
+    if auxiliary == 'two':
+        config.auxiliary_head[1].in_index = 2
+    read = [2] if auxiliary is None else [0, 2]
+    with pytest.raises(
+            ValueError, match=re.escape(f'set fusion.levels={read}')):
+        build(config, (16, 32, 64))
+    build(config, (16, 32, 64), levels=read)
