@@ -28,7 +28,29 @@ _BACKBONES = dict(
     SwinTransformer=dict(
         embed_dims=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
         window_size=4),
-    ResNet=dict(base_channels=8, stem_channels=8))
+    ResNet=dict(base_channels=8, stem_channels=8),
+    MixVisionTransformer=dict(
+        embed_dims=8, num_layers=[1, 1, 1, 1], num_heads=[1, 2, 4, 8]),
+    VisionTransformer=dict(
+        img_size=(SIZE, SIZE),
+        embed_dims=16,
+        num_layers=4,
+        num_heads=2,
+        out_indices=(0, 1, 2, 3)))
+_BACKBONES['mmdet.PyramidVisionTransformerV2'] = \
+    _BACKBONES['MixVisionTransformer']
+# of TransformersBackbone, by model type; `config` is merged with theirs
+_HF_BACKBONES = dict(
+    convnext=dict(
+        config=dict(hidden_sizes=[8, 16, 32, 64], depths=[1, 1, 2, 1])),
+    beit=dict(
+        config=dict(
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            image_size=SIZE),
+        out_indices=(0, 1, 2, 3)))
 _numbers = itertools.count()
 
 
@@ -96,11 +118,19 @@ def _narrow_sam(model: ConfigDict) -> None:
 
 def _narrow_mask2former(model: ConfigDict) -> None:
     backbone, head = model.backbone, model.decode_head
-    backbone.update(_BACKBONES[backbone.type])
+    if backbone.type == 'TransformersBackbone':
+        narrow = copy.deepcopy(_HF_BACKBONES[backbone.model_type])
+        backbone.config.update(narrow.pop('config'))
+        backbone.update(narrow)
+    else:
+        backbone.update(_BACKBONES[backbone.type])
     backbone.pop('init_cfg', None)
     widths = [8, 16, 32, 64]
     if backbone.get('depth', 0) >= 50:  # bottleneck blocks
         widths = [4 * width for width in widths]
+    if 'neck' in model:  # Feature2Pyramid, behind a plain ViT
+        model.neck.embed_dim = 16
+        widths = [16] * 4
     head.update(
         in_channels=widths,
         feat_channels=WIDTH,

@@ -18,6 +18,7 @@ NAMES = sorted(path.name for path in (CONFIGS / 'teso').glob('*.py'))
 BACKBONES, SETS = ('swin-b', 'swin-t', 'r50'), ('v1s', 'v1m', 'avss-binary',
                                                 'avss')
 PROMISED = {f'teso_{b}_{s}.py' for b in BACKBONES for s in SETS} | {
+    'teso_swin-s_v1m.py', 'teso_swin-l_v1m.py', 'teso_r101_v1m.py',
     'teso-cue_swin-b_v1m.py', 'teso-cached-audio_swin-b_v1m.py',
     'teso_r18_synthavs.py', 'teso-cue_r18_synthavs.py',
     'teso_r18_synthavs-avss.py', 'teso-cue_r18_synthavs-avss.py'
@@ -25,6 +26,9 @@ PROMISED = {f'teso_{b}_{s}.py' for b in BACKBONES for s in SETS} | {
 # what is particular about these: test_audio_encoder_configs.py
 OTHER_AUDIO = {f'teso-{name}_swin-b_v1m.py' for name in ('ast', 'beats',
                                                          'clap')}
+# and these: test_backbone_configs.py
+NEW_DECODER = {f'teso_{name}_v1m.py' for name in (
+    'pvtv2-b2', 'pvtv2-b5', 'mit-b2', 'vit-b', 'beit-b', 'convnext-b')}
 
 
 def config_of(name) -> Config:
@@ -38,7 +42,7 @@ def pipelines(config):
 
 def test_all_promised_configs_are_there():
     assert NAMES
-    assert PROMISED | OTHER_AUDIO <= set(NAMES)
+    assert PROMISED | OTHER_AUDIO | NEW_DECODER <= set(NAMES)
 
 
 # ---------------------------------------------------------------- content
@@ -153,7 +157,7 @@ def test_hooks_survive_a_leafs_own(name, tmp_path):
 
 
 # ---------------------------------------------------------------- full size
-@pytest.mark.parametrize('name', sorted(set(NAMES) - OTHER_AUDIO))
+@pytest.mark.parametrize('name', sorted(set(NAMES) - OTHER_AUDIO - NEW_DECODER))
 def test_builds_at_full_size(name, monkeypatch):
     """On the meta device: shapes without memory."""
     linspace = torch.linspace
@@ -173,7 +177,10 @@ def test_builds_at_full_size(name, monkeypatch):
     total, new = {
         'swin-b': (203, 23.9),
         'swin-t': (141, 21.5),
+        'swin-s': (163.3, 22.4),
+        'swin-l': (315.9, 28.3),
         'r50': (136.6, 20.4),
+        'r101': (155.6, 20.4),
         'r18': (4.3, 4.3),
     }[backbone]
     assert millions == pytest.approx(total, rel=0.01)
@@ -385,7 +392,7 @@ def test_every_paramwise_key_names_parameters(name):
     keys = config.optim_wrapper.get('paramwise_cfg', {}).get('custom_keys', {})
     if 'r18' in name:
         assert not keys  # one learning rate: everything trains from nothing
-    else:
+    elif name not in NEW_DECODER:
         assert dict(keys) == dict(backbone=dict(lr_mult=0.1))
 
 

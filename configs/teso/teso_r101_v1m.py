@@ -1,0 +1,5 @@
+_base_ = [
+    '../_base_/models/teso_mask2former_r101.py',
+    '../_base_/datasets/avsbench_binary.py',
+    '../_base_/schedules/teso_60e.py', '../_base_/default_runtime.py'
+]

@@ -1,0 +1,169 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""configs/teso with other backbones."""
+import copy
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import MODELS
+from narrow import CallHook, load, narrow_config
+
+from data import make_avsbench
+from mmteso.models import BottleneckAdapter
+
+# Where a Mask2Former is published, everything but the backbone is as in
+# teso_swin-b_v1m.py; elsewhere the decoders train.
+MASK2FORMER = ('swin-s', 'swin-l', 'r101')
+# millions of parameters: of the backbone without adapters, as published with
+# its classifier left out; of all that trains
+NEW_DECODER = {
+    'pvtv2-b2': (24.85, 40.5),
+    'pvtv2-b5': (81.44, 42.2),
+    'mit-b2': (24.20, 40.5),
+    'vit-b': (86.1, 50.9),
+    'beit-b': (85.8, 50.9),
+    'convnext-b': (87.57, 127.5)
+}
+ADAPTED = {
+    'pvtv2-b2': 3 + 4 + 6 + 3,
+    'pvtv2-b5': 3 + 6 + 40 + 3,
+    'mit-b2': 3 + 4 + 6 + 3,
+    'vit-b': 12,
+    'beit-b': 12,
+    'convnext-b': 0
+}
+BACKBONES = (*MASK2FORMER, *NEW_DECODER)
+TRANSFORMERS = ('beit-b', 'convnext-b')
+
+
+def config_of(backbone) -> Config:
+    if backbone in TRANSFORMERS:
+        pytest.importorskip('transformers')
+    return load(f'teso/teso_{backbone}_v1m.py')
+
+
+@pytest.fixture(scope='module')
+def avsbench(tmp_path_factory):
+    return make_avsbench(
+        tmp_path_factory.mktemp('avsbench'), subsets=['v1m'], clips=1)
+
+
+@pytest.fixture
+def on_meta(monkeypatch):
+    """Build a model at full size: shapes without memory."""
+    linspace = torch.linspace
+    monkeypatch.setattr(  # backbones read their drop path rates off it
+        torch, 'linspace', lambda *args, **kwargs: linspace(
+            *args, **{
+                **kwargs, 'device': 'cpu'
+            }))
+    init_default_scope('mmseg')
+
+    def build(config):
+        with torch.device('meta'):
+            return MODELS.build(config)
+
+    return build
+
+
+@pytest.mark.parametrize('backbone', BACKBONES)
+def test_nothing_else_differs(backbone):
+    """The data, and SeDAM, PMQS and the losses are those of the Swin-B."""
+    config, plain = config_of(backbone), load('teso/teso_swin-b_v1m.py')
+    for split in ('train', 'val', 'test'):
+        key = f'{split}_dataloader'
+        assert config[key] == plain[key]
+    ours, theirs = (copy.deepcopy(c.model) for c in (config, plain))
+    free = ['backbone', 'adapters', 'frozen', 'neck', 'data_preprocessor']
+    for model in (ours, theirs):
+        for name in free:
+            model.pop(name, None)
+        model.decode_head.pop('in_channels')
+    assert ours == theirs
+    assert config.train_cfg == plain.train_cfg
+    assert config.param_scheduler == plain.param_scheduler
+    assert config.optim_wrapper.optimizer == plain.optim_wrapper.optimizer
+    if backbone in MASK2FORMER:
+        assert config.optim_wrapper == plain.optim_wrapper
+        assert config.model.frozen == plain.model.frozen
+        assert f'mask2former_{backbone}' in config.load_from
+        assert 'ade20k' in config.load_from
+    else:
+        assert config.load_from is None
+        assert config.model.backbone.init_cfg.type == 'Pretrained'
+
+
+@pytest.mark.parametrize('backbone', BACKBONES)
+def test_widths_at_full_size(backbone, on_meta):
+    """What the pixel decoder gets is a pyramid of the channels it expects."""
+    config = config_of(backbone).model
+    model = on_meta(config)
+    size = config.data_preprocessor.size[0]
+    maps = model.extract_feat(torch.empty(1, 3, size, size, device='meta'))
+    assert [m.shape[1] for m in maps] == config.decode_head.in_channels
+    assert [size // m.shape[2] for m in maps] == config.decode_head.strides
+
+
+@pytest.mark.parametrize('backbone', NEW_DECODER)
+def test_numbers_of_parameters(backbone, on_meta):
+    model = on_meta(config_of(backbone).model)
+    published, trained = NEW_DECODER[backbone]
+    adapters = [m for m in model.modules() if isinstance(m, BottleneckAdapter)]
+    assert len(adapters) == ADAPTED[backbone]
+    added = sum(p.numel() for m in adapters for p in m.parameters())
+    count = sum(p.numel() for p in model.backbone.parameters()) - added
+    assert count / 1e6 == pytest.approx(published, rel=0.005)
+    count = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert count / 1e6 == pytest.approx(trained, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    'backbone', [b for b in BACKBONES if b not in ('swin-l', 'pvtv2-b5')])
+def test_trains_and_tests(backbone, avsbench, tmp_path):
+    """One step; what trains, at which rate, and what stays."""
+    config = narrow_config(config_of(backbone), avsbench, tmp_path)
+    runner = Runner.from_cfg(config)
+    start, rates = {}, {}
+
+    def remember(runner):
+        start.update(copy.deepcopy(runner.model.state_dict()))
+        names = {id(p): n for n, p in runner.model.named_parameters()}
+        for group in runner.optim_wrapper.optimizer.param_groups:
+            for parameter in group['params']:
+                rates[names[id(parameter)]] = group['lr']
+
+    runner.register_hook(CallHook(before_train_iter=remember))
+    runner.train()
+    model = runner.model
+    for name, parameter in model.named_parameters():
+        adapter = '.adapter.' in name
+        if backbone in MASK2FORMER:
+            frozen = not (adapter or name.startswith(
+                ('prompt_encoder', 'decode_head.pmqs',
+                 'decode_head.cls_embed')))
+            slow = name.startswith('backbone')
+        else:
+            frozen = name.startswith(('backbone.', 'audio_encoder.')) \
+                and not adapter and backbone != 'convnext-b'
+            slow = name.startswith(('backbone', 'neck', 'decode_head')) \
+                and not name.startswith(
+                    ('decode_head.pmqs', 'decode_head.cls_embed'))
+        assert parameter.requires_grad != frozen, name
+        assert (name in rates) != frozen, name
+        if frozen:
+            assert torch.equal(parameter, start[name]), name
+        else:
+            # auto_scale_lr: the rates are for 10 frames, here are 2
+            rate = (1e-4 if slow else 1e-3) * 2 / 10
+            assert rates[name] == pytest.approx(rate), name
+    for name in ('decode_head.cls_embed.weight', 'decode_head.query_feat.'
+                 'weight', 'decode_head.pixel_decoder.mask_feature.weight'):
+        moved = not torch.equal(model.state_dict()[name], start[name])
+        assert moved == ('cls' in name or backbone not in MASK2FORMER), name
+    assert any(
+        not torch.equal(model.state_dict()[name], start[name])
+        for name in start if name.startswith('backbone.')
+    ) == (backbone != 'r101')
+    assert {'J', 'F'} <= set(runner.test())
