@@ -14,7 +14,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mmteso.apis import extract_audio_features
-from mmteso.engine import add_cfg_options
+from mmteso.engine import add_cfg_options, merge_cfg_options
 
 
 def parse_args():
@@ -68,8 +68,7 @@ def main():
     start = time.perf_counter()
     try:
         cfg = Config.fromfile(args.config)
-        if args.cfg_options is not None:
-            cfg.merge_from_dict(args.cfg_options)
+        merge_cfg_options(cfg, args.cfg_options)
         summary = extract_audio_features(
             cfg,
             args.out,

@@ -21,8 +21,8 @@ import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (add_cfg_options, audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
-                           leave_cpu_distributed, prepare_cpu_distributed,
-                           write_json)
+                           leave_cpu_distributed, merge_cfg_options,
+                           prepare_cpu_distributed, write_json)
 
 
 def parse_args() -> argparse.Namespace:
@@ -185,8 +185,7 @@ def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_cfg_options(cfg, args.cfg_options)
     # priority: command line, then config, then the config's name
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

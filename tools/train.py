@@ -12,7 +12,8 @@ from mmseg.registry import RUNNERS
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
 from mmteso.engine import (add_cfg_options, enable_amp, leave_cpu_distributed,
-                           prepare_cpu_distributed, resume_from_work_dir)
+                           merge_cfg_options, prepare_cpu_distributed,
+                           resume_from_work_dir)
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,8 +49,7 @@ def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_cfg_options(cfg, args.cfg_options)
     # priority: command line, then config, then the config's name
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

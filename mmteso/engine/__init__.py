@@ -8,7 +8,7 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
 from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import flat_scores, format_audio_report, make_audio_report
-from .cfg_options import add_cfg_options
+from .cfg_options import add_cfg_options, merge_cfg_options
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
                     StartCheckpointHook)
@@ -27,6 +27,6 @@ __all__ = [
     'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
     'find_sound_steps', 'flat_scores', 'format_audio_report',
     'insert_audio_condition', 'insert_audio_conditions',
-    'leave_cpu_distributed', 'make_audio_report', 'plain',
+    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
     'prepare_cpu_distributed', 'resume_from_work_dir', 'write_json'
 ]

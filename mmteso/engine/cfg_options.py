@@ -1,9 +1,23 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """``--cfg-options`` of our tools."""
+import difflib
+import inspect
+import logging
 from argparse import ArgumentParser, Namespace
-from typing import Optional, Sequence
+from typing import Any, Iterator, Mapping, Optional, Sequence, Set
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+# What the runner reads of its config without naming it as an argument, and
+# what tools read.
+_READ = {
+    'activation_checkpointing', 'compile', 'custom_imports',
+    'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
+    'resource_limit', 'runner_type', 'sync_bn', 'tta_model', 'tta_pipeline'
+}
+_SHOWN = 4
 
 
 class SpacedDictAction(DictAction):
@@ -58,3 +72,63 @@ def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
         f'{example and ", e.g. "}{example}. A list is written key="[a,b]" or '
         'key=a,b; nested: key="[(a,b),(c,d)]", in quotation marks. Spaces '
         'are kept in a single value, and dropped in a list')
+
+
+def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
+                                                             Any]]) -> None:
+    """Override settings of a runner's config, as ``--cfg-options`` says.
+
+    mmengine takes any key. A name at the top that neither runner nor tools
+    read changes nothing, so a warning tells: it is misspelt, or a variable of
+    the config's files such as ``cue_file``, whose value is in the data loaders
+    by now. (Below the top the constructors complain, and of an index beyond a
+    list mmengine does.)
+
+    Args:
+        cfg (Config): Modified in place.
+        options (dict, optional): Values by path, 'model.backbone.depth'.
+
+    Raises:
+        KeyError: If an index is beyond its list.
+    """
+    if not options:
+        return
+    known = _READ | set(inspect.signature(Runner.__init__).parameters)
+    for name in dict.fromkeys(key.split('.')[0] for key in options):
+        if name not in known:
+            print_log(
+                f'--cfg-options: nothing reads {name!r}' +
+                _advice(cfg, name, known),
+                logger='current',
+                level=logging.WARNING)
+    cfg.merge_from_dict(dict(options))
+
+
+def _advice(cfg: Config, name: str, known: Set[str]) -> str:
+    if name not in cfg:
+        close = difflib.get_close_matches(name, known, 1)
+        return f'. Did you mean {close[0]!r}?' if close else '.'
+    read = {key: cfg[key] for key in sorted(cfg) if key in known}
+    places = list(_places(read, name, cfg[name]))
+    if not places:
+        return ', a variable of the config\'s files.'
+    more = f' and {len(places) - _SHOWN} more' * (len(places) > _SHOWN)
+    return (', a variable of the config\'s files. Its value is used in ' +
+            ', '.join(places[:_SHOWN]) + f'{more}: override it there.')
+
+
+def _places(value: Any, name: str, wanted: Any, path: str = '',
+            key: str = '') -> Iterator[str]:
+    """Paths of what a variable became: of the same name, or a whole list."""
+    if value == wanted and (key == name or isinstance(wanted, (dict, list))):
+        yield path
+        return
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    for inner, item in items:
+        yield from _places(item, name, wanted,
+                           f'{path}.{inner}' if path else str(inner),
+                           str(inner))

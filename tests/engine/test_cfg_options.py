@@ -2,9 +2,11 @@
 import argparse
 
 import pytest
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
+from narrow import load
 
-from mmteso.engine import add_cfg_options
+from mmteso.engine import add_cfg_options, merge_cfg_options
 
 
 def parse(*words):
@@ -58,3 +60,92 @@ def test_help(example, expected):
     parser = argparse.ArgumentParser()
     add_cfg_options(parser, example)
     assert expected in ' '.join(parser.format_help().split())
+
+
+@pytest.fixture
+def warned(caplog, monkeypatch):
+    """Texts of the warnings, which go to mmengine's current logger."""
+    logger = MMLogger.get_instance('cfg-options', logger_name='cfg-options')
+    monkeypatch.setattr(MMLogger, 'get_current_instance',
+                        classmethod(lambda cls: logger))
+    logger.addHandler(caplog.handler)
+    yield lambda: [record.getMessage() for record in caplog.records]
+    logger.removeHandler(caplog.handler)
+
+
+def test_nested_fields_and_list_elements(warned):
+    cfg = load('teso/teso_swin-b_v1m.py')
+    merge_cfg_options(
+        cfg, {
+            'model.prompt_encoder.dynamic_mask.mode': 'off',
+            'model.audio_encoder._delete_': True,
+            'model.audio_encoder.type': 'LogMelStats',
+            'model.frozen': ['backbone'],
+            'test_dataloader.dataset.pipeline.5.num_cues': 2,
+            'default_hooks.ema.type': 'EMAHook',
+            'compile': True,
+            'sync_bn': 'torch',
+            'custom_imports.imports': ['mmteso']
+        })
+    assert cfg.model.prompt_encoder.dynamic_mask == dict(
+        type='DynamicMask', mode='off', threshold='mean')
+    assert cfg.model.audio_encoder == dict(type='LogMelStats')
+    assert cfg.model.frozen == ['backbone']
+    assert cfg.default_hooks.ema == dict(type='EMAHook')
+    assert 'random_state' in cfg.default_hooks
+    # the others of the list, and the other loader with the same list, stay
+    steps = cfg.test_dataloader.dataset.pipeline
+    assert steps[5].type == 'LoadTextCues' and steps[5].num_cues == 2
+    assert len(steps) == 7 and steps[3].type == 'LoadAudioClip'
+    assert cfg.val_dataloader.dataset.pipeline[5].num_cues == 4
+    assert not warned()
+
+
+@pytest.mark.parametrize('key, message', [
+    ('modle.frozen', "nothing reads 'modle'. Did you mean 'model'?"),
+    ('nothing_like_it', "nothing reads 'nothing_like_it'."),
+    ('num_classes', 'Its value is used in model.decode_head.num_classes: '
+     'override it there.'),
+    ('cue_file', 'Its value is used in test_dataloader.dataset.pipeline.5.'
+     'cue_file, train_dataloader.dataset.pipeline.6.cue_file, tta_pipeline.4.'
+     'cue_file, val_dataloader.dataset.pipeline.5.cue_file: override'),
+    ('test_pipeline.5.num_cues', 'Its value is used in test_dataloader.'
+     'dataset.pipeline, val_dataloader.dataset.pipeline: override'),
+    ('dataset_type', "a variable of the config's files."),
+])
+def test_names_that_nothing_reads(warned, key, message):
+    cfg = load('teso/teso_swin-b_v1m.py')
+    merge_cfg_options(cfg, {key: 1})
+    text, = warned()
+    assert message in text
+    name = key.split('.')[0]
+    assert name in cfg
+
+
+def test_what_our_configs_have_is_read_or_a_variable(warned):
+    """No setting of them is warned of that a runner reads."""
+    read = set()
+    for name in ('teso/teso_r50_avss.py', 'teso/teso_r18_synthavs.py'):
+        cfg = load(name)
+        merge_cfg_options(cfg, {key: cfg[key] for key in cfg})
+        read |= set(cfg) - {text.split("'")[1] for text in warned()}
+    assert {
+        'auto_scale_lr', 'custom_imports', 'default_hooks', 'default_scope',
+        'env_cfg', 'load_from', 'model', 'optim_wrapper', 'resume',
+        'test_evaluator', 'train_dataloader', 'tta_model', 'tta_pipeline',
+        'visualizer'
+    } <= read
+    assert not {'cue_file', 'train_pipeline', 'dataset', 'num_cues'} & read
+
+
+def test_index_beyond_the_list():
+    cfg = load('teso/teso_swin-b_v1m.py')
+    with pytest.raises(KeyError, match='Index 7 exceeds'):
+        merge_cfg_options(
+            cfg, {'test_dataloader.dataset.pipeline.7.type': 'Resize'})
+
+
+def test_no_options():
+    cfg = Config(dict(a=1))
+    merge_cfg_options(cfg, None)
+    assert cfg._cfg_dict == dict(a=1)

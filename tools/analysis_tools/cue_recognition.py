@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mmteso.apis import (SYNONYMS, configured_cues, evaluate_cue_file,
                          format_cue_recognition, read_truth)
-from mmteso.engine import add_cfg_options, write_json
+from mmteso.engine import add_cfg_options, merge_cfg_options, write_json
 from mmteso.evaluation.functional import AVERAGES, TRUTHS, UNKNOWN
 
 
@@ -83,8 +83,7 @@ def main():
     parser, args = parse_args()
     try:
         cfg = Config.fromfile(args.config)
-        if args.cfg_options is not None:
-            cfg.merge_from_dict(args.cfg_options)
+        merge_cfg_options(cfg, args.cfg_options)
         cue_files, num_cues = args.cues, args.num_cues
         if cue_files is None or num_cues is None:
             file, number = configured_cues(cfg, args.split)

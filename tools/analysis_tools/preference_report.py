@@ -20,7 +20,7 @@ from mmteso.apis import (PICTURES, ComparedModel, make_preference_report,
                          read_paper_numbers)
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (AUDIO_CONDITIONS, add_cfg_options,
-                           audio_condition_transform)
+                           audio_condition_transform, merge_cfg_options)
 
 PAPER = osp.join(
     osp.dirname(osp.abspath(__file__)), 'paper_audio_control.yml')
@@ -110,8 +110,7 @@ def parse_args():
 
 def read_config(path, options):
     cfg = Config.fromfile(path)
-    if options is not None:
-        cfg.merge_from_dict(options)
+    merge_cfg_options(cfg, options)
     return cfg
 
 

@@ -1,0 +1,82 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""``--cfg-options`` of nested fields of sound and text, through the tools."""
+import pytest
+from both_kinds import (KINDS, random_checkpoint, read_checkpoint, run_tool,
+                        whole_config)
+from mmengine.config import Config
+
+from mmteso.datasets.transforms import LoadTextCues
+from mmteso.models import AudioTextSegmentor
+from mmteso.models.prompting import DynamicMask
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Models that tools have built."""
+    found = []
+    init = AudioTextSegmentor.__init__
+
+    def keep(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        found.append(self)
+
+    monkeypatch.setattr(AudioTextSegmentor, '__init__', keep)
+    return found
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_train(kind, synthavs, tmp_path, built):
+    """Also hooks and what a list holds, which need no config of their own."""
+    cfg = whole_config(kind, synthavs, tmp_path)
+    run_tool('train.py', cfg, '--cfg-options',
+             'model.prompt_encoder.dynamic_mask.type=DynamicMask',
+             'model.prompt_encoder.dynamic_mask.mode=off',
+             'model.prompt_encoder.num_latents=3',
+             'model.frozen=[audio_encoder,prompt_encoder]',
+             'train_dataloader.dataset.pipeline.5.num_cues=2',
+             'param_scheduler.0.end=7', 'default_hooks.ema.type=EMAHook',
+             'default_hooks.ema.momentum=0.5')
+    model, = built
+    mask, = [m for m in model.modules() if isinstance(m, DynamicMask)]
+    assert mask.mode == 'off'
+    assert not any(p.requires_grad for p in model.prompt_encoder.parameters())
+    saved = read_checkpoint(tmp_path / 'iter_1.pth')
+    assert 'ema_state_dict' in saved
+    written = Config.fromfile(next(tmp_path.glob('*/vis_data/config.py')))
+    assert written.param_scheduler[0].end == 7
+    assert written.train_dataloader.dataset.pipeline[5].num_cues == 2
+    assert written.model.prompt_encoder.num_latents == 3
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_test(kind, synthavs, tmp_path, built, monkeypatch):
+    cfg = whole_config(kind, synthavs, tmp_path)
+    checkpoint = random_checkpoint(cfg)
+    built.clear()
+    lengths = set()
+    transform = LoadTextCues.transform
+
+    def count(self, results):
+        results = transform(self, results)
+        lengths.add(len(results['text_feat']))
+        return results
+
+    monkeypatch.setattr(LoadTextCues, 'transform', count)
+    run_tool('test.py', cfg, checkpoint, '--cfg-options',
+             'model.audio_encoder.type=LogMelStats',
+             'test_dataloader.dataset.pipeline.4.num_cues=3',
+             'model.test_cfg.mode=slide', 'model.test_cfg.crop_size=(32,24)',
+             'model.test_cfg.stride=(16,8)')
+    assert lengths == {3}
+    assert built[0].test_cfg.crop_size == (32, 24)
+
+
+@pytest.mark.parametrize('option, word', [
+    ('model.audio_encoder.freez=False', 'freez'),
+    ('model.fuson.levels=[0]', 'fuson'),
+])
+def test_misspelt_fields_are_errors(option, word, synthavs, tmp_path):
+    """Of the constructors, which name them."""
+    cfg = whole_config('fusion', synthavs, tmp_path)
+    with pytest.raises(TypeError, match=f"'{word}'"):
+        run_tool('train.py', cfg, '--cfg-options', option)
