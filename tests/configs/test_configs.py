@@ -157,7 +157,8 @@ def test_hooks_survive_a_leafs_own(name, tmp_path):
 
 
 # ---------------------------------------------------------------- full size
-@pytest.mark.parametrize('name', sorted(set(NAMES) - OTHER_AUDIO - NEW_DECODER))
+@pytest.mark.parametrize(
+    'name', sorted(set(NAMES) - OTHER_AUDIO - NEW_DECODER))
 def test_builds_at_full_size(name, monkeypatch):
     """On the meta device: shapes without memory."""
     linspace = torch.linspace

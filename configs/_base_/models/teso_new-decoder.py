@@ -6,6 +6,5 @@
 # in_channels.
 _base_ = ['./teso_mask2former_swin-b.py']
 
-model = dict(
-    frozen=['backbone', 'audio_encoder'])
+model = dict(frozen=['backbone', 'audio_encoder'])
 load_from = None

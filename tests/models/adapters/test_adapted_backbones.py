@@ -68,7 +68,10 @@ BACKBONES = dict(
 def backbone(name):
     config, counts = BACKBONES[name]
     if config['type'] == 'TransformersBackbone':
-        pytest.importorskip('transformers')
+        transformers = pytest.importorskip('transformers')
+        if name == 'hf_dinov3_vit' \
+                and 'dinov3_vit' not in transformers.CONFIG_MAPPING:
+            pytest.skip('transformers has no dinov3_vit yet')
     network = build(config)
     network.init_weights()
     return network, counts

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The tables are true, and what can't be adapted is named."""
 import copy
-import importlib
+import importlib.util
 import re
 
 import pytest
@@ -32,6 +32,9 @@ def test_foreign_layers_are_there(package):
     paths = [key for key in FOREIGN_LAYERS if key[0].startswith(package)]
     assert len(paths) >= 8
     for path, name in paths:
+        if importlib.util.find_spec(path.rsplit('.', 1)[0]) is None:
+            assert 'dinov3' in path  # in transformers since 4.56
+            continue
         assert issubclass(
             getattr(importlib.import_module(path), name), nn.Module)
     assert {

@@ -58,6 +58,9 @@ SHAPES = {
 
 
 def build(model_type, folder=None, **kwargs):
+    if model_type in ('dinov3_convnext', 'dinov3_vit') \
+            and model_type not in transformers.CONFIG_MAPPING:
+        pytest.skip(f'transformers has no {model_type} yet')
     if folder is not None:
         kwargs.update(
             init_cfg=dict(type='Pretrained', checkpoint=str(folder)))
@@ -329,14 +332,12 @@ def test_a_checkpoint_of_other_names():
     backbone = nn.Module()
     backbone.backbone = build('dinov2')
     state = backbone.state_dict()
-    name = 'backbone.model.encoder.layer.0.attention.o_proj.weight'
-    assert name in state
     other = {
-        key.replace('o_proj', 'output.dense'): value
+        key.replace('layer.0.attention', 'layer.0.self_attention'): value
         for key, value in state.items()
     }
     with pytest.raises(
-            RuntimeError, match='o_proj.bias.* are missing or unknown'):
+            RuntimeError, match='layer.0.attention.* are missing or unknown'):
         load_state_dict(backbone, other, strict=False)
     load_state_dict(backbone, {'backbone.conv1.weight': torch.ones(1)})
     inject_adapters(backbone.backbone, ['global'])
