@@ -7,7 +7,7 @@ from narrow import CONFIGS
 from records import (PAPER, ROOT, all_numbers, as_printed, metafiles, models,
                      others, read_yaml, results, table_row)
 
-FOLDERS = ('ablations', 'teso', 'teso-sam', 'v3')
+FOLDERS = ('ablations', 'combinations', 'teso', 'teso-sam', 'v3')
 # of METHOD.md's tables, so that a number can't get lost
 TESO = {
     'teso_swin-b_v1s': '83.27 / .933',

@@ -1,7 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Which levels of the features decode heads read."""
+import logging
 from typing import Optional, Set
 
+from mmengine.logging import print_log
 from torch import nn
 
 from .audio_text_fusion import AudioTextFusion
@@ -29,10 +31,11 @@ def levels_read(head: nn.Module, number: int) -> Optional[Set[int]]:
 
 def check_fusion_levels(fusion: Optional[nn.Module], decode_head: nn.Module,
                         auxiliary_head: Optional[nn.Module]) -> None:
-    """Refuse an AudioTextFusion that tells levels which no head reads.
+    """Warn of an AudioTextFusion that tells levels which no head reads.
 
     Its layers would get no gradient, which distributed training stops with an
-    error, and weight decay would shrink them.
+    error, and weight decay would shrink them. Only a warning: some heads read
+    more than their ``in_index`` says (DeepLabV3+'s reads level 0 as well).
 
     Args:
         fusion (nn.Module, optional): Only an :class:`AudioTextFusion` is
@@ -40,9 +43,6 @@ def check_fusion_levels(fusion: Optional[nn.Module], decode_head: nn.Module,
         decode_head (nn.Module): The decode head.
         auxiliary_head (nn.Module, optional): An auxiliary head, or an
             ``nn.ModuleList`` of them.
-
-    Raises:
-        ValueError: If there are such levels.
     """
     if not isinstance(fusion, AudioTextFusion):
         return
@@ -60,6 +60,10 @@ def check_fusion_levels(fusion: Optional[nn.Module], decode_head: nn.Module,
         read |= levels
     unread = sorted(set(fusion.levels) - read)
     if unread:
-        raise ValueError(
+        print_log(
             f'AudioTextFusion tells levels {unread}, which no decode head '
-            f'reads: set fusion.levels={sorted(read)}')
+            'reads, as far as their in_index says. Their layers may never '
+            'get a gradient, and distributed training stops at that: unless a '
+            f'head reads them all the same, set fusion.levels={sorted(read)}',
+            logger='current',
+            level=logging.WARNING)

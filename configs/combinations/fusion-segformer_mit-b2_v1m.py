@@ -1,0 +1,31 @@
+# SegFormer-B2, told what sounds.
+_base_ = [
+    '../_base_/models/audio_text.py', '../_base_/datasets/avsbench_binary.py',
+    '../_base_/schedules/fusion_60e.py', '../_base_/default_runtime.py'
+]
+
+checkpoint = 'https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/mit_b2_20220624-66e8bf70.pth'  # noqa: E501
+in_channels = [64, 128, 320, 512]
+model = dict(
+    backbone=dict(
+        type='MixVisionTransformer',
+        embed_dims=64,
+        num_stages=4,
+        num_layers=[3, 4, 6, 3],
+        num_heads=[1, 2, 5, 8],
+        patch_sizes=[7, 3, 3, 3],
+        sr_ratios=[8, 4, 2, 1],
+        out_indices=(0, 1, 2, 3),
+        qkv_bias=True,
+        drop_path_rate=0.1,
+        init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
+    fusion=dict(in_channels=in_channels),
+    decode_head=dict(
+        type='SegformerHead',
+        in_channels=in_channels,
+        in_index=[0, 1, 2, 3],
+        channels=256,
+        num_classes=2,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        align_corners=False,
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))

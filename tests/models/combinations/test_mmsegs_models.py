@@ -1,0 +1,101 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Each model that mmseg ships as a base, with sound and text, at full size."""
+from pathlib import Path
+
+import mmseg
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import PROMPT_DIMS, TEXT_DIMS, make_batch
+
+FOLDER = Path(mmseg.__file__).parent / '.mim' / 'configs' / '_base_' / 'models'
+# What can't be told through features, and why.
+OTHERS = {
+    'ocrnet_hr18': 'CascadeEncoderDecoder',
+    'ocrnet_r50-d8': 'CascadeEncoderDecoder',
+    'pointrend_r50': 'CascadeEncoderDecoder',
+    'san_vit-b16': 'MultimodalEncoderDecoder',
+    'dpt_vit-b16': 'class tokens among the features',
+    # Stable Diffusion, from a config of its own that isn't shipped
+    'vpd_sd': 'DepthEstimator',
+}
+NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
+SIZE = 128
+
+
+def without_sync_bn(value):
+    """BN in SyncBN's place, which needs a process group, and no weights."""
+    if isinstance(value, dict):
+        value = {
+            key: without_sync_bn(item)
+            for key, item in value.items()
+            if key not in ('pretrained', 'init_cfg')
+        }
+        if value.get('type') == 'SyncBN':
+            value['type'] = 'BN'
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(without_sync_bn(item) for item in value)
+    return value
+
+
+def told(name):
+    """The base, with what hears and reads around it."""
+    model = ConfigDict(
+        without_sync_bn(Config.fromfile(FOLDER / f'{name}.py').model))
+    # whatever crops it was trained for
+    model.update(test_cfg=dict(mode='whole'), data_preprocessor=None)
+    host = MODELS.build(model).eval()
+    with torch.no_grad():
+        features = host.extract_feat(torch.zeros(1, 3, SIZE, SIZE))
+    model.update(
+        type='AudioTextSegmentor',
+        audio_encoder=dict(type='LogMelStats'),
+        prompt_encoder=dict(
+            type='SeDAM',
+            text_dims=TEXT_DIMS,
+            embed_dims=PROMPT_DIMS,
+            hidden_dims=16),
+        fusion=dict(
+            type='AudioTextFusion',
+            in_channels=[level.shape[1] for level in features],
+            prompt_dims=PROMPT_DIMS,
+            embed_dims=16,
+            hidden_dims=16))
+    return MODELS.build(model)
+
+
+def test_the_list_is_of_models_that_are_there():
+    assert set(OTHERS) <= {*NAMES, 'vpd_sd', 'san_vit-b16'}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', [n for n in NAMES if n not in OTHERS])
+def test_hears(name):
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = told(name)
+    number = model.decode_head[-1].num_classes if isinstance(
+        model.decode_head, torch.nn.ModuleList) \
+        else model.decode_head.num_classes
+    for layer in model.fusion.layers.values():
+        torch.nn.init.normal_(layer.up.weight)
+    losses = model.train().loss(**make_batch(size=SIZE))
+    loss, _ = model.parse_losses(losses)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(weight.grad.abs().max() > 0
+               for name, weight in model.prompt_encoder.named_parameters()
+               # a softmax doesn't feel a shift of all keys
+               if not name.endswith('k_proj.bias'))
+    results = []
+    with torch.no_grad():
+        for loudness in (0, 1):
+            batch = make_batch(size=SIZE)
+            batch['inputs']['log_mel'] += loudness
+            sample, _ = model.eval().predict(**batch)
+            assert sample.seg_logits.data.shape == (number, SIZE, SIZE)
+            results.append(sample.seg_logits.data)
+    assert not torch.equal(*results)
