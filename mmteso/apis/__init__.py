@@ -1,5 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .audio_features import ExtractionSummary, extract_audio_features
+from .complexity import (ModelComplexity, PartComplexity, format_complexity,
+                         model_complexity)
 from .cue_recognition import (SYNONYMS, configured_cues, evaluate_cue_file,
                               format_cue_recognition, read_truth)
 from .demo_report import (draw_conditions, format_table, make_report,
@@ -14,12 +16,14 @@ from .weight_files import (WeightFile, check_weights, download_weights,
 from .weight_sources import WeightSource, find_weights, read_sources
 
 __all__ = [
-    'ComparedModel', 'ExtractionSummary', 'PICTURES', 'SYNONYMS',
+    'ComparedModel', 'ExtractionSummary', 'ModelComplexity', 'PICTURES',
+    'PartComplexity', 'SYNONYMS',
     'SoundingAttention', 'WeightFile', 'WeightSource', 'check_weights',
     'configured_cues', 'download_weights', 'draw_conditions',
     'evaluate_cue_file', 'extract_audio_features', 'find_weights',
-    'format_cue_recognition', 'format_preference_report', 'format_table',
-    'format_weights', 'make_preference_report', 'make_report',
+    'format_complexity', 'format_cue_recognition',
+    'format_preference_report', 'format_table', 'format_weights',
+    'make_preference_report', 'make_report', 'model_complexity',
     'read_audio_report', 'read_paper_numbers', 'read_sources', 'read_truth',
     'references', 'sounding_attention', 'write_report'
 ]

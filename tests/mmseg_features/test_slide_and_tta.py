@@ -88,4 +88,3 @@ def test_other_sound_in_all_views(kind, synthavs, tmp_path, seen):
     assert not torch.equal(one['log_mel'], mute['log_mel'])
     assert any(
         not torch.equal(*pair) for pair in zip(*seen['views'][:2]))
-
