@@ -308,3 +308,25 @@ def test_results_of_different_starts_are_not_compared(bench, tmp_path):
     run_row(bench, LESS, 0, threads=1)
     with pytest.raises(ValueError, match=r'different start\.pth'):
         collect(bench, [FULL, LESS])
+
+
+def test_rows_that_begin_with_random_weights(bench):
+    """No start, in the options neither; such results go together."""
+    for row in (FULL, LESS):
+        path = Path(bench.config_path(row))
+        path.write_text(path.read_text().replace("'work_dirs/start.pth'",
+                                                 'None'))
+    result = run_row(bench, FULL, 0, threads=1)
+    run_row(bench, LESS, 0, threads=1)
+    assert result['start'] is None and result['start_sha256'] is None
+    log = Path(bench.work_dir) / 'full' / 'seed0' / 'log.txt'
+    assert 'load_from' not in log.read_text()
+    assert set(collect(bench, [FULL, LESS])) == {'full', 'less'}
+
+
+def test_a_table_without_the_papers_rows(bench):
+    run_row(bench, LESS, 0, threads=1)
+    columns = (('J', ('conditions', 'normal', 'J')), )
+    header, *_ = format_ablation([LESS], collect(bench, [LESS]),
+                                 columns).splitlines()
+    assert header == '| row | J | seeds |'
