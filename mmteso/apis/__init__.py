@@ -4,6 +4,7 @@ from .complexity import (ModelComplexity, PartComplexity, format_complexity,
                          model_complexity)
 from .cue_recognition import (SYNONYMS, configured_cues, evaluate_cue_file,
                               format_cue_recognition, read_truth)
+from .dataset_pictures import draw_dataset
 from .demo_report import (draw_conditions, format_table, make_report,
                           references, write_report)
 from .preference_report import (PICTURES, ComparedModel,
@@ -19,7 +20,7 @@ __all__ = [
     'ComparedModel', 'ExtractionSummary', 'ModelComplexity', 'PICTURES',
     'PartComplexity', 'SYNONYMS',
     'SoundingAttention', 'WeightFile', 'WeightSource', 'check_weights',
-    'configured_cues', 'download_weights', 'draw_conditions',
+    'configured_cues', 'download_weights', 'draw_conditions', 'draw_dataset',
     'evaluate_cue_file', 'extract_audio_features', 'find_weights',
     'format_complexity', 'format_cue_recognition',
     'format_preference_report', 'format_table', 'format_weights',

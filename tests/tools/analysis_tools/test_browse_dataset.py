@@ -1,0 +1,61 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import numpy as np
+import pytest
+from both_kinds import run_tool
+from narrow import load, narrow_config
+from PIL import Image
+
+from data import make_avsbench
+from mmteso.apis import draw_dataset
+
+TOOL = 'analysis_tools/browse_dataset.py'
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    root = make_avsbench(tmp_path / 'data', subsets=('v1m', ))
+    return narrow_config(
+        load('teso/teso_r50_v1m.py'), root, tmp_path / 'work', frames=5)
+
+
+def test_pictures(cfg, tmp_path, capsys):
+    """After the resize; with what the model gets of sound and text."""
+    run_tool(TOOL, cfg, '--output-dir', tmp_path / 'look', '--number', 3,
+             '--cfg-options', 'train_dataloader.dataset.pipeline.3.prob=0.0')
+    lines = [line for line in capsys.readouterr().out.splitlines()
+             if 'sounds' in line]
+    names = [line.split(':')[0] for line in lines]
+    assert names == [f'{i}_v1m_v1m-train-0_0_5000_{i}.png' for i in range(3)]
+    assert sorted(path.name for path in (tmp_path / 'look').iterdir()) == names
+    # of two classes one is silent in odd frames
+    heard = [line.split('sounds [')[1].split(']')[0] for line in lines]
+    assert heard[0] == heard[2] and len(heard[1]) < len(heard[0])
+    assert 'log_mel 1 x 96 x 64, text_feat 4 x 24' in lines[0]
+    assert np.asarray(Image.open(tmp_path / 'look' / names[0])).shape == (
+        64, 64, 3)
+
+
+def test_colours(cfg, tmp_path):
+    """The file's, RGB, with the truth, black background, half over it."""
+    list(draw_dataset(cfg, str(tmp_path / 'look'), 'test', 5))
+    silent, = (tmp_path / 'look').glob('4_*')
+    drawn = np.asarray(Image.open(silent)).astype(int)
+    image = np.asarray(
+        Image.open(tmp_path / 'data/v1m/v1m-test-0_0_5000/frames/4.jpg'))
+    assert drawn.shape == image.shape
+    off = [np.abs(drawn - other // 2).mean()
+           for other in (image, image[..., ::-1])]
+    assert off[0] < 0.7 * off[1]
+
+
+def test_repeated_frames(cfg, tmp_path):
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset', times=2, dataset=cfg.train_dataloader.dataset)
+    lines = list(draw_dataset(cfg, str(tmp_path / 'look')))
+    assert len(lines) == len(list((tmp_path / 'look').iterdir())) == 10
+
+
+def test_no_such_split(cfg, tmp_path):
+    cfg.val_dataloader = None
+    with pytest.raises(ValueError, match='no val_dataloader'):
+        next(draw_dataset(cfg, str(tmp_path), 'val'))
