@@ -85,7 +85,8 @@ def sounding_attention(model: nn.Module,
             for name in ('text_feat', 'text_valid'):
                 inputs[name] = torch.zeros_like(inputs[name])
         prompt = model.encode_prompt(inputs, samples)
-        memory = head.encode_image(model.extract_feat(inputs['img']))
+        features = model.fuse(model.extract_feat(inputs['img']), prompt)
+        memory = head.encode_image(features)
         with record_query_attention(head) as records:
             classes, _ = head.decode(memory, prompt)
         weights = classes[-1].float().softmax(-1)[..., 1:-1].sum(-1)

@@ -5,11 +5,13 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 from mmseg.structures import SegDataSample
+from narrow import PROMPT_DIMS
 from torch.nn.functional import interpolate
 
 from mmteso.apis import sounding_attention
 from mmteso.apis.frame_pictures import batches, condition_datasets, load_model
 from mmteso.apis.sounding_attention import _at_truth, reads_cues
+from mmteso.models import AudioTextFusion
 from mmteso.models.decode_heads import record_query_attention
 
 
@@ -89,6 +91,26 @@ def test_cues_taken_away(model, items):
     item['inputs']['text_feat'] += 1
     again, = sounding_attention(model, [item], without_cues=True)
     np.testing.assert_array_equal(again.heat, without.heat)
+
+
+def test_features_that_are_told_what_sounds(model, items):
+    """Queries without a prompt of their own hear through a fusion."""
+    model.decode_head.pmqs = None
+    item = items[0]
+    deaf, = sounding_attention(model, [item])
+    model.fusion = AudioTextFusion(
+        (8, 16, 32, 64), prompt_dims=PROMPT_DIMS, embed_dims=8)
+    for layer in model.fusion.layers.values():
+        torch.nn.init.normal_(layer.up.weight)
+    told, = sounding_attention(model, [item])
+    assert np.abs(told.heat - deaf.heat).max() > 1e-3
+    # what the prediction itself attends to
+    with torch.no_grad(), record_query_attention(model.decode_head) as ours:
+        model.test_step(next(batches([item])))
+    with record_query_attention(model.decode_head) as theirs:
+        sounding_attention(model, [item])
+    for one, other in zip(ours, theirs):
+        torch.testing.assert_close(one, other)
 
 
 def test_models_that_read_no_cues(model, items):

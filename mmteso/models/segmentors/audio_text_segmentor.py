@@ -192,7 +192,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         self._check_cached_audio(self.audio_encoder, data_samples)
         return inputs['audio_feat']
 
-    def _fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
+    def fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
+        """Tell features what sounds, if there is a fusion."""
         return x if self.fusion is None else self.fusion(x, prompt)
 
     def loss(self, inputs: Inputs, data_samples: SampleList) -> dict:
@@ -209,7 +210,7 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         """
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
-        x = self._fuse(x, prompt)
+        x = self.fuse(x, prompt)
         losses = add_prefix(
             self.decode_head.loss(x, data_samples, self.train_cfg,
                                   **prompt_kwargs(self.decode_head, prompt)),
@@ -326,7 +327,7 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
                       batch_img_metas: List[dict],
                       prompt: Optional[AudioTextPrompt] = None) -> Tensor:
         """Logits of images or crops, (B, C, H, W)."""
-        x = self._fuse(self.image_features(inputs), prompt)
+        x = self.fuse(self.image_features(inputs), prompt)
         return self.decode_head.predict(x, batch_img_metas, self.test_cfg,
                                         **prompt_kwargs(
                                             self.decode_head, prompt))
@@ -385,7 +386,7 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
         return self.decode_head.forward(
-            self._fuse(x, prompt), **prompt_kwargs(self.decode_head, prompt))
+            self.fuse(x, prompt), **prompt_kwargs(self.decode_head, prompt))
 
 
 def _build(config: OptConfigType) -> Optional[nn.Module]:
