@@ -37,6 +37,7 @@ ROOM_EXTRAS = {
     'mmteso/audio': ('audio', ),
     'mmteso/io': ('text', ),
     'mmteso/models/audio_encoders': ('audio', 'text', 'beats'),
+    'mmteso/models/backbones': ('text', ),
     'mmteso/models/sam': ('text', ),
     'mmteso/models/text_encoders': ('text', ),
     'mmteso/text_cues': ('text', ),

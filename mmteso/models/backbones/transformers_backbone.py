@@ -6,9 +6,10 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
 from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
                                  quiet_transformers, require_hf_files)
-from ..hf_models import differing_fields, load_part, make_hf_config, own_fields
+from ..load_part import load_part
 
 # What the folder's config may say otherwise: what matters in training only,
 # belongs to a head, or what weights of a wrong shape tell (image_size).
@@ -193,7 +194,7 @@ class TransformersBackbone(BaseModule):
             print_log(
                 f'{folder!r} has no weights for the backbone\'s own layers '
                 f'{missing}: they start anew', 'current')
-        load_part(self.model, model.float().state_dict(), folder)
+        load_part(self.model, model.state_dict(), folder)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
                               **kwargs) -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SAM's networks and weights, as transformers builds and stores them."""
-from ..hf_models import load_part
+from ..load_part import load_part
 from .hf_sam import check_structure, import_sam, make_config, read_sam_folder
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Any, Mapping, Optional
 
 from torch import nn
 
-from ..hf_models import differing_fields, make_hf_config
+from mmteso.io.hf_config import differing_fields, make_hf_config
 
 CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
              'sam_vit_b_01ec64.pth FOLDER')

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_sam import DECODER, VISION, write_sam
-from torch import nn
 
-from mmteso.models.sam import (check_structure, import_sam, load_part,
-                               make_config, read_sam_folder)
+from mmteso.models.sam import (check_structure, import_sam, make_config,
+                               read_sam_folder)
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 
@@ -112,16 +111,3 @@ def test_check_structure():
         message = str(error.value)
         assert '"the/folder"' in message
         assert f"{{'{key}': (" in message and 'Set vision_config' in message
-
-
-def test_load_part():
-    part = nn.Linear(2, 2)
-    state = {key: torch.ones_like(v) for key, v in part.state_dict().items()}
-    load_part(part, state, 'the/folder')
-    assert (part.weight == 1).all()
-    with pytest.raises(RuntimeError, match=r'"the/folder".*unknown .*scale'):
-        load_part(part, dict(state, scale=torch.ones(2)), 'the/folder')
-    with pytest.raises(RuntimeError, match=r"missing \['bias'\]"):
-        load_part(part, dict(weight=torch.ones(2, 2)), 'the/folder')
-    with pytest.raises(RuntimeError, match=r'(?s)"the/folder".*size mismatch'):
-        load_part(part, dict(state, weight=torch.ones(3, 2)), 'the/folder')

@@ -1,9 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""More of it is tried in backbones/ and sam/, on real models."""
 import pytest
 
-from mmteso.models.hf_models import (differing_fields, make_hf_config,
-                                     own_fields)
+from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
 
 transformers = pytest.importorskip(
     'transformers', reason="needs pip install 'mmteso[text]'")

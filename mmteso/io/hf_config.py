@@ -1,8 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What all networks of transformers have in common here."""
-from typing import Any, Collection, Dict, Mapping, Optional
-
-from torch import Tensor, nn
+"""Configurations of transformers' models."""
+from typing import Any, Collection, Mapping, Optional
 
 
 def make_hf_config(cls: type, settings: Optional[Mapping[str, Any]] = None):
@@ -60,26 +58,3 @@ def differing_fields(config, other, free: Collection[str] = ()) -> dict:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
-
-
-def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
-              folder: str) -> None:
-    """Load all weights of a part; only adapters' may be missing.
-
-    Args:
-        module (nn.Module): The part.
-        state_dict (dict[str, Tensor]): Its weights.
-        folder (str): Where they come from, for the message.
-
-    Raises:
-        RuntimeError: If a weight is missing, unknown or of another shape.
-    """
-    try:
-        result = module.load_state_dict(state_dict, strict=False)
-    except RuntimeError as error:
-        raise RuntimeError(f'the weights in "{folder}" do not fit: {error}'
-                           ) from error
-    missing = [key for key in result.missing_keys if '.adapter.' not in key]
-    if missing or result.unexpected_keys:
-        raise RuntimeError(f'the weights in "{folder}" do not fit: missing '
-                           f'{missing}, unknown {result.unexpected_keys}')
