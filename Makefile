@@ -71,6 +71,7 @@ test-slow: $(STAMP)
 test-openmmlab: $(CLASSIC_STAMP)
 	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest tests/ops tests/engine \
 		tests/models tests/evaluation tests/configs tests/io tests/text_cues \
+		tests/mmseg_features \
 		tests/projects tests/test_package.py projects \
 		$(PYTEST_ARGS)
 
