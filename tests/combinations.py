@@ -169,10 +169,25 @@ def pair_model(head: str, backbone: str) -> ConfigDict:
     """
     source, target = HEADS[head], BACKBONES[backbone]
     model = deepcopy(_model_of(source.config))
+    if head == 'mask2former':
+        # the config's TeSOHead without PMQS computes the same
+        model.decode_head.type = 'Mask2FormerHead'
+        model.decode_head.pop('pmqs')
+    with_neck = target.plain and source.reads == 'pyramid'
+    swap_backbone(model, target, with_neck)
+    if source.fused:
+        # of a ViT, whose four outputs not all heads read
+        model.fusion.levels = source.levels
+    return model
+
+
+def swap_backbone(model: ConfigDict, target: Backbone,
+                  with_neck: bool = False) -> None:
+    """Put a model on another backbone, in place."""
     model.backbone = ConfigDict(deepcopy(target.config))
     model.pop('neck', None)
     channels = target.channels
-    if target.plain and source.reads == 'pyramid':
+    if with_neck:
         model.neck = ConfigDict(
             type='Feature2Pyramid',
             embed_dim=channels[0],
@@ -183,11 +198,8 @@ def pair_model(head: str, backbone: str) -> ConfigDict:
         auxiliary = [auxiliary]
     for part in (model.decode_head, *auxiliary):
         _read(part.get('kernel_generate_head', part), channels)
-    if source.fused:
+    if model.get('fusion'):
         model.fusion.in_channels = list(channels)
-        # of a ViT, whose four outputs not all heads read
-        model.fusion.levels = source.levels
-    return model
 
 
 def _read(head: ConfigDict, channels: Tuple[int, ...]) -> None:

@@ -178,7 +178,7 @@ def fcn_config() -> ConfigDict:
 
 
 def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
-                  epochs: int = 1) -> Config:
+                  epochs: int = 1, narrow=None) -> Config:
     """Narrow a whole config, in place, and give it a tiny data set.
 
     Args:
@@ -188,8 +188,10 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
         frames (int): Frames taken from each split. Defaults to 2, one batch.
         epochs (int): Epochs, or iterations of a config that counts these;
             each is followed by a validation. Defaults to 1.
+        narrow (Callable): Narrows the model in place. Defaults to
+            :func:`narrow_model`.
     """
-    narrow_model(config.model)
+    (narrow or narrow_model)(config.model)
     for loader in (config.train_dataloader, config.val_dataloader,
                    config.test_dataloader):
         loader.update(

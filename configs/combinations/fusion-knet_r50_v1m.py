@@ -55,3 +55,9 @@ model = dict(
             norm_cfg=norm_cfg,
             align_corners=False,
             loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0))))
+# batch normalisation can't do with one frame in the last batch
+train_dataloader = dict(drop_last=True)
+# as mmseg trains this head
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-4, weight_decay=0.0005),
+    clip_grad=dict(max_norm=1.0))

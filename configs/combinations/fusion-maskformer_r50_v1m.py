@@ -91,3 +91,9 @@ model = dict(
                         eps=1.0)
                 ]),
             sampler=dict(type='mmdet.MaskPseudoSampler'))))
+# batch normalisation can't do with one frame in the last batch
+train_dataloader = dict(drop_last=True)
+# as mmseg trains this head
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-4, weight_decay=0.0001),
+    clip_grad=dict(max_norm=0.01))

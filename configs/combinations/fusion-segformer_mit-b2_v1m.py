@@ -29,3 +29,5 @@ model = dict(
         norm_cfg=dict(type='BN', requires_grad=True),
         align_corners=False,
         loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+# batch normalisation can't do with one frame in the last batch
+train_dataloader = dict(drop_last=True)

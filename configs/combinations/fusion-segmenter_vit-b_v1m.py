@@ -34,3 +34,5 @@ model = dict(
         num_heads=12,
         dropout_ratio=0.0,
         loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+# batch normalisation can't do with one frame in the last batch
+train_dataloader = dict(drop_last=True)

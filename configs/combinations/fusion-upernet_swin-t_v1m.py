@@ -39,3 +39,5 @@ model = dict(
         norm_cfg=norm_cfg,
         align_corners=False,
         loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)))
+# batch normalisation can't do with one frame in the last batch
+train_dataloader = dict(drop_last=True)

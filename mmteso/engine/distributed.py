@@ -5,6 +5,7 @@ import gc
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.logging import print_log
 from torch import distributed as torch_dist
 
 
@@ -52,6 +53,12 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
     wrapper.update(cfg.get('model_wrapper_cfg') or {})
     wrapper['device_ids'] = None
     cfg.model_wrapper_cfg = wrapper
+    if cfg.get('sync_bn'):
+        print_log(
+            'without GPUs BatchNorm is not synchronised: torch has no '
+            f'SyncBatchNorm for CPUs (sync_bn={cfg.sync_bn!r})',
+            logger='current')
+        cfg.sync_bn = None
     return True
 
 

@@ -51,6 +51,16 @@ def test_nothing_to_do(monkeypatch, launcher, device):
     assert 'model_wrapper_cfg' not in cfg
 
 
+def test_no_sync_bn_on_cpus(monkeypatch):
+    """torch's SyncBatchNorm refuses tensors of a CPU."""
+    monkeypatch.setattr('mmteso.engine.distributed.get_device',
+                        lambda: 'cpu')
+    monkeypatch.setattr('torch.distributed.is_initialized', lambda: True)
+    cfg = Config(dict(launcher='pytorch', sync_bn='torch'))
+    assert prepare_cpu_distributed(cfg)
+    assert cfg.sync_bn is None
+
+
 def test_other_launchers_need_gpus(monkeypatch):
     monkeypatch.setattr('mmteso.engine.distributed.get_device',
                         lambda: 'cpu')

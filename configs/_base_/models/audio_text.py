@@ -1,7 +1,6 @@
 # What hears and reads, for any backbone and any decode head of mmseg: leaf
 # configs add `backbone`, perhaps a `neck`, `fusion.in_channels` (the channels
 # of what backbone or neck gives) and the heads, written as for mmseg.
-num_classes = 2  # background, sounding
 crop_size = (384, 384)
 data_preprocessor = dict(
     type='AVTDataPreProcessor',

@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .audio_text_fusion import AudioTextFusion, FusionLayer
-from .fusion_levels import check_fusion_levels
+from .fusion_levels import check_fusion
 
-__all__ = ['AudioTextFusion', 'FusionLayer', 'check_fusion_levels']
+__all__ = ['AudioTextFusion', 'FusionLayer', 'check_fusion']

@@ -58,6 +58,10 @@ class AudioTextFusion(nn.Module):
     The update starts at zero: untrained, it leaves the model under it as it
     is, so pretrained weights lose nothing.
 
+    Where no cue is kept, or a frame has none, only the "no cue" key is left:
+    the same for all pixels, and with SeDAM's default, ``no_cue='learned'``,
+    for all sounds. Set ``no_cue='audio'`` for frames without cues to hear.
+
     Args:
         in_channels (Sequence[int]): Channels of the levels that the backbone
             or neck gives.
@@ -88,6 +92,7 @@ class AudioTextFusion(nn.Module):
                 f'levels must be some of 0 ... {len(in_channels) - 1}, one '
                 f'for each of in_channels, but got {levels}')
         self.in_channels = tuple(in_channels)
+        self.prompt_dims = prompt_dims
         self.projection = mlp(prompt_dims, hidden_dims, embed_dims)
         self.levels = tuple(sorted(set(chosen)))
         # by name: the level's place, whichever are chosen

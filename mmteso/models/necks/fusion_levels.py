@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Which levels of the features decode heads read."""
+"""Whether a fusion stands where it is heard."""
 import logging
 from typing import Optional, Set
 
@@ -25,40 +25,47 @@ def levels_read(head: nn.Module, number: int) -> Optional[Set[int]]:
     index = getattr(head, 'in_index', None)
     if index is None:
         return None
-    places = [index] if isinstance(index, int) else index
+    places = [index] if isinstance(index, int) else list(index)
+    if getattr(head, 'c1_bottleneck', None) is not None:
+        places.append(0)  # the low-level branch of DeepLabV3+
     return {place % number for place in places}
 
 
-def check_fusion_levels(fusion: Optional[nn.Module], decode_head: nn.Module,
-                        auxiliary_head: Optional[nn.Module]) -> None:
-    """Warn of an AudioTextFusion that tells levels which no head reads.
+def check_fusion(model: nn.Module) -> None:
+    """Check that a segmentor's AudioTextFusion is heard.
 
-    Its layers would get no gradient, which distributed training stops with an
-    error, and weight decay would shrink them. Only a warning: some heads read
-    more than their ``in_index`` says (DeepLabV3+'s reads level 0 as well).
+    A fusion that tells levels which no head reads is warned of: its layers
+    would get no gradient, which distributed training stops with an error, and
+    weight decay would shrink them. Only a warning, as a head may read more
+    than its ``in_index`` says.
 
     Args:
-        fusion (nn.Module, optional): Only an :class:`AudioTextFusion` is
-            checked.
-        decode_head (nn.Module): The decode head.
-        auxiliary_head (nn.Module, optional): An auxiliary head, or an
-            ``nn.ModuleList`` of them.
+        model (AudioTextSegmentor): Its ``fusion``, if it is an
+            :class:`AudioTextFusion`, is checked.
+
+    Raises:
+        TypeError: If an :class:`AudioTextFusion` is the segmentor's ``neck``.
     """
-    if not isinstance(fusion, AudioTextFusion):
+    if isinstance(getattr(model, 'neck', None), AudioTextFusion):
+        raise TypeError(
+            'an AudioTextFusion needs what is heard, which a neck does not '
+            'get: set it as `fusion` of AudioTextSegmentor, not as `neck`')
+    if not isinstance(model.fusion, AudioTextFusion):
         return
-    heads = [decode_head]
-    if isinstance(auxiliary_head, nn.ModuleList):
-        heads += auxiliary_head
-    elif auxiliary_head is not None:
-        heads.append(auxiliary_head)
-    number = len(fusion.in_channels)
+    heads, auxiliary = [model.decode_head], getattr(model, 'auxiliary_head',
+                                                    None)
+    if isinstance(auxiliary, nn.ModuleList):
+        heads += auxiliary
+    elif auxiliary is not None:
+        heads.append(auxiliary)
+    number = len(model.fusion.in_channels)
     read: Set[int] = set()
     for head in heads:
         levels = levels_read(head, number)
         if levels is None:
             return
         read |= levels
-    unread = sorted(set(fusion.levels) - read)
+    unread = sorted(set(model.fusion.levels) - read)
     if unread:
         print_log(
             f'AudioTextFusion tells levels {unread}, which no decode head '

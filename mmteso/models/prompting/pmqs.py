@@ -60,6 +60,7 @@ class PMQS(nn.Module):
                              f'{norm!r}')
         if num_layers < 1:
             raise ValueError(f'num_layers must be >= 1, but got {num_layers}')
+        self.prompt_dims = prompt_dims
         self.projection = mlp(prompt_dims, hidden_dims, query_dims)
         self.layers = nn.ModuleList(
             PMQSLayer(query_dims, num_heads, norm) for _ in range(num_layers))

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
-from ..necks import FusionLayer, check_fusion_levels
+from ..necks import FusionLayer, check_fusion
 from ..precision import at_least_float32
 from ..prompting import AudioTextPrompt
 from .cached_audio import CachedAudioCheck
+from .checks import check_widths, load_pretrained
 from .prompted_heads import auxiliary_losses, prompt_kwargs, takes_prompt
 from .sound_conditions import SoundConditionsMixin
 
@@ -78,10 +79,9 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         self.audio_encoder = _build(audio_encoder)
         self._check_cached_audio = CachedAudioCheck()
         self.prompt_encoder = _build(prompt_encoder)
-        self._check_audio_dims()
         self.fusion = _build(fusion)
-        check_fusion_levels(self.fusion, self.decode_head,
-                            getattr(self, 'auxiliary_head', None))
+        check_widths(self)
+        check_fusion(self)
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
@@ -95,16 +95,6 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
                 'prompt_encoder would have no effect on its masks. Add a '
                 'fusion (AudioTextFusion), use TeSOHead, or leave '
                 'prompt_encoder out.')
-
-    def _check_audio_dims(self) -> None:
-        """Before the weights are loaded, where both say their widths."""
-        made = getattr(self.audio_encoder, 'embed_dims', None)
-        read = getattr(self.prompt_encoder, 'audio_dims', made)
-        if made not in (None, read):
-            raise ValueError(
-                f'{type(self.audio_encoder).__name__} gives audio features of '
-                f'{made} channels, but {type(self.prompt_encoder).__name__} '
-                f'takes {read}: set prompt_encoder.audio_dims={made}')
 
     def init_weights(self) -> None:
         """Initialise, then make adapters and fusion identities again.
@@ -121,6 +111,8 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         for module in self.modules():
             if isinstance(module, (BottleneckAdapter, FusionLayer)):
                 module.init_weights()
+        # a checkpoint of this very model may hold trained ones
+        load_pretrained(self)
 
     def train(self, mode: bool = True) -> 'AudioTextSegmentor':
         """Set the mode; frozen modules stay in eval mode."""

@@ -73,7 +73,8 @@ class SoundConditionsMixin:
         """Segment what sounds under each of K sounds.
 
         Equal, bit for bit on a CPU, to K calls of :meth:`predict` with one
-        sound each, and cheaper: the backbone and the pixel decoder run once.
+        sound each, and cheaper: the backbone runs once, and so does the pixel
+        decoder of a :class:`TeSOHead` that no ``fusion`` stands before.
         A model that doesn't hear (:attr:`hears`) predicts once.
 
         Args:

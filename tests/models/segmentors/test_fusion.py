@@ -23,6 +23,7 @@ SEDAM = dict(
 def build(config,
           in_channels,
           fusion=True,
+          prompt_dims=PROMPT_DIMS,
           trained=True,
           levels=None,
           **overrides):
@@ -37,7 +38,7 @@ def build(config,
             fusion=dict(
                 type='AudioTextFusion',
                 in_channels=in_channels,
-                prompt_dims=PROMPT_DIMS,
+                prompt_dims=prompt_dims,
                 embed_dims=16,
                 hidden_dims=16,
                 levels=levels) if fusion else None))
@@ -188,3 +189,33 @@ def test_levels_that_no_head_reads(auxiliary):
         log.reset_mock()
         build(config, (16, 32, 64), levels=read)
         log.assert_not_called()
+
+
+def test_weights_of_a_trained_fusion_survive_pretrained(tmp_path):
+    """init_cfg names a checkpoint of this very model, alone or in a list."""
+    state = fcn().state_dict()
+    assert state['fusion.layers.0.up.weight'].abs().max() > 0.1
+    path = str(tmp_path / 'trained.pth')
+    torch.save(dict(state_dict=state), path)
+    pretrained = dict(type='Pretrained', checkpoint=path)
+    for init_cfg in (pretrained, [
+            dict(type='Normal', layer='Linear', std=1.0), pretrained
+    ]):
+        model = fcn(trained=False, init_cfg=init_cfg)
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, state[name]), name
+
+
+def test_a_fusion_is_no_neck():
+    config = fcn_config()
+    config.neck = dict(type='AudioTextFusion', in_channels=[64])
+    with pytest.raises(TypeError, match='set it as `fusion`'):
+        build(config, (64, ))
+
+
+def test_widths_are_compared():
+    with pytest.raises(ValueError,
+                       match=f'set fusion.prompt_dims={PROMPT_DIMS}'):
+        fcn(prompt_dims=8)
+    with pytest.raises(ValueError, match='set decode_head.pmqs.prompt_dims=8'):
+        teso(prompt_encoder=dict(SEDAM, embed_dims=8), fusion=False)
