@@ -1,12 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What docs/combinations.md says."""
 import re
+from unittest import mock
 
 import torch
 from combinations import BACKBONES, HEADS, PAIRS, matrix_table, why_not
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from mmsegs_models import NAMES, NEED_COMPILED_OPS, NEED_MMPRETRAIN, OTHERS
 from narrow import CONFIGS, make_batch
 from records import ROOT
 
@@ -47,5 +49,40 @@ def test_the_config_that_it_shows(tmp_path):
     model.audio_encoder = dict(type='LogMelStats')
     model.prompt_encoder.text_dims = 24
     init_default_scope('mmseg')
-    losses = MODELS.build(model).loss(**make_batch())
+    with mock.patch('mmteso.models.necks.fusion_levels.print_log') as log:
+        losses = MODELS.build(model).loss(**make_batch())
+    log.assert_not_called()
     assert torch.isfinite(losses['decode.loss_ce'])
+
+
+def test_the_control_that_it_shows(tmp_path):
+    code, = re.findall(r'```python\n(model = dict.*?)```', TEXT, re.S)
+    base = CONFIGS / 'combinations' / 'fusion-segformer_mit-b2_v1m.py'
+    path = tmp_path / 'control.py'
+    path.write_text(f'_base_ = [{str(base)!r}]\n{code}')
+    model = Config.fromfile(path).model
+    model.backbone.pop('init_cfg')
+    init_default_scope('mmseg')
+    model = MODELS.build(model)
+    assert not model.hears
+    assert {name for name, _ in model.named_children()} == {
+        'data_preprocessor', 'backbone', 'decode_head'
+    }
+
+
+def test_what_of_mmsegs_bases_was_tried():
+    for name in (*NEED_MMPRETRAIN, *NEED_COMPILED_OPS, 'upernet_mae'):
+        assert f'`{name}`' in TEXT
+    left_out = (*OTHERS, *NEED_MMPRETRAIN, *NEED_COMPILED_OPS)
+    assert f'{len([n for n in NAMES if n not in left_out])} of' in TEXT
+
+
+def test_all_configs_are_listed():
+    listed = set()
+    for name in re.findall(r'`([\w,{}-]+)\.py`', TEXT):
+        found = re.fullmatch(r'(.*)\{(.*)\}(.*)', name)
+        head, options, tail = found.groups() if found else (name, '', '')
+        listed |= {head + one + tail for one in options.split(',')}
+    there = {path.stem for path in (CONFIGS / 'combinations').glob('*.py')}
+    assert {name for name in there if name.startswith('fusion')} <= listed
+    assert {name for name in listed if name.startswith('fusion-')} <= there

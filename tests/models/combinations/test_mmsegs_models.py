@@ -1,36 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Each model that mmseg ships as a base, with sound and text, at full size."""
-from pathlib import Path
-
-import mmseg
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from mmsegs_models import (FOLDER, NAMES, NEED_COMPILED_OPS, NEED_MMPRETRAIN,
+                           OTHERS)
 from narrow import PROMPT_DIMS, TEXT_DIMS, make_batch
 
 from mmteso.ops import is_stand_in
 
-FOLDER = Path(mmseg.__file__).parent / '.mim' / 'configs' / '_base_' / 'models'
-# What can't be told through features, and why.
-OTHERS = {
-    'ocrnet_hr18': 'CascadeEncoderDecoder',
-    'ocrnet_r50-d8': 'CascadeEncoderDecoder',
-    'pointrend_r50': 'CascadeEncoderDecoder',
-    'san_vit-b16': 'MultimodalEncoderDecoder',
-    'dpt_vit-b16': 'class tokens among the features',
-    # by itself; its leaf configs mend the auxiliary head's channels
-    'upernet_mae': 'fits together in no size',
-    # Stable Diffusion, from a config of its own that isn't shipped
-    'vpd_sd': 'DepthEstimator',
-}
-NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
 SIZE = 128
 # whose pooling has a window of 49 pixels at a stride of 8 or 16
 LARGE = {'lraspp_m-v3-d8': 512}
-NEED_MMPRETRAIN = ('fpn_poolformer_s12', 'upernet_convnext')
-NEED_COMPILED_OPS = ('psanet_r50-d8', )
 
 
 def without_sync_bn(value):
