@@ -219,3 +219,19 @@ def test_widths_are_compared():
         fcn(prompt_dims=8)
     with pytest.raises(ValueError, match='set decode_head.pmqs.prompt_dims=8'):
         teso(prompt_encoder=dict(SEDAM, embed_dims=8), fusion=False)
+
+
+def test_a_head_with_one_channel():
+    """mmseg's suggestion for two classes: sigmoid and a threshold."""
+    config = fcn_config()
+    for head in (config.decode_head, config.auxiliary_head):
+        head.update(
+            out_channels=1,
+            threshold=0.3,
+            loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True))
+    model, batch = build(config, (64, )), make_batch()
+    model.loss(**copy.deepcopy(batch))['decode.loss_ce'].backward()
+    sample, _ = model.predict(**batch)
+    assert sample.seg_logits.data.shape[0] == 1
+    score = sample.sounding_score.data
+    assert torch.equal(sample.pred_sem_seg.data == 1, score > 0.3)
