@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, load, narrow_config,
+from narrow import (TEXT_DIMS, fcn_config, fusion_parts, load, narrow_config,
                     plain_config_text)
 from processes import ROOT
 
@@ -29,22 +29,7 @@ KINDS = ('teso', 'fusion')
 
 def fusion_model() -> ConfigDict:
     """An FCN head and an auxiliary one behind a fusion."""
-    return ConfigDict(
-        dict(
-            fcn_config(),
-            type='AudioTextSegmentor',
-            audio_encoder=dict(type='LogMelStats'),
-            prompt_encoder=dict(
-                type='SeDAM',
-                text_dims=TEXT_DIMS,
-                embed_dims=PROMPT_DIMS,
-                hidden_dims=16),
-            fusion=dict(
-                type='AudioTextFusion',
-                in_channels=(64, ),
-                prompt_dims=PROMPT_DIMS,
-                embed_dims=16,
-                hidden_dims=16)))
+    return ConfigDict(dict(fcn_config(), **fusion_parts((64, ))))
 
 
 def whole_config(kind: str,

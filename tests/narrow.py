@@ -177,6 +177,32 @@ def fcn_config() -> ConfigDict:
         test_cfg=dict(mode='whole'))
 
 
+def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
+                 **fusion) -> dict:
+    """What makes a segmentor's config hear through its features.
+
+    Args:
+        in_channels (Sequence[int]): Of the features.
+        prompt_dims (int): As the fusion expects them.
+        **fusion: Further arguments of the fusion.
+    """
+    return dict(
+        type='AudioTextSegmentor',
+        audio_encoder=dict(type='LogMelStats'),
+        prompt_encoder=dict(
+            type='SeDAM',
+            text_dims=TEXT_DIMS,
+            embed_dims=PROMPT_DIMS,
+            hidden_dims=16),
+        fusion=dict(
+            type='AudioTextFusion',
+            in_channels=in_channels,
+            prompt_dims=prompt_dims,
+            embed_dims=16,
+            hidden_dims=16,
+            **fusion))
+
+
 def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
                   epochs: int = 1, narrow=None) -> Config:
     """Narrow a whole config, in place, and give it a tiny data set.

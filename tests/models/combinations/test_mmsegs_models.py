@@ -7,7 +7,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from mmsegs_models import (FOLDER, NAMES, NEED_COMPILED_OPS, NEED_MMPRETRAIN,
                            OTHERS)
-from narrow import PROMPT_DIMS, TEXT_DIMS, make_batch
+from narrow import fusion_parts, make_batch
 
 from mmteso.ops import is_stand_in
 
@@ -43,20 +43,7 @@ def told(name, size):
     host = MODELS.build(model).eval()
     with torch.no_grad():
         features = host.extract_feat(torch.zeros(1, 3, size, size))
-    model.update(
-        type='AudioTextSegmentor',
-        audio_encoder=dict(type='LogMelStats'),
-        prompt_encoder=dict(
-            type='SeDAM',
-            text_dims=TEXT_DIMS,
-            embed_dims=PROMPT_DIMS,
-            hidden_dims=16),
-        fusion=dict(
-            type='AudioTextFusion',
-            in_channels=[level.shape[1] for level in features],
-            prompt_dims=PROMPT_DIMS,
-            embed_dims=16,
-            hidden_dims=16))
+    model.update(fusion_parts([level.shape[1] for level in features]))
     return MODELS.build(model)
 
 

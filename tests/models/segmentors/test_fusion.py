@@ -8,7 +8,7 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, load, make_batch,
+from narrow import (PROMPT_DIMS, fcn_config, fusion_parts, load, make_batch,
                     narrow_model)
 from torch import nn
 
@@ -16,8 +16,6 @@ from mmteso.datasets.transforms import PerCondition
 
 WHOLE = ConfigDict(mode='whole')
 SLIDE = ConfigDict(mode='slide', crop_size=(48, 40), stride=(16, 24))
-SEDAM = dict(
-    type='SeDAM', text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
 
 
 def build(config,
@@ -29,19 +27,10 @@ def build(config,
           **overrides):
     init_default_scope('mmseg')
     torch.manual_seed(0)
-    config = ConfigDict(
-        dict(
-            copy.deepcopy(config),
-            type='AudioTextSegmentor',
-            audio_encoder=dict(type='LogMelStats'),
-            prompt_encoder=SEDAM,
-            fusion=dict(
-                type='AudioTextFusion',
-                in_channels=in_channels,
-                prompt_dims=prompt_dims,
-                embed_dims=16,
-                hidden_dims=16,
-                levels=levels) if fusion else None))
+    parts = fusion_parts(in_channels, prompt_dims, levels=levels)
+    if not fusion:
+        parts['fusion'] = None
+    config = ConfigDict(dict(copy.deepcopy(config), **parts))
     config.update(overrides)
     model = MODELS.build(config)
     model.init_weights()
@@ -218,7 +207,7 @@ def test_widths_are_compared():
                        match=f'set fusion.prompt_dims={PROMPT_DIMS}'):
         fcn(prompt_dims=8)
     with pytest.raises(ValueError, match='set decode_head.pmqs.prompt_dims=8'):
-        teso(prompt_encoder=dict(SEDAM, embed_dims=8), fusion=False)
+        teso(prompt_encoder=dict(embed_dims=8), fusion=False)
 
 
 def test_a_head_with_one_channel():
