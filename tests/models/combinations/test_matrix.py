@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from combinations import BACKBONES, HEADS, PAIRS, SIZE, pair_model
+from combinations import PAIRS, SIZE, pair_model
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
@@ -54,18 +54,8 @@ def maps(samples):
     return torch.stack([sample.seg_logits.data for sample in samples])
 
 
-def quick(head, backbone):
-    """At least three backbones for each head, and each backbone."""
-    even = (list(HEADS).index(head) + list(BACKBONES).index(backbone)) % 2
-    return HEADS[head].reads == 'map' or not even
-
-
-@pytest.mark.parametrize('head, backbone', [
-    pytest.param(
-        *pair,
-        id='-'.join(pair),
-        marks=() if quick(*pair) else pytest.mark.slow) for pair in PAIRS
-])
+@pytest.mark.parametrize('head, backbone', PAIRS,
+                         ids=['-'.join(pair) for pair in PAIRS])
 def test_pair(head, backbone, batches, tmp_path):
     model = build(head, backbone)
     if model.fusion is not None:
