@@ -67,6 +67,18 @@ def plain_config_text():
         yield
 
 
+@contextmanager
+def shapes_without_memory():
+    """Build and run full-size models on the meta device."""
+    linspace = torch.linspace
+
+    def on_cpu(*args, **kwargs):  # backbones read drop path rates off it
+        return linspace(*args, **{**kwargs, 'device': 'cpu'})
+
+    with mock.patch.object(torch, 'linspace', on_cpu), torch.device('meta'):
+        yield
+
+
 def load(name: str) -> Config:
     """One of the project's configs, by its path below configs/."""
     return Config.fromfile(CONFIGS / name)

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import CallHook, load, narrow_config
+from narrow import CallHook, load, narrow_config, shapes_without_memory
 
 from data import make_avsbench
 from mmteso.models import BottleneckAdapter
@@ -51,18 +51,12 @@ def avsbench(tmp_path_factory):
 
 
 @pytest.fixture
-def on_meta(monkeypatch):
+def on_meta():
     """Build a model at full size: shapes without memory."""
-    linspace = torch.linspace
-    monkeypatch.setattr(  # backbones read their drop path rates off it
-        torch, 'linspace', lambda *args, **kwargs: linspace(
-            *args, **{
-                **kwargs, 'device': 'cpu'
-            }))
     init_default_scope('mmseg')
 
     def build(config):
-        with torch.device('meta'):
+        with shapes_without_memory():
             return MODELS.build(config)
 
     return build
