@@ -3,7 +3,6 @@
 _base_ = ['./teso_r18_synthavs-avss.py']
 
 model = dict(
-    prompt_encoder=dict(dynamic_mask=dict(threshold=0.0)),
     cue_loss=dict(type='CueLoss', threshold=0.0, loss_weight=1.0))
 train_pipeline = _base_.train_pipeline
 train_pipeline[-2].update(cue_target='mask')

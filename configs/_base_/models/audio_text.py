@@ -27,7 +27,9 @@ model = dict(
         num_latents=4,
         num_heads=8,
         num_layers=1,
-        dynamic_mask=dict(type='DynamicMask', mode='hard', threshold='mean')),
+        normalize=True,
+        no_cue='audio',
+        dynamic_mask=dict(type='DynamicMask', mode='hard', threshold=0.0)),
     fusion=dict(
         type='AudioTextFusion',
         prompt_dims=1024,

@@ -51,7 +51,9 @@ model = dict(
         num_latents=4,
         num_heads=8,
         num_layers=1,
-        dynamic_mask=dict(type='DynamicMask', mode='hard', threshold='mean')),
+        normalize=True,
+        no_cue='audio',
+        dynamic_mask=dict(type='DynamicMask', mode='hard', threshold=0.0)),
     latent_loss=dict(type='LatentComponentLoss', tau=0.1, loss_weight=0.1),
     adapters=dict(kinds=('window', 'deformable', 'cross'), ratio=4),
     # What the pretrained checkpoint brings. Adapters inside these modules

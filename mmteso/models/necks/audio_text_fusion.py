@@ -59,8 +59,8 @@ class AudioTextFusion(nn.Module):
     is, so pretrained weights lose nothing.
 
     Where no cue is kept, or a frame has none, only the "no cue" key is left:
-    the same for all pixels, and with SeDAM's default, ``no_cue='learned'``,
-    for all sounds. Set ``no_cue='audio'`` for frames without cues to hear.
+    the same for all pixels. With SeDAM's default, ``no_cue='audio'``, it
+    carries the sound; with ``no_cue='learned'`` such frames are deaf.
 
     Args:
         in_channels (Sequence[int]): Channels of the levels that the backbone

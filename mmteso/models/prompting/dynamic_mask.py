@@ -25,9 +25,14 @@ class DynamicMask(nn.Module):
             the same forward with the gradient of a sigmoid. ``'soft'``,
             ``log sigmoid(s - t)`` added to the logits. ``'off'``, every valid
             cue is kept. The last three are ours. Defaults to 'hard'.
-        threshold (str | float): ``'mean'``, the mean score of the frame's
-            valid cues, or a number. The paper's value is lost; ours.
-            Defaults to 'mean'.
+        threshold (str | float): A number, or ``'mean'``, the mean score of
+            the frame's valid cues. Not given in the paper; ours. 'mean' only
+            compares a frame's cues with each other, so it can't say what the
+            mask is for: unless they tie, it never keeps all of two or more
+            cues, though all of them sound, and it always keeps a lone one,
+            though nothing sounds. Defaults to 0: the score is a mean of
+            scaled dot products, which is 0 for a cue that has nothing to do
+            with the sound.
         keep_best (bool): Keep the best valid cue of a frame whose cues all
             fall, by comparison with leaving it the "no cue" key alone (ours).
             With ``threshold='mean'`` the best cue never falls, and the soft
@@ -39,7 +44,7 @@ class DynamicMask(nn.Module):
 
     def __init__(self,
                  mode: str = 'hard',
-                 threshold: Union[str, float] = 'mean',
+                 threshold: Union[str, float] = 0.,
                  keep_best: bool = False) -> None:
         super().__init__()
         if mode not in self.MODES:

@@ -91,13 +91,22 @@ class SeDAM(nn.Module):
             repeated, here distinct ones as the paper wants).
         num_heads (int): Heads of eq. 1. Defaults to 8 (release).
         num_layers (int): Stacked layers of eq. 1-2; the scores are the last
-            one's. The paper's number is lost. Defaults to 1 (release).
+            one's. Not given in the paper. Defaults to 1 (release).
         source_pool (bool): Add ``sigmoid(beta) * mean_k F_L`` before the layer
             normalisation (release; not in the paper). Defaults to False.
+        normalize (bool): Bring F_T' and F_L to mean 0 and variance 1 over
+            their D channels before they meet (ours; the paper has no such
+            step). What comes out of the MLPs has the scale of what went in:
+            ImageBind's text features are about 100 long and VGGish's sound
+            about 1, so that without this step text decides alone what a new
+            network tells its queries. It also gives the cue scores a known
+            scale: 0.2 or so at the start, whatever encoders are used. See
+            ``tools/analysis_tools/influence.py``. Defaults to True.
         no_cue (str): The key that is never masked: ``'learned'``, one learned
             vector; ``'audio'``, that vector plus a projection of the mean
-            latent, so that a frame without a cue can still hear (ours).
-            Defaults to 'learned'.
+            latent (ours). A frame without a cue sees this key alone, so with
+            'learned' it can't hear; the paper pads with zero rows, which can.
+            Defaults to 'audio'.
         dynamic_mask (dict): Config of the mask. Defaults to
             ``dict(type='DynamicMask')``.
 
@@ -117,7 +126,8 @@ class SeDAM(nn.Module):
                  num_heads: int = 8,
                  num_layers: int = 1,
                  source_pool: bool = False,
-                 no_cue: str = 'learned',
+                 normalize: bool = True,
+                 no_cue: str = 'audio',
                  dynamic_mask: Optional[dict] = None) -> None:
         super().__init__()
         if no_cue not in ('learned', 'audio'):
@@ -131,6 +141,10 @@ class SeDAM(nn.Module):
         self.num_latents = num_latents
         self.audio_mlp = mlp(audio_dims, hidden_dims, num_latents * embed_dims)
         self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
+        # without a scale and shift to learn: it is there to fix them
+        self.normalize = nn.LayerNorm(
+            embed_dims,
+            elementwise_affine=False) if normalize else nn.Identity()
         self.layers = nn.ModuleList(
             SeDAMLayer(embed_dims, num_heads, source_pool)
             for _ in range(num_layers))
@@ -156,9 +170,10 @@ class SeDAM(nn.Module):
             ValueError: If a feature has another width than configured.
         """
         check_dims(self, audio=audio, text=text)
-        latents = self.audio_mlp(audio).unflatten(
-            1, (self.num_latents, self.embed_dims))
-        features = self.text_mlp(text)
+        latents = self.normalize(
+            self.audio_mlp(audio).unflatten(
+                1, (self.num_latents, self.embed_dims)))
+        features = self.normalize(self.text_mlp(text))
         for layer in self.layers:
             features, scores = layer(features, latents)
         gate, kept = self.dynamic_mask(scores, valid)

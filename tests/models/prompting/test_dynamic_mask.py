@@ -80,17 +80,32 @@ def test_ties_reach_their_own_mean(dtype):
     value = (torch.randn(2000, 1) * 10.**torch.randint(-5, 5, (2000, 1)))
     for count in (1, 2, 3, 4, 7):
         scores = value.to(dtype).expand(-1, count)
-        _, kept = DynamicMask()(scores, torch.ones_like(scores).bool())
+        _, kept = DynamicMask(threshold='mean')(
+            scores,
+            torch.ones_like(scores).bool())
         assert kept.all()
 
 
 def test_mean_keeps_the_best_and_drops_the_worst():
     torch.manual_seed(0)
     scores = torch.randn(500, 4)
-    _, kept = DynamicMask()(scores, torch.ones(500, 4).bool())
+    _, kept = DynamicMask(threshold='mean')(
+        scores,
+        torch.ones(500, 4).bool())
     rows = torch.arange(500)
     assert kept[rows, scores.argmax(1)].all()
     assert not kept[rows, scores.argmin(1)].any()
+
+
+def test_a_number_can_keep_all_and_none():
+    """What the mean can't, with scores that know what sounds."""
+    scores = torch.tensor([[2., 1., 0.], [-1., 0., 0.]])
+    valid = torch.tensor([[True, True, False], [True, False, False]])
+    _, kept = DynamicMask()(scores, valid)
+    assert torch.equal(kept[:, 0], torch.tensor([True, False]))
+    assert kept[0, :2].all()
+    _, kept = DynamicMask(threshold='mean')(scores, valid)
+    assert kept.tolist() == [[True, False, False], [True, False, False]]
 
 
 def test_padding_has_no_say():

@@ -1,0 +1,4 @@
+# a latent component loss that acts: see docs/recipe.md
+_base_ = ['../../teso/teso_swin-b_v1m.py']
+
+model = dict(latent_loss=dict(tau=1.0, loss_weight=1.0))
