@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
-from mmengine.utils import mkdir_or_exist
+from mmengine.utils import get_git_hash, mkdir_or_exist
 
 from mmteso.datasets.synthavs.files import GENERATOR_VERSION
 from mmteso.engine import plain, write_json
@@ -105,51 +105,35 @@ class Bench:
             Config.fromfile(self.config_path(row)), self.options)
 
     def is_done(self, row: Row, seed: int) -> bool:
-        """Whether the run's result is there.
-
-        Raises:
-            ValueError: See :meth:`read`.
-        """
-        if not osp.exists(self.result_path(row, seed)):
-            return False
-        self.read(row, seed)
-        return True
-
-    def read(self,
-             row: Row,
-             seed: int,
-             expected_hash: Optional[str] = None) -> Dict[str, Any]:
-        """The result of a run.
-
-        Args:
-            row (Row): The row.
-            seed (int): The seed.
-            expected_hash (str, optional): What :meth:`config_hash` gives for
-                the row, where it is known already. Defaults to None.
+        """Whether the run's result is there and need not be made again.
 
         Raises:
             ValueError: If it is of another config or of other data than
-                today's, or with other audio conditions.
+                today's, or with other audio conditions: a table may show it
+                (:func:`collect`), but it doesn't belong beside new runs.
         """
         path = self.result_path(row, seed)
+        if not osp.exists(path):
+            return False
         result = read_result(path)
-        if result['config_hash'] != (expected_hash or self.config_hash(row)):
+        remedy = 'remove it to have the run repeated, or give --results'
+        if result['config_hash'] != self.config_hash(row):
             raise ValueError(
                 f'{path} is of another state of {self.config_path(row)} than '
-                "today's: remove it to have the run repeated")
+                f"today's: {remedy}")
         if tuple(result['conditions']) != CONDITIONS:
             raise ValueError(
                 f'{path} has the audio conditions '
                 f'{list(result["conditions"])} and not {list(CONDITIONS)}: '
-                'remove it to have the run repeated')
+                f'{remedy}')
         old = sorted(folder for folder, data in result['data'].items()
                      if data and
                      data['generator_version'] != GENERATOR_VERSION)
         if old:
             raise ValueError(
-                f'{path} is of an older version of SynthAVS in {old}: remove '
-                'it to have the run repeated')
-        return result
+                f'{path} is of an older version of SynthAVS in {old}: '
+                f'{remedy}')
+        return True
 
     def start_of(self, cfg: Config) -> Optional[str]:
         """The weights that a config starts from; None for random ones."""
@@ -337,6 +321,8 @@ def run_row(bench: Bench,
         dict(
             row=row.name,
             seed=seed,
+            date=time.strftime('%Y-%m-%d'),
+            commit=get_git_hash(digits=7),
             config_hash=bench.config_hash(row),
             data=data_manifests(cfg),
             start=start and osp.basename(start),
@@ -367,11 +353,11 @@ def collect(bench: Bench,
 
     Returns:
         dict[str, list[dict]]: By row, in the order of the seeds; rows
-        without results are left out.
+        without results are left out. They are records of their ``commit`` and
+        ``date``, and not compared with today's configs.
 
     Raises:
-        ValueError: If one is of another state of the config or the data than
-            today's, or they don't start from the same weights.
+        ValueError: If they don't start from the same weights.
     """
     found = {}
     for row in rows:
@@ -379,10 +365,9 @@ def collect(bench: Bench,
         names = os.listdir(bench.results) if osp.isdir(bench.results) else ()
         seeds = [int(m.group(1)) for m in map(pattern.fullmatch, names) if m]
         if seeds:
-            # reading a config takes longer than all of its results
-            expected = bench.config_hash(row)
             found[row.name] = [
-                bench.read(row, seed, expected) for seed in sorted(seeds)
+                read_result(bench.result_path(row, seed))
+                for seed in sorted(seeds)
             ]
     starts: Dict[str, set] = {}
     for result in itertools.chain(*found.values()):

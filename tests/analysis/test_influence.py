@@ -1,0 +1,102 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from narrow import SIZE, load, narrow_model
+
+from mmteso.analysis import (TEXT_STATISTICS, describe_prompt,
+                             measure_influence, random_model, simulated_inputs)
+
+
+def influences(name, narrow=True, frames=3):
+    """(by sound, by text) of each stage of a new model."""
+    cfg = load(name)
+    if narrow:
+        narrow_model(cfg.model)
+    model = random_model(cfg)
+    inputs = simulated_inputs(
+        model, TEXT_STATISTICS['imagebind'], frames, size=SIZE)
+    return {
+        found.stage: (found.sound, found.text)
+        for found in measure_influence(model, inputs)
+    }
+
+
+def test_stages_of_a_prompted_head():
+    """From a config whose weights are files that aren't here."""
+    found = influences('teso/teso_r50_v1m.py')
+    assert list(found) == ['F_S', "F_Q'", 'masks']
+    assert all(value > 0 for values in found.values() for value in values)
+
+
+def test_stages_behind_a_fusion():
+    found = influences(
+        'combinations/fusion-segformer_pvtv2_synthavs.py', narrow=False)
+    assert list(found) == ['F_S', 'fused features', 'masks']
+
+
+@pytest.mark.parametrize('row, unheard', [('without-audio', 0),
+                                          ('without-text', 1)])
+def test_what_a_model_does_not_read_has_no_influence(row, unheard):
+    found = influences(f'ablations/v1m/{row}.py')
+    for values in found.values():
+        assert values[unheard] == 0 and values[1 - unheard] > 0
+
+
+def test_change_is_relative():
+    """A stage that is half another frame's changes by what differs."""
+
+    class Model(torch.nn.Module):
+
+        def __init__(self):
+            super().__init__()
+            self.prompt_encoder = torch.nn.Identity()
+
+        def predict(self, inputs, data_samples):
+            from mmengine.structures import PixelData
+            from mmseg.structures import SegDataSample
+            x = self.prompt_encoder(
+                torch.cat([inputs['audio_feat'], inputs['text_feat']], 1))
+            return [
+                SegDataSample(
+                    sounding_score=PixelData(data=row[None, None]))
+                for row in x
+            ]
+
+    inputs = dict(
+        img=torch.zeros(2, 1),
+        audio_feat=torch.tensor([[3.], [-3.]]),
+        text_feat=torch.tensor([[4.], [4.]]))
+    for found in measure_influence(Model(), inputs):
+        assert found.sound == pytest.approx(120)  # 6 of 5
+        assert found.text == 0
+    with pytest.raises(ValueError, match='two frames'):
+        measure_influence(Model(), {k: v[:1] for k, v in inputs.items()})
+
+
+@pytest.mark.parametrize('name', TEXT_STATISTICS)
+def test_simulated_text(name):
+    cfg = load('teso/teso_r18_synthavs.py')
+    model = random_model(cfg)
+    model.prompt_encoder.text_dims = 1024
+    text = simulated_inputs(
+        model, TEXT_STATISTICS[name], frames=20, size=8)['text_feat']
+    length, cosine = TEXT_STATISTICS[name]
+    unit = torch.nn.functional.normalize(text.flatten(0, 1), dim=-1)
+    others = ~torch.eye(len(unit), dtype=torch.bool)
+    assert (unit @ unit.mT)[others].mean() == pytest.approx(cosine, abs=0.02)
+    assert text.norm(dim=-1).mean() == pytest.approx(length, rel=0.05)
+
+
+def test_description():
+    from mmteso.models.prompting import AudioTextPrompt
+    latents = torch.tensor([[[1., 0.], [1., 0.], [0., 1.]]])
+    prompt = AudioTextPrompt(
+        torch.zeros(1, 2, 2),
+        torch.zeros(1, 2),
+        torch.ones(1, 2),
+        scores=torch.tensor([[0.5, -0.5]]),
+        kept=torch.tensor([[True, False]]),
+        latents=latents)
+    text = describe_prompt(prompt)
+    assert 'two latents 0.333' in text
+    assert 'scores 0.000 ± 0.707' in text and '1 cues kept' in text
