@@ -149,7 +149,7 @@ def test_settings_of_the_config_exist():
     assert seen > 40
     config = Config.fromfile(ROOT / 'configs/teso/teso_swin-b_v1m.py')
     init_default_scope('mmseg')
-    for options in (dict(type='CueRecognitionMetric', synonyms='avsbench'),
+    for options in (dict(type='CueRecognitionMetric'),
                     dict(protocol='avsbench', group_size=5)):
         words = [f'test_evaluator.{k}={v}' for k, v in options.items()]
         assert ' '.join(words) in re.sub(r'\s+', ' ', TEXT)
