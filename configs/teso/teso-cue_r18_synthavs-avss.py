@@ -4,6 +4,8 @@ _base_ = ['./teso_r18_synthavs-avss.py']
 
 model = dict(
     cue_loss=dict(type='CueLoss', threshold=0.0, loss_weight=1.0))
-train_pipeline = _base_.train_pipeline
-train_pipeline[-2].update(cue_target='mask')
+train_pipeline = [
+    dict(step, cue_target='mask') if step['type'] == 'LoadTextCues' else step
+    for step in _base_.train_pipeline
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -3,6 +3,7 @@
 import statistics
 from typing import Any, Mapping, Sequence, Tuple
 
+from mmteso.engine import protocols
 from .ablations import Row
 
 #: A column: its title, and the place of its number in a run's result.
@@ -90,9 +91,9 @@ def format_ablation(rows: Sequence[Row],
             :data:`ABLATION_COLUMNS`.
 
     Returns:
-        str: The table in Markdown. Each cell is the mean over seeds and, where
-        there are several, their sample standard deviation; '-' where a row
-        has no such number.
+        str: The table in Markdown, with the protocol of J and F below. Each
+        cell is the mean over seeds and, where there are several, their sample
+        standard deviation; '-' where a row has no such number.
     """
     # by hand: prettytable's Markdown pads each column to its widest cell
     in_paper = any(row.paper for row in rows)
@@ -113,4 +114,6 @@ def format_ablation(rows: Sequence[Row],
             '-' if value is None else f'{value:.2f}' for value in row.paper)
         lines.append(
             [row.title, *[paper] * in_paper, *cells, str(len(runs))])
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+    table = ['| ' + ' | '.join(line) + ' |' for line in lines]
+    shown = (run for row in rows for run in results.get(row.name, ()))
+    return '\n'.join([*table, '', *protocols(shown, ['AVSMetric'])])

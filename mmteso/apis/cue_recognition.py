@@ -9,7 +9,6 @@ from mmseg.registry import DATASETS
 from prettytable import PrettyTable
 
 from mmteso.datasets import load_class_synonyms
-from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.transforms.text_cues import open_cue_file
 from mmteso.engine.sound_steps import dataloader_of, dataset_configs, type_name
 from mmteso.evaluation.functional import (average_recognition, recognize_cues,
@@ -134,8 +133,8 @@ def evaluate_cue_file(truth: Dict[Tuple[str, int], Tuple[frozenset, tuple]],
     for key, (sounding, class_names) in truth.items():
         record = file[key]
         cues = record.cues[:num_cues]
-        lookup = load_class_synonyms(
-            _choose_synonyms(synonyms, class_names), class_names, head_noun)
+        lookup = load_class_synonyms(None if synonyms == 'none' else synonyms,
+                                     class_names, head_noun)
         frames.append(
             recognize_cues(
                 cues, sounding, lookup.classes_of, unknown=unknown))
@@ -157,12 +156,6 @@ def evaluate_cue_file(truth: Dict[Tuple[str, int], Tuple[frozenset, tuple]],
         unknown_share=100 * sum(unknown_phrases.values()) /
         total if total else float('nan'),
         unknown_phrases=dict(unknown_phrases.most_common()))
-
-
-def _choose_synonyms(synonyms: str, class_names: tuple) -> Optional[str]:
-    if synonyms == 'auto':
-        return 'avsbench' if class_names == AVSBENCH_CLASSES else None
-    return None if synonyms == 'none' else synonyms
 
 
 def format_cue_recognition(results: List[Dict[str, Any]]) -> str:

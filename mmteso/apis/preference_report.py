@@ -376,9 +376,10 @@ def format_preference_report(report: Mapping[str, Any]) -> str:
             name for rows in paper['models'].values() for name in rows)
         lines += [
             '', f'## Published numbers: {paper["data"]}', '',
-            f'Not measured here ({paper["source"]}), and not comparable with '
-            'the numbers above unless these are of the same data and '
-            'protocol. J and F in percent.', '',
+            f'Not measured here ({paper["source"]}). Protocol: '
+            f'{paper["protocol"]}. Not comparable with the numbers above '
+            'unless these are of the same data and protocol. J and F in '
+            'percent.', '',
             score_table(paper['models'], list(conditions), ['J', 'F'])
         ]
     captions = {

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
+from mmteso.engine import protocols
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io.strict_yaml import parse_yaml
 from mmteso.visualization import BarPanel
@@ -51,9 +52,9 @@ def read_paper_numbers(path: str) -> Dict[str, Any]:
     """Read published numbers.
 
     Args:
-        path (str): A YAML file with ``source`` and ``data`` (text) and
-            ``models``: scores (J in percent, F of 1) by model, audio
-            condition and name.
+        path (str): A YAML file with ``source``, ``data`` and, where it is
+            known, ``protocol`` (text), and ``models``: scores (J in percent,
+            F of 1) by model, audio condition and name.
 
     Returns:
         dict: The same with F in percent too.
@@ -78,6 +79,7 @@ def read_paper_numbers(path: str) -> Dict[str, Any]:
         return dict(
             source=str(content['source']),
             data=str(content['data']),
+            protocol=str(content.get('protocol', 'not given')),
             models=models)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -200,12 +202,7 @@ def _panel(title: str, models: Mapping[str, Mapping[str, Mapping[str, Any]]],
 
 def notes_on(report: Mapping[str, Any]) -> List[str]:
     """What the measured numbers of a report refer to, one line each."""
-    lines = dict.fromkeys(
-        line for entry in report['models'].values()
-        for line in entry['metrics'])
-    lines = [
-        line for line in lines if line.startswith(('AVSMetric', 'AVSSMetric'))
-    ] or list(lines)
+    lines = protocols(report['models'].values())
     if any(name.startswith('wgn') for name in report['audio']):
         lines.append(
             f'Noise level: reference {report["noise_reference"]!r}, seed '

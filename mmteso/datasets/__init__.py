@@ -5,11 +5,11 @@ from .avsbench import AVSBenchDataset
 from .avsbench_object import AVSBenchObjectDataset
 from .avsbench_v3 import AVSBenchV3Dataset
 from .base_avs_dataset import BaseAVSDataset, MissingFile
-from .class_synonyms import (ClassSynonyms, SynonymError, load_class_synonyms,
-                             read_synonyms)
+from .class_synonyms import (ClassSynonyms, SynonymError, choose_synonyms,
+                             load_class_synonyms, read_synonyms)
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',
     'BaseAVSDataset', 'ClassSynonyms', 'MissingFile', 'SynonymError',
-    'load_class_synonyms', 'read_synonyms', 'transforms'
+    'choose_synonyms', 'load_class_synonyms', 'read_synonyms', 'transforms'
 ]

@@ -6,10 +6,11 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import (Collection, Dict, Iterator, List, Mapping, NamedTuple,
-                    Optional, Sequence, Tuple)
+from typing import (Dict, Iterator, List, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 from mmteso.io import normalize_phrase, parse_yaml
+from .avsbench_meta import AVSBENCH_CLASSES
 
 _FOLDER = osp.join(osp.dirname(__file__), 'synonyms')
 #: Tables that come with the package.
@@ -210,6 +211,37 @@ class ClassSynonyms:
         return sorted(self._meanings)
 
 
+def check_synonyms(synonyms: Optional[str]) -> None:
+    """Read a table, so that a wrong one is known before it is needed.
+
+    Args:
+        synonyms (str, optional): See :func:`load_class_synonyms`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SynonymError: If the file is built otherwise.
+    """
+    if synonyms not in (None, 'auto'):
+        read_synonyms(synonyms)
+
+
+def choose_synonyms(synonyms: Optional[str],
+                    class_names: Sequence[str]) -> Optional[str]:
+    """The table that 'auto' means for a class set.
+
+    Args:
+        synonyms (str, optional): 'auto', or what :func:`read_synonyms` takes.
+        class_names (Sequence[str]): All classes, background first.
+
+    Returns:
+        str | None: For 'auto' the package's table for these classes, None if
+        it has none; otherwise ``synonyms``.
+    """
+    if synonyms != 'auto':
+        return synonyms
+    return 'avsbench' if tuple(class_names) == AVSBENCH_CLASSES else None
+
+
 @functools.lru_cache(maxsize=8)
 def _load(synonyms: Optional[str], class_names: Tuple[str, ...],
           head_noun: bool) -> ClassSynonyms:
@@ -223,13 +255,14 @@ def _load(synonyms: Optional[str], class_names: Tuple[str, ...],
 
 
 def load_class_synonyms(synonyms: Optional[str],
-                        class_names: Collection[str],
+                        class_names: Sequence[str],
                         head_noun: bool = True) -> ClassSynonyms:
     """The lookup for a class set; read once per process.
 
     Args:
-        synonyms (str, optional): See :func:`read_synonyms`. None means the
-            classes' names exactly, without plurals and head nouns.
+        synonyms (str, optional): 'auto', AVSBench's table for AVSBench's
+            classes, else None; or a table, see :func:`read_synonyms`. None
+            means the classes' names exactly, without plurals and head nouns.
         class_names (Sequence[str]): All classes, background first.
         head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
 
@@ -240,4 +273,5 @@ def load_class_synonyms(synonyms: Optional[str],
         FileNotFoundError: If there is no such file.
         SynonymError: If the table is wrong or does not fit the classes.
     """
-    return _load(synonyms, tuple(class_names), head_noun)
+    return _load(
+        choose_synonyms(synonyms, class_names), tuple(class_names), head_noun)

@@ -11,7 +11,6 @@ from typing import (Any, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple,
                     Optional, Sequence, Tuple)
 
 from mmteso.io import CueFile, parse_yaml
-from .avsbench_meta import AVSBENCH_CLASSES
 from .class_synonyms import load_class_synonyms
 
 _FOLDER = osp.join(osp.dirname(__file__), 'groups')
@@ -89,21 +88,19 @@ def read_class_groups(
 
 def classes_of_cues(cue_file: str,
                     class_names: Sequence[str],
-                    synonyms: Optional[str] = None
+                    synonyms: Optional[str] = 'auto'
                     ) -> Dict[str, FrozenSet[str]]:
     """Classes that the cues of a clip's frames name, in any frame.
 
     Args:
         cue_file (str): The cue file.
         class_names (Sequence[str]): All classes, background first.
-        synonyms (str, optional): See :func:`read_synonyms`. Defaults to None:
-            AVSBench's table for AVSBench's classes, else the classes' names.
+        synonyms (str, optional): See :func:`load_class_synonyms`. Defaults
+            to 'auto'.
 
     Returns:
         dict[str, frozenset[str]]: Classes by uid.
     """
-    if synonyms is None and tuple(class_names) == AVSBENCH_CLASSES:
-        synonyms = 'avsbench'
     lookup = load_class_synonyms(synonyms, class_names)
     phrases: Dict[str, set] = {}
     for (uid, _), record in CueFile(cue_file, cues_only=True).items():
@@ -234,7 +231,7 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
                      seed: int = 0,
                      groups: Optional[str] = None,
                      cue_file: Optional[str] = None,
-                     synonyms: Optional[str] = None,
+                     synonyms: Optional[str] = 'auto',
                      alike: Optional[Mapping[str, Iterable[str]]] = None
                      ) -> Dict[str, List[dict]]:
     """Donors for the frames of a data set.
@@ -251,7 +248,7 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
             sound would not be foreign either. Defaults to None: only what
             sounds is known.
         synonyms (str, optional): See :func:`classes_of_cues`. Defaults to
-            None.
+            'auto'.
         alike (Mapping, optional): See :func:`pair_off_screen`. Defaults to
             None.
 

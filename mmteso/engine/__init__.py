@@ -7,7 +7,8 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               insert_audio_condition, insert_audio_conditions)
 from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
-from .audio_report import flat_scores, format_audio_report, make_audio_report
+from .audio_report import (flat_scores, format_audio_report, make_audio_report,
+                           protocols)
 from .cfg_options import add_cfg_options, merge_cfg_options
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
@@ -28,5 +29,6 @@ __all__ = [
     'find_sound_steps', 'flat_scores', 'format_audio_report',
     'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
-    'prepare_cpu_distributed', 'resume_from_work_dir', 'write_json'
+    'prepare_cpu_distributed', 'protocols', 'resume_from_work_dir',
+    'write_json'
 ]

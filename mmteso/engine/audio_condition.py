@@ -252,7 +252,8 @@ def _cue_arguments(pipeline: Sequence[dict]) -> Dict[str, Any]:
         if type_name(step) in ('LoadTextCues', 'LoadTextFeatures') and \
                 step.get('cue_file'):
             return dict(
-                cue_file=step['cue_file'], synonyms=step.get('synonyms'))
+                cue_file=step['cue_file'],
+                synonyms=step.get('synonyms', 'auto'))
     return {}
 
 

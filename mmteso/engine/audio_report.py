@@ -2,7 +2,7 @@
 """What the scores under several audio conditions say together."""
 import math
 import os.path as osp
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from prettytable import PrettyTable
 
@@ -79,6 +79,27 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
         }
     report.update(facts)
     return report
+
+
+def protocols(reports: Iterable[Mapping[str, Any]],
+              metrics: Sequence[str] = ('AVSMetric', 'AVSSMetric')
+              ) -> List[str]:
+    """By which protocols the scores of reports were made.
+
+    Args:
+        reports (Iterable[Mapping]): With ``metrics``, as
+            :class:`AudioControlLoop` gives them.
+        metrics (Sequence[str]): Whose protocols. Defaults to those of masks.
+
+    Returns:
+        list[str]: Lines, each once: what the metrics say of themselves; of
+        all metrics if there are none of those.
+    """
+    lines = list(
+        dict.fromkeys(line for report in reports
+                      for line in report['metrics']))
+    starts = tuple(f'{name}:' for name in metrics)
+    return [line for line in lines if line.startswith(starts)] or lines
 
 
 def flat_scores(report: Mapping[str, Any]) -> Dict[str, float]:

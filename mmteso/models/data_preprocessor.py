@@ -1,9 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
+from mmseg.utils import SampleList
 
 
 @MODELS.register_module()
@@ -13,7 +16,8 @@ class AVTDataPreProcessor(SegDataPreProcessor):
     Images are normalised and padded by mmseg's ``SegDataPreProcessor``, whose
     arguments it takes. Everything else in ``inputs`` (``log_mel`` (1, 96, 64)
     or ``audio_feat`` (D_a), ``text_feat`` (N_T, D_t), ``text_valid`` (N_T)) is
-    stacked along a new first axis and moved to the model's device.
+    stacked along a new first axis and moved to the model's device. In
+    training ``gt_classes`` is padded as ``gt_sem_seg``.
     """
 
     def forward(self, data: Dict[str, Any],
@@ -41,6 +45,8 @@ class AVTDataPreProcessor(SegDataPreProcessor):
             dict(
                 inputs=inputs.pop('img'),
                 data_samples=data.get('data_samples')), training)
+        if training:
+            self._pad_classes(images['data_samples'])
         batch = dict(img=images['inputs'])
         for name, tensors in inputs.items():
             shapes = {tuple(tensor.shape) for tensor in tensors}
@@ -49,6 +55,16 @@ class AVTDataPreProcessor(SegDataPreProcessor):
                                  f'batch, but got {sorted(shapes)}')
             batch[name] = torch.stack(list(tensors))
         return dict(inputs=batch, data_samples=images['data_samples'])
+
+    def _pad_classes(self, data_samples: Optional[SampleList]) -> None:
+        """Do what mmseg does for ``gt_sem_seg``."""
+        for sample in data_samples or []:
+            if 'gt_classes' in sample:
+                sample.gt_classes = PixelData(
+                    data=F.pad(
+                        sample.gt_classes.data,
+                        sample.padding_size,
+                        value=self.seg_pad_val))
 
     @staticmethod
     def _check_inputs(inputs: Any) -> None:

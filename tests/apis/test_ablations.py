@@ -293,7 +293,7 @@ def test_table(bench):
         '| --- | ---: | ---: | ---: | ---: |',
         # mean and standard deviation of 80 and 83
         '| all of it | 66.02 / 80.10 | 81.5 ± 2.1 | - | 2 |',
-        '| less | - | 80.0 | - | 1 |'
+        '| less | - | 80.0 | - | 1 |', '', 'J per frame'
     ]
 
 

@@ -41,7 +41,6 @@ def test_no_text_but_a_filter():
         assert steps == types(full.test_dataloader.dataset.pipeline)
         words = dataset.pipeline[place - 1]
         assert words.type == 'LoadTextCues' and 'text_encoder' not in words
-        assert dataset.pipeline[place].synonyms == 'avsbench'
 
 
 def test_on_synthavs():

@@ -3,15 +3,18 @@
 import ast
 import re
 import shlex
+from argparse import ArgumentParser
 from functools import lru_cache
 
 import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 from records import ROOT, all_numbers, as_printed, models, results
 
-import mmteso  # noqa: F401  registers the metrics
+from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.evaluation import AVSMetric
 
 TEXT = (ROOT / 'docs' / 'reproduce.md').read_text(encoding='utf-8')
 # what is no tool of ours, and how many words its own part of a command has
@@ -149,11 +152,34 @@ def test_settings_of_the_config_exist():
     assert seen > 40
     config = Config.fromfile(ROOT / 'configs/teso/teso_swin-b_v1m.py')
     init_default_scope('mmseg')
-    for options in (dict(type='CueRecognitionMetric', synonyms='avsbench'),
+    for options in (dict(type='CueRecognitionMetric'),
                     dict(protocol='avsbench', group_size=5)):
         words = [f'test_evaluator.{k}={v}' for k, v in options.items()]
         assert ' '.join(words) in re.sub(r'\s+', ' ', TEXT)
         METRICS.build({**config.test_evaluator, **options})
+
+
+def test_protocols():
+    """The options give what their row of the table says."""
+    init_default_scope('mmseg')
+    rows = [[cell.strip(' `') for cell in line.split('|')]
+            for line in TEXT.splitlines() if '| `test_evaluator.' in line]
+    assert len(rows) == 6
+    for _, _, threshold, group, size, options, _ in rows:
+        config = Config.fromfile(ROOT / 'configs/teso/teso_swin-b_v1m.py')
+        parser = ArgumentParser()
+        add_cfg_options(parser)
+        arguments = parser.parse_args(['--cfg-options', *options.split()])
+        merge_cfg_options(config, arguments.cfg_options)
+        metric = METRICS.build(config.test_evaluator)
+        if not isinstance(metric, AVSMetric):
+            assert isinstance(metric, IoUMetric)
+            continue
+        frames = re.search(r'(\d+) frames', group)[1]
+        for part in (f'J at score > {threshold},',
+                     f'per batch of {frames} frames', f'at {size}'
+                     if size != 'own' else "the ground truth's own size"):
+            assert part in metric.describe(), options
 
 
 def test_every_row_is_trained_and_every_number_is_there():

@@ -192,6 +192,12 @@ def test_defaults_table_and_file(cfg, tmp_path, caplog):
     logs = list((tmp_path).rglob('*.log'))
     text = '\n'.join(path.read_text() for path in logs)
     assert text.count('| off-screen ') == 1 and 'FPR (%)' in text
+    # by which protocol: the metric's own words, below the table and in the
+    # file, with its settings and the size of the frames
+    words = 'AVSMetric: ' + runner.test_loop.evaluator.metrics[0].describe()
+    assert 'J at score > 0.48' in words and '32 x 32' in words
+    assert report['metrics'][0] == words
+    assert f'\n{words}\n' in text[text.index('| off-screen '):]
 
 
 def test_predictions_of_each_condition_in_a_folder_of_its_own(cfg, tmp_path):

@@ -88,6 +88,9 @@ def test_sound_and_text_are_stacked(audio):
 
 def test_images_of_different_size_are_padded_in_training():
     samples = [sample(20, 24), sample(28, 16)]
+    for data in samples:
+        data['data_samples'].gt_classes = PixelData(
+            data=5 * data['data_samples'].gt_sem_seg.data)
     preprocessor = AVTDataPreProcessor(**SETTINGS, size_divisor=32)
     actual = preprocessor(pseudo_collate(samples), training=True)
     assert actual['inputs']['img'].shape == (2, 3, 32, 32)
@@ -97,6 +100,8 @@ def test_images_of_different_size_are_padded_in_training():
         assert gt.shape == (1, 32, 32)
         assert (gt[:, h:] == 255).all() and (gt[:, :, w:] == 255).all()
         assert (gt[:, :h, :w] < 2).all()
+        expected = torch.where(gt == 255, gt, 5 * gt)
+        assert torch.equal(data_sample.gt_classes.data, expected)
 
 
 def test_the_batch_is_left_as_it_was():

@@ -20,7 +20,7 @@ cues = [
         type='LoadTextCues',
         cue_file=_base_.cue_file,
         num_cues=_base_.num_cues),
-    dict(type='CuesToClasses', synonyms='avsbench')
+    dict(type='CuesToClasses')
 ]
 train_pipeline = _base_.train_pipeline
 train_pipeline[-2:-1] = []

@@ -5,7 +5,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from ..class_synonyms import load_class_synonyms, read_synonyms
+from ..class_synonyms import check_synonyms, load_class_synonyms
 
 
 @TRANSFORMS.register_module()
@@ -28,10 +28,12 @@ class CuesToClasses(BaseTransform):
       True.
 
     Args:
-        synonyms (str, optional): Words for the classes: 'avsbench', or a file
-            of your own, see :func:`mmteso.datasets.read_synonyms`. A language
-            model's cues seldom equal class names. Defaults to None: a cue
-            names a class if both are equal up to case and separators.
+        synonyms (str, optional): Words for the classes, since a language
+            model's cues seldom equal their names: 'auto', AVSBench's table
+            for AVSBench's classes, else none; 'avsbench'; a file of your own,
+            see :func:`mmteso.datasets.read_synonyms`; or None: a cue names a
+            class if both are equal up to case and separators. Defaults to
+            'auto'.
 
     Raises:
         FileNotFoundError, SynonymError: If the table is not there or wrong.
@@ -40,10 +42,9 @@ class CuesToClasses(BaseTransform):
             (``reduce_zero_label``), which takes the place of dropped classes.
     """
 
-    def __init__(self, synonyms: Optional[str] = None) -> None:
+    def __init__(self, synonyms: Optional[str] = 'auto') -> None:
+        check_synonyms(synonyms)  # complains here, not in a loader's worker
         self.synonyms = synonyms
-        if synonyms is not None:
-            read_synonyms(synonyms)  # complains here, not in a loader's worker
 
     def transform(self, results: dict) -> dict:
         """Look the cues up.

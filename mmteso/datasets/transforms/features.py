@@ -138,7 +138,7 @@ class LoadTextFeatures(BaseTransform):
         cue_target (str, optional): As of :class:`LoadTextCues`; needs
             ``cue_file``. Defaults to None.
         synonyms (str, optional): As of :class:`LoadTextCues`. Defaults to
-            None.
+            'auto'.
     """
 
     def __init__(self,
@@ -147,7 +147,7 @@ class LoadTextFeatures(BaseTransform):
                  expect: Optional[dict] = None,
                  cue_file: Optional[str] = None,
                  cue_target: Optional[str] = None,
-                 synonyms: Optional[str] = None) -> None:
+                 synonyms: Optional[str] = 'auto') -> None:
         check_cue_arguments(num_cues, cue_target, synonyms)
         if cue_target is not None and cue_file is None:
             raise ValueError(f'cue_target={cue_target!r} needs cue_file: the '

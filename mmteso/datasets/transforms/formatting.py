@@ -31,6 +31,7 @@ class PackAVTInputs(BaseTransform):
     - cue_classes (optional): (num_classes) bool
     - gt_seg_map (optional): (H, W)
     - gt_visible_map (optional): (H, W)
+    - gt_class_map (optional): (H, W)
     - cue_target (optional): (N_T) float32
 
     Returned dict:
@@ -38,10 +39,10 @@ class PackAVTInputs(BaseTransform):
     - inputs (dict[str, torch.Tensor]): ``img`` (3, H, W) uint8 BGR, and
       those of ``log_mel``, ``audio_values``, ``audio_feat``, ``text_feat``,
       ``text_valid``, ``cue_classes`` that are there, unchanged.
-    - data_samples (SegDataSample): ``gt_sem_seg`` and ``gt_visible``
-      (PixelData, ``data`` (1, H, W) int64), ``gt_cues`` (LabelData,
-      ``label`` (N_T) float32), and the metainfo. A sample whose sound
-      nobody has altered has the ``audio_condition`` 'normal'.
+    - data_samples (SegDataSample): ``gt_sem_seg``, ``gt_visible`` and
+      ``gt_classes`` (PixelData, ``data`` (1, H, W) int64), ``gt_cues``
+      (LabelData, ``label`` (N_T) float32), and the metainfo. A sample whose
+      sound nobody has altered has the ``audio_condition`` 'normal'.
 
     Args:
         meta_keys (Sequence[str]): Keys that go to the metainfo where they
@@ -84,8 +85,9 @@ class PackAVTInputs(BaseTransform):
                 inputs[key] = to_tensor(results[key])
 
         data_sample = SegDataSample()
-        for key, field in (('gt_seg_map', 'gt_sem_seg'), ('gt_visible_map',
-                                                          'gt_visible')):
+        for key, field in (('gt_seg_map', 'gt_sem_seg'),
+                           ('gt_visible_map', 'gt_visible'),
+                           ('gt_class_map', 'gt_classes')):
             if key in results:
                 data_sample.set_data({field: self._pack_map(results, key)})
         if 'cue_target' in results:

@@ -83,6 +83,8 @@ class LoadAVSAnnotations(BaseTransform):
       background
     - gt_visible_map (np.uint8, with ``load_visible``): (H, W), all visible
       objects, sounding or not, labelled as ``gt_seg_map``
+    - gt_class_map (np.uint8, with ``load_classes``): (H, W), class index or
+      255, whatever the task
 
     Modified Keys:
 
@@ -95,6 +97,9 @@ class LoadAVSAnnotations(BaseTransform):
             each such file once. Defaults to 'error'.
         load_visible (bool): Whether to load ``labels_visible`` too. Defaults
             to False.
+        load_classes (bool): Whether to keep the classes that the binary task
+            merges, for ``targets='class'`` of :class:`TeSOHead`. Defaults to
+            False.
         source (str): 'sounding', the mask of the objects that sound; or
             'visible', ``labels_visible`` in its place, sounding or not
             (``frame_classes`` are then the visible ones). Only SynthAVS has
@@ -114,12 +119,14 @@ class LoadAVSAnnotations(BaseTransform):
             AVS data set.
         FileNotFoundError: A file isn't there, or the frame has no mask.
         ValueError: A file is broken, of another size than its frame, or has
-            an unknown colour; or ``reduce_zero_label`` is not the data set's.
+            an unknown colour; it has no classes, with ``load_classes``; or
+            ``reduce_zero_label`` is not the data set's.
     """
 
     def __init__(self,
                  unknown_color: str = 'error',
                  load_visible: bool = False,
+                 load_classes: bool = False,
                  source: str = 'sounding',
                  imdecode_backend: str = 'pillow',
                  backend_args: Optional[dict] = None,
@@ -133,6 +140,7 @@ class LoadAVSAnnotations(BaseTransform):
         self.unknown_color = unknown_color
         self.source = source
         self.load_visible = load_visible
+        self.load_classes = load_classes
         self.imdecode_backend = imdecode_backend
         self.backend_args = backend_args.copy() if backend_args else None
         self.reduce_zero_label = reduce_zero_label
@@ -168,6 +176,15 @@ class LoadAVSAnnotations(BaseTransform):
         results['gt_seg_map'] = self._to_task(labels, results['task'],
                                               reduced)
         results['seg_fields'].append('gt_seg_map')
+        if self.load_classes:
+            if label_format == 'binary':
+                raise ValueError(
+                    f'{self._describe(results)}: load_classes=True needs a '
+                    f'mask with classes, but {results[key]} is black and '
+                    'white, as all of AVSBench-object. Use the AVSBench-'
+                    "semantic release, or drop it and targets='class'")
+            results['gt_class_map'] = labels
+            results['seg_fields'].append('gt_class_map')
         if self.load_visible:
             visible = self._load(results, 'visible_map_path', 'index')
             results['gt_visible_map'] = self._to_task(visible,
@@ -323,6 +340,7 @@ class LoadAVSAnnotations(BaseTransform):
         return (f'{self.__class__.__name__}('
                 f"unknown_color='{self.unknown_color}', "
                 f'load_visible={self.load_visible}, '
+                f'load_classes={self.load_classes}, '
                 f"source='{self.source}', "
                 f"imdecode_backend='{self.imdecode_backend}', "
                 f'backend_args={self.backend_args}, '

@@ -10,7 +10,7 @@ from mmseg.registry import MODELS, TRANSFORMS
 from torch import Tensor
 
 from mmteso.io import CueFile, CueFileError, normalize_phrase
-from ..class_synonyms import load_class_synonyms, read_synonyms
+from ..class_synonyms import check_synonyms, load_class_synonyms
 
 # Vectors of 4 kB; a generated cue file has some thousands of phrases.
 _MAX_CACHED_PHRASES = 4096
@@ -39,22 +39,21 @@ def cue_targets(cues: Sequence[str],
                 sounding: Sequence[str],
                 class_names: Sequence[str],
                 num_cues: int,
-                synonyms: Optional[str] = None) -> Tensor:
+                synonyms: Optional[str] = 'auto') -> Tensor:
     """Say for each cue whether its class sounds in the frame.
 
     A cue names a class if both are equal up to case and separators
-    (:func:`mmteso.io.normalize_phrase`). With ``synonyms`` it also names the
-    classes that it means there; if it means several ('person'), it sounds if
-    one of them does.
+    (:func:`mmteso.io.normalize_phrase`), and the classes that it means in
+    ``synonyms``; if it means several ('person'), it sounds if one of them
+    does.
 
     Args:
         cues (Sequence[str]): The frame's cues.
         sounding (Sequence[str]): Names of the classes that sound.
         class_names (Sequence[str]): All classes, background first.
         num_cues (int): Length of the result, N_T.
-        synonyms (str, optional): 'avsbench', or a file; see
-            :func:`mmteso.datasets.read_synonyms`. Defaults to None: names
-            only.
+        synonyms (str, optional): 'avsbench', a file, 'auto' or None; see
+            :func:`mmteso.datasets.load_class_synonyms`. Defaults to 'auto'.
 
     Returns:
         Tensor: float32, (N_T): 1 sounds, 0 doesn't, -1 to be ignored because
@@ -74,7 +73,7 @@ def frame_cue_targets(results: dict,
                       cues: Sequence[str],
                       num_cues: int,
                       source: str,
-                      synonyms: Optional[str] = None) -> Tensor:
+                      synonyms: Optional[str] = 'auto') -> Tensor:
     """:func:`cue_targets` with the truth taken from the result dict.
 
     Args:
@@ -83,7 +82,8 @@ def frame_cue_targets(results: dict,
         num_cues (int): Length of the result, N_T.
         source (str): 'mask' (what the semantic mask shows in this frame) or
             'a_obj' (the video's label).
-        synonyms (str, optional): See :func:`cue_targets`. Defaults to None.
+        synonyms (str, optional): See :func:`cue_targets`. Defaults to
+            'auto'.
 
     Returns:
         Tensor: float32, (N_T).
@@ -144,18 +144,17 @@ def open_cue_file(path: str) -> CueFile:
 
 def check_cue_arguments(num_cues: int,
                         cue_target: Optional[str],
-                        synonyms: Optional[str] = None) -> None:
+                        synonyms: Optional[str] = 'auto') -> None:
     """Refuse impossible arguments of a text transform."""
     if num_cues < 1:
         raise ValueError(f'num_cues must be at least 1, but got {num_cues}.')
     if cue_target not in CUE_TARGETS:
         raise ValueError(f'cue_target must be one of {CUE_TARGETS}, but got '
                          f'{cue_target!r}.')
-    if synonyms is not None:
-        if cue_target is None:
-            raise ValueError(f'synonyms={synonyms!r} has no effect without '
-                             'cue_target: the cues themselves stay.')
-        read_synonyms(synonyms)  # complains here, not in a loader's worker
+    if synonyms not in (None, 'auto') and cue_target is None:
+        raise ValueError(f'synonyms={synonyms!r} has no effect without '
+                         'cue_target: the cues themselves stay.')
+    check_synonyms(synonyms)  # complains here, not in a loader's worker
 
 
 @TRANSFORMS.register_module()
@@ -202,10 +201,12 @@ class LoadTextCues(BaseTransform):
             (cropping later doesn't change it); 'a_obj', the video's label,
             weaker; None for no target. Defaults to None.
         synonyms (str, optional): Words for the classes, for ``cue_target``
-            alone: 'avsbench', or a file of your own, see :func:`cue_targets`.
-            A language model's cues seldom equal class names ('person',
-            'ambulance'), and a cue that names no class has no target.
-            Defaults to None: names only.
+            alone, since a language model's cues seldom equal class names
+            ('person', 'ambulance') and a cue that names no class has no
+            target: 'auto', AVSBench's table for AVSBench's classes, else
+            none; 'avsbench'; a file of your own, see
+            :func:`mmteso.datasets.read_synonyms`; or None, names only.
+            Defaults to 'auto'.
     """
 
     def __init__(self,
@@ -213,7 +214,7 @@ class LoadTextCues(BaseTransform):
                  text_encoder: Union[dict, object, None] = None,
                  num_cues: int = 4,
                  cue_target: Optional[str] = None,
-                 synonyms: Optional[str] = None) -> None:
+                 synonyms: Optional[str] = 'auto') -> None:
         check_cue_arguments(num_cues, cue_target, synonyms)
         self.cue_file = cue_file
         self.num_cues = num_cues

@@ -145,12 +145,15 @@ class AVSMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.output_dir = output_dir
         self.report_by = report_by
+        self._sizes: List[Tuple[int, int]] = []
 
     def describe(self) -> str:
         """What has to stand beside the numbers to make them comparable.
 
         Returns:
-            str: One line: how frames are averaged and the thresholds.
+            str: One line: how frames are averaged, the thresholds, and the
+            size that was scored; the ground truth's own in pixels only after
+            an evaluation, in the main process.
         """
         average = 'per frame, then averaged'
         if self.protocol == 'avsbench':
@@ -159,6 +162,11 @@ class AVSMetric(BaseMetric):
         size = "the ground truth's own size"
         if self.score_size is not None:
             size = '{} x {}'.format(*self.score_size)
+        elif self._sizes:
+            sizes = ['{} x {}'.format(*size) for size in self._sizes]
+            size += f', {sizes[0]}'
+            if len(sizes) > 1:
+                size += f' to {sizes[-1]} ({len(sizes)} sizes)'
         return (f'J and F {average}; J at score > {self.threshold:g}, F '
                 f'(beta^2 = {self.beta2:g}) maximum over '
                 f'{self.num_thresholds} thresholds; scored at {size}')
@@ -208,21 +216,24 @@ class AVSMetric(BaseMetric):
                 raise ValueError(
                     f'{self._name(sample)} can\'t be scored. {error}'
                 ) from error
-            self.results.append(
-                (sample.get('sample_idx'), frame, self._group(sample)))
+            self.results.append((sample.get('sample_idx'), frame,
+                                 self._group(sample), tuple(gt.shape[-2:])))
 
     def compute_metrics(
-        self, results: List[Tuple[Optional[int], FrameScore,
-                                  Optional[str]]]) -> Dict[str, float]:
+        self, results: List[Tuple[Optional[int], FrameScore, Optional[str],
+                                  Tuple[int, int]]]
+    ) -> Dict[str, float]:
         """Average over all frames, and over each group of ``report_by``.
 
         Args:
-            results (list): ``(sample_idx, FrameScore, group)`` of all
-                processes.
+            results (list): ``(sample_idx, FrameScore, group, (H, W))`` of
+                all processes.
 
         Returns:
             dict[str, float]: See the class; in percent.
         """
+        self._sizes = sorted({row[3] for row in results},
+                             key=lambda size: (size[0] * size[1], size))
         scores = self._average(results)
         order = [
             key for key in ('J', 'F', 'F_curve', 'J_sounding', 'J_part',

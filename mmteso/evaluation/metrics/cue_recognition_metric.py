@@ -4,7 +4,7 @@ from typing import Collection, Dict, List, Optional, Sequence, Tuple, Union
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from mmteso.datasets import load_class_synonyms
+from mmteso.datasets import choose_synonyms, load_class_synonyms
 from mmteso.datasets.avsbench_meta import get_classes
 from ..functional import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
                           average_recognition, recognize_cues, true_classes)
@@ -41,7 +41,7 @@ class CueRecognitionMetric(BaseMetric):
 
         test_evaluator = [
             dict(type='AVSMetric'),
-            dict(type='CueRecognitionMetric', synonyms='avsbench')
+            dict(type='CueRecognitionMetric')
         ]
 
     ``tools/analysis_tools/cue_recognition.py`` gives REC#1 of a cue file
@@ -55,9 +55,10 @@ class CueRecognitionMetric(BaseMetric):
             'a_obj', the video's label, for data whose masks are binary. An
             empty label (AVS-V3's lists leave some out) counts as silence.
             Default: 'mask'.
-        synonyms (str, optional): Words for the classes: 'avsbench', or a file
-            of your own (see :func:`mmteso.datasets.read_synonyms`). Default:
-            None, a cue has to be a class's name.
+        synonyms (str, optional): Words for the classes: 'auto', AVSBench's
+            table for AVSBench's classes, else none; 'avsbench'; a file of
+            your own (see :func:`mmteso.datasets.read_synonyms`); or None, a
+            cue has to be a class's name. Default: 'auto'.
         head_noun (bool): With ``synonyms``: a phrase that is not known means
             what its last words do, e.g. 'acoustic guitar'. Default: True.
         unknown (str): A cue that means no class is 'wrong', or left out
@@ -81,7 +82,7 @@ class CueRecognitionMetric(BaseMetric):
     def __init__(self,
                  class_set: Union[str, Sequence[str]] = 'avsbench',
                  truth: str = 'mask',
-                 synonyms: Optional[str] = None,
+                 synonyms: Optional[str] = 'auto',
                  head_noun: bool = True,
                  unknown: str = 'wrong',
                  average: str = 'frame',
@@ -102,11 +103,11 @@ class CueRecognitionMetric(BaseMetric):
             class_set = get_classes(class_set)
         self.class_names = tuple(class_set)
         self.truth = truth
-        self.synonyms = synonyms
+        self.synonyms = choose_synonyms(synonyms, self.class_names)
         self.head_noun = head_noun
         self.unknown = unknown
         self.average = average
-        self._lookup = load_class_synonyms(synonyms, self.class_names,
+        self._lookup = load_class_synonyms(self.synonyms, self.class_names,
                                            head_noun)
 
     def describe(self) -> str:

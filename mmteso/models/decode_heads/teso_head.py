@@ -4,8 +4,10 @@ from typing import List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import InstanceData
 from mmseg.models.decode_heads import Mask2FormerHead
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from mmseg.utils import ConfigType, SampleList
 from torch import Tensor
 
@@ -45,7 +47,7 @@ class TeSOHead(Mask2FormerHead):
     decoder; the queries' positional embeddings stay. Without a prompt and
     without ``pmqs`` it computes exactly what the stock head computes.
 
-    It departs from the stock head in four places: the forward pass is split
+    It departs from the stock head in these places: the forward pass is split
     into :meth:`encode_image` and :meth:`decode`, so that several sounds can
     share one image; :meth:`predict` sums S over a few queries at a time, which
     is faster on a CPU and, with large images, may round the last digit
@@ -56,11 +58,35 @@ class TeSOHead(Mask2FormerHead):
     Args:
         pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
             queries stay as they are, and sound has no effect.
+        targets (str): The ground-truth masks of a frame (paper: not given).
+            'label': one for each label of ``gt_sem_seg``, as in mmseg; in the
+            binary task everything that sounds is a single mask. 'class'
+            (ours), for the binary task: one for each class that sounds, all
+            labelled 1, so that a query may stay with one kind of object, as
+            it was pretrained; predictions still merge, since S sums over
+            queries. Needs ``LoadAVSAnnotations(load_classes=True)``. Defaults
+            to 'label'.
         **kwargs: See mmseg's ``Mask2FormerHead``.
+
+    Raises:
+        ValueError: If ``targets`` is none of those, or is 'class' with
+            ``num_classes`` other than 2.
     """
 
-    def __init__(self, pmqs: Optional[dict] = None, **kwargs) -> None:
+    def __init__(self,
+                 pmqs: Optional[dict] = None,
+                 targets: str = 'label',
+                 **kwargs) -> None:
         super().__init__(**kwargs)
+        if targets not in ('label', 'class'):
+            raise ValueError("targets must be 'label' or 'class', but got "
+                             f'{targets!r}')
+        if targets == 'class' and self.num_classes != 2:
+            raise ValueError(
+                "targets='class' merges all classes into 'sounding' and needs "
+                f'num_classes=2, but got {self.num_classes}: with a label per '
+                "class leave it at 'label'")
+        self.targets = targets
         self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
         self.loss_cls = RankAveragedLoss(self.loss_cls)
 
@@ -176,7 +202,8 @@ class TeSOHead(Mask2FormerHead):
 
         Args:
             x (tuple[Tensor]): Backbone features.
-            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``.
+            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``, or
+                ``gt_classes`` with ``targets='class'``.
             train_cfg (dict): Unused, as in mmseg.
             prompt (AudioTextPrompt, optional): What is heard.
 
@@ -204,6 +231,26 @@ class TeSOHead(Mask2FormerHead):
         instances, metas = self._seg_data_to_instance_data(batch_data_samples)
         all_cls, all_masks = self.decode(memory, prompt)
         return self.loss_by_feat(all_cls, all_masks, instances, metas)
+
+    def _seg_data_to_instance_data(
+            self, batch_data_samples: SampleList
+    ) -> Tuple[List[InstanceData], List[dict]]:
+        """mmseg's masks per label, of the classes if so configured."""
+        if self.targets == 'label':
+            return super()._seg_data_to_instance_data(batch_data_samples)
+        if any('gt_classes' not in sample for sample in batch_data_samples):
+            raise KeyError(
+                "targets='class' needs 'gt_classes' in the data samples: set "
+                'load_classes=True in LoadAVSAnnotations of the train '
+                'pipeline')
+        instances, metas = super()._seg_data_to_instance_data([
+            SegDataSample(
+                gt_sem_seg=sample.gt_classes, metainfo=sample.metainfo)
+            for sample in batch_data_samples
+        ])
+        for instance in instances:
+            instance.labels.clamp_(max=1)  # background 0, sounding 1
+        return instances, metas
 
     def predict(self,
                 x: Union[Tuple[Tensor], ImageMemory],

@@ -19,6 +19,7 @@ def results():
         img=rng.integers(0, 256, (6, 8, 3), np.uint8),
         gt_seg_map=rng.integers(0, 2, (6, 8), np.uint8),
         gt_visible_map=np.ones((6, 8), np.uint8),
+        gt_class_map=np.full((6, 8), 41, np.uint8),
         log_mel=torch.randn(1, 96, 64),
         text_feat=torch.randn(4, 16),
         text_valid=torch.tensor([True, True, False, False]),
@@ -53,8 +54,9 @@ def test_packs_everything(results):
     for key in ('log_mel', 'text_feat', 'text_valid'):
         assert inputs[key] is results[key]
     assert isinstance(sample, SegDataSample)
-    for field, key in (('gt_sem_seg', 'gt_seg_map'), ('gt_visible',
-                                                      'gt_visible_map')):
+    for field, key in (('gt_sem_seg', 'gt_seg_map'),
+                       ('gt_visible', 'gt_visible_map'), ('gt_classes',
+                                                          'gt_class_map')):
         data = sample.get(field).data
         assert data.shape == (1, 6, 8) and data.dtype == torch.int64
         np.testing.assert_array_equal(data[0], results[key])

@@ -229,6 +229,25 @@ def test_binary_masks_have_two_values(tmp_path):
         load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
 
 
+def test_classes_that_the_binary_task_merges(tmp_path):
+    labels = np.zeros((4, 6), np.uint8)
+    labels[0], labels[1], labels[2, :3] = 255, 7, 40
+    load = LoadAVSAnnotations(load_classes=True)
+    for path, kind in zip(write_pair(tmp_path, labels), ('rgb', 'index')):
+        results = load(sample(path, kind, 'binary'))
+        np.testing.assert_array_equal(results['gt_class_map'], labels)
+        np.testing.assert_array_equal(
+            results['gt_seg_map'], np.where(labels == 255, 255, labels > 0))
+        assert results['seg_fields'] == ['gt_seg_map', 'gt_class_map']
+    Image.fromarray(255 * (labels == 7).astype(np.uint8)).save(
+        tmp_path / 'object.png')
+    with pytest.raises(
+            ValueError,
+            match=r'v1m/clip_0_5000, frame 3: .*object\.png is black and '
+            'white.*AVSBench-semantic'):
+        load(sample(tmp_path / 'object.png', 'binary', 'binary'))
+
+
 def test_visible(visible_root, tmp_path):
     for task in ('binary', 'semantic'):
         dataset = build(
@@ -301,26 +320,31 @@ def test_wrong_argument():
 ], ids=lambda config: config['type'])
 @pytest.mark.parametrize('task', ['binary', 'semantic'])
 def test_with_image_transforms_of_mmseg(visible_root, augment, task):
-    """Image, mask and visible mask move together."""
+    """Image, mask, visible mask and classes move together."""
     load = [
         dict(type='LoadImageFromFile'),
-        dict(type='LoadAVSAnnotations', load_visible=True)
+        dict(
+            type='LoadAVSAnnotations', load_visible=True, load_classes=True)
     ]
     arguments = dict(data_root=visible_root, split='test', task=task)
     before = build(pipeline=load, **arguments)[0]
     after = build(pipeline=load + [augment], **arguments)[0]
     size = after['img'].shape[:2]
-    for key in ('gt_seg_map', 'gt_visible_map'):
+    for key in ('gt_seg_map', 'gt_visible_map', 'gt_class_map'):
         assert after[key].shape == size
         assert after[key].dtype == np.uint8
         assert set(np.unique(after[key])) <= set(np.unique(before[key]))
         assert after[key].any()
     if augment['type'] == 'RandomFlip':
-        for key in ('gt_seg_map', 'gt_visible_map', 'img'):
+        for key in ('gt_seg_map', 'gt_visible_map', 'gt_class_map', 'img'):
             np.testing.assert_array_equal(after[key], before[key][:, ::-1])
     # in frame 0 everything that is visible sounds
     np.testing.assert_array_equal(after['gt_seg_map'],
                                   after['gt_visible_map'])
+    ignored = after['gt_seg_map'] == 255
+    np.testing.assert_array_equal((after['gt_class_map'] > 0)[~ignored],
+                                  (after['gt_seg_map'] > 0)[~ignored])
+    assert (after['gt_class_map'] == 255)[ignored].all()
     assert after['frame_classes'] == before['frame_classes']
 
 

@@ -107,6 +107,7 @@ def test_cue_targets_ignore_the_background():
 
 @pytest.mark.parametrize('synonyms, sounding, expected', [
     (None, ['man'], [-1, -1, 1, -1]),
+    ('auto', ['man'], [1, 0, 1, -1]),
     ('avsbench', ['man'], [1, 0, 1, -1]),
     ('avsbench', ['woman', 'emergency-car'], [1, 1, 0, -1]),
     ('avsbench', [], [0, 0, 0, -1]),

@@ -222,6 +222,35 @@ def test_describe_says_what_makes_numbers_comparable():
         'J and F per frame, then averaged; J at score > 0.4')
     assert 'per batch of 20 frames' in AVSMetric(
         protocol='avsbench', group_size=20).describe()
+    settings = [
+        dict(),
+        dict(threshold=0.4),
+        dict(beta2=1),
+        dict(num_thresholds=99),
+        dict(score_size=(224, 224)), *(dict(
+            protocol='avsbench', group_size=size) for size in (5, 20))
+    ]
+    texts = [AVSMetric(**kwargs).describe() for kwargs in settings]
+    assert len(set(texts)) == len(settings)
+    assert not any('\n' in text for text in texts)
+
+
+@pytest.mark.parametrize('sides, expected', [
+    ([24], 'own size, 24 x 32'),
+    ([24, 48, 12], 'own size, 12 x 16 to 48 x 64 (3 sizes)'),
+])
+def test_describe_knows_the_size_after_an_evaluation(sides, expected):
+    metric = AVSMetric()
+    for side in sides:
+        metric.process(None, [
+            dict(
+                sounding_score=dict(data=torch.rand(1, side, side * 4 // 3)),
+                gt_sem_seg=dict(
+                    data=torch.ones(1, side, side * 4 // 3, dtype=int)))
+        ])
+    assert metric.describe().endswith("the ground truth's own size")
+    metric.evaluate(len(sides))
+    assert metric.describe().endswith(expected)
 
 
 @pytest.mark.parametrize('kwargs, match', [

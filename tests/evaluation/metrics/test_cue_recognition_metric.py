@@ -97,7 +97,8 @@ def test_the_videos_label():
 
 
 @pytest.mark.parametrize('options, precision', [
-    (dict(), 0.),
+    (dict(), 100.),
+    (dict(synonyms=None), 0.),
     (dict(synonyms='avsbench'), 100.),
     (dict(synonyms='avsbench', head_noun=False), 50.),
     (dict(synonyms='avsbench', head_noun=False, unknown='ignore'), 100.),
@@ -154,7 +155,8 @@ def test_impossible_arguments(options, error, message):
 
 
 def test_describe():
-    line = CueRecognitionMetric().describe()
+    assert "'avsbench' with head nouns" in CueRecognitionMetric().describe()
+    line = CueRecognitionMetric('synthavs').describe()
     assert '\n' not in line
     for part in ("in the frame's mask", 'class names only', 'are wrong',
                  'per frame, then averaged', 'ranked by score'):

@@ -2,6 +2,7 @@
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead
 from mmseg.registry import MODELS
 from narrow import (PROMPT_DIMS, TEXT_DIMS, load, make_batch, narrow_model,
@@ -198,3 +199,95 @@ def test_sounding_score():
     assert several.item() == pytest.approx(0.9)
     # no query claims the pixel: nothing sounds, and no 0 / 0
     assert TeSOHead.sounding_score(torch.zeros(2, 1, 1)).item() == 0
+
+
+# --------------------------------------------------- a target for each class
+def by_class(head):
+    """The same head with ``targets='class'``."""
+    config = narrow_model(load('teso/teso_swin-b_v1m.py').model).decode_head
+    other = MODELS.build(dict(config, targets='class'))
+    other.load_state_dict(head.state_dict())
+    return other
+
+
+def frames_with_classes(num_classes):
+    """Binary samples that know their classes."""
+    samples = make_batch(num_classes=num_classes, silent=1)['data_samples']
+    for sample in samples:
+        sample.gt_sem_seg.data[:, :4] = 255
+        sample.gt_classes = PixelData(data=sample.gt_sem_seg.data.clone())
+        sounding = sample.gt_sem_seg.data % 255 > 0
+        sample.gt_sem_seg.data[sounding] = 1
+    return samples
+
+
+def test_a_mask_for_each_class_that_sounds(prompted, monkeypatch):
+    """Background, and each class as sounding; a silent frame has only one."""
+    head, found = by_class(prompted), []
+    monkeypatch.setattr(
+        head, 'loss_by_feat',
+        lambda cls, masks, instances, metas: found.extend(instances))
+    samples = frames_with_classes(num_classes=4)
+    head.loss(features(), samples, None, prompt())
+    assert [instance.labels.tolist() for instance in found
+            ] == [[0, 1, 1, 1], [0]]
+    for instance, sample in zip(found, samples):
+        classes = sample.gt_classes.data
+        for label, mask in enumerate(instance.masks):
+            assert torch.equal(mask[None].bool(), classes == label)
+
+
+def test_a_single_class_has_the_losses_of_before(prompted):
+    losses = []
+    for head in (prompted, by_class(prompted)):
+        torch.manual_seed(3)  # points are sampled
+        losses.append(
+            head.loss(features(), frames_with_classes(num_classes=2), None,
+                      prompt()))
+    assert losses[0] == losses[1]
+
+
+def test_two_classes_train_two_queries(prompted, monkeypatch):
+    """The class loss asks one more query to say "sounding"."""
+    gradients = []
+    for head in (prompted, by_class(prompted)):
+        samples = frames_with_classes(num_classes=3)[:1]
+        cls_logits = torch.zeros(1, 8, 3, requires_grad=True)
+        decoded = [cls_logits], [torch.zeros(1, 8, 16, 16)]
+        monkeypatch.setattr(head, 'decode', lambda *_, d=decoded: d)
+        losses = head.loss(features(1), samples, None)
+        losses['loss_cls'].backward()
+        gradients.append((cls_logits.grad[..., 1] < 0).sum())
+    assert gradients == [1, 2]
+
+
+def test_classes_are_needed_and_two_outputs(prompted):
+    with pytest.raises(KeyError, match='load_classes=True'):
+        by_class(prompted).loss(features(),
+                                make_batch()['data_samples'], None, prompt())
+    with pytest.raises(ValueError, match='num_classes=2, but got 5'):
+        MODELS.build(
+            dict(stock_head_config(5), type='TeSOHead', targets='class'))
+    with pytest.raises(ValueError, match="'instance'"):
+        MODELS.build(
+            dict(stock_head_config(2), type='TeSOHead', targets='instance'))
+
+
+def test_predictions_of_several_queries_merge(prompted, monkeypatch):
+    """Two queries with an object each score as one query with both."""
+    scores = []
+    for groups in ([[0], [1]], [[0, 1]]):
+        masks = torch.full((1, 1 + len(groups), 16, 16), -20.)
+        for query, objects in enumerate(groups, start=1):
+            for number in objects:
+                masks[0, query, 8 * number:8 * number + 6, :9] = 20
+        masks[0, 0] = -masks[0, 1:].amax(0)  # background
+        logits = torch.full((1, 1 + len(groups), 3), -10.)
+        logits[0, 0, 0] = logits[0, 1:, 1] = 10
+        monkeypatch.setattr(prompted, 'decode',
+                            lambda *_: ([logits], [masks]))
+        seg_logits = prompted.predict(features(1),
+                                      [dict(img_shape=(16, 16))], None)
+        scores.append(TeSOHead.sounding_score(seg_logits[0]))
+    torch.testing.assert_close(*scores)
+    assert torch.equal(scores[0][0] > 0.5, masks[0, 1] > 0)
