@@ -9,8 +9,8 @@ from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .cfg_options import add_cfg_options, merge_cfg_options
-from .config_differences import (ConfigDifference, config_differences,
-                                 warn_of_other_config)
+from .config_comparison import (ConfigDifference, config_differences,
+                                warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
                     StartCheckpointHook, StrictCheckpointHook)

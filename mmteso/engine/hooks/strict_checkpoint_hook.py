@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from ..config_differences import warn_of_other_config
+from ..config_comparison import warn_of_other_config
 from ..strict_loading import strict_loading
 
 

@@ -82,8 +82,10 @@ def config_differences(meta: Dict[str, Any],
         list[ConfigDifference]: In the order of the config.
 
     Raises:
-        ValueError: If ``meta['cfg']`` is no text of a config.
+        ValueError: If ``meta`` has no text of a config.
     """
+    if not isinstance(meta.get('cfg'), str):
+        raise ValueError("the checkpoint's meta has no text cfg")
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
@@ -108,12 +110,12 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
             is logged.
         cfg (Config): Of the test.
     """
-    meta = checkpoint.get('meta') or {}
-    if 'cfg' not in meta:
-        message = ('The checkpoint holds no config, so it is not known '
-                   'whether it was trained with this one')
+    try:
+        differences = config_differences(checkpoint.get('meta', {}), cfg)
+    except ValueError as error:
+        message = ('Whether the checkpoint was trained with this config is '
+                   f'not known: {error}')
     else:
-        differences = config_differences(meta, cfg)
         if not differences:
             return
         message = '\n  '.join([
