@@ -8,7 +8,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 from mmengine.config import Config
 from prettytable import PrettyTable
 
-from mmteso.engine import cached_path, download_file, same_files
+from mmteso.engine.weight_hosts import cached_path, download_file, same_files
 from mmteso.io import file_sha256
 from .weight_sources import (WeightSource, find_source, find_weights,
                              read_sources)

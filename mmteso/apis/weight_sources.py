@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from mmengine.config import Config
 
-from mmteso.engine import hash_in_name, same_files
+from mmteso.engine.weight_hosts import hash_in_name, same_files
 from mmteso.io import parse_yaml
 
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')

@@ -19,8 +19,7 @@ from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
 from .strict_json import plain, write_json
 from .strict_loading import require_whole_checkpoint, strict_loading
-from .weight_hosts import (OPENMMLAB_HOSTS, cached_path, download_file,
-                           hash_in_name, same_files)
+from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
@@ -28,14 +27,12 @@ __all__ = [
     'PlainCheckpointHook', 'RandomStateHook', 'StartCheckpointHook',
     'StrictCheckpointHook', 'TrainableOptimWrapperConstructor',
     'add_cfg_options', 'audio_condition_dataloader',
-    'audio_condition_transform',
-    'audio_conditions_dataloader',
-    'cached_path', 'config_differences', 'describe_sound', 'download_file',
-    'enable_amp', 'evaluate_audio_conditions',
-    'find_sound_steps', 'flat_scores', 'format_audio_report',
-    'insert_audio_condition', 'insert_audio_conditions',
-    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
-    'prepare_cpu_distributed', 'require_whole_checkpoint',
-    'resume_from_work_dir', 'same_files', 'strict_loading', 'warn_of_other_config',
-    'write_json'
+    'audio_condition_transform', 'audio_conditions_dataloader',
+    'config_differences', 'describe_sound', 'download_file', 'enable_amp',
+    'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
+    'format_audio_report', 'insert_audio_condition',
+    'insert_audio_conditions', 'leave_cpu_distributed', 'make_audio_report',
+    'merge_cfg_options', 'plain', 'prepare_cpu_distributed',
+    'require_whole_checkpoint', 'resume_from_work_dir', 'same_files',
+    'strict_loading', 'warn_of_other_config', 'write_json'
 ]
