@@ -1,13 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Say which files configs need besides the data set, and get them.
+"""Fetch the files that configs need besides the data set, and check them.
 
     python tools/prepare_weights.py configs/teso/teso_swin-b_v1m.py
     python tools/prepare_weights.py configs/teso/*.py --check
 
 Weights, models of the Hugging Face Hub, cue files, cue banks and cached
-features: where each comes from, under which license, whether it is there and,
-with --check, whether its SHA-256 is the known one. Of some, no SHA-256 is
-known: they are then called unverified.
+features: what is missing and public is downloaded, from another host where the
+first one fails. Of all it says where they come from, under which license,
+whether they are there and whether their SHA-256 is the known one ("unverified"
+where none is known); with --check it says only that.
 """
 import argparse
 import sys
@@ -20,34 +21,29 @@ from mmteso.engine import add_cfg_options
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Say which files configs need besides the data set, where '
-        'they come from and whether they are there.')
+        description='Download the files that configs need besides the data '
+        'set, as far as they are public, and say of all whether they are '
+        'there, where they come from and under which license. The licenses '
+        'are yours to keep to.')
     parser.add_argument('configs', nargs='+', help='paths of config files')
     parser.add_argument(
         '--check',
         action='store_true',
-        help='compare the SHA-256 of the files too, where one is known '
-        '("unverified" where none is), and exit with status 1 if a file is '
-        'missing or wrong')
-    parser.add_argument(
-        '--download',
-        action='store_true',
-        help='download what is missing and has an address; the licenses are '
-        'yours to keep to')
+        help='download nothing; exit with status 1 if a file is missing')
     add_cfg_options(parser)
     return parser, parser.parse_args()
 
 
 def download_missing(files):
-    """Download what can be; what could not be, by name."""
+    """Download what is public; what could not be, by name."""
     failed = []
     for file in files:
-        if file.state != 'missing' or not (file.url or file.hub_name):
+        if file.state != 'missing' or not file.fetchable:
             continue
         print(f'{file.url or file.hub_name} ...')
         try:
             download_weights(file, progress=sys.stderr.isatty())
-        except (ImportError, OSError, RuntimeError) as error:
+        except (ImportError, OSError) as error:
             failed.append(f'{file.reference}: {error}')
     return failed
 
@@ -60,16 +56,16 @@ def main():
             if args.cfg_options is not None:
                 cfg.merge_from_dict(args.cfg_options)
         failed = []
-        if args.download:
+        if not args.check:
             failed = download_missing(check_weights(configs))
-        files = check_weights(configs, hashes=args.check)
+        files = check_weights(configs, hashes=True)
     except (KeyError, OSError, ValueError) as error:
         parser.error(str(error))
     print(format_weights(files))
     for line in failed:
-        print(f'not downloaded: {line}', file=sys.stderr)
-    if failed or (args.check
-                  and any(f.state in ('missing', 'wrong') for f in files)):
+        print(line, file=sys.stderr)
+    failures = ('missing', 'wrong') if args.check else ('wrong', )
+    if failed or any(file.state in failures for file in files):
         sys.exit(1)
 
 

@@ -22,7 +22,8 @@ from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (add_cfg_options, audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
                            leave_cpu_distributed, merge_cfg_options,
-                           prepare_cpu_distributed, write_json)
+                           prepare_cpu_distributed, require_whole_checkpoint,
+                           write_json)
 
 
 def parse_args() -> argparse.Namespace:
@@ -84,6 +85,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--audio-out',
         help='file for the table of --audio, as JSON; null: undefined')
+    parser.add_argument(
+        '--allow-keys',
+        nargs='+',
+        default=[],
+        metavar='PATTERN',
+        help='keys that the checkpoint may lack or have beyond the model, as '
+        "a shell's patterns ('decode_head.pmqs.*'); default: none, it has to "
+        'fit')
     add_cfg_options(parser)
     parser.add_argument(
         '--launcher',
@@ -203,6 +212,7 @@ def main() -> None:
     prepare_cpu_distributed(cfg)
 
     if args.audio is None:
+        require_whole_checkpoint(cfg, args.allow_keys)
         runner = (
             RUNNERS.build(cfg)
             if 'runner_type' in cfg else Runner.from_cfg(cfg))
@@ -213,7 +223,8 @@ def main() -> None:
         conditions=args.audio,
         reference=args.audio_reference,
         seed=args.audio_seed,
-        off_screen_groups=args.off_screen_groups)
+        off_screen_groups=args.off_screen_groups,
+        allow_keys=args.allow_keys)
     report['config'] = args.config
     if is_main_process():
         print(format_audio_report(report))

@@ -16,7 +16,8 @@ from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmteso.engine import audio_condition_dataloader
+from mmteso.engine import (audio_condition_dataloader, strict_loading,
+                           warn_of_other_config)
 from mmteso.engine.sound_steps import dataset_configs, type_name
 from mmteso.visualization import FrameRow
 
@@ -148,14 +149,21 @@ def load_model(cfg: Config, checkpoint: str) -> nn.Module:
 
     Args:
         cfg (Config): With ``model``.
-        checkpoint (str): Weights.
+        checkpoint (str): Weights. What the config changes in the
+            computation since the training is logged as a warning.
 
     Returns:
         nn.Module: On the device that a runner would take.
+
+    Raises:
+        RuntimeError: If the checkpoint does not fit the model.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu')
+    with strict_loading(model, checkpoint):
+        loaded = load_checkpoint(
+            model, checkpoint, map_location='cpu', strict=True)
+    warn_of_other_config(loaded, cfg)
     return model.to(get_device()).eval()
 
 

@@ -5,10 +5,10 @@ import os
 import os.path as osp
 from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-import torch
 from mmengine.config import Config
 from prettytable import PrettyTable
 
+from mmteso.engine.weight_hosts import cached_path, download_file, same_files
 from mmteso.io import file_sha256
 from .weight_sources import (WeightSource, find_source, find_weights,
                              read_sources)
@@ -59,14 +59,22 @@ class WeightFile(NamedTuple):
         return self.reference if name == 'config' else name
 
     @property
+    def fetchable(self) -> bool:
+        """Whether anybody can download it."""
+        asked = self.source and self.source.on_request
+        return bool(self.url or self.hub_name) and not asked
+
+    @property
     def how(self) -> str:
         """How to get it, in a line."""
         if self.url:
-            return f'{self.url} to {self.path}'
+            return f'{" or ".join(same_files(self.url))} to {self.path}'
         if self.hub_name:
             place = '' if self.hub_name == self.reference else \
                 f' --local-dir {self.path}'
-            return f'hf download {self.hub_name}{place}'
+            asked = self.source.on_request
+            return (f'hf download {self.hub_name}{place}' +
+                    (f', after asking for access on {asked}' if asked else ''))
         if self.source is None:
             return 'not known'
         return self.source.by_hand or self.source.made_by
@@ -117,9 +125,7 @@ def _look(reference: str, used_by: str, source: Optional[WeightSource],
     file = WeightFile(reference, used_by, reference, MISSING, '', source)
     if reference.startswith(_URLS):
         # where mmengine's loader keeps what it has downloaded
-        folder = osp.join(torch.hub.get_dir(), 'checkpoints')
-        file = file._replace(
-            path=osp.join(folder, reference.rsplit('/', 1)[-1]))
+        file = file._replace(path=cached_path(reference))
     elif source and source.hf == 'config' and not osp.isdir(reference):
         path, detail = _in_hub_cache(reference)
         file = file._replace(path=path, detail=detail)
@@ -185,7 +191,7 @@ def _look_into_file(file: WeightFile, hashes: bool) -> Tuple[str, str]:
 
 
 def download_weights(file: WeightFile, progress: bool = True) -> None:
-    """Download a file by torch.hub, or a model by huggingface_hub.
+    """Download a file from its hosts, or a model by huggingface_hub.
 
     A file appears under its name when it is complete and its SHA-256, where
     it is known, is right.
@@ -196,15 +202,13 @@ def download_weights(file: WeightFile, progress: bool = True) -> None:
 
     Raises:
         ValueError: If it has no address.
-        OSError: If the download fails.
-        RuntimeError: If the SHA-256 is wrong; nothing is kept.
+        OSError: If the download fails, or all hosts give a file of another
+            SHA-256; nothing is kept.
         ImportError: If it needs huggingface_hub, and that isn't installed.
     """
     if file.url:
-        os.makedirs(osp.dirname(file.path) or '.', exist_ok=True)
         expected = file.source and file.source.expected_hash(file.reference)
-        torch.hub.download_url_to_file(
-            file.url, file.path, hash_prefix=expected, progress=progress)
+        download_file(file.url, file.path, expected, progress)
     elif file.hub_name:
         try:
             from huggingface_hub import snapshot_download

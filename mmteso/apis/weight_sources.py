@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from mmengine.config import Config
 
+from mmteso.engine.weight_hosts import hash_in_name, same_files
 from mmteso.io import parse_yaml
 
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
@@ -31,6 +32,7 @@ class WeightSource(NamedTuple):
         made_by (str, optional): The command that makes it.
         license (str, optional): Of the weights.
         size (str, optional): About.
+        on_request (str, optional): Page on which access is asked for first.
         sha256 (str, optional): Digits that it begins with; 'name': the last
             part of the file's name.
         needs (tuple[str]): References that ``made_by`` needs.
@@ -43,6 +45,7 @@ class WeightSource(NamedTuple):
     made_by: Optional[str] = None
     license: Optional[str] = None
     size: Optional[str] = None
+    on_request: Optional[str] = None
     sha256: Optional[str] = None
     needs: Tuple[str, ...] = ()
 
@@ -56,7 +59,9 @@ class WeightSource(NamedTuple):
             bool: True if it is.
         """
         name = reference.rstrip('/').rsplit('/', 1)[-1]
-        return any(fnmatchcase(text, self.file) for text in (reference, name))
+        return any(
+            fnmatchcase(text, self.file)
+            for text in (*same_files(reference), name))
 
     def expected_hash(self, reference: str) -> Optional[str]:
         """Digits that the SHA-256 of the file must begin with.
@@ -72,11 +77,11 @@ class WeightSource(NamedTuple):
         """
         if self.sha256 != 'name':
             return self.sha256
-        match = re.search(r'-([0-9a-f]{8,64})\.\w+$', reference)
-        if match is None:
+        digits = hash_in_name(reference)
+        if digits is None:
             raise ValueError(f'"{reference}" must end with a hyphen, digits '
                              'of its SHA-256 and a suffix')
-        return match.group(1)
+        return digits
 
 
 def read_sources(path: str = SOURCES_FILE) -> List[WeightSource]:

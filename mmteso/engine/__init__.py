@@ -10,25 +10,30 @@ from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import (flat_scores, format_audio_report, make_audio_report,
                            protocols)
 from .cfg_options import add_cfg_options, merge_cfg_options
+from .config_comparison import (ConfigDifference, config_differences,
+                                warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
-                    StartCheckpointHook)
+                    StartCheckpointHook, StrictCheckpointHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
 from .strict_json import plain, write_json
+from .strict_loading import require_whole_checkpoint, strict_loading
+from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
-    'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
+    'CPUAmpOptimWrapper', 'ConfigDifference', 'OPENMMLAB_HOSTS',
+    'PlainCheckpointHook', 'RandomStateHook', 'StartCheckpointHook',
+    'StrictCheckpointHook', 'TrainableOptimWrapperConstructor',
     'add_cfg_options', 'audio_condition_dataloader',
-    'audio_condition_transform',
-    'audio_conditions_dataloader',
-    'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
-    'find_sound_steps', 'flat_scores', 'format_audio_report',
-    'insert_audio_condition', 'insert_audio_conditions',
+    'audio_condition_transform', 'audio_conditions_dataloader',
+    'config_differences', 'describe_sound', 'download_file', 'enable_amp',
+    'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
+    'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
-    'prepare_cpu_distributed', 'protocols', 'resume_from_work_dir',
-    'write_json'
+    'prepare_cpu_distributed', 'protocols', 'require_whole_checkpoint',
+    'resume_from_work_dir', 'same_files', 'strict_loading',
+    'warn_of_other_config', 'write_json'
 ]

@@ -9,6 +9,7 @@ from mmseg.registry import RUNNERS
 
 from .audio_condition import AUDIO_CONDITIONS, audio_conditions_dataloader
 from .sound_steps import type_name
+from .strict_loading import require_whole_checkpoint
 
 
 def evaluate_audio_conditions(cfg: Config,
@@ -16,7 +17,8 @@ def evaluate_audio_conditions(cfg: Config,
                               conditions: Sequence[str] = AUDIO_CONDITIONS,
                               reference: Optional[str] = None,
                               seed: Optional[int] = None,
-                              off_screen_groups: Optional[str] = None) -> dict:
+                              off_screen_groups: Optional[str] = None,
+                              allow_keys: Sequence[str] = ()) -> dict:
     """Test a model with its sound replaced, the picture unchanged.
 
     Runs :class:`AudioControlLoop` in place of the config's test loop; if that
@@ -36,6 +38,8 @@ def evaluate_audio_conditions(cfg: Config,
             Defaults to None: the config's, or 0.
         off_screen_groups (str, optional): See :class:`AudioControlLoop`.
             Defaults to None: the config's, or none.
+        allow_keys (Sequence[str]): Patterns of keys that the checkpoint may
+            lack or have beyond the model. Defaults to none.
 
     Returns:
         dict: What :func:`make_audio_report` gives, with ``metrics`` (protocol
@@ -47,6 +51,7 @@ def evaluate_audio_conditions(cfg: Config,
         ValueError: If a condition is unknown or given twice, the test
             pipeline reads no waveform, or the config has a test loop that
             would be left out.
+        RuntimeError: If the checkpoint does not fit the model.
     """
     cfg = copy.deepcopy(cfg)
     loop = dict(cfg.test_cfg)
@@ -72,6 +77,7 @@ def evaluate_audio_conditions(cfg: Config,
     cfg.test_cfg = loop
     if checkpoint is not None:
         cfg.load_from = checkpoint
+    require_whole_checkpoint(cfg, allow_keys)
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))
     runner.test()

@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Files of the project's own: cues, features, and the refusing unpickler."""
+from .config_text import parse_config_text
 from .cue_file import (CueFile, CueFileError, CueRecord, iter_cue_records,
                        write_cue_file)
 from .cue_merge import (CueSummary, MergedCues, merge_cue_files,
@@ -20,6 +21,7 @@ __all__ = [
     'TensorPickleError', 'VidClip', 'VidJsonError', 'export_vid_json',
     'feature_key', 'file_sha256', 'import_vid_json', 'iter_cue_records',
     'load_tensor_pickle', 'merge_cue_files', 'missing_frames',
-    'missing_shards', 'normalize_phrase', 'parse_yaml', 'read_vid_json',
-    'summarize_cues', 'write_cue_file', 'write_feature_file', 'write_vid_json'
+    'missing_shards', 'normalize_phrase', 'parse_config_text', 'parse_yaml',
+    'read_vid_json', 'summarize_cues', 'write_cue_file', 'write_feature_file',
+    'write_vid_json'
 ]

@@ -205,7 +205,7 @@ def test_download_of_something_else(server, place):
     name = f'weights-{"0" * 8}.pth'
     file, = check(load_from=f'{server}/{name}',
                   sources=[source(url='config', sha256='name')])
-    with pytest.raises(RuntimeError, match='invalid hash value'):
+    with pytest.raises(OSError, match='invalid hash value'):
         download_weights(file, progress=False)
     assert not list((place / 'hub').rglob('*.*'))
     file, = check(load_from=f'{server}/none.pth')
@@ -231,6 +231,16 @@ def test_download_from_the_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
     with pytest.raises(ImportError, match='pip install huggingface_hub'):
         download_weights(file)
+
+
+def test_on_request():
+    cfg = Config(dict(reasoner=dict(type='TransformersReasoner', model='o/n')))
+    page = 'https://example.com/o/n'
+    file, = check_weights(
+        dict(a=cfg),
+        sources=[WeightSource('o/n', 'x', hf='config', on_request=page)])
+    assert not file.fetchable
+    assert file.how == f'hf download o/n, after asking for access on {page}'
 
 
 def test_no_download():

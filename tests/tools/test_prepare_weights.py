@@ -30,12 +30,11 @@ def run(tmp_path, monkeypatch, capsys):
 
 def test_missing(run):
     config = ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py'
-    status, out, _ = run(config)
-    assert status == 0
+    status, out, _ = run(config, '--check')
+    assert status == 1
     for text in ('vggish-10086976.pth', '7ec0f569.pth', 'imagebind_huge.pth',
                  'tools/generate_text_cues.py', 'CC BY-NC-SA 4.0'):
         assert text in out
-    assert run(config, '--check')[0] == 1
 
 
 def test_check(run, tmp_path):
@@ -47,9 +46,10 @@ def test_check(run, tmp_path):
     (tmp_path / 'checkpoints').mkdir()
     path = tmp_path / 'checkpoints' / 'vggish-10086976.pth'
     path.write_bytes(content)
-    assert run(config)[0] == 0
-    status, out, _ = run(config, '--check')
-    assert status == 1
+    # a wrong file stays where it is: it may be somebody's own
+    for option in ([], ['--check']):
+        status, out, _ = run(config, *option)
+        assert status == 1 and path.read_bytes() == content
     assert f'SHA-256 {digest}, but 10086976... is expected' in out
     path.rename(tmp_path / 'own.pth')
     status, out, _ = run(config, '--check', '--cfg-options',
@@ -61,19 +61,24 @@ def test_check(run, tmp_path):
 def test_download(run, tmp_path, monkeypatch):
     """What can be is downloaded; what fails is named."""
 
+    urls = []
+
     def download(url, path, hash_prefix, progress):
-        if 'imagebind' in url:
+        if 'imagebind' in url or 'openmmlab.com' in url:
             raise OSError('no network')
         open(path, 'wb').write(b'weights')
+        urls.append(url)
 
     monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
     status, out, errors = run(
-        ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py', '--download')
+        ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py')
     assert status == 1
     assert (tmp_path / 'checkpoints' / 'vggish-10086976.pth').exists()
     assert len(list((tmp_path / 'hub' / 'checkpoints').iterdir())) == 1
-    assert 'not downloaded: checkpoints/imagebind_huge.pth: no network' \
-        in errors
+    assert [url.split('/')[2] for url in urls] == \
+        ['mmassets.onedl.ai', 'github.com']
+    assert 'imagebind_huge.pth: no network' in errors
+    assert 'put it at checkpoints/imagebind_huge.pth' in errors
 
 
 def test_no_such_config(run):

@@ -4,8 +4,10 @@ from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
                                     to_plain)
 from .random_state_hook import RandomStateHook
 from .start_checkpoint_hook import StartCheckpointHook
+from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
     'AVSVisualizationHook', 'PlainCheckpointHook', 'RandomStateHook',
-    'StartCheckpointHook', 'restore_buffers', 'to_plain'
+    'StartCheckpointHook', 'StrictCheckpointHook', 'restore_buffers',
+    'to_plain'
 ]

@@ -13,6 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, print_log
 from mmseg.registry import HOOKS
 
+from mmteso.version import __version__
+
 # A history buffer becomes a dict that has this key.
 _BUFFER = 'history_buffer'
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.Tensor,
@@ -118,7 +120,7 @@ class PlainCheckpointHook(Hook):
     these by default, so that resuming fails with mmengine 0.10.7, and
     elsewhere needs code to be trusted that comes with a file. With this hook
     a checkpoint holds tensors and plain types only; the buffers are restored
-    when it is loaded.
+    when it is loaded. Its ``meta`` tells the version of mmteso.
     """
 
     # after the hooks that add to a checkpoint
@@ -131,6 +133,8 @@ class PlainCheckpointHook(Hook):
             runner (Runner): The runner.
             checkpoint (dict): Modified in place.
         """
+        # which defaults made the model, where the config leaves them open
+        checkpoint.setdefault('meta', {})['mmteso_version'] = __version__
         dropped: List[str] = []
         checkpoint.update(to_plain(checkpoint, dropped))
         if dropped:

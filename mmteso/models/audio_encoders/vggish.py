@@ -70,8 +70,9 @@ class VGGish(BaseModule):
             except FileNotFoundError as error:
                 raise FileNotFoundError(
                     f'VGGish\'s weights are not at {path!r}: put {_FILE} of '
-                    'torchvggish\'s release v0.1 there, or say where it is '
-                    'in audio_encoder.init_cfg.checkpoint') from error
+                    'torchvggish\'s release v0.1 there '
+                    '(tools/prepare_weights.py CONFIG does), or say where it '
+                    'is in audio_encoder.init_cfg.checkpoint') from error
             try:
                 self.load_state_dict(checkpoint.get('state_dict', checkpoint))
             except RuntimeError as error:

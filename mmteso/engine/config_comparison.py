@@ -1,0 +1,198 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Whether a checkpoint was trained with the config that it is tested with."""
+import inspect
+import logging
+import os.path as osp
+import re
+from typing import Any, Dict, Iterator, List, NamedTuple
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmseg.registry import MODELS, TRANSFORMS
+
+from mmteso.io import parse_config_text
+
+# What changes nothing in a test: initial weights, what trains, losses,
+# dropout, how memory is saved, padding of training batches; and which steps
+# and fields of a pipeline load the truth or say where files are.
+_IRRELEVANT = re.compile(
+    r'(.*\.)?(init_cfg|pretrained|frozen\w*|norm_eval|requires_grad|train_cfg|'
+    r'auxiliary_head|loss\w*|\w+_loss|\w*drop\w*|with_cp|sampler)|'
+    r'model\.data_preprocessor\.(size|size_divisor|seg_pad_val|'
+    r'batch_augments)|'
+    r'pipeline\.(\w*Annotations|Pack\w+)|'
+    r'pipeline\..*\.(cue_file|cue_target|synonyms|backend_args|'
+    r'file_client_args|imdecode_backend)')
+
+# Constructors' defaults that checkpoints were trained with which don't tell
+# the version of mmteso (`meta['mmteso_version']`, see PlainCheckpointHook).
+_FORMER_DEFAULTS = dict(
+    DynamicMask=dict(threshold='mean'), SeDAM=dict(no_cue='learned'))
+
+
+class _NotSet:
+
+    def __repr__(self) -> str:
+        return 'not set'
+
+
+_NOT_SET = _NotSet()
+
+
+class ConfigDifference(NamedTuple):
+    """A field that makes a model compute something else.
+
+    Attributes:
+        field (str): Its path, e.g. 'model.prompt_encoder.num_heads'; a step
+            of the test pipeline is named by its type.
+        checkpoint (Any): Its value in training.
+        config (Any): Its value now.
+    """
+    field: str
+    checkpoint: Any
+    config: Any
+
+    def __str__(self) -> str:
+        return (f'{self.field}: {_short(self.checkpoint)} in training, '
+                f'{_short(self.config)} now')
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def config_differences(meta: Dict[str, Any],
+                       cfg: Config) -> List[ConfigDifference]:
+    """What of a config makes a model compute something else than in training.
+
+    Compared are the model, without what only training sees (losses, initial
+    weights, what is frozen, dropout), and the steps of the test pipeline that
+    load and alter pictures, sound and cues, without the paths of their files.
+    A field that the config does not set has the constructor's default. One
+    that an older checkpoint's config does not set is a difference.
+
+    Args:
+        meta (dict): ``meta`` of a checkpoint: ``cfg``, the text of its
+            config, and ``mmteso_version``.
+        cfg (Config): Of the test; with ``tta_model`` as ``model`` the
+            pipelines of test-time augmentation are compared.
+
+    Returns:
+        list[ConfigDifference]: In the order of the config.
+
+    Raises:
+        ValueError: If ``meta`` has no text of a config.
+    """
+    if not isinstance(meta.get('cfg'), str):
+        raise ValueError("the checkpoint's meta has no text cfg")
+    # through the same text, in which classes are names and tuples lists
+    then, now = parse_config_text(meta['cfg']), parse_config_text(
+        Config(cfg.to_dict(), format_python_code=False).pretty_text)
+    pipeline = _pipeline(then.get('test_dataloader'))
+    model = now.get('model')
+    if isinstance(model, dict) and 'module' in model:
+        model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
+    return list(
+        _compare(
+            dict(model=then.get('model'), pipeline=_steps(pipeline)),
+            dict(
+                model=model,
+                pipeline=_steps(_pipeline(now.get('test_dataloader')))), '',
+            'mmteso_version' in meta))
+
+
+def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
+    """Log what :func:`config_differences` finds.
+
+    Args:
+        checkpoint (dict): With ``meta``. Without a config in it, that is what
+            is logged.
+        cfg (Config): Of the test.
+    """
+    try:
+        differences = config_differences(checkpoint.get('meta', {}), cfg)
+    except ValueError as error:
+        message = ('Whether the checkpoint was trained with this config is '
+                   f'not known: {error}')
+    else:
+        if not differences:
+            return
+        message = '\n  '.join([
+            'The checkpoint was trained with another config; what it computes '
+            'here differs by', *map(str, differences)
+        ])
+    print_log(message, logger='current', level=logging.WARNING)
+
+
+def _pipeline(dataloader: Any) -> Any:
+    """Of the data set in a dataloader, which wrappers may hold."""
+    if isinstance(dataloader, list):
+        return next(filter(None, map(_pipeline, dataloader)), None)
+    if not isinstance(dataloader, dict):
+        return None
+    return dataloader.get('pipeline') or next(
+        filter(None, map(_pipeline, dataloader.values())), None)
+
+
+def _steps(pipeline: Any) -> Dict[str, dict]:
+    """Steps by type; those inside of others stand for them."""
+    steps: Dict[str, dict] = {}
+    waiting = [pipeline]
+    while waiting:
+        step = waiting.pop(0)
+        if isinstance(step, list):
+            waiting[:0] = step
+        elif isinstance(step, dict) and 'transforms' in step:
+            waiting.insert(0, step['transforms'])
+        elif isinstance(step, dict):
+            name = _kind(step)
+            while name in steps:
+                name += "'"
+            steps[name] = step
+    return steps
+
+
+def _kind(spec: dict) -> str:
+    """Type without its scope or module, the same for BN on several GPUs."""
+    kind = str(spec.get('type', '')).rsplit('.', 1)[-1]
+    return 'BN' if kind == 'SyncBN' else kind
+
+
+def _compare(then: Any, now: Any, field: str,
+             versioned: bool) -> Iterator[ConfigDifference]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        if _kind(then) != _kind(now):
+            # their fields mean other things
+            yield ConfigDifference(f'{field}.type', _kind(then), _kind(now))
+            return
+        if not versioned:
+            then = {**_FORMER_DEFAULTS.get(_kind(then), {}), **then}
+        for key in {**now, **then}:
+            path = f'{field}.{key}' if field else str(key)
+            if key == 'type' or _IRRELEVANT.fullmatch(path):
+                continue
+            yield from _compare(
+                then.get(key, _default(then, key) if versioned else _NOT_SET),
+                now.get(key, _default(now, key)), path, versioned)
+    elif (isinstance(then, list) and isinstance(now, list)
+          and len(then) == len(now)):
+        for index, pair in enumerate(zip(then, now)):
+            yield from _compare(*pair, f'{field}.{index}', versioned)
+    elif field.endswith('.bank_file') and osp.basename(
+            str(then)) == osp.basename(str(now)):
+        return
+    elif then != now and {repr(then), repr(now)} != {'None', 'not set'}:
+        yield ConfigDifference(field, then, now)
+
+
+def _default(spec: dict, name: str) -> Any:
+    """What the constructor takes for a field that isn't set."""
+    kind = spec.get('type')
+    built = kind and (MODELS.get(kind) or TRANSFORMS.get(kind))
+    for base in getattr(built, '__mro__', ()):
+        parameter = inspect.signature(base.__init__).parameters.get(name)
+        if parameter and parameter.default is not parameter.empty:
+            default = parameter.default
+            return list(default) if isinstance(default, tuple) else default
+    return _NOT_SET

@@ -1,0 +1,129 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""OpenMMLab's weights, which lie on more than one host."""
+import os
+import os.path as osp
+import re
+import socket
+import sys
+from typing import List, Optional
+
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_http
+
+# The same paths on each. The second one is that of the onedl packages, whose
+# configs and metafiles name it for every file that ours take from the first.
+OPENMMLAB_HOSTS = ('https://download.openmmlab.com/',
+                   'https://mmassets.onedl.ai/')
+
+
+def same_files(url: str) -> List[str]:
+    """Addresses of one file.
+
+    Args:
+        url (str): One of them.
+
+    Returns:
+        list[str]: ``url``, then those on the other hosts of OpenMMLab's
+        files.
+    """
+    for host in OPENMMLAB_HOSTS:
+        if url.startswith(host):
+            path = url[len(host):]
+            return [url] + [
+                other + path for other in OPENMMLAB_HOSTS if other != host
+            ]
+    return [url]
+
+
+def hash_in_name(name: str) -> Optional[str]:
+    """The digits of its SHA-256 that a file's name ends with.
+
+    Args:
+        name (str): A name, path or address, e.g. 'resnet50-19c8e357.pth'.
+
+    Returns:
+        str | None: 8 to 64 digits. None if there are none.
+    """
+    match = re.search(r'-([0-9a-f]{8,64})\.\w+$', name)
+    return match and match.group(1)
+
+
+def cached_path(url: str) -> str:
+    """Where torch.hub, and with it mmengine, keeps what it downloads.
+
+    Args:
+        url (str): Address of a file.
+
+    Returns:
+        str: Its path on this machine, whether it is there or not.
+    """
+    return osp.join(torch.hub.get_dir(), 'checkpoints', osp.basename(url))
+
+
+def download_file(url: str,
+                  path: str,
+                  sha256: Optional[str] = None,
+                  progress: bool = True,
+                  timeout: float = 30) -> None:
+    """Download a file from the first of its hosts that has it.
+
+    It appears under its name when it is complete and its SHA-256 is right.
+
+    Args:
+        url (str): One of its addresses.
+        path (str): Where to put it.
+        sha256 (str, optional): Digits that its SHA-256 begins with. Defaults
+            to None: not compared.
+        progress (bool): Show a bar. Defaults to True.
+        timeout (float): Seconds without an answer after which the next host
+            is asked. Defaults to 30.
+
+    Raises:
+        OSError: If no host has it. Nothing is kept.
+    """
+    os.makedirs(osp.dirname(path) or '.', exist_ok=True)
+    failed = []
+    # torch.hub's function has no such argument
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(timeout)
+    try:
+        for address in same_files(url):
+            try:
+                torch.hub.download_url_to_file(
+                    address, path, hash_prefix=sha256, progress=progress)
+                return
+            except (OSError, RuntimeError) as error:  # the latter: its hash
+                failed.append(f'{address}: {error}')
+    finally:
+        socket.setdefaulttimeout(before)
+    raise OSError('\n  '.join(['not downloaded:', *failed]) +
+                  f'\nGet it elsewhere, and put it at {path}')
+
+
+@CheckpointLoader.register_scheme(prefixes=OPENMMLAB_HOSTS)
+def load_from_openmmlab(filename: str, map_location=None) -> dict:
+    """mmengine's loader of ``load_from`` and ``init_cfg`` for these hosts.
+
+    Like mmengine's for any address, but with the other hosts where the
+    address doesn't answer, and with the SHA-256 compared.
+
+    Args:
+        filename (str): Address of a checkpoint.
+        map_location (str | Callable, optional): See :func:`torch.load`.
+            Defaults to None.
+
+    Returns:
+        dict: The checkpoint.
+
+    Raises:
+        OSError: If no host has it.
+    """
+    path = cached_path(filename)
+    # one process of each machine; load_from_http lets the others wait
+    if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(path):
+        download_file(
+            filename,
+            path,
+            hash_in_name(filename),
+            progress=sys.stderr.isatty())
+    return load_from_http(filename, map_location)

@@ -1,0 +1,53 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Reads the config that a checkpoint holds as Python text."""
+import ast
+from typing import Any, Dict
+
+
+def parse_config_text(text: str) -> Dict[str, Any]:
+    """Read the text of a config (``Config.pretty_text``), executing nothing.
+
+    mmengine writes the config into a checkpoint as Python text. That is a
+    program, and a checkpoint may come from anybody: only assignments of
+    literals and of ``dict(...)`` are understood here.
+
+    Args:
+        text (str): ``meta['cfg']`` of a checkpoint.
+
+    Returns:
+        dict[str, Any]: By name. Tuples are lists, as JSON has them. What is
+        neither a literal nor a dict (a class, ``inf``) is its own text.
+
+    Raises:
+        ValueError: If the text is no Python.
+    """
+    try:
+        return {
+            statement.targets[0].id: _value(statement.value)
+            for statement in ast.parse(text).body
+            if isinstance(statement, ast.Assign)
+            and isinstance(statement.targets[0], ast.Name)
+        }
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f'no text of a config: {error}') from error
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return {
+            _value(key): _value(value)
+            for key, value in zip(node.keys, node.values)
+        }
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
+        # a dict with keys that are no identifiers is written dict({...})
+        items = {}
+        for part in node.args:
+            items.update(_value(part))
+        items.update((word.arg, _value(word.value)) for word in node.keywords)
+        return items
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)

@@ -1,0 +1,173 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import pytest
+from both_kinds import use_tta
+from mmengine.config import Config
+from narrow import load
+
+from mmteso.engine import config_differences
+from mmteso.version import __version__
+
+NAME = 'teso/teso_swin-b_v1m.py'
+PROMPT = 'model.prompt_encoder'
+
+
+def meta_of(cfg, **others):
+    text = Config(cfg.to_dict(), format_python_code=False).pretty_text
+    return dict(cfg=text, **others)
+
+
+def differences(changes, name=NAME, **meta):
+    """Of a config that was changed since the training; and the other way."""
+    old, new = load(name), load(name)
+    new.merge_from_dict(changes)
+    there = config_differences(meta_of(old, **meta), new)
+    back = config_differences(meta_of(new, **meta), old)
+    assert [(d.field, d.checkpoint, d.config) for d in there
+            ] == [(d.field, d.config, d.checkpoint) for d in back]
+    return {d.field: (d.checkpoint, d.config) for d in there}
+
+
+@pytest.mark.parametrize(
+    'changes, expected',
+    [
+        ({
+            f'{PROMPT}.num_heads': 4
+        }, {
+            f'{PROMPT}.num_heads': (8, 4)
+        }),
+        # the scores change, the shapes don't
+        ({
+            'model.data_preprocessor.mean': [0, 0, 0],
+            'model.test_cfg.mode': 'slide'
+        }, {
+            'model.data_preprocessor.mean.0': (123.675, 0),
+            'model.data_preprocessor.mean.1': (116.28, 0),
+            'model.data_preprocessor.mean.2': (103.53, 0),
+            'model.test_cfg.mode': ('whole', 'slide')
+        }),
+        ({
+            'model.decode_head.type': 'OtherHead'
+        }, {
+            'model.decode_head.type': ('TeSOHead', 'OtherHead')
+        }),
+        # what a text means to the model
+        ({
+            'test_dataloader.dataset.pipeline.3.clip_hop': 0.96,
+            'test_dataloader.dataset.pipeline.5.num_cues': 2,
+            'test_dataloader.dataset.pipeline.5.text_encoder.expect.settings.'
+            'scaled': False
+        }, {
+            'pipeline.LoadAudioClip.clip_hop': (1.0, 0.96),
+            'pipeline.LoadTextCues.num_cues': (4, 2),
+            'pipeline.LoadTextCues.text_encoder.expect.settings.scaled':
+            (True, False)
+        }),
+    ])
+def test_what_changes_the_computation(changes, expected):
+    assert differences(changes) == expected
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        # training alone
+        {
+            'model.frozen': ['backbone'],
+            'model.backbone.drop_path_rate': 0.0,
+            'model.backbone.with_cp': True,
+            'model.latent_loss': None,
+            'model.decode_head.loss_mask.loss_weight': 1.0,
+            'model.decode_head.train_cfg.num_points': 64,
+            'model.audio_encoder.init_cfg.checkpoint': 'elsewhere.pth',
+            'model.data_preprocessor.size': (224, 224),
+            'optim_wrapper.clip_grad.max_norm': 1.0
+        },
+        # other places, and the truth
+        {
+            'test_dataloader.dataset.data_root': 'elsewhere',
+            'test_dataloader.dataset.subsets': 'v1s',
+            'test_dataloader.dataset.pipeline.2.load_visible': True,
+            'test_dataloader.dataset.pipeline.5.cue_file': 'other.jsonl',
+            'test_dataloader.dataset.pipeline.5.text_encoder.bank_file':
+            '/mnt/cue_bank_imagebind.safetensors'
+        },
+        # the same in other words
+        {
+            f'{PROMPT}.type': 'mmseg.SeDAM',
+            f'{PROMPT}.source_pool': False,
+            'model.data_preprocessor.std': (58.395, 57.12, 57.375),
+            'model.neck': None
+        },
+    ])
+def test_what_does_not(changes):
+    assert differences(changes, mmteso_version=__version__) == {}
+
+
+def test_steps_of_the_pipeline():
+    """Data sets in wrappers, another order, steps on one side only."""
+    old, new = load(NAME), load(NAME)
+    dataset = new.test_dataloader.dataset
+    new.test_dataloader.dataset = dict(
+        type='ConcatDataset', datasets=[dataset])
+    assert config_differences(meta_of(old), new) == []
+    del dataset['pipeline'][1]
+    new.test_dataloader.dataset = dict(
+        type='ConcatDataset', datasets=[dataset])
+    difference, = config_differences(meta_of(old), new)
+    assert difference.field == 'pipeline.Resize'
+    assert str(difference).startswith("pipeline.Resize: {'")
+    assert str(difference).endswith('in training, not set now')
+
+
+def test_test_time_augmentation():
+    old = load(NAME)
+    new = copy.deepcopy(old)
+    use_tta(new)
+    assert config_differences(meta_of(old), new) == []
+    new.model.module[
+        'prompt_encoder'].dynamic_mask.threshold = 0.0
+    new.tta_pipeline[2].clip_hop = 0.96
+    assert [d.field for d in config_differences(meta_of(old), new)] == \
+        [f'{PROMPT}.dynamic_mask.threshold', 'pipeline.LoadAudioClip.clip_hop']
+
+
+def test_field_that_one_config_leaves_open():
+    """The defaults of today's constructors are known, older ones' not."""
+    old, new = load(NAME), load(NAME)
+    new.model.prompt_encoder.source_pool = False
+    # of an older checkpoint
+    difference, = config_differences(meta_of(old), new)
+    assert str(difference) == \
+        f'{PROMPT}.source_pool: not set in training, False now'
+    assert config_differences(meta_of(new), old) == []
+    new.model.prompt_encoder.source_pool = True
+    for meta in (meta_of(new), meta_of(new, mmteso_version=__version__)):
+        difference, = config_differences(meta, old)
+        assert str(difference) == \
+            f'{PROMPT}.source_pool: True in training, False now'
+
+
+@pytest.mark.parametrize('step, field, former, now', [
+    ('prompt_encoder', 'no_cue', 'learned', 'audio'),
+    ('prompt_encoder.dynamic_mask', 'threshold', 'mean', 0.5),
+])
+def test_former_defaults(step, field, former, now):
+    """Of checkpoints from before their version was noted."""
+    old, new = load(NAME), load(NAME)
+    for cfg in (old, new):
+        spec = cfg.model
+        for name in step.split('.'):
+            spec = spec[name]
+        spec.pop(field, None)
+    spec[field] = now
+    difference, = config_differences(meta_of(old), new)
+    assert (difference.field, difference.checkpoint, difference.config) == \
+        (f'model.{step}.{field}', former, now)
+
+
+@pytest.mark.parametrize('meta', [{}, dict(cfg=None), dict(cfg='a = (')])
+def test_no_config(meta):
+    with pytest.raises(ValueError, match='text'):
+        config_differences(meta, Config(dict(model=dict(type='A'))))
