@@ -17,7 +17,7 @@ from prettytable import PrettyTable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmteso.engine.model_parts import parts_of
+from mmteso.engine.model_parts import grad_norm, parts_of
 
 
 class PartStep(NamedTuple):
@@ -314,8 +314,7 @@ def _step(model: nn.Module, wrapper: OptimWrapper) -> List[PartStep]:
         part: [p.detach().clone() for p in parameters]
         for part, parameters in parts.items()
     }
-    norms = {part: _grad_norm(parameters)
-             for part, parameters in parts.items()}
+    norms = {part: grad_norm(parameters) for part, parameters in parts.items()}
     rates = {
         parameter: group['lr']
         for group in wrapper.optimizer.param_groups
@@ -330,7 +329,7 @@ def _step(model: nn.Module, wrapper: OptimWrapper) -> List[PartStep]:
         steps.append(
             PartStep(
                 part, sum(p.numel() for p in parameters), norms[part],
-                _grad_norm(parameters),
+                grad_norm(parameters),
                 torch.cat([(step / rates[p])[p.grad != 0].abs()
                            for step, p in zip(moved, parameters)
                            if p.grad is not None]).mean().item(),
@@ -340,10 +339,6 @@ def _step(model: nn.Module, wrapper: OptimWrapper) -> List[PartStep]:
 
 def _norm(tensors: Sequence[Tensor]) -> float:
     return float(sum(t.double().square().sum() for t in tensors))**0.5
-
-
-def _grad_norm(parameters: Sequence[nn.Parameter]) -> float:
-    return _norm([p.grad for p in parameters if p.grad is not None])
 
 
 def _describe(cfg: Config, checkpoint: Optional[str],

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A model's parameters by the part that they belong to."""
 from collections import defaultdict
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 from torch import nn
 
@@ -58,3 +58,18 @@ def parts_of(model: nn.Module,
         if parameter.requires_grad == trainable:
             parts[part_of(name, split_attention)].append(parameter)
     return dict(parts)
+
+
+def grad_norm(parameters: Sequence[nn.Parameter]) -> float:
+    """Norm of the gradient of some parameters, in float64.
+
+    Args:
+        parameters (Sequence[nn.Parameter]): Those without a gradient count
+            as zero.
+
+    Returns:
+        float: The norm.
+    """
+    return float(
+        sum(p.grad.detach().double().square().sum() for p in parameters
+            if p.grad is not None))**0.5
