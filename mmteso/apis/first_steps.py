@@ -30,8 +30,9 @@ class PartStep(NamedTuple):
         clipped_norm (float): And after.
         step (float): Mean of ``|step| / lr`` over the entries that have a
             gradient (a ReLU and an adapter's zeros hide some), without weight
-            decay. AdamW's first step is ``g / (|g| + eps)``: 1 where eps is
-            nothing beside the clipped gradient, 0 where the part is starved.
+            decay; NaN where none has. AdamW's first step is
+            ``g / (|g| + eps)``: 1 where eps is nothing beside the clipped
+            gradient, 0 where the part is starved.
         relative (float): The step's norm in percent of the weights'; infinite
             for weights that are zero.
     """
@@ -137,9 +138,10 @@ def first_steps(cfg: Config,
             result.losses.append(loss.item())
             result.rates.append(
                 max(g['lr'] for g in wrapper.optimizer.param_groups))
-            step = _step(model, wrapper)
             if iteration in iterations:
-                result.steps[iteration] = step
+                result.steps[iteration] = _step(model, wrapper)
+            else:
+                wrapper.step()
             for scheduler in schedulers:
                 scheduler.step()
     return result
