@@ -13,8 +13,9 @@ from .cfg_options import add_cfg_options, merge_cfg_options
 from .config_comparison import (ConfigDifference, config_differences,
                                 warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
-from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
-                    StartCheckpointHook, StrictCheckpointHook)
+from .hooks import (AVSVisualizationHook, GradNormHook, PlainCheckpointHook,
+                    RandomStateHook, StartCheckpointHook, StrictCheckpointHook,
+                    TrainingSummaryHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
@@ -24,9 +25,10 @@ from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'ConfigDifference', 'OPENMMLAB_HOSTS',
-    'PlainCheckpointHook', 'RandomStateHook', 'StartCheckpointHook',
-    'StrictCheckpointHook', 'TrainableOptimWrapperConstructor',
+    'CPUAmpOptimWrapper', 'ConfigDifference', 'GradNormHook',
+    'OPENMMLAB_HOSTS', 'PlainCheckpointHook', 'RandomStateHook',
+    'StartCheckpointHook', 'StrictCheckpointHook',
+    'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',
     'add_cfg_options', 'audio_condition_dataloader',
     'audio_condition_transform', 'audio_conditions_dataloader',
     'config_differences', 'describe_sound', 'download_file', 'enable_amp',

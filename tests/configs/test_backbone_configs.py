@@ -149,8 +149,8 @@ def test_trains_and_tests(backbone, avsbench, tmp_path):
         if frozen:
             assert torch.equal(parameter, start[name]), name
         else:
-            # auto_scale_lr: the rates are for 10 frames, here are 2
-            rate = (1e-4 if slow else 1e-3) * 2 / 10
+            # the warm-up begins at a hundredth
+            rate = (1e-4 if slow else 1e-3) / 100
             assert rates[name] == pytest.approx(rate), name
     for name in ('decode_head.cls_embed.weight', 'decode_head.query_feat.'
                  'weight', 'decode_head.pixel_decoder.mask_feature.weight'):

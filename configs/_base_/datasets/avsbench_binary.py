@@ -15,11 +15,28 @@ text_encoder = dict(
 num_cues = 4  # N_T
 frame_size = (384, 384)
 
-train_pipeline = [
+load_frame = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAVSAnnotations'),
+]
+# What happens to picture and masks together (ours; the paper says nothing).
+# The sound and the cues' targets are those of the whole frame.
+augmentation = [
     dict(type='Resize', scale=frame_size, keep_ratio=False),
+    dict(type='RandomFlip', prob=0.5)
+]
+# mmseg's Mask2Former's, for a leaf: docs/recipe.md#augmentation
+mask2former_augmentation = [
+    dict(
+        type='RandomResize',
+        scale=frame_size,
+        ratio_range=(0.5, 2.0),
+        keep_ratio=False),
+    dict(type='RandomCrop', crop_size=frame_size, cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion')
+]
+load_prompt = [
     dict(type='LoadAudioClip', clip_hop=1.0),
     dict(type='AudioToLogMel'),
     dict(
@@ -29,6 +46,7 @@ train_pipeline = [
         num_cues=num_cues),
     dict(type='PackAVTInputs')
 ]
+train_pipeline = [*load_frame, *augmentation, *load_prompt]
 # The ground truth is loaded after the resize: predictions are brought to its
 # size and scored there.
 test_pipeline = [

@@ -36,4 +36,5 @@ default_hooks = dict(
     # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
     # say) would replace them.
     random_state=dict(type='RandomStateHook'),
-    plain_checkpoint=dict(type='PlainCheckpointHook'))
+    plain_checkpoint=dict(type='PlainCheckpointHook'),
+    training_summary=dict(type='TrainingSummaryHook'))

@@ -6,6 +6,8 @@ _base_ = ['./teso_60e.py']
 
 max_epochs = 10
 param_scheduler = [
+    # an epoch has a few iterations
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=10),
     dict(
         type='PolyLR',
         eta_min=0,

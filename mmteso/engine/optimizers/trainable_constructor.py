@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import logging
 from collections import defaultdict
 from typing import Dict, List, Optional, Tuple
 
@@ -22,9 +23,11 @@ class TrainableOptimWrapperConstructor:
     Differs from mmengine's ``DefaultOptimWrapperConstructor`` in three ways
     that matter to a model of which most is frozen: frozen parameters do not
     reach the optimiser (without ``paramwise_cfg`` mmengine's hands over all of
-    them); keys are paths of modules or parameters instead of substrings, and a
-    key that names nothing is an error; parameters with the same options share
-    a group, and the log has a line per group instead of one per parameter.
+    them); keys are paths of modules or parameters instead of substrings, a key
+    that names nothing is an error, and one that names only what is frozen (a
+    ResNet has no adapters) is said to have no effect; parameters with the same
+    options share a group. What each rate trains is logged by
+    :class:`TrainingSummaryHook`.
 
     Args:
         optim_wrapper_cfg (dict): Config of the optimiser wrapper, with
@@ -64,16 +67,8 @@ class TrainableOptimWrapperConstructor:
         """Build the optimiser wrapper of a model."""
         if is_model_wrapper(model):
             model = model.module
-        groups = self.param_groups(model)
-        for group in groups:
-            print_log(
-                f'optimiser group: lr={group["lr"]:g} '
-                f'weight_decay={group["weight_decay"]:g} '
-                f'{len(group["params"])} tensors, '
-                f'{sum(p.numel() for p in group["params"])} parameters',
-                logger='current')
         optimizer = OPTIMIZERS.build(
-            dict(self.optimizer_cfg, params=groups))
+            dict(self.optimizer_cfg, params=self.param_groups(model)))
         wrapper_cfg = dict(type='OptimWrapper')
         wrapper_cfg.update(self.optim_wrapper_cfg)
         return OPTIM_WRAPPERS.build(
@@ -125,13 +120,22 @@ class TrainableOptimWrapperConstructor:
         return lr, decay
 
     def _check_keys(self, model: nn.Module) -> None:
-        paths = [path for path, _ in model.named_parameters()]
         for key in self.paramwise_cfg.get('custom_keys', {}):
-            if not any(_names(key, path) for path in paths):
+            named = [
+                parameter for path, parameter in model.named_parameters()
+                if _names(key, path)
+            ]
+            if not named:
                 raise ValueError(
                     f'paramwise_cfg.custom_keys: {key!r} names no parameter '
                     f'of {type(model).__name__}; its modules are '
                     f'{[name for name, _ in model.named_children()]}')
+            if not any(parameter.requires_grad for parameter in named):
+                print_log(
+                    f'paramwise_cfg.custom_keys: {key!r} has no effect, all '
+                    'it names is frozen',
+                    logger='current',
+                    level=logging.WARNING)
 
 
 def _names(key: str, path: str) -> bool:

@@ -27,7 +27,8 @@ def resolve_modules(model: nn.Module, names: Sequence[str]) -> List[nn.Module]:
         list[nn.Module]: One module per name.
 
     Raises:
-        ValueError: If there is no such module.
+        ValueError: If there is no such module, or it is an adapter, which is
+            never frozen.
     """
     modules = dict(model.named_modules())
     for name in names:
@@ -35,6 +36,10 @@ def resolve_modules(model: nn.Module, names: Sequence[str]) -> List[nn.Module]:
             raise ValueError(
                 f'frozen: {type(model).__name__} has no module {name!r}; it '
                 f'has {[key for key, _ in model.named_children()]}')
+        if isinstance(modules[name], BottleneckAdapter):
+            raise ValueError(
+                f'frozen: {name!r} is an adapter, and adapters always train; '
+                'leave it out of frozen, or its kind out of adapters.kinds')
     return [modules[name] for name in names]
 
 

@@ -1,0 +1,75 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What a training trains, said at its start."""
+from collections import defaultdict
+from typing import Iterable, List
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import nn
+
+from ..model_parts import parts_of
+
+
+@HOOKS.register_module()
+class TrainingSummaryHook(Hook):
+    """Logs what trains and at which rate, the schedule, and what is frozen.
+
+    Rates are those that training takes, after ``auto_scale_lr``: the one that
+    the schedule starts from multiplying, and the one of the next iteration.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Log it, since only now everything is built, scaled and resumed.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        wrappers = runner.optim_wrapper
+        wrappers = wrappers.values() if isinstance(
+            wrappers, OptimWrapperDict) else [wrappers]
+        schedulers = runner.param_schedulers or []
+        if isinstance(schedulers, dict):
+            schedulers = sum(schedulers.values(), [])
+        frozen = _counts(parts_of(model, trainable=False))
+        lines = [
+            *_rates(model, wrappers),
+            f'schedule: {", ".join(map(_schedule, schedulers)) or "none"}',
+            f'frozen: {frozen or "nothing"}'
+        ]
+        runner.logger.info('\n'.join(lines))
+
+
+def _rates(model: nn.Module, wrappers: Iterable[OptimWrapper]) -> List[str]:
+    """A line for each rate."""
+    rates = {
+        parameter: (group.get('initial_lr', group['lr']), group['lr'])
+        for wrapper in wrappers for group in wrapper.optimizer.param_groups
+        for parameter in group['params']
+    }
+    members = defaultdict(lambda: defaultdict(list))
+    for part, parameters in parts_of(model).items():
+        for parameter in parameters:
+            members[rates.get(parameter)][part].append(parameter)
+    return [
+        'trains ' + (f'at lr {rate[0]:g}, now {rate[1]:g}'
+                     if rate else 'in no optimiser') + f': {_counts(parts)}'
+        for rate, parts in members.items()
+    ]
+
+
+def _counts(parts: dict) -> str:
+    return ', '.join(
+        f'{part} {sum(p.numel() for p in parameters) / 1e6:.3g} M'
+        for part, parameters in parts.items())
+
+
+def _schedule(scheduler) -> str:
+    unit = 'epochs' if scheduler.by_epoch else 'iterations'
+    return (f'{type(scheduler).__name__} in {unit} '
+            f'{scheduler.begin} to {scheduler.end}')

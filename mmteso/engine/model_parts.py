@@ -1,0 +1,75 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""A model's parameters by the part that they belong to."""
+from collections import defaultdict
+from typing import Dict, List, Sequence
+
+from torch import nn
+
+# what is told apart no further
+_WHOLE = ('audio_encoder', 'backbone', 'neck')
+_PROJECTIONS = dict(
+    q_proj='q, k', k_proj='q, k', v_proj='v, out', out_proj='v, out')
+
+
+def part_of(name: str, split_attention: bool = False) -> str:
+    """Name the part of a model that a parameter belongs to.
+
+    Args:
+        name (str): The parameter's, as ``named_parameters`` gives it.
+        split_attention (bool): Tell the projections of SeDAM's and PMQS's
+            attention apart: ``'q, k'``, ``'v, out'``, and the bias of the
+            keys, which moves no softmax, so that its gradient is rounding.
+            Defaults to False.
+
+    Returns:
+        str: ``'backbone'``, ``'decode_head.pmqs'``, ...; adapters are parts
+        of their own, ``'decode_head.pixel_decoder adapters'``.
+    """
+    path = name.split('.')
+    depth = 1 if path[0] in _WHOLE else 2
+    part = '.'.join(path[:depth][:max(len(path) - 1, 1)])
+    if 'adapter' in path:
+        return f'{part} adapters'
+    if split_attention and 'attn' in path[depth:] and depth == 2:
+        if path[-2:] == ['k_proj', 'bias']:
+            return f'{part} k bias'
+        if path[-2] in _PROJECTIONS:
+            return f'{part} {_PROJECTIONS[path[-2]]}'
+    return part
+
+
+def parts_of(model: nn.Module,
+             trainable: bool = True,
+             split_attention: bool = False) -> Dict[str, List[nn.Parameter]]:
+    """Sort a model's parameters by part.
+
+    Args:
+        model (nn.Module): The model, unwrapped.
+        trainable (bool): Those that train, or those that are frozen.
+            Defaults to True.
+        split_attention (bool): See :func:`part_of`. Defaults to False.
+
+    Returns:
+        dict[str, list[nn.Parameter]]: By the part's name, in the model's
+        order; a shared parameter is listed once.
+    """
+    parts = defaultdict(list)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad == trainable:
+            parts[part_of(name, split_attention)].append(parameter)
+    return dict(parts)
+
+
+def grad_norm(parameters: Sequence[nn.Parameter]) -> float:
+    """Norm of the gradient of some parameters, in float64.
+
+    Args:
+        parameters (Sequence[nn.Parameter]): Those without a gradient count
+            as zero.
+
+    Returns:
+        float: The norm.
+    """
+    return float(
+        sum(p.grad.detach().double().square().sum() for p in parameters
+            if p.grad is not None))**0.5

@@ -1,0 +1,92 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import pytest
+import torch
+from mmseg.registry import MODELS
+from narrow import SIZE, load, narrow_config
+
+from data import make_avsbench
+from mmteso.apis import first_steps, format_first_steps
+
+
+@pytest.fixture(scope='module')
+def avsbench(tmp_path_factory):
+    return make_avsbench(tmp_path_factory.mktemp('avsbench'), ['v1m'])
+
+
+@pytest.fixture
+def config(avsbench, tmp_path):
+    return narrow_config(load('teso/teso_swin-b_v1m.py'), avsbench, tmp_path)
+
+
+def ratios(steps):
+    return {step.part: step.step for step in steps}
+
+
+def test_what_starves(config):
+    """A step is the clipped gradient's share of itself and eps."""
+    config.optim_wrapper.clip_grad.max_norm = 0.1
+    config.optim_wrapper.optimizer.eps = 1e-6
+    result = first_steps(config, clips=[0.1, 0.001], epsilons=[1e-6, 1e-8, 1.])
+    steps, = result.steps.values()
+    parts = [step.part for step in steps]
+    assert {
+        'backbone adapters', 'decode_head.cls_embed', 'decode_head.pmqs',
+        'prompt_encoder.audio_mlp', 'prompt_encoder.layers q, k'
+    } <= set(parts)
+    own = ratios(steps)
+    approx = pytest.approx
+    # looking at other settings changes nothing
+    assert ratios(result.replayed['clip 0.1, eps 1e-06']) == approx(
+        own, rel=1e-3)
+    # the gradient is far above either clip: only clip / eps counts
+    assert ratios(result.replayed['clip 0.001, eps 1e-08']) == approx(
+        own, rel=1e-3)
+    starved = ratios(result.replayed['clip 0.1, eps 1'])
+    assert all(ratio < 0.01 for ratio in starved.values())
+    fed = ratios(result.replayed['clip 0.1, eps 1e-08'])
+    assert all(own[part] <= fed[part] * 1.001 <= 1.002 for part in parts)
+    assert fed['decode_head.cls_embed'] > 0.99 > own[
+        'prompt_encoder.layers q, k']
+    clipped = sum(step.clipped_norm**2 for step in steps)**0.5
+    assert clipped == approx(0.1, rel=1e-3)
+    assert sum(step.norm**2 for step in steps)**0.5 > 1
+    table = format_first_steps(result)
+    assert 'simulated' in table and 'prompt_encoder.layers q, k' in table
+
+
+def test_schedule_and_later_steps(config):
+    """The rates are the schedule's, and the model moves."""
+    result = first_steps(config, [1, 3], epoch_length=10)
+    assert list(result.steps) == [1, 3]
+    assert len(result.losses) == 3 and len(set(result.losses)) == 3
+    warm_up = config.param_scheduler[0]
+    assert result.rates[0] == pytest.approx(1e-3 * warm_up.start_factor)
+    assert result.rates == sorted(result.rates)
+    # a rate scales the step and not its ratio to the rate
+    assert result.steps[3][0].relative > 0
+
+
+def test_real_data(config):
+    result = first_steps(config, real_data=True)
+    assert 'simulated' not in format_first_steps(result)
+    assert all(step.norm > 0 for step in result.steps[1]
+               if 'k bias' not in step.part)
+
+
+def test_checkpoint(config, tmp_path):
+    model = MODELS.build(config.model)
+    for parameter in model.decode_head.pmqs.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'model.pth')
+    result = first_steps(config, checkpoint=str(tmp_path / 'model.pth'))
+    relative = {step.part: step.relative for step in result.steps[1]}
+    assert relative['decode_head.pmqs'] == torch.inf
+    assert relative['decode_head.cls_embed'] < torch.inf
+
+
+def test_no_size_to_simulate(config):
+    assert config.model.data_preprocessor.size == (SIZE, SIZE)
+    config.model.data_preprocessor.update(size=None, size_divisor=32)
+    config.pop('frame_size')
+    with pytest.raises(ValueError, match='--real-data'):
+        first_steps(config)

@@ -1,0 +1,101 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""mmseg's Mask2Former's augmentation as docs/recipe.md takes it."""
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, TRANSFORMS
+from narrow import CONFIGS, TEXT_DIMS, load, narrow_config
+
+from data import make_avsbench
+
+LEAF = '''_base_ = [{base!r}]
+
+train_pipeline = [
+    *_base_.load_frame, *_base_.mask2former_augmentation, *_base_.load_prompt
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+'''
+NAMES = ('teso/teso_swin-b_v1m.py', 'teso/teso_swin-b_avss.py')
+
+
+@pytest.fixture(scope='module')
+def avsbench(tmp_path_factory):
+    return make_avsbench(
+        tmp_path_factory.mktemp('avsbench'), frame_size=(240, 320))
+
+
+@pytest.fixture(params=NAMES)
+def configs(request, tmp_path):
+    """A config, and its leaf with the other augmentation."""
+    leaf = tmp_path / 'leaf.py'
+    leaf.write_text(LEAF.format(base=str(CONFIGS / request.param)))
+    return load(request.param), Config.fromfile(leaf)
+
+
+def dataset(config, root):
+    config = config.train_dataloader.dataset
+    config.data_root = root
+    for step in config.pipeline:
+        if step.type == 'LoadTextCues':
+            step.update(cue_file=f'{root}/cues.jsonl', cue_target='mask')
+            step.text_encoder = dict(
+                type='HashTextEncoder', embed_dims=TEXT_DIMS)
+    init_default_scope('mmseg')
+    return DATASETS.build(config)
+
+
+@TRANSFORMS.register_module()
+class PaintMask(BaseTransform):
+    """Makes the picture white where the mask is, black elsewhere."""
+
+    def transform(self, results):
+        results['img'][:] = 255 * (results['gt_seg_map'] > 0)[..., None]
+        return results
+
+
+def test_picture_and_mask_move_together(configs, avsbench):
+    for config in configs:
+        config.train_dataloader.dataset.pipeline.insert(
+            2, ConfigDict(type='PaintMask'))
+    plain, augmented = (dataset(config, avsbench) for config in configs)
+    assert len(plain) == len(augmented)
+    sizes, objects = set(), 0
+    for index in range(5):
+        np.random.seed(index)
+        before, after = plain[index], augmented[index]
+        # sound, text and what the cues are to be told by are as they were
+        for key in ('log_mel', 'text_feat', 'text_valid'):
+            assert torch.equal(before['inputs'][key], after['inputs'][key])
+        assert torch.equal(before['data_samples'].gt_cues.label,
+                           after['data_samples'].gt_cues.label)
+        image = after['inputs']['img']
+        mask = after['data_samples'].gt_sem_seg.data[0]
+        assert image.dtype == torch.uint8
+        assert image.shape[1:] == mask.shape
+        assert max(mask.shape) <= 384
+        sizes.add(tuple(mask.shape))
+        objects += bool(mask.any())
+        # whatever the distortion of colours: but for the smooth edges
+        agrees = (image.float().mean(0) > 100) == (mask > 0)
+        assert agrees.float().mean() > 0.97
+    assert len(sizes) > 1 and objects
+
+
+def test_it_trains(configs, avsbench, tmp_path):
+    """Frames of several sizes, padded to the model's, through a runner."""
+    _, config = configs
+    config = narrow_config(config, avsbench, tmp_path, frames=4)
+    for step in config.train_dataloader.dataset.pipeline:
+        if step.type == 'RandomResize':
+            step.scale = (64, 64)
+        if step.type == 'RandomCrop':
+            step.crop_size = (64, 64)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert runner.iter == 2
+    assert all(torch.isfinite(v).all()
+               for v in runner.model.state_dict().values())
