@@ -23,11 +23,13 @@ SETUP_FILES = setup.py constraints.txt $(wildcard requirements/*.txt)
 STAMP = $(VENV)/.installed
 CLASSIC_STAMP = $(CLASSIC_VENV)/.installed
 
-.PHONY: help venv venv-openmmlab demo test test-slow test-openmmlab lint clean
+.PHONY: help venv venv-openmmlab demo test test-gpu test-slow test-openmmlab \
+	lint clean
 
 help:
 	@echo 'make demo            data, training, tests and report (VARIANT=cue|paper SEED=0 OUT=work_dirs/demo)'
-	@echo 'make test            the test suite'
+	@echo 'make test            the test suite, on the CPU'
+	@echo 'make test-gpu        what needs a GPU'
 	@echo 'make test-slow       full-size builds and whole commands'
 	@echo 'make test-openmmlab  part of the tests with the classic OpenMMLab packages'
 	@echo 'make lint            flake8 and isort'
@@ -62,6 +64,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-gpu: $(STAMP)
+	MMTESO_TEST_GPU=1 $(TEST_ENV) $(VENV)/bin/python -m pytest -m gpu \
+		$(PYTEST_ARGS)
 
 test-slow: $(STAMP)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)

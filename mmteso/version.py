@@ -74,7 +74,12 @@ def _say(name: str, allowed: Range) -> str:
 
 
 def installed_versions() -> Dict[str, str]:
-    """Versions of torch and of all OpenMMLab distributions, by name."""
+    """Versions of torch and of all OpenMMLab distributions, by name.
+
+    Returns:
+        Dict[str, str]: What is installed; torch's with its build, e.g.
+        ``'2.14.1+cu130'``.
+    """
     names = ['torch']
     for family in (ONEDL, OPENMMLAB):
         for distributions in family.values():
@@ -85,6 +90,10 @@ def installed_versions() -> Dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+    if 'torch' in found:
+        # the metadata of PyPI's wheels leave out the build
+        import torch
+        found['torch'] = str(torch.__version__)
     return found
 
 

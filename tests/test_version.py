@@ -36,6 +36,12 @@ def test_here():
     assert _release(__version__)
 
 
+def test_torch_is_recorded_with_its_build(monkeypatch):
+    """Which PyPI's wheels say here only, not in their metadata."""
+    monkeypatch.setattr('torch.__version__', '2.14.1+cu130')
+    assert installed_versions()['torch'] == '2.14.1+cu130'
+
+
 @pytest.mark.parametrize('found', [ONEDL, CLASSIC])
 def test_right_combinations(found):
     check_versions(found, nothing)

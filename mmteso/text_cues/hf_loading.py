@@ -13,6 +13,7 @@ from mmengine.utils import digit_version
 from safetensors import SafetensorError
 
 from .hf_models import HFModel, import_transformers
+from .image_tokens import match_image_tokens
 from .structures import ModelUnavailableError
 
 #: Which class of transformers loads a kind of model.
@@ -205,6 +206,8 @@ class HFModelSource:
             raise ModelUnavailableError(
                 f'The weights of "{self.model}" lack {len(missing)} '
                 f'parameters of {type(model).__name__}, e.g. {missing[0]}.')
+        if self.kind == 'image-text':
+            match_image_tokens(self.name, processor, model)
         return HFModel(self.name, model, processor)
 
     def _placement(self) -> dict:

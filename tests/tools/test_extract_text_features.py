@@ -245,6 +245,5 @@ def test_wrong_arguments(config, cues, bank, fails, tmp_path):
     assert 'batch_size' in fails(config, '--out', bank, '--cues', cues,
                                  '--batch-size', 0)
     assert 'no.py' in fails(tmp_path / 'no.py', '--out', bank, '--cues', cues)
-    if not torch.cuda.is_available():
-        assert 'no CUDA device' in fails(config, '--out', bank, '--cues', cues,
-                                         '--device', 'cuda:0')
+    assert 'no CUDA device' in fails(config, '--out', bank, '--cues', cues,
+                                     '--device', 'cuda:0')

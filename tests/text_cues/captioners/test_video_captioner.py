@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import importlib.util
+import shutil
 
 import numpy as np
 import pytest
@@ -157,6 +158,15 @@ def test_a_model_of_several_images(llava, spy_generate):
     plain.caption(clip('one', 7, 1))
     text = plain.model.tokenizer.decode(spied.calls[0]['input_ids'][0])
     assert text.startswith(f'<s>USER: {"<image>" * 12}\nPlease')
+
+
+@pytest.mark.parametrize('inputs', ['video', 'images'])
+def test_processor_saved_without_settings(video_llava, tmp_path, inputs):
+    frames = clip('one', 2, seed=1)
+    expected = build(video_llava, inputs=inputs).caption(frames)
+    copy = shutil.copytree(video_llava, tmp_path / 'copy')
+    (copy / 'processor_config.json').unlink()
+    assert build(str(copy), inputs=inputs).caption(frames) == expected
 
 
 def test_model_that_reads_no_videos(llava):
