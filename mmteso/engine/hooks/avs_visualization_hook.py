@@ -1,11 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from typing import Any, Sequence
 
-import mmcv
-from mmengine.fileio import get
 from mmengine.runner import BaseLoop
 from mmseg.engine.hooks import SegVisualizationHook
 from mmseg.registry import HOOKS
+
+from mmteso.io import read_image
 
 
 @HOOKS.register_module()
@@ -97,13 +97,10 @@ class AVSVisualizationHook(SegVisualizationHook):
         condition = sample.get('audio_condition', 'normal')
         if condition != 'normal':
             name += f'_{condition}'
-        image = mmcv.imfrombytes(
-            get(sample.img_path, backend_args=self.backend_args),
-            channel_order='rgb')
         self._visualizer.add_datasample(
             # a backend may take it for a file's name
             name.replace('/', '_'),
-            image,
+            read_image(sample.img_path, self.backend_args),
             data_sample=sample,
             show=self.show,
             wait_time=self.wait_time,
