@@ -12,7 +12,7 @@ audio_features = dict(
     expect=dict(
         encoder='VGGish',
         dims=128,
-        settings=dict(sound='waveform', clip_hop=1.0)))
+        settings=dict(sound='waveform', clip_hop=1.0, last_clip='aligned')))
 # In place of LoadAudioClip and AudioToLogMel. The test pipeline keeps these,
 # and the model its audio encoder: muted and replaced sound is encoded as it
 # is heard.

@@ -43,5 +43,8 @@ EXAMPLE_SAMPLES = (NUM_FRAMES - 1) * HOP_SAMPLES + WINDOW_SAMPLES
 """Samples one example reads: 15,600, i.e. 96 hops of 10 ms plus what the last
 window reaches beyond its hop."""
 
+EXAMPLE_HOP_SECONDS = NUM_FRAMES * HOP_SAMPLES / SAMPLE_RATE
+"""0.96 s between the starts of two examples of one sound."""
+
 EXAMPLE_SECONDS = EXAMPLE_SAMPLES / SAMPLE_RATE
 """0.975 s, although the example is called 0.96 s long."""

@@ -3,13 +3,14 @@
 import functools
 import importlib
 import io
+import math
 import os
 from typing import Optional, Tuple
 
 import numpy as np
 from mmengine.fileio import get as read_bytes
 
-from .vggish_params import EXAMPLE_SAMPLES, SAMPLE_RATE
+from .vggish_params import EXAMPLE_HOP_SECONDS, EXAMPLE_SAMPLES, SAMPLE_RATE
 
 # Frames of one clip are often read one after the other (testing, or a sampler
 # that keeps videos together); a ten-second file is 640 kB in this cache.
@@ -141,25 +142,44 @@ def count_clips(num_samples: int,
     return 1 + (num_samples - clip_samples) // hop_samples
 
 
+def last_clip_rule(clip_hop: float) -> str:
+    """What frames hear that lie beyond the last complete clip of a sound.
+
+    Args:
+        clip_hop (float): Seconds between the starts of two clips.
+
+    Returns:
+        str: 'repeated' with the 0.96 s of AVSBench's preprocessing, whose
+        loaders repeat the last example of a short file; else 'aligned', the
+        last clip is the one that ends where the sound ends (ours).
+    """
+    consecutive = math.isclose(clip_hop, EXAMPLE_HOP_SECONDS)
+    return 'repeated' if consecutive else 'aligned'
+
+
 def cut_clip(waveform: np.ndarray,
              index: int,
              hop_samples: int,
-             clip_samples: int = EXAMPLE_SAMPLES) -> Tuple[np.ndarray, bool]:
+             clip_samples: int = EXAMPLE_SAMPLES,
+             last_clip: str = 'aligned') -> Tuple[np.ndarray, int]:
     """Cut the clip that belongs to one frame.
 
-    A frame beyond the last complete clip gets that last complete clip, as
-    AVSBench's loaders repeat the last example of a short file.
+    It starts at ``index * hop_samples``, unless the sound ends before it
+    does: then it is the last clip of the sound.
 
     Args:
         waveform (np.ndarray): (num_samples,).
-        index (int): The frame, from 0. Its clip starts at
-            ``index * hop_samples``.
+        index (int): The frame, from 0.
         hop_samples (int): Distance between the starts of two clips.
         clip_samples (int): Length of a clip. Defaults to 15600.
+        last_clip (str): 'aligned', the last clip ends where the sound ends,
+            so that a few missing samples cost no more than themselves; or
+            'repeated', it is the last complete one that starts at a multiple
+            of ``hop_samples``. Defaults to 'aligned'.
 
     Returns:
-        tuple[np.ndarray, bool]: A copy of the clip, (clip_samples,), and
-        whether it is a repeated one.
+        tuple[np.ndarray, int]: A copy of the clip, (clip_samples,), and the
+        sample at which it starts.
 
     Raises:
         ValueError: If the index is negative, or the sound is too short for
@@ -168,10 +188,12 @@ def cut_clip(waveform: np.ndarray,
     """
     if index < 0:
         raise ValueError(f'A frame index counts from 0, but got {index}.')
-    count = count_clips(len(waveform), hop_samples, clip_samples)
-    if count == 0:
+    last = len(waveform) - clip_samples
+    if last < 0:
         raise ValueError(
             f'The sound has {len(waveform)} samples, too few for one clip of '
             f'{clip_samples}.')
-    start = min(index, count - 1) * hop_samples
-    return waveform[start:start + clip_samples].copy(), index >= count
+    if last_clip == 'repeated':
+        last -= last % hop_samples
+    start = min(index * hop_samples, last)
+    return waveform[start:start + clip_samples].copy(), start

@@ -169,18 +169,21 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
 
     Returns:
         dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
-        ``clip_hop`` in seconds and, for waveforms, ``sample_rate``,
-        ``resampling`` and the front end: of ``AudioToLogMel`` its constants,
-        ``log_mel``; of others ``front_end``, the transform's config, and of
-        ``AudioToModelInput`` ``extractor``, its settings.
+        ``clip_hop`` in seconds, ``last_clip`` (see
+        :func:`mmteso.audio.last_clip_rule`) and, for waveforms,
+        ``sample_rate``, ``resampling`` and the front end: of
+        ``AudioToLogMel`` its constants, ``log_mel``; of others ``front_end``,
+        the transform's config, and of ``AudioToModelInput`` ``extractor``,
+        its settings.
     """
     source = TRANSFORMS.build(steps[0])
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples
-        return dict(sound='log_mel', clip_hop=0.96)
+        return dict(sound='log_mel', clip_hop=0.96, last_clip='repeated')
     settings = dict(
         sound='waveform',
         clip_hop=float(source.clip_hop),
+        last_clip=source.last_clip,
         sample_rate=int(source.sample_rate),
         resampling='soxr HQ')
     if len(steps) == 1 or type_name(steps[1]) == 'AudioToLogMel':

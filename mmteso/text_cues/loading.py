@@ -6,6 +6,7 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import Image
 
+from mmteso.io import read_image
 from .structures import Frame, LoadedFrame
 
 
@@ -18,14 +19,6 @@ class LoadedBatch(NamedTuple):
     """
     loaded: List[LoadedFrame]
     broken: List[Tuple[Frame, str]]
-
-
-def _open(path: str) -> Image.Image:
-    with Image.open(path) as image:
-        if image.mode != 'RGB':
-            return image.convert('RGB')  # which would copy RGB as well
-        image.load()
-        return image
 
 
 def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> LoadedBatch:
@@ -54,12 +47,9 @@ def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> LoadedBatch:
         try:
             for path in paths:
                 if path not in images:
-                    images[path] = _open(path)
-        # PIL raises OSError for most, and others for what is worse
-        except (OSError, ValueError, SyntaxError,
-                Image.DecompressionBombError) as error:
-            batch.broken.append(
-                (frame, f'The image "{path}" cannot be read: {error}'))
+                    images[path] = Image.fromarray(read_image(path))
+        except (OSError, ValueError) as error:
+            batch.broken.append((frame, str(error)))
             continue
         batch.loaded.append(
             LoadedFrame(frame, tuple(images[path] for path in paths)))

@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
-from data import make_avsbench, make_avsbench_object
+from data import make_avsbench, make_avsbench_object, write_wav
 from mmteso.apis import extract_audio_features
 from mmteso.apis.audio_features import find_clips
 from mmteso.audio import vggish_params
@@ -28,9 +28,12 @@ CACHED = 'teso/teso-cached-audio_swin-b_v1m.py'
 
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
-    """v1s has masks of first frames only, v1m of all."""
-    return make_avsbench(
+    """v1s has masks of first frames only, v1m of all; one sound is short."""
+    root = make_avsbench(
         tmp_path_factory.mktemp('avsbench'), subsets=('v1s', 'v1m'), clips=2)
+    write_wav(f'{root}/v1m/v1m-test-0_0_5000/audio.wav', 4.97, [300.],
+              silent_from=4)
+    return root
 
 
 @MODELS.register_module()
@@ -118,6 +121,7 @@ def test_every_frame_of_every_clip(root, tmp_path):
     assert settings == dict(
         sound='waveform',
         clip_hop=1.0,
+        last_clip='aligned',
         sample_rate=16000,
         resampling='soxr HQ',
         encoder_args={},

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mmteso.audio import waveform as module
 from mmteso.audio.vggish_params import EXAMPLE_SAMPLES
 from mmteso.audio.waveform import (AudioFileError, count_clips, cut_clip,
-                                   load_waveform, read_waveform)
+                                   last_clip_rule, load_waveform,
+                                   read_waveform)
 
 RATE = 16000
 
@@ -130,19 +131,30 @@ def test_cut_clip_starts_at_the_frames_second():
     waveform = np.arange(5 * RATE, dtype=np.float32)
     for hop in (RATE, 15360):
         for frame in range(5):
-            clip, repeated = cut_clip(waveform, frame, hop)
+            clip, start = cut_clip(waveform, frame, hop)
             assert len(clip) == EXAMPLE_SAMPLES == 15600
-            assert clip[0] == frame * hop and not repeated
+            assert clip[0] == start == frame * hop
     clip[:] = 0
     assert waveform[-1] == 5 * RATE - 1  # a copy
 
 
-def test_cut_clip_repeats_the_last_complete_clip():
-    waveform = np.arange(int(2.5 * RATE), dtype=np.float32)
-    assert not cut_clip(waveform, 1, RATE)[1]
-    for frame in (2, 3, 9):
-        clip, repeated = cut_clip(waveform, frame, RATE)
-        assert repeated and clip[0] == RATE
+@pytest.mark.parametrize('seconds, aligned, repeated', [
+    (5.5, [0, 1, 2, 3, 4], [0, 0.96, 1.92, 2.88, 3.84]),
+    (4.98, [0, 1, 2, 3, 4], [0, 0.96, 1.92, 2.88, 3.84]),
+    (4.97, [0, 1, 2, 3, 3.995], [0, 0.96, 1.92, 2.88, 3.84]),
+    (4.5, [0, 1, 2, 3, 3.525], [0, 0.96, 1.92, 2.88, 2.88]),
+    (2.5, [0, 1, 1.525, 1.525, 1.525], [0, 0.96, 0.96, 0.96, 0.96]),
+    (0.975, [0] * 5, [0] * 5),
+])
+def test_short_sounds(seconds, aligned, repeated):
+    waveform = np.arange(round(seconds * RATE), dtype=np.float64) / RATE
+    for clip_hop, expected in ((1., aligned), (0.96, repeated)):
+        starts = [
+            cut_clip(waveform, frame, round(clip_hop * RATE),
+                     last_clip=last_clip_rule(clip_hop))[0][0]
+            for frame in range(5)
+        ]
+        np.testing.assert_allclose(starts, expected, atol=1e-9)
 
 
 def test_cut_clip_refuses_what_it_cannot_cut():

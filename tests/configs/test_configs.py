@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from narrow import CONFIGS, CallHook, load, narrow_config
 from torch import nn
 
@@ -114,6 +114,8 @@ def test_cached_audio():
         assert (clip.type, log_mel.type) == ('LoadAudioClip', 'AudioToLogMel')
         assert cached.expect.encoder == config.model.audio_encoder.type
         assert cached.expect.settings.clip_hop == clip.clip_hop
+        assert cached.expect.settings.last_clip == \
+            TRANSFORMS.build(clip).last_clip
         assert after == before[:place] + [cached] + before[place + 2:]
 
 

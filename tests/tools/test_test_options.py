@@ -108,7 +108,9 @@ def test_out(command, tmp_path):
 
 
 def test_show_dir(command, tmp_path):
+    """Also where there is no training data."""
     command.cfg.visualizer.name = 'test_show_dir'  # not an earlier test's
+    command.cfg.train_dataloader.dataset.data_root = str(tmp_path / 'none')
     command('--show-dir', tmp_path / 'show')
     names = sorted(path.name for path in (tmp_path / 'show').rglob('*.png'))
     clips = sorted(path.name for path in (tmp_path / 'synthavs/v2').iterdir())

@@ -22,7 +22,7 @@ from PIL import Image, features
 from prettytable import PrettyTable
 
 import mmteso  # noqa: F401, registers the data sets
-from mmteso.io import CueFile, CueWriter
+from mmteso.io import CueFile, CueWriter, read_image
 from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
                               CueGenerator, Frame, ModelUnavailableError)
 from mmteso.text_cues.captioners import BaseCaptioner
@@ -223,8 +223,8 @@ def make_sources(args: argparse.Namespace, folder: str) -> Iterator[Source]:
                     with_masks=False))).list_frames()
         print(f'SynthAVS: {len(frames)} frames listed in '
               f'{time.perf_counter() - start:.2f} s')
-        with Image.open(frames[0].img_path) as image:
-            size = '{}x{}'.format(*image.size)
+        height, width = read_image(frames[0].img_path).shape[:2]
+        size = f'{width}x{height}'
         yield Source(f'SynthAVS {size}', 'frame', frames[:args.frames])
     for width, height in args.sizes:
         name = f'{width}x{height}'

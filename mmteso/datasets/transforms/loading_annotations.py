@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
+from mmteso.io import decode_labels
 from ..avsbench_meta import IGNORE_INDEX, voc_palette
 
 
@@ -106,8 +107,9 @@ class LoadAVSAnnotations(BaseTransform):
             the latter; it serves to pretrain a segmentor on everything that
             is to be seen, as ADE20K does for AVSBench. Defaults to
             'sounding'.
-        imdecode_backend (str): Backend of :func:`mmcv.imfrombytes`. Defaults
-            to 'pillow', the one that returns the indices of palette PNGs.
+        imdecode_backend (str): Backend of :func:`mmcv.imfrombytes` for
+            colours and for 0/255 masks; indices are read by
+            :func:`mmteso.io.decode_labels`. Defaults to 'pillow'.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
         reduce_zero_label (bool, optional): As in mmseg, what the data set has
@@ -273,16 +275,19 @@ class LoadAVSAnnotations(BaseTransform):
                 f'{where}: the mask {path} is missing; expected it for this '
                 "frame. Complete the data, or build the data set with "
                 "check_files=True and missing='skip'") from err
-        flag = dict(rgb='color', index='unchanged', binary='grayscale')
-        if label_format not in flag:
+        flag = dict(rgb='color', binary='grayscale')
+        if label_format not in ('index', *flag):
             raise ValueError(f'{where}: label_format must be one of '
-                             f'{list(flag)}, but got {label_format!r}')
+                             f'{["index", *flag]}, but got {label_format!r}')
         try:
-            image = mmcv.imfrombytes(
-                content,
-                flag=flag[label_format],
-                channel_order='rgb',
-                backend=self.imdecode_backend)
+            if label_format == 'index':
+                image = decode_labels(content)
+            else:
+                image = mmcv.imfrombytes(
+                    content,
+                    flag=flag[label_format],
+                    channel_order='rgb',
+                    backend=self.imdecode_backend)
         except Exception as err:  # each decoder has its own kinds
             raise ValueError(self._broken(where, path, content)) from err
         if image is None:

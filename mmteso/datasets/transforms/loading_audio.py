@@ -6,8 +6,12 @@ from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import (EXAMPLE_SECONDS, SAMPLE_RATE, AudioFileError,
-                          count_clips, cut_clip, load_waveform)
+                          cut_clip, last_clip_rule, load_waveform)
 from .sound_source import refuse_second_sound
+
+# A sound that ends by less before its last frame's clip does is not worth a
+# warning: encoders cut and pad by some hundredths of a second.
+_TOLERANCE = 0.1
 
 
 @TRANSFORMS.register_module()
@@ -18,9 +22,14 @@ class LoadAudioClip(BaseTransform):
     mono at ``sample_rate``. The clip of frame ``t`` starts at
     ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads.
 
-    A file that is too short for the frame gives its last complete clip
-    again, as AVSBench's loaders do, and that is logged once per file and
-    process.
+    Where the file ends before that clip does, the paper says nothing. With
+    the seconds of the paper the clip is the file's last 0.975 s (ours): a
+    file of 4.97 s lets frame 4 hear from 3.995 s on, one of 4.5 s from
+    3.525 s on, and so it does every later frame. Consecutive examples
+    (``clip_hop=0.96``) keep to AVSBench's preprocessing, which repeats the
+    last complete one. A clip that lies more than 0.1 s before its frame is
+    logged, once per file and process. What a file has beyond its frames is
+    not heard.
 
     Required Keys:
 
@@ -40,10 +49,14 @@ class LoadAudioClip(BaseTransform):
             CLAP 48000. Defaults to 16000.
         clip_hop (float): Seconds between the starts of two frames' clips:
             1.0 cuts the one-second clips of the TeSO paper, 0.96 gives the
-            consecutive VGGish examples of AVSBench's own preprocessing.
-            Defaults to 1.0.
+            consecutive VGGish examples of AVSBench's own preprocessing, and
+            their rule for short files. Defaults to 1.0.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
+
+    Attributes:
+        last_clip (str): The rule for short files, see
+            :func:`mmteso.audio.last_clip_rule`.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -67,6 +80,7 @@ class LoadAudioClip(BaseTransform):
         self.backend_args = backend_args
         self._hop_samples = round(clip_hop * sample_rate)
         self._clip_samples = round(EXAMPLE_SECONDS * sample_rate)
+        self.last_clip = last_clip_rule(clip_hop)
         self._reported = set()
 
     def transform(self, results: dict) -> dict:
@@ -87,23 +101,22 @@ class LoadAudioClip(BaseTransform):
                 'log-mels use LoadLogMel instead.')
         path, frame = results['audio_path'], results['frame']
         waveform = load_waveform(path, self.sample_rate, self.backend_args)
-        count = count_clips(
-            len(waveform), self._hop_samples, self._clip_samples)
-        if count == 0:
+        if len(waveform) < self._clip_samples:
             raise AudioFileError(
                 f'The sound file "{path}" of "{results["uid"]}" lasts '
                 f'{len(waveform) / self.sample_rate:.3f} s, too short for one '
                 f'clip of {EXAMPLE_SECONDS} s. Replace the file or leave the '
                 'video out.')
-        clip, repeated = cut_clip(waveform, frame, self._hop_samples,
-                                  self._clip_samples)
-        if repeated and path not in self._reported:
+        clip, start = cut_clip(waveform, frame, self._hop_samples,
+                               self._clip_samples, self.last_clip)
+        if (frame * self._hop_samples - start > _TOLERANCE * self.sample_rate
+                and path not in self._reported):
             self._reported.add(path)
             print_log(
                 f'The sound file "{path}" of "{results["uid"]}" lasts '
-                f'{len(waveform) / self.sample_rate:.3f} s and has {count} '
-                f'complete clips; from frame {count} on the last one is '
-                'repeated.',
+                f'{len(waveform) / self.sample_rate:.3f} s, too short for '
+                f'frame {frame}: it hears the {EXAMPLE_SECONDS} s from '
+                f'{start / self.sample_rate:.3f} s on, and so do later ones.',
                 logger='current',
                 level=logging.WARNING)
         results['waveform'] = clip

@@ -5,7 +5,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmteso.audio import count_clips, cut_clip, load_waveform
+from mmteso.audio import count_clips, cut_clip, last_clip_rule, load_waveform
 from .altering_audio import _require_waveform
 
 SECONDS = ('loudest', 'same')
@@ -40,9 +40,9 @@ class ReplaceAudioWithOffScreen(BaseTransform):
     Args:
         second (str): Which of the donor's seconds. 'loudest', for all frames
             of a clip the same one: a silent second would be mute under
-            another name. 'same', the one of the frame's own number (the last
-            one if the donor is shorter); a donor that is silent then is passed
-            over. Defaults to 'loudest'.
+            another name. 'same', the one of the frame's own number, cut as
+            :class:`LoadAudioClip` cuts it, also if the donor is shorter; a
+            donor that is silent then is passed over. Defaults to 'loudest'.
         clip_hop (float): As of :class:`LoadAudioClip`. Defaults to 1.0.
         silence_db (float): A second whose root mean square is not more than
             this many dB over full scale is silent. Defaults to -60.
@@ -109,9 +109,12 @@ class ReplaceAudioWithOffScreen(BaseTransform):
         if not count:
             return None, 0.
         which = range(count) if self.second == 'loudest' else [
-            min(results['frame'], count - 1)
+            results['frame']
         ]
-        clips = [cut_clip(sound, index, hop, length)[0] for index in which]
+        rule = last_clip_rule(self.clip_hop)
+        clips = [
+            cut_clip(sound, index, hop, length, rule)[0] for index in which
+        ]
         powers = [float(np.mean(np.square(clip, dtype=np.float64)))
                   for clip in clips]
         best = int(np.argmax(powers))

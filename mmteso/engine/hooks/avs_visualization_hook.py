@@ -1,10 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from typing import Any, Sequence
 
-import mmcv
-from mmengine.fileio import get
+from mmengine.runner import BaseLoop
 from mmseg.engine.hooks import SegVisualizationHook
 from mmseg.registry import HOOKS
+
+from mmteso.io import read_image
 
 
 @HOOKS.register_module()
@@ -14,7 +15,8 @@ class AVSVisualizationHook(SegVisualizationHook):
     mmseg's hook names a picture after the image's file, which is '0.jpg' in
     every video. Here it is ``{mode}_{subset}_{uid}_{frame}``, to which the
     local backend adds the iteration (0 in a test): the same frame has the
-    same name in every test. Needs ``subset``, ``uid`` and ``frame`` in the
+    same name in every test. A run that doesn't train needs no training data.
+    Needs ``subset``, ``uid`` and ``frame`` in the
     metainfo; ``PackAVTInputs`` packs them.
 
     A validation draws the first frame of every ``interval``-th batch, the
@@ -45,7 +47,11 @@ class AVSVisualizationHook(SegVisualizationHook):
             outputs (Sequence[SegDataSample]): Predictions.
         """
         if self.draw and batch_idx % self.interval == 0:
-            self._draw_sample(runner, outputs[0], 'val')
+            # runner.iter would build the training loop where there is none,
+            # and with it the training data
+            loop = runner._train_loop
+            step = loop.iter if isinstance(loop, BaseLoop) else 0
+            self._draw_sample(outputs[0], 'val', step)
 
     def after_test_iter(self,
                         runner,
@@ -55,14 +61,14 @@ class AVSVisualizationHook(SegVisualizationHook):
         """Draw every frame.
 
         Args:
-            runner (Runner): The runner.
+            runner (Runner): Not used.
             batch_idx (int): Not used.
             data_batch (Any): Not used.
             outputs (Sequence[SegDataSample]): Predictions.
         """
         if self.draw:
             for sample in outputs:
-                self._draw_sample(runner, sample, 'test')
+                self._draw_sample(sample, 'test', step=0)
 
     def after_test_condition(self,
                              runner,
@@ -71,13 +77,13 @@ class AVSVisualizationHook(SegVisualizationHook):
         """Draw every frame under another sound (:class:`AudioControlLoop`).
 
         Args:
-            runner (Runner): The runner.
+            runner (Runner): Not used.
             condition (str): Not used; the samples know it.
             outputs (Sequence[SegDataSample]): Predictions.
         """
         self.after_test_iter(runner, 0, outputs=outputs)
 
-    def _draw_sample(self, runner, sample, mode: str) -> None:
+    def _draw_sample(self, sample, mode: str, step: int) -> None:
         missing = [
             key for key in ('subset', 'uid', 'frame') if key not in sample
         ]
@@ -91,14 +97,11 @@ class AVSVisualizationHook(SegVisualizationHook):
         condition = sample.get('audio_condition', 'normal')
         if condition != 'normal':
             name += f'_{condition}'
-        image = mmcv.imfrombytes(
-            get(sample.img_path, backend_args=self.backend_args),
-            channel_order='rgb')
         self._visualizer.add_datasample(
             # a backend may take it for a file's name
             name.replace('/', '_'),
-            image,
+            read_image(sample.img_path, self.backend_args),
             data_sample=sample,
             show=self.show,
             wait_time=self.wait_time,
-            step=runner.iter)
+            step=step)

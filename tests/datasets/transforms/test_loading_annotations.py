@@ -115,6 +115,19 @@ def test_image_modes(tmp_path):
     np.testing.assert_array_equal(results['gt_seg_map'], labels)
 
 
+def test_turned_masks(tmp_path):
+    """Stored sideways and said so by EXIF, as the frame of a phone is."""
+    labels = np.array([[0, 1, 2], [28, 70, 255]], np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right
+    for path, label_format in zip(
+            write_pair(tmp_path, np.rot90(labels)), ('rgb', 'index')):
+        Image.open(path).save(path, exif=exif)
+        results = LoadAVSAnnotations()(
+            sample(path, label_format, ori_shape=(2, 3)))
+        np.testing.assert_array_equal(results['gt_seg_map'], labels)
+
+
 def test_silent_frame(tmp_path):
     rgb_path, index_path = write_pair(tmp_path, np.zeros((4, 4), np.uint8))
     for path, label_format in ((rgb_path, 'rgb'), (index_path, 'index')):

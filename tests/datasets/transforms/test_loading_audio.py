@@ -46,18 +46,28 @@ def test_default_is_the_papers_hop():
     assert LoadAudioClip().clip_hop == 1.0
 
 
-def test_short_files_repeat_their_last_clip_and_say_so_once(sample, warned):
-    transform = LoadAudioClip()
+@pytest.mark.parametrize('clip_hop, last', [(1.0, 1.525), (0.96, 0.96)])
+def test_short_files_end_with_their_last_clip(sample, warned, clip_hop, last):
+    transform = LoadAudioClip(clip_hop=clip_hop)
     starts = [
         transform(sample(frame, 2.5))['waveform'][0] * 20
         for frame in (0, 1, 2, 3, 4, 2, 1)
     ]
-    np.testing.assert_allclose(starts, [0, 1, 1, 1, 1, 1, 1], atol=1e-4)
-    assert len(warned) == 1
-    assert 'u_2.5.wav' in warned[0] and '2.500 s' in warned[0]
-    assert 'has 2 complete clips; from frame 2 on' in warned[0]
+    np.testing.assert_allclose(
+        starts, [0, clip_hop, last, last, last, last, clip_hop], atol=1e-4)
+    assert len(warned) == 1  # once per file
+    assert 'u_2.5.wav' in warned[0] and 'lasts 2.500 s' in warned[0]
+    assert f'too short for frame 2: it hears the 0.975 s from {last:.3f} s' \
+        in warned[0]
     transform(sample(3, 2.5, uid='v'))
     assert len(warned) == 2
+
+
+def test_a_few_missing_milliseconds_cost_no_more(sample, warned):
+    waveform = LoadAudioClip()(sample(4, 4.97))['waveform']
+    assert waveform[0] * 20 == pytest.approx(3.995, abs=1e-4)
+    assert waveform[-1] * 20 == pytest.approx(4.97, abs=1e-3)
+    assert not warned
 
 
 def test_complete_files_say_nothing(sample, warned):

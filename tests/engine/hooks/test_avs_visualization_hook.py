@@ -1,19 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
+from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmengine.visualization import Visualizer
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
+from toy_runner import toy_config
 
 from mmteso.engine import AVSVisualizationHook
 
-RUNNER = SimpleNamespace(iter=7)
+RUNNER = None  # a test's pictures don't depend on it
 PALETTE = [[0, 0, 0], [255, 0, 0]]
 
 
@@ -61,8 +61,8 @@ def test_first_frames_of_two_videos(tmp_path, pictures):
     for index, outputs in enumerate(batches):
         hook.after_test_iter(RUNNER, index, {}, outputs)
     assert pictures() == [
-        'test_v2_clip_0_0_7.png', 'test_v2_clip_0_1_7.png',
-        'test_v2_clip_1_0_7.png'
+        'test_v2_clip_0_0_0.png', 'test_v2_clip_0_1_0.png',
+        'test_v2_clip_1_0_0.png'
     ]
     drawn = np.asarray(Image.open(pictures.folder / pictures()[0]))
     assert drawn.shape == (32, 96, 3)
@@ -72,19 +72,43 @@ def test_first_frames_of_two_videos(tmp_path, pictures):
     assert redness[:, 48:].mean() > redness[:, :48].mean() + 20
 
 
+class DrawsAFrame(AVSVisualizationHook):
+    """Draws a frame of clip_{batch} in place of the toy model's output."""
+
+    def __init__(self, folder):
+        super().__init__(draw=True, interval=4)
+        self.folder = folder
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=()):
+        samples = [
+            make_sample(self.folder, f'clip_{batch_idx}', frame)
+            for frame in (0, 1)
+        ]
+        super().after_val_iter(runner, batch_idx, outputs=samples)
+
+
 def test_validation_draws_the_same_frames_each_time(tmp_path, pictures):
-    hook = AVSVisualizationHook(draw=True, interval=2)
-    for iteration in 10, 15:
-        for index in range(4):
-            hook.after_val_iter(
-                SimpleNamespace(iter=iteration), index, {}, [
-                    make_sample(tmp_path, f'clip_{index}'),
-                    make_sample(tmp_path, f'clip_{index}', 1)
-                ])
+    """Six batches after the third and after the sixth iteration."""
+    cfg = toy_config(tmp_path, experiment_name='trains_and_draws')
+    cfg['train_cfg']['max_iters'] = 6
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(DrawsAFrame(tmp_path))
+    runner.train()
     assert pictures() == [
-        f'val_v2_clip_{clip}_0_{iteration}.png' for clip in (0, 2)
-        for iteration in (10, 15)
+        f'val_v2_clip_{clip}_0_{iteration}.png' for clip in (0, 4)
+        for iteration in (3, 6)
     ]
+
+
+def test_validation_alone_needs_no_training_data(tmp_path, pictures):
+    cfg = toy_config(tmp_path, experiment_name='validates_only')
+    cfg['train_dataloader']['dataset'] = dict(type='NoSuchData')
+    # mmengine's own hook asks for it to name the best checkpoint
+    cfg['default_hooks']['checkpoint'].pop('save_best')
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(DrawsAFrame(tmp_path))
+    runner.val()
+    assert pictures() == ['val_v2_clip_0_0_0.png', 'val_v2_clip_4_0_0.png']
 
 
 def test_draws_nothing_unasked(tmp_path, pictures):
@@ -105,7 +129,7 @@ def test_sample_without_a_name(tmp_path, pictures):
 def test_uid_with_a_folder(tmp_path, pictures):
     AVSVisualizationHook(draw=True).after_test_iter(
         RUNNER, 0, {}, [make_sample(tmp_path, 'a/b')])
-    assert pictures() == ['test_v2_a_b_0_7.png']
+    assert pictures() == ['test_v2_a_b_0_0.png']
 
 
 def test_other_sounds_have_names_of_their_own(tmp_path, pictures):
@@ -114,8 +138,8 @@ def test_other_sounds_have_names_of_their_own(tmp_path, pictures):
         samples = [make_sample(tmp_path, audio_condition=name)]
         hook.after_test_condition(RUNNER, condition=name, outputs=samples)
     assert pictures() == [
-        'test_v2_clip_0_0_7.png', 'test_v2_clip_0_0_mute_7.png',
-        'test_v2_clip_0_0_wgn-10db_7.png'
+        'test_v2_clip_0_0_0.png', 'test_v2_clip_0_0_mute_0.png',
+        'test_v2_clip_0_0_wgn-10db_0.png'
     ]
     AVSVisualizationHook().after_test_condition(
         RUNNER, condition='x', outputs=[make_sample(tmp_path, frame=1)])

@@ -1,0 +1,63 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Reading pictures, in one way wherever they are looked at."""
+import io
+from typing import Optional
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine.fileio import get
+from PIL import Image, ImageOps
+
+
+def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
+    """Read a picture as a model's ``LoadImageFromFile`` does, as RGB.
+
+    Turned as its EXIF orientation says (phones store sideways and say so),
+    16 bits scaled to 8, transparency dropped. A captioner and a figure have
+    to see what the model sees; Pillow alone does neither of the first two.
+
+    Args:
+        path (str): The file, local or any address that mmengine's file
+            backends understand.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
+
+    Returns:
+        np.ndarray: uint8, (H, W, 3).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it can't be decoded.
+    """
+    try:
+        content = get(path, backend_args=backend_args)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'The image "{path}" does not exist.') from error
+    try:
+        return mmcv.imfrombytes(
+            content, flag='color', channel_order='rgb', backend='cv2')
+    except cv2.error as error:
+        raise ValueError(
+            f'The image "{path}" ({len(content)} bytes) cannot be decoded. '
+            'The file is broken or cut short: copy it anew.') from error
+
+
+def decode_labels(content: bytes) -> np.ndarray:
+    """Decode a picture whose pixels are numbers, a mask of class indices.
+
+    Turned as its EXIF orientation says, as its frame is.
+
+    Args:
+        content (bytes): Of the file.
+
+    Returns:
+        np.ndarray: (H, W) of one channel: grey values, or the indices of a
+        palette; (H, W, C) of colours.
+
+    Raises:
+        OSError: If Pillow can't decode it.
+    """
+    with Image.open(io.BytesIO(content)) as image:
+        return np.array(ImageOps.exif_transpose(image))

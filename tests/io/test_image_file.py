@@ -1,0 +1,106 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import numpy as np
+import pytest
+from mmcv.transforms import LoadImageFromFile
+from PIL import Image
+
+from mmteso.io import decode_labels, read_image
+from mmteso.text_cues import Frame
+from mmteso.text_cues.loading import load_batch
+
+ORIENTATION = 0x0112
+# how a picture is stored that has to be turned as EXIF's number says, by what
+# NumPy undoes it with
+STORED = {
+    1: lambda x: x,
+    2: lambda x: x[:, ::-1],
+    3: lambda x: np.rot90(x, 2),
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x),
+    7: lambda x: np.rot90(x, 2).swapaxes(0, 1),
+    8: lambda x: np.rot90(x, -1)
+}
+
+
+def picture():
+    """16 x 32, no two corners alike."""
+    image = np.zeros((16, 32, 3), np.uint8)
+    image[:8, :8], image[:8, -8:] = (250, 0, 0), (0, 250, 0)
+    image[-8:, :8] = (0, 0, 250)
+    return image
+
+
+def save(path, pixels, orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    options = dict(quality=100) if path.suffix == '.jpg' else {}
+    image.save(path, exif=exif, **options)
+    return str(path)
+
+
+def as_a_model_sees_it(path):
+    return LoadImageFromFile()(dict(img_path=path))['img'][..., ::-1]
+
+
+def as_a_captioner_sees_it(path, reads='frame'):
+    loaded, = load_batch([Frame('u', 0, path, (path, ))], reads).loaded
+    assert loaded.images[0].mode == 'RGB'
+    return np.asarray(loaded.images[0])
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+@pytest.mark.parametrize('orientation', STORED)
+def test_turned_pictures_are_upright_for_all(tmp_path, suffix, orientation):
+    upright = picture()
+    path = save(tmp_path / f'phone{suffix}', STORED[orientation](upright),
+                orientation)
+    image = read_image(path)
+    assert image.shape == upright.shape and image.dtype == np.uint8
+    # JPEG halves the resolution of colours
+    error = np.abs(image.astype(int) - upright).mean()
+    assert error < (8 if suffix == '.jpg' else 1e-9)
+    np.testing.assert_array_equal(image, as_a_model_sees_it(path))
+    np.testing.assert_array_equal(image, as_a_captioner_sees_it(path))
+    np.testing.assert_array_equal(image, as_a_captioner_sees_it(path, 'clip'))
+
+
+@pytest.mark.parametrize('orientation', STORED)
+def test_turned_masks_are_upright(tmp_path, orientation):
+    labels = picture().argmax(-1).astype(np.uint8)
+    path = save(tmp_path / 'mask.png', STORED[orientation](labels),
+                orientation)
+    with open(path, 'rb') as file:
+        np.testing.assert_array_equal(decode_labels(file.read()), labels)
+
+
+@pytest.mark.parametrize('mode', ['L', 'LA', 'P', 'RGBA', 'I;16'])
+def test_other_modes_are_the_same_for_all(tmp_path, mode):
+    """Of 16 bits Pillow's conversion keeps the lower 8, cut off at 255."""
+    path = str(tmp_path / 'frame.png')
+    if mode == 'I;16':
+        image = Image.fromarray(picture()[..., 0].astype(np.uint16) * 257)
+    else:
+        image = Image.fromarray(picture()).convert(mode)
+    image.save(path)
+    image = read_image(path)
+    assert image.shape == (16, 32, 3)
+    assert image[0, 0].max() > image[-1, -1].max() + 50
+    np.testing.assert_array_equal(image, as_a_model_sees_it(path))
+    np.testing.assert_array_equal(image, as_a_captioner_sees_it(path))
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+@pytest.mark.parametrize('length', [0, 1, 40])
+def test_broken_files_are_named(tmp_path, suffix, length):
+    path = tmp_path / f'frame{suffix}'
+    save(path, picture(), 1)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ValueError, match=f'frame{suffix}.*cannot be decoded'):
+        read_image(str(path))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.jpg" does not exist'):
+        read_image(str(tmp_path / 'none.jpg'))
