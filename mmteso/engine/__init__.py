@@ -10,8 +10,8 @@ from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .cfg_options import add_cfg_options, merge_cfg_options
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
-from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
-                    StartCheckpointHook)
+from .hooks import (AVSVisualizationHook, DataCheckHook, PlainCheckpointHook,
+                    RandomStateHook, StartCheckpointHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
@@ -19,7 +19,7 @@ from .strict_json import plain, write_json
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
+    'CPUAmpOptimWrapper', 'DataCheckHook', 'PlainCheckpointHook', 'RandomStateHook',
     'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
     'add_cfg_options', 'audio_condition_dataloader',
     'audio_condition_transform',
