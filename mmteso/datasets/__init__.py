@@ -7,9 +7,11 @@ from .avsbench_v3 import AVSBenchV3Dataset
 from .base_avs_dataset import BaseAVSDataset, MissingFile
 from .class_synonyms import (ClassSynonyms, SynonymError, choose_synonyms,
                              load_class_synonyms, read_synonyms)
+from .data_check import DataReport, check_dataset
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',
-    'BaseAVSDataset', 'ClassSynonyms', 'MissingFile', 'SynonymError',
-    'choose_synonyms', 'load_class_synonyms', 'read_synonyms', 'transforms'
+    'BaseAVSDataset', 'ClassSynonyms', 'DataReport', 'MissingFile',
+    'SynonymError', 'check_dataset', 'choose_synonyms', 'load_class_synonyms',
+    'read_synonyms', 'transforms'
 ]

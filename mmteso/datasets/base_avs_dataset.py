@@ -2,7 +2,7 @@
 """What the readers of AVSBench's two layouts share."""
 import logging
 import os
-from typing import (Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple,
+from typing import (Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple,
                     Optional, Sequence, Tuple)
 
 import mmcv
@@ -12,6 +12,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 
 from .avsbench_meta import IGNORE_INDEX
+from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
 
 _SHOWN = 10
@@ -33,16 +34,6 @@ class MissingFile(NamedTuple):
         return f'{self.video}: {self.path} ({self.expected})'
 
 
-def _transforms_inside(transform: Any) -> Iterator[Any]:
-    """A transform and those that it wraps, as TestTimeAug does."""
-    yield transform
-    for name in ('transforms', 'subroutines'):
-        inner = getattr(transform, name, None)
-        if isinstance(inner, (list, tuple)):
-            for item in inner:
-                yield from _transforms_inside(item)
-
-
 class BaseAVSDataset(BaseSegDataset):
     """Base of the audio-visual data sets: one frame is one sample.
 
@@ -58,9 +49,15 @@ class BaseAVSDataset(BaseSegDataset):
             data set is built (names only, one directory scan per folder).
             False leaves it to the reading of a sample. Defaults to True.
         missing (str): With 'error' missing files raise one error that counts
-            them and names the first ten; with 'skip' the frames that need
-            them are left out, which is logged and kept in ``skipped``.
-            Defaults to 'error'.
+            them and names the first ten (files that are there but broken:
+            :class:`DataCheckHook`). With 'skip' the frames that need them are
+            left out, and so are those that the loaders of the pipeline
+            refuse: an unreadable image, mask or sound, a mask of another size
+            or with many pixels of unknown colour, a sound shorter than a
+            clip, a frame without a line in the cue file. For that every frame
+            is read once when the data set is built
+            (:mod:`mmteso.datasets.data_check`). What is left out is logged
+            and kept in ``skipped``. Defaults to 'error'.
         metainfo (dict, optional): Further meta information. ``classes`` and
             ``palette`` follow from the task and can't be given.
         off_screen (dict, optional): Gives each sample ``off_screen``, other
@@ -135,7 +132,7 @@ class BaseAVSDataset(BaseSegDataset):
         """mmseg's own loader of masks reads indices only."""
         if self.shared_info['label_format'] == 'rgb' and any(
                 isinstance(transform, LoadAnnotations)
-                for transform in _transforms_inside(self.pipeline)):
+                for transform in transforms_inside(self.pipeline)):
             raise ValueError(
                 "mmseg's LoadAnnotations reads class indices, but these masks "
                 "are colours. Set mask_source='labels_semantic', or use "
@@ -153,7 +150,7 @@ class BaseAVSDataset(BaseSegDataset):
         raise NotImplementedError
 
     def load_data_list(self) -> List[dict]:
-        """List the frames and settle what happens with missing files.
+        """List the frames and settle what happens with what is missing.
 
         Returns:
             list[dict]: One dict per frame.
@@ -161,12 +158,15 @@ class BaseAVSDataset(BaseSegDataset):
         Raises:
             FileNotFoundError: With ``missing='error'``, if a file is
                 missing; in any case if no frame is left.
-            ValueError: With ``off_screen``, if a clip has no donor.
+            ValueError: With ``missing='skip'``, if no frame can be loaded.
+                With ``off_screen``, if a clip has no donor.
         """
         self.missing_files, self.skipped = [], []
         frames = self.collect_frames()
         if self.missing_files:
             self._report_missing(len(frames))
+        if self.missing == 'skip':
+            frames = self._without_broken(frames)
         if self.off_screen is not None:
             self._donors = off_screen_table(
                 frames,
@@ -224,8 +224,8 @@ class BaseAVSDataset(BaseSegDataset):
         lines = [f'  {entry}' for entry in self.missing_files[:_SHOWN]]
         if count > _SHOWN:
             lines.append(f'  ... and {count - _SHOWN} more')
-        what = (f'{type(self).__name__} below {self.data_root!r}: {count} '
-                f'missing files or folders in {videos} videos')
+        what = (f'{self._describe()}: {count} missing files or folders in '
+                f'{videos} videos')
         shown = f'The first {min(count, _SHOWN)}:\n' + '\n'.join(lines)
         if self.missing == 'error':
             raise FileNotFoundError(
@@ -239,6 +239,56 @@ class BaseAVSDataset(BaseSegDataset):
             logger='current',
             level=logging.WARNING)
 
+    def _describe(self) -> str:
+        return (f'{type(self).__name__} below {self.data_root!r}, split '
+                f'{getattr(self, "split", None)!r}')
+
+    def _without_broken(self, frames: List[dict]) -> List[dict]:
+        """The frames that the loaders of the pipeline can load."""
+        report = self._check_frames(
+            len(frames), lambda idx: self._complete(dict(frames[idx])))
+        if not report.faults:
+            return frames
+        kept = []
+        for idx, frame in enumerate(frames):
+            if idx in report.faults:
+                self.note_skipped(frame['uid'], [frame['frame']])
+            else:
+                kept.append(frame)
+        what = (f'{report.summary()}. The reasons:\n'
+                f'{report.describe_faults()}')
+        if not kept:
+            raise ValueError(f'No frame is left. {what}')
+        print_log(
+            f"missing='skip' leaves out {len(report.faults)} frames and keeps "
+            f'{len(kept)}. {what}',
+            logger='current',
+            level=logging.WARNING)
+        return kept
+
+    def check_frames(self, num_workers: Optional[int] = None) -> DataReport:
+        """Load the files of every frame once, see what can't be loaded.
+
+        The loaders of the pipeline do it, the rest of it isn't run. Frames
+        whose files have not changed since are not read again.
+
+        Args:
+            num_workers (int, optional): Number of threads. Defaults to None:
+                as many as the machine has cores, at most 8.
+
+        Returns:
+            DataReport: What was found.
+        """
+        return self._check_frames(len(self), self.get_data_info, num_workers)
+
+    def _check_frames(self,
+                      num_frames: int,
+                      samples: Callable[[int], dict],
+                      num_workers: Optional[int] = None) -> DataReport:
+        return check_frames(self._describe(), num_frames, samples,
+                            self.pipeline, self._run, self.data_root,
+                            num_workers)
+
     def get_data_info(self, idx: int) -> dict:
         """Get a frame's information, the shared one included.
 
@@ -248,15 +298,19 @@ class BaseAVSDataset(BaseSegDataset):
         Returns:
             dict: The sample as it enters the pipeline.
         """
-        data_info = super().get_data_info(idx)
-        data_info.update(self.shared_info)
-        data_info.update(
-            label_map=self._merged_labels(),
-            reduce_zero_label=self.reduce_zero_label,
-            seg_fields=[])
+        data_info = self._complete(super().get_data_info(idx))
         if self.off_screen is not None:
             data_info['off_screen'] = self._donors[data_info['uid']]
         return data_info
+
+    def _complete(self, frame: dict) -> dict:
+        """Give a frame what all have in common."""
+        frame.update(self.shared_info)
+        frame.update(
+            label_map=self._merged_labels(),
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[])
+        return frame
 
     def _merged_labels(self) -> Optional[Dict[int, int]]:
         """What tells mmseg's ``LoadAnnotations`` the binary task."""
@@ -307,13 +361,17 @@ class BaseAVSDataset(BaseSegDataset):
             FileNotFoundError: The frame's image is missing.
             ValueError: The frame's image can't be decoded.
         """
-        data_info = self.get_data_info(idx)
+        return self._run(self.get_data_info(idx), self.pipeline)
+
+    def _run(self, sample: dict, transforms: Callable) -> Any:
+        """Run transforms on a sample; say which image is to blame."""
+        given = dict(sample)
         try:
-            return self.pipeline(data_info)
+            return transforms(sample)
         except Exception as err:
             # mmcv's loader names neither the video nor, for a broken file,
             # the path. Looked at only now: a healthy sample pays nothing.
-            self._explain_image(self.get_data_info(idx), err)
+            self._explain_image(given, err)
             raise
 
     def _explain_image(self, data_info: dict, err: Exception) -> None:

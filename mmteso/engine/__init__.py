@@ -13,9 +13,9 @@ from .cfg_options import add_cfg_options, merge_cfg_options
 from .config_comparison import (ConfigDifference, config_differences,
                                 warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
-from .hooks import (AVSVisualizationHook, GradNormHook, PlainCheckpointHook,
-                    RandomStateHook, StartCheckpointHook, StrictCheckpointHook,
-                    TrainingSummaryHook)
+from .hooks import (AVSVisualizationHook, DataCheckHook, GradNormHook,
+                    PlainCheckpointHook, RandomStateHook, StartCheckpointHook,
+                    StrictCheckpointHook, TrainingSummaryHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
@@ -25,7 +25,7 @@ from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'ConfigDifference', 'GradNormHook',
+    'CPUAmpOptimWrapper', 'ConfigDifference', 'DataCheckHook', 'GradNormHook',
     'OPENMMLAB_HOSTS', 'PlainCheckpointHook', 'RandomStateHook',
     'StartCheckpointHook', 'StrictCheckpointHook',
     'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',

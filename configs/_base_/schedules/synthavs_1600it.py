@@ -32,6 +32,8 @@ default_hooks = dict(
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='AVSVisualizationHook'),
+    # reads all files before the first iteration
+    data_check=dict(type='DataCheckHook'),
     # Exact resuming, from checkpoints that torch.load(weights_only=True)
     # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
     # say) would replace them.

@@ -1,8 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Optional
+from typing import Optional, Sequence, Tuple
 
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
+from torch import Tensor
 
 from mmteso.io import FeatureFile, FeatureFileError, feature_key
 from .sound_source import refuse_second_sound
@@ -82,6 +83,20 @@ class LoadAudioFeatures(BaseTransform):
             encoder=provenance.encoder,
             state_sha256=provenance.settings.get('state_sha256'))
 
+    def look_up(self, results: dict) -> Tensor:
+        """A frame's entry in the file.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            Tensor: (D_a), as it is stored.
+
+        Raises:
+            KeyError: If the file has none.
+        """
+        return self._features[feature_key(results['uid'], results['frame'])]
+
     def transform(self, results: dict) -> dict:
         """Load the feature.
 
@@ -92,8 +107,7 @@ class LoadAudioFeatures(BaseTransform):
             dict: The dict with the feature.
         """
         refuse_second_sound(self, results, 'waveform', 'log_mel')
-        key = feature_key(results['uid'], results['frame'])
-        results['audio_feat'] = self._features[key].float()
+        results['audio_feat'] = self.look_up(results).float()
         results['audio_condition'] = 'normal'
         results['audio_provenance'] = self._provenance
         return results
@@ -162,6 +176,33 @@ class LoadTextFeatures(BaseTransform):
                                      dict(expect or {}, kind='text'))
         self._cues = None if cue_file is None else open_cue_file(cue_file)
 
+    def look_up(self, results: dict) -> Tuple[Tensor, Optional[Sequence[str]]]:
+        """A frame's entries in the files.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            tuple[Tensor, Sequence[str] | None]: Features (n, D), and the n
+            cues; None without ``cue_file``.
+
+        Raises:
+            KeyError: If a file has none.
+            FeatureFileError: If they differ in number.
+        """
+        uid, frame = results['uid'], results['frame']
+        features = self._features[feature_key(uid, frame)]
+        if self._cues is None:
+            return features, None
+        cues = self._cues[uid, frame].cues
+        if len(cues) != len(features):
+            raise FeatureFileError(
+                f'Frame {frame} of "{uid}" has {len(cues)} cues in '
+                f'"{self.cue_file}", but {len(features)} features in '
+                f'"{self.feature_file}". Extract the features anew from this '
+                'file.')
+        return features, cues
+
     def transform(self, results: dict) -> dict:
         """Load the features.
 
@@ -171,19 +212,11 @@ class LoadTextFeatures(BaseTransform):
         Returns:
             dict: The dict with the features.
         """
-        uid, frame = results['uid'], results['frame']
-        features = self._features[feature_key(uid, frame)]
+        features, cues = self.look_up(results)
         results['text_feat'], results['text_valid'] = pad_cue_features(
             features, self.num_cues)
-        if self._cues is None:
+        if cues is None:
             return results
-        cues = self._cues[uid, frame].cues
-        if len(cues) != len(features):
-            raise FeatureFileError(
-                f'Frame {frame} of "{uid}" has {len(cues)} cues in '
-                f'"{self.cue_file}", but {len(features)} features in '
-                f'"{self.feature_file}". Extract the features anew from this '
-                'cue file.')
         results['text_cues'] = list(cues[:self.num_cues])
         if self.cue_target is not None:
             results['cue_target'] = frame_cue_targets(

@@ -48,7 +48,8 @@ class PackAVTInputs(BaseTransform):
         meta_keys (Sequence[str]): Keys that go to the metainfo where they
             exist. Defaults to those of mmseg, and uid, frame, num_frames,
             subset, split, sample_idx, text_cues, a_obj, frame_classes,
-            audio_condition, off_screen_uid, audio_provenance.
+            unknown_pixels, audio_condition, off_screen_uid,
+            audio_provenance.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class PackAVTInputs(BaseTransform):
                                     'reduce_zero_label', 'uid', 'frame',
                                     'num_frames', 'subset', 'split',
                                     'sample_idx', 'text_cues', 'a_obj',
-                                    'frame_classes', 'audio_condition',
-                                    'off_screen_uid', 'audio_provenance')
+                                    'frame_classes', 'unknown_pixels',
+                                    'audio_condition', 'off_screen_uid',
+                                    'audio_provenance')
     ) -> None:
         self.meta_keys = tuple(meta_keys)
 

@@ -1,18 +1,22 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Loads AVSBench's masks, whatever they are written in."""
 import functools
-import logging
-from typing import Optional, Sequence, Set, Tuple
+from typing import Optional, Sequence, Tuple
 
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import decode_labels
 from ..avsbench_meta import IGNORE_INDEX, voc_palette
+
+# What a pixel's value is called, and what it has to be.
+_KINDS = dict(
+    rgb=('colour', 'those of the classes, or (224, 224, 192) for ignore'),
+    index=('index', 'those of the classes, or 255 for ignore'),
+    binary=('grey value', '0 and one other'))
 
 
 @functools.lru_cache(maxsize=4)
@@ -80,8 +84,8 @@ class LoadAVSAnnotations(BaseTransform):
       index or 255 in the semantic task
     - frame_classes (tuple[str] | None): names of the classes with a pixel in
       this frame, without background; None if the file has no classes
-    - unknown_pixels (int): pixels of an unknown colour or index that became
-      background
+    - unknown_pixels (int): pixels of an unknown colour, index or grey value,
+      which ``unknown_color`` has settled
     - gt_visible_map (np.uint8, with ``load_visible``): (H, W), all visible
       objects, sounding or not, labelled as ``gt_seg_map``
     - gt_class_map (np.uint8, with ``load_classes``): (H, W), class index or
@@ -92,10 +96,17 @@ class LoadAVSAnnotations(BaseTransform):
     - seg_fields
 
     Args:
-        unknown_color (str): What to do with a colour that is not in the
-            palette, or an index beyond the classes: 'error' names file and
-            colour; 'background' counts its pixels as background and reports
-            each such file once. Defaults to 'error'.
+        unknown_color (str): What to do with pixels whose colour is not in
+            the palette, whose index is beyond the classes, or whose grey
+            value is neither of a binary mask's two; AVSBench has some, strewn
+            singly over a mask. 'ignore' makes them 255, so that they are
+            neither trained on nor scored; 'background' makes them background,
+            however many they are, as AVSBench's own loader does; 'error'
+            names file and colours. Their number goes to ``unknown_pixels``,
+            which :class:`DataCheckHook` reports. Defaults to 'ignore'.
+        max_unknown (float): With 'ignore', up to which share of a mask's
+            pixels they are ignored. More are not stray pixels but another
+            palette or a broken file, which is an error. Defaults to 0.01.
         load_visible (bool): Whether to load ``labels_visible`` too. Defaults
             to False.
         load_classes (bool): Whether to keep the classes that the binary task
@@ -121,32 +132,37 @@ class LoadAVSAnnotations(BaseTransform):
             AVS data set.
         FileNotFoundError: A file isn't there, or the frame has no mask.
         ValueError: A file is broken, of another size than its frame, or has
-            an unknown colour; it has no classes, with ``load_classes``; or
+            more pixels of unknown colour than allowed; it has no classes,
+            with ``load_classes``; or
             ``reduce_zero_label`` is not the data set's.
     """
 
     def __init__(self,
-                 unknown_color: str = 'error',
+                 unknown_color: str = 'ignore',
+                 max_unknown: float = 0.01,
                  load_visible: bool = False,
                  load_classes: bool = False,
                  source: str = 'sounding',
                  imdecode_backend: str = 'pillow',
                  backend_args: Optional[dict] = None,
                  reduce_zero_label: Optional[bool] = None) -> None:
-        if unknown_color not in ('error', 'background'):
-            raise ValueError("unknown_color must be 'error' or 'background', "
-                             f'but got {unknown_color!r}')
+        if unknown_color not in ('ignore', 'background', 'error'):
+            raise ValueError("unknown_color must be 'ignore', 'background' or "
+                             f"'error', but got {unknown_color!r}")
+        if not 0 <= max_unknown <= 1:
+            raise ValueError('max_unknown must be a share of the pixels in '
+                             f'[0, 1], but got {max_unknown}')
         if source not in ('sounding', 'visible'):
             raise ValueError("source must be 'sounding' or 'visible', but got "
                              f'{source!r}')
         self.unknown_color = unknown_color
+        self.max_unknown = max_unknown
         self.source = source
         self.load_visible = load_visible
         self.load_classes = load_classes
         self.imdecode_backend = imdecode_backend
         self.backend_args = backend_args.copy() if backend_args else None
         self.reduce_zero_label = reduce_zero_label
-        self._reported: Set[str] = set()
 
     def transform(self, results: dict) -> dict:
         """Load the mask or masks.
@@ -241,21 +257,18 @@ class LoadAVSAnnotations(BaseTransform):
         image = self._decode(path, where, label_format)
         if label_format == 'rgb':
             labels = labels_from_rgb(image, results['palette'])
-            self._settle_unknown(labels, labels < 0, image, path, where,
-                                 results)
+            unknown = labels < 0
         elif label_format == 'index':
             labels = image.astype(np.int32)
-            limit = len(results['class_names'])
-            self._settle_unknown(
-                labels, (labels >= limit) & (labels != IGNORE_INDEX), image,
-                path, where, results)
+            unknown = (labels >= len(
+                results['class_names'])) & (labels != IGNORE_INDEX)
         else:
-            values = np.flatnonzero(np.bincount(image.ravel()))
-            if np.count_nonzero(values) > 1:
-                raise ValueError(
-                    f'{where}: the binary mask {path} has the grey values '
-                    f'{values[:10].tolist()}; expected 0 and one other (255)')
-            labels = image > 0
+            counts = np.bincount(image.ravel())
+            counts[0] = 0
+            labels = (image > 0).astype(np.uint8)
+            unknown = (image > 0) & (image != counts.argmax())
+        self._settle_unknown(labels, unknown, image, label_format, path, where,
+                             results)
         labels = labels.astype(np.uint8)
         expected = results.get('ori_shape')
         if expected is not None and labels.shape != tuple(expected[:2]):
@@ -306,35 +319,30 @@ class LoadAVSAnnotations(BaseTransform):
                 'or cut short: copy it anew')
 
     def _settle_unknown(self, labels: np.ndarray, unknown: np.ndarray,
-                        image: np.ndarray, path: str, where: str,
-                        results: dict) -> None:
-        """Refuse labels without meaning, or make them background."""
+                        image: np.ndarray, label_format: str, path: str,
+                        where: str, results: dict) -> None:
+        """Give pixels without meaning a label, or refuse them."""
         count = int(np.count_nonzero(unknown))
         if not count:
             return
-        values = np.unique(image[unknown], axis=0)
-        kind = 'colour' if image.ndim == 3 else 'index'
-        shown = ', '.join(
-            str(tuple(value.tolist()) if value.ndim else int(value))
-            for value in values[:5])
-        if len(values) > 5:
-            shown += ', ...'
-        text = (f'{where}: {count} of {unknown.size} pixels of {path} have '
-                f'an unknown {kind}: {shown}')
-        if self.unknown_color == 'error':
+        share = count / unknown.size
+        if self.unknown_color == 'error' or (self.unknown_color == 'ignore'
+                                             and share > self.max_unknown):
+            values = np.unique(image[unknown], axis=0)
+            shown = ', '.join(
+                str(tuple(value.tolist()) if value.ndim else int(value))
+                for value in values[:5]) + ', ...' * (len(values) > 5)
+            kind, expected = _KINDS[label_format]
             raise ValueError(
-                f'{text}. Expected those of the '
-                f'{len(results["class_names"])} classes, or 255 / '
-                "(224, 224, 192) for ignore; unknown_color='background' "
-                'counts them as background')
-        labels[unknown] = 0
+                f'{where}: {count} of {unknown.size} pixels of {path} have '
+                f'an unknown {kind}: {shown}. Expected {expected}. Mend the '
+                'file; or LoadAVSAnnotations ignores them where they are at '
+                'most max_unknown of a frame '
+                f'(unknown_color={self.unknown_color!r}, max_unknown='
+                f'{self.max_unknown}, here {share:.4f})')
+        labels[unknown] = 0 if self.unknown_color == 'background' else \
+            IGNORE_INDEX
         results['unknown_pixels'] += count
-        if path not in self._reported:
-            self._reported.add(path)
-            print_log(
-                f'{text}; taken as background',
-                logger='current',
-                level=logging.WARNING)
 
     @staticmethod
     def _describe(results: dict) -> str:
@@ -344,6 +352,7 @@ class LoadAVSAnnotations(BaseTransform):
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}('
                 f"unknown_color='{self.unknown_color}', "
+                f'max_unknown={self.max_unknown}, '
                 f'load_visible={self.load_visible}, '
                 f'load_classes={self.load_classes}, '
                 f"source='{self.source}', "

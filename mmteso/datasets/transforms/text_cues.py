@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import itertools
 import logging
-from typing import Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmcv.transforms import BaseTransform
@@ -246,6 +246,21 @@ class LoadTextCues(BaseTransform):
             self._cache[cue] = feature[0]
         return feature[0]
 
+    def look_up(self, results: dict) -> List[str]:
+        """A frame's cues, without encoding them.
+
+        Args:
+            results (dict): Result dict.
+
+        Returns:
+            list[str]: At most N_T cues.
+
+        Raises:
+            KeyError: If the file has no line for the frame.
+        """
+        record = self._cues[results['uid'], results['frame']]
+        return list(record.cues[:self.num_cues])
+
     def transform(self, results: dict) -> dict:
         """Load and encode the cues.
 
@@ -255,8 +270,7 @@ class LoadTextCues(BaseTransform):
         Returns:
             dict: The dict with cues and features.
         """
-        record = self._cues[results['uid'], results['frame']]
-        cues = list(record.cues[:self.num_cues])
+        cues = self.look_up(results)
         results['text_cues'] = cues
         if self.text_encoder is not None:
             features = torch.zeros(len(cues), self.text_encoder.embed_dims)

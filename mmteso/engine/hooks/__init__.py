@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .avs_visualization_hook import AVSVisualizationHook
+from .data_check_hook import DataCheckHook
 from .grad_norm_hook import GradNormHook
 from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
                                     to_plain)
@@ -9,7 +10,8 @@ from .strict_checkpoint_hook import StrictCheckpointHook
 from .training_summary_hook import TrainingSummaryHook
 
 __all__ = [
-    'AVSVisualizationHook', 'GradNormHook', 'PlainCheckpointHook',
-    'RandomStateHook', 'StartCheckpointHook', 'StrictCheckpointHook',
-    'TrainingSummaryHook', 'restore_buffers', 'to_plain'
+    'AVSVisualizationHook', 'DataCheckHook', 'GradNormHook',
+    'PlainCheckpointHook', 'RandomStateHook', 'StartCheckpointHook',
+    'StrictCheckpointHook', 'TrainingSummaryHook', 'restore_buffers',
+    'to_plain'
 ]

@@ -1,0 +1,110 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import logging
+from typing import Any, Optional
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmseg.registry import HOOKS
+
+from mmteso.datasets import check_dataset
+
+
+@HOOKS.register_module()
+class DataCheckHook(Hook):
+    """Reads all files before a training, and counts what masks can't mean.
+
+    Before the first iteration the loaders of the training and the validation
+    set are run on every frame, once (see :mod:`mmteso.datasets.data_check`).
+    Frames that they refuse would end the training when their turn comes; they
+    are named now. With ``missing='skip'`` the data set has left them out
+    already. Every process looks, and finds what another one on its machine
+    has read; from the second start on new and changed files alone are read.
+
+    At the end of each epoch (of training iterations without epochs: before
+    each validation, and at the end) it is logged how many pixels had a colour
+    that is no class's, what ``LoadAVSAnnotations`` makes of which its
+    ``unknown_color`` says. Pixels are counted as masks are loaded, before
+    they are cropped; all processes' together.
+
+    In the default hooks of our schedules; ``default_hooks.data_check=None``
+    leaves it out, for data that are no local files (these have no size and
+    time here, so that they would be read at each start and by each process),
+    and ``tools/check_data.py`` checks them once.
+
+    Args:
+        num_workers (int, optional): Number of threads that read. Defaults to
+            None: as many as the machine has cores, at most 8.
+
+    Raises:
+        ValueError: Before the training, if frames can't be loaded.
+    """
+
+    def __init__(self, num_workers: Optional[int] = None) -> None:
+        self.num_workers = num_workers
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pixels = self._masks = self._seen = 0
+
+    def before_train(self, runner) -> None:
+        """Check the files of the training and the validation set.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        loaders = [runner.train_dataloader]
+        if runner.val_loop is not None:
+            loaders.append(runner.val_loop.dataloader)
+        reports = [
+            report for loader in loaders
+            for report in check_dataset(loader.dataset, self.num_workers)
+        ]
+        for report in reports:
+            print_log(report.summary(), logger='current')
+        broken = [report for report in reports if report.faults]
+        if broken:
+            raise ValueError(
+                'The training would end when it comes to one of these frames. '
+                "Mend the files, or set missing='skip' in the data set to "
+                'leave them out.\n' + '\n'.join(
+                    f'{report.name}:\n{report.describe_faults()}'
+                    for report in broken))
+
+    def _after_iter(self,
+                    runner,
+                    batch_idx: int,
+                    data_batch: Any = None,
+                    outputs: Any = None,
+                    mode: str = 'train') -> None:
+        # what comes out of a training step are losses
+        samples = data_batch['data_samples'] if mode == 'train' else outputs
+        for sample in samples:
+            pixels = sample.get('unknown_pixels', 0)
+            self._pixels += pixels
+            self._masks += pixels > 0
+            self._seen += 1
+
+    def before_val_epoch(self, runner) -> None:
+        """Report on the training up to here, where it has no epochs.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._report('training')
+
+    def _after_epoch(self, runner, mode: str = 'train') -> None:
+        self._report(dict(train='training', val='validation').get(mode, mode))
+
+    def _report(self, what: str) -> None:
+        total = torch.tensor([self._pixels, self._masks, self._seen])
+        self._reset()
+        all_reduce(total)
+        pixels, masks, seen = total.tolist()
+        if pixels:
+            print_log(
+                f'{what}: {pixels} pixels of unknown colour in {masks} of '
+                f'{seen} masks (unknown_color of LoadAVSAnnotations)',
+                logger='current',
+                level=logging.WARNING)
