@@ -5,7 +5,7 @@ import os.path as osp
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -152,10 +152,11 @@ class AudioControlLoop(TestLoop):
         for name, evaluator in self.evaluators.items():
             print_log(f'Audio condition: {name}', logger='current')
             results[name] = evaluator.evaluate(len(self.dataloader.dataset))
+        # as the results: the main process alone has all frames' sizes
+        metrics = [_describe_metrics(self.evaluator)]
+        broadcast_object_list(metrics)
         self.report = make_audio_report(
-            results,
-            metrics=_describe_metrics(self.evaluator),
-            **self.facts)
+            results, metrics=metrics[0], **self.facts)
         if is_main_process():
             if self.log_table:
                 print_log(

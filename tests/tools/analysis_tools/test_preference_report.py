@@ -79,6 +79,9 @@ def test_whole_report(command, model, tmp_path, capsys):
     text = (out / 'report.md').read_text()
     assert '## Published numbers: AVSBench V1M' in text
     assert f'given: read from {given}' in text
+    # measured and published numbers each beside their protocol
+    assert f'- {ours["metrics"][0]}\n' in text
+    assert report['paper']['protocol'] in text
 
 
 def test_named_frame_and_picture(command, model, tmp_path):
