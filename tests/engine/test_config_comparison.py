@@ -175,6 +175,16 @@ def test_former_defaults(step, field, former, now):
         (f'model.{step}.{field}', former, now)
 
 
+def test_nothing_of_the_checkpoint_is_imported(tmp_path, monkeypatch):
+    (tmp_path / 'stranger.py').write_text('raise SystemExit')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    old, new = load(NAME), load(NAME)
+    old.model.prompt_encoder.type = 'stranger.SeDAM'
+    new.model.prompt_encoder.source_pool = True
+    for others in ({}, dict(mmteso_version=__version__)):
+        assert len(config_differences(meta_of(old, **others), new)) == 1
+
+
 @pytest.mark.parametrize('meta', [{}, dict(cfg=None), dict(cfg='a = (')])
 def test_no_config(meta):
     with pytest.raises(ValueError, match='text'):
