@@ -44,7 +44,7 @@ def download_missing(files):
         try:
             download_weights(file, progress=sys.stderr.isatty())
         except (ImportError, OSError) as error:
-            failed.append(f'{file.reference}: {error}')
+            failed.append(str(error))
     return failed
 
 

@@ -172,9 +172,12 @@ def _compare(then: Any, now: Any, field: str,
             path = f'{field}.{key}' if field else str(key)
             if key == 'type' or _IRRELEVANT.fullmatch(path):
                 continue
+            # the type is looked up by our config's name alone: a stranger's
+            # could make the registry import something
+            default = _default(now, key)
             yield from _compare(
-                then.get(key, _default(then, key) if versioned else _NOT_SET),
-                now.get(key, _default(now, key)), path, versioned)
+                then.get(key, default if versioned else _NOT_SET),
+                now.get(key, default), path, versioned)
     elif (isinstance(then, list) and isinstance(now, list)
           and len(then) == len(now)):
         for index, pair in enumerate(zip(then, now)):

@@ -20,12 +20,12 @@ def require_whole_checkpoint(cfg: Config,
     Args:
         cfg (Config): Of a test; its ``default_hooks`` get the hook.
         allow_keys (Sequence[str]): See :func:`strict_loading`. Defaults to
-            none.
+            those of the config's own hook, or none.
     """
-    cfg.merge_from_dict({
-        'default_hooks.strict_checkpoint':
-        dict(type='StrictCheckpointHook', allow_keys=list(allow_keys))
-    })
+    hook = dict(type='StrictCheckpointHook')
+    if allow_keys:
+        hook['allow_keys'] = list(allow_keys)
+    cfg.merge_from_dict({'default_hooks.strict_checkpoint': hook})
 
 
 @contextmanager

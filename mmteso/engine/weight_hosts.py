@@ -96,7 +96,8 @@ def download_file(url: str,
                 failed.append(f'{address}: {error}')
     finally:
         socket.setdefaulttimeout(before)
-    raise OSError('\n  '.join(['not downloaded:', *failed]) +
+    raise OSError('\n  '.join(
+        [f'{osp.basename(path)} could not be downloaded:', *failed]) +
                   f'\nGet it elsewhere, and put it at {path}')
 
 

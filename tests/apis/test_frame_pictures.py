@@ -122,6 +122,14 @@ def test_sound_that_is_heard(listening_cfg):
     assert heard_sound(dict(inputs=dict(audio_feat=torch.zeros(3)))) is None
 
 
+def test_checkpoint_that_does_not_fit(listening_cfg, checkpoint):
+    listening_cfg.model.prompt_encoder.num_layers = 2
+    with pytest.raises(
+            RuntimeError,
+            match=r'model\.pth does not fit .*\n.*missing .*prompt_encoder'):
+        load_model(listening_cfg, checkpoint)
+
+
 def test_rows_are_what_the_model_says(listening_cfg, checkpoint):
     datasets = condition_datasets(listening_cfg, ['normal', 'wgn-10db'])
     keys = [

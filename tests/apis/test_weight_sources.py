@@ -5,6 +5,7 @@ from narrow import CONFIGS
 
 from mmteso.apis import WeightSource, find_weights, read_sources
 from mmteso.apis.weight_sources import find_source
+from mmteso.engine import OPENMMLAB_HOSTS
 
 LEAVES = sorted(
     path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob('*.py')
@@ -103,6 +104,15 @@ def test_matches():
     folder = WeightSource('sam-vit-b', 'SAM', hf='x')
     assert folder.matches('checkpoints/sam-vit-b/')
     assert not folder.matches('checkpoints/sam-vit-b/model.safetensors')
+
+
+def test_other_host():
+    """A config of the onedl packages has the same file from there."""
+    path = 'mmsegmentation/v0.5/mask2former/a/b-01234567.pth'
+    sources = read_sources()
+    first, second = (
+        find_source(host + path, sources) for host in OPENMMLAB_HOSTS)
+    assert first is second and 'Mask2Former' in first.what
 
 
 def test_expected_hash():

@@ -11,6 +11,12 @@ from mmteso.version import __version__
 
 NAME = 'teso/teso_swin-b_v1m.py'
 PROMPT = 'model.prompt_encoder'
+# their paths in the config, by type
+STEPS = {
+    step.type: f'test_dataloader.dataset.pipeline.{index}'
+    for index, step in enumerate(load(NAME).test_dataloader.dataset.pipeline)
+}
+AUDIO, CUES = STEPS['LoadAudioClip'], STEPS['LoadTextCues']
 
 
 def meta_of(cfg, **others):
@@ -54,10 +60,9 @@ def differences(changes, name=NAME, **meta):
         }),
         # what a text means to the model
         ({
-            'test_dataloader.dataset.pipeline.3.clip_hop': 0.96,
-            'test_dataloader.dataset.pipeline.5.num_cues': 2,
-            'test_dataloader.dataset.pipeline.5.text_encoder.expect.settings.'
-            'scaled': False
+            f'{AUDIO}.clip_hop': 0.96,
+            f'{CUES}.num_cues': 2,
+            f'{CUES}.text_encoder.expect.settings.scaled': False
         }, {
             'pipeline.LoadAudioClip.clip_hop': (1.0, 0.96),
             'pipeline.LoadTextCues.num_cues': (4, 2),
@@ -88,10 +93,10 @@ def test_what_changes_the_computation(changes, expected):
         {
             'test_dataloader.dataset.data_root': 'elsewhere',
             'test_dataloader.dataset.subsets': 'v1s',
-            'test_dataloader.dataset.pipeline.2.load_visible': True,
-            'test_dataloader.dataset.pipeline.5.cue_file': 'other.jsonl',
-            'test_dataloader.dataset.pipeline.5.text_encoder.bank_file':
-            '/mnt/cue_bank_imagebind.safetensors'
+            f'{STEPS["LoadAVSAnnotations"]}.load_visible': True,
+            f'{CUES}.cue_file': 'other.jsonl',
+            f'{CUES}.text_encoder.bank_file':
+            'elsewhere/cue_bank_imagebind.safetensors'
         },
         # the same in other words
         {
@@ -112,7 +117,9 @@ def test_steps_of_the_pipeline():
     new.test_dataloader.dataset = dict(
         type='ConcatDataset', datasets=[dataset])
     assert config_differences(meta_of(old), new) == []
-    del dataset['pipeline'][1]
+    dataset['pipeline'] = [
+        step for step in dataset['pipeline'] if step['type'] != 'Resize'
+    ]
     new.test_dataloader.dataset = dict(
         type='ConcatDataset', datasets=[dataset])
     difference, = config_differences(meta_of(old), new)
@@ -126,11 +133,12 @@ def test_test_time_augmentation():
     new = copy.deepcopy(old)
     use_tta(new)
     assert config_differences(meta_of(old), new) == []
-    new.model.module[
-        'prompt_encoder'].dynamic_mask.threshold = 0.0
-    new.tta_pipeline[2].clip_hop = 0.96
+    new.model['module'].prompt_encoder.dynamic_mask.mode = 'soft'
+    for step in new.tta_pipeline:
+        if step.type == 'LoadAudioClip':
+            step.clip_hop = 0.96
     assert [d.field for d in config_differences(meta_of(old), new)] == \
-        [f'{PROMPT}.dynamic_mask.threshold', 'pipeline.LoadAudioClip.clip_hop']
+        [f'{PROMPT}.dynamic_mask.mode', 'pipeline.LoadAudioClip.clip_hop']
 
 
 def test_field_that_one_config_leaves_open():
@@ -165,6 +173,16 @@ def test_former_defaults(step, field, former, now):
     difference, = config_differences(meta_of(old), new)
     assert (difference.field, difference.checkpoint, difference.config) == \
         (f'model.{step}.{field}', former, now)
+
+
+def test_nothing_of_the_checkpoint_is_imported(tmp_path, monkeypatch):
+    (tmp_path / 'stranger.py').write_text('raise SystemExit')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    old, new = load(NAME), load(NAME)
+    old.model.prompt_encoder.type = 'stranger.SeDAM'
+    new.model.prompt_encoder.source_pool = True
+    for others in ({}, dict(mmteso_version=__version__)):
+        assert len(config_differences(meta_of(old, **others), new)) == 1
 
 
 @pytest.mark.parametrize('meta', [{}, dict(cfg=None), dict(cfg='a = (')])

@@ -51,7 +51,7 @@ def hosts(tmp_path, monkeypatch):
         threads.append(threading.Thread(target=servers[-1].serve_forever))
         threads[-1].start()
     places = {
-        host: f'http://127.0.0.1:{server.server_port}/'
+        host: 'http://{}:{}/'.format(*server.server_address)
         for host, server in zip(OPENMMLAB_HOSTS, servers)
     }
     real = torch.hub.download_url_to_file
@@ -100,8 +100,8 @@ def test_host_that_does_not_answer(hosts, tmp_path):
     target = tmp_path / 'model.pth'
     before = socket.getdefaulttimeout()
     with socket.create_server(('127.0.0.1', 0)) as silent:
-        places[OPENMMLAB_HOSTS[0]] = \
-            f'http://127.0.0.1:{silent.getsockname()[1]}/'
+        places[OPENMMLAB_HOSTS[0]] = 'http://{}:{}/'.format(
+            *silent.getsockname())
         download_file(
             OPENMMLAB_HOSTS[0] + PATH,
             str(target),

@@ -60,6 +60,8 @@ def test_missing_keys(cfg, saved, tta):
             r'decode_head\.pmqs\.\* \(\d+\)\n.*--allow-keys'):
         strict_test(cfg, checkpoint)
     assert 'J' in strict_test(cfg, checkpoint, 'decode_head.pmqs.*')
+    # what the config allows stays allowed
+    assert 'J' in strict_test(cfg, checkpoint)
 
 
 def test_nothing_at_all(cfg, saved):
@@ -124,11 +126,12 @@ def test_average_and_another_threshold(cfg, warnings):
         __version__
     strict_test(cfg, checkpoint)
     assert warnings == []
+    before = cfg.model.prompt_encoder.dynamic_mask.threshold
     cfg.model.prompt_encoder.dynamic_mask.threshold = 0.25
     strict_test(cfg, checkpoint)
     line, = warnings
     assert line.endswith('model.prompt_encoder.dynamic_mask.threshold: '
-                         "'mean' in training, 0.25 now")
+                         f'{before!r} in training, 0.25 now')
 
 
 def test_checkpoint_without_a_config(cfg, saved, warnings):
