@@ -19,12 +19,11 @@ from .strict_json import plain, write_json
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'DataCheckHook', 'PlainCheckpointHook', 'RandomStateHook',
-    'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
-    'add_cfg_options', 'audio_condition_dataloader',
-    'audio_condition_transform',
-    'audio_conditions_dataloader',
-    'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
+    'CPUAmpOptimWrapper', 'DataCheckHook', 'PlainCheckpointHook',
+    'RandomStateHook', 'StartCheckpointHook',
+    'TrainableOptimWrapperConstructor', 'add_cfg_options',
+    'audio_condition_dataloader', 'audio_condition_transform',
+    'audio_conditions_dataloader', 'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
     'find_sound_steps', 'flat_scores', 'format_audio_report',
     'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',

@@ -14,10 +14,20 @@ text_encoder = dict(
         settings=dict(scaled=True, template='This is a {cue}.')))
 num_cues = 4  # N_T
 frame_size = (384, 384)
+# Some masks of AVSBench have stray pixels of no class's colour. They are
+# ignored where they are at most this share of a mask; a mask with more is
+# named before training starts. 'background' is what AVSBench's loader makes of
+# all of them.
+unknown_color = 'ignore'
+max_unknown = 0.01
+load_masks = dict(
+    type='LoadAVSAnnotations',
+    unknown_color=unknown_color,
+    max_unknown=max_unknown)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAVSAnnotations'),
+    load_masks,
     dict(type='Resize', scale=frame_size, keep_ratio=False),
     dict(type='RandomFlip', prob=0.5),
     dict(type='LoadAudioClip', clip_hop=1.0),
@@ -34,7 +44,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=frame_size, keep_ratio=False),
-    dict(type='LoadAVSAnnotations'),
+    load_masks,
     dict(type='LoadAudioClip', clip_hop=1.0),
     dict(type='AudioToLogMel'),
     dict(
@@ -61,7 +71,7 @@ tta_pipeline = [
         transforms=[[
             dict(type='RandomFlip', prob=0.0),
             dict(type='RandomFlip', prob=1.0)
-        ], [dict(type='LoadAVSAnnotations')], [dict(type='PackAVTInputs')]])
+        ], [load_masks], [dict(type='PackAVTInputs')]])
 ]
 tta_model = dict(type='AVSTTAModel')
 dataset = dict(
