@@ -72,9 +72,11 @@ def read_waveform(path: str,
         samples, file_rate = soundfile.read(
             io.BytesIO(data), dtype='float32', always_2d=True)
     except soundfile.SoundFileError as error:
+        # without the address of the bytes, which the whole message has
+        cause = getattr(error, 'error_string', error)
         raise AudioFileError(
             f'The sound file "{path}" ({len(data)} bytes) cannot be decoded '
-            f'({error}); expected wav, flac, ogg or mp3.') from error
+            f'({cause}); expected wav, flac, ogg or mp3.') from error
     if len(samples) == 0:
         raise AudioFileError(f'The sound file "{path}" holds no samples.')
     if not np.isfinite(samples).all():

@@ -93,9 +93,9 @@ class DataReport:
             pixels = sum(count for count, _ in self.unknown.values())
             worst = max(self.unknown, key=lambda name: self.unknown[name][1])
             lines.append(
-                f'{pixels} pixels of unknown colour in {len(self.unknown)} '
+                f'pixels of unknown colour: {pixels}, in {len(self.unknown)} '
                 f'masks, at most {self.unknown[worst][1]:.2%} of one '
-                f'({worst}): see unknown_color of LoadAVSAnnotations')
+                f'({worst}); see unknown_color of LoadAVSAnnotations')
         return '\n'.join(lines)
 
     def describe_faults(self, limit: Optional[int] = _SHOWN) -> str:

@@ -27,7 +27,8 @@ _IRRELEVANT = re.compile(
 # Constructors' defaults that checkpoints were trained with which don't tell
 # the version of mmteso (`meta['mmteso_version']`, see PlainCheckpointHook).
 _FORMER_DEFAULTS = dict(
-    DynamicMask=dict(threshold='mean'), SeDAM=dict(no_cue='learned'))
+    DynamicMask=dict(threshold='mean'),
+    SeDAM=dict(no_cue='learned', normalize=False))
 
 
 class _NotSet:

@@ -14,10 +14,20 @@ text_encoder = dict(
         settings=dict(scaled=True, template='This is a {cue}.')))
 num_cues = 4  # N_T
 frame_size = (384, 384)
+# Some masks of AVSBench have stray pixels of no class's colour. They are
+# ignored where they are at most this share of a mask; a mask with more is
+# named before training starts. 'background' is what AVSBench's loader makes of
+# all of them.
+unknown_color = 'ignore'
+max_unknown = 0.01
+load_masks = dict(
+    type='LoadAVSAnnotations',
+    unknown_color=unknown_color,
+    max_unknown=max_unknown)
 
 load_frame = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAVSAnnotations'),
+    load_masks,
 ]
 # What happens to picture and masks together (ours; the paper says nothing).
 # The sound and the cues' targets are those of the whole frame.
@@ -52,7 +62,7 @@ train_pipeline = [*load_frame, *augmentation, *load_prompt]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=frame_size, keep_ratio=False),
-    dict(type='LoadAVSAnnotations'),
+    load_masks,
     dict(type='LoadAudioClip', clip_hop=1.0),
     dict(type='AudioToLogMel'),
     dict(
@@ -79,7 +89,7 @@ tta_pipeline = [
         transforms=[[
             dict(type='RandomFlip', prob=0.0),
             dict(type='RandomFlip', prob=1.0)
-        ], [dict(type='LoadAVSAnnotations')], [dict(type='PackAVTInputs')]])
+        ], [load_masks], [dict(type='PackAVTInputs')]])
 ]
 tta_model = dict(type='AVSTTAModel')
 dataset = dict(

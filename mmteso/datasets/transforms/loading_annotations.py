@@ -99,9 +99,10 @@ class LoadAVSAnnotations(BaseTransform):
         unknown_color (str): What to do with pixels whose colour is not in
             the palette, whose index is beyond the classes, or whose grey
             value is neither of a binary mask's two; AVSBench has some, strewn
-            singly over a mask. 'ignore' makes them 255, so that they are
-            neither trained on nor scored; 'background' makes them background,
-            however many they are, as AVSBench's own loader does; 'error'
+            singly over a mask. 'ignore' makes them 255: no metric and no loss
+            by pixel sees them (to losses by mask, as Mask2Former's, they lie
+            outside of every object). 'background' makes them background,
+            however many they are, as AVSBench's own loader does. 'error'
             names file and colours. Their number goes to ``unknown_pixels``,
             which :class:`DataCheckHook` reports. Defaults to 'ignore'.
         max_unknown (float): With 'ignore', up to which share of a mask's

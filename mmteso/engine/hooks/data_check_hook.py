@@ -104,7 +104,7 @@ class DataCheckHook(Hook):
         pixels, masks, seen = total.tolist()
         if pixels:
             print_log(
-                f'{what}: {pixels} pixels of unknown colour in {masks} of '
-                f'{seen} masks (unknown_color of LoadAVSAnnotations)',
+                f'{what}: pixels of unknown colour: {pixels}, in {masks} of '
+                f'{seen} masks (see unknown_color of LoadAVSAnnotations)',
                 logger='current',
                 level=logging.WARNING)

@@ -1,10 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
@@ -143,45 +141,67 @@ def test_unknown_is_an_error(tmp_path):
     index = np.full((6, 5), 71, np.uint8)
     index[0] = 70
     Image.fromarray(index).save(tmp_path / 'index.png')
+    load = LoadAVSAnnotations(unknown_color='error')
     with pytest.raises(
             ValueError,
             match=r'v1m/clip_0_5000, frame 3: 2 of 30 pixels of .*rgb\.png '
             r'have an unknown colour: \(7, 8, 9\), \(128, 0, 1\)\. '
-            'Expected those of the 71 classes'):
-        LoadAVSAnnotations()(sample(tmp_path / 'rgb.png', 'rgb'))
+            'Expected those of the classes'):
+        load(sample(tmp_path / 'rgb.png', 'rgb'))
     with pytest.raises(
             ValueError, match=r'25 of 30 .*index\.png.* unknown index: 71'):
-        LoadAVSAnnotations()(sample(tmp_path / 'index.png', 'index'))
+        load(sample(tmp_path / 'index.png', 'index'))
 
 
-def test_unknown_as_background_is_reported_once(tmp_path):
-    records = []
+def write_stray(folder, count):
+    """Masks of 10 x 20 pixels, `count` of them unknown, by label format."""
+    labels = np.zeros((10, 20), np.uint8)
+    labels[:5] = 28
+    stray = np.zeros_like(labels, bool)
+    stray.flat[50:50 + count] = True
+    rgb = np.array(PALETTE, np.uint8)[labels]
+    rgb[stray] = 11
+    grey = np.uint8(255) * (labels > 0)
+    grey[stray] = 254
+    values = dict(
+        rgb=rgb, index=np.where(stray, 71, labels).astype(np.uint8),
+        binary=grey)
+    for name, image in values.items():
+        Image.fromarray(image).save(folder / f'{name}.png')
+    return labels, stray
 
-    class Keep(logging.Handler):
 
-        def emit(self, record):
-            records.append(record.getMessage())
+@pytest.mark.parametrize('label_format', ['rgb', 'index', 'binary'])
+@pytest.mark.parametrize('count, options, becomes', [
+    (0, dict(), None),
+    (2, dict(), 255),  # 1 %
+    (3, dict(max_unknown=0.015), 255),
+    (40, dict(unknown_color='background'), 0),
+])
+def test_stray_pixels(tmp_path, label_format, count, options, becomes):
+    labels, stray = write_stray(tmp_path, count)
+    task = 'binary' if label_format == 'binary' else 'semantic'
+    results = LoadAVSAnnotations(**options)(
+        sample(tmp_path / f'{label_format}.png', label_format, task))
+    if task == 'binary':
+        labels = labels > 0
+    else:
+        assert results['frame_classes'] == ('guitar', )
+    expected = np.where(stray, 0 if becomes is None else becomes, labels)
+    np.testing.assert_array_equal(results['gt_seg_map'], expected)
+    assert results['unknown_pixels'] == count
 
-    rgb = np.zeros((6, 5, 3), np.uint8)
-    rgb[0] = PALETTE[28]
-    rgb[2] = 11
-    Image.fromarray(rgb).save(tmp_path / 'a.png')
-    Image.fromarray(rgb).save(tmp_path / 'b.png')
-    logger = MMLogger.get_current_instance()
-    handler = Keep(logging.WARNING)
-    logger.addHandler(handler)
-    try:
-        load = LoadAVSAnnotations(unknown_color='background')
-        for name in ('a', 'a', 'b', 'a'):
-            results = load(sample(tmp_path / f'{name}.png', 'rgb'))
-            assert results['unknown_pixels'] == 5
-            assert results['frame_classes'] == ('guitar', )
-            assert results['gt_seg_map'].sum() == 5 * 28
-    finally:
-        logger.removeHandler(handler)
-    assert len(records) == 2
-    assert '5 of 30 pixels' in records[0] and '(11, 11, 11)' in records[0]
-    assert 'a.png' in records[0] and 'b.png' in records[1]
+
+@pytest.mark.parametrize('label_format, kind', [
+    ('rgb', r'colour: \(11, 11, 11\)'), ('index', 'index: 71'),
+    ('binary', 'grey value: 254')])
+@pytest.mark.parametrize('options', [
+    dict(), dict(unknown_color='error', max_unknown=1.)])
+def test_more_than_stray_pixels(tmp_path, label_format, kind, options):
+    write_stray(tmp_path, 3)
+    with pytest.raises(ValueError, match=f'3 of 200 .* unknown {kind}.*0150'):
+        LoadAVSAnnotations(**options)(
+            sample(tmp_path / f'{label_format}.png', label_format, 'binary'))
 
 
 def test_missing_and_broken_masks(tmp_path):
@@ -236,10 +256,11 @@ def test_binary_masks_have_two_values(tmp_path):
     results = load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
     np.testing.assert_array_equal(results['gt_seg_map'], mask // 255)
     assert results['frame_classes'] is None
-    mask[2] = 100
-    Image.fromarray(mask).save(tmp_path / 'mask.png')
-    with pytest.raises(ValueError, match=r'grey values \[0, 100, 255\]'):
-        load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
+    # an empty one, and the other value may be any
+    for value in (0, 1):
+        Image.fromarray(np.minimum(mask, value)).save(tmp_path / 'mask.png')
+        results = load(sample(tmp_path / 'mask.png', 'binary', 'binary'))
+        assert results['gt_seg_map'].sum() == 6 * value
 
 
 def test_classes_that_the_binary_task_merges(tmp_path):
@@ -314,9 +335,12 @@ def test_wrong_argument():
     with pytest.raises(ValueError, match="got 'seen'"):
         LoadAVSAnnotations(source='seen')
     assert "source='sounding'" in repr(LoadAVSAnnotations())
-    with pytest.raises(ValueError, match="'ignore'"):
-        LoadAVSAnnotations(unknown_color='ignore')
-    assert "unknown_color='error'" in repr(LoadAVSAnnotations())
+    with pytest.raises(ValueError, match="'skip'"):
+        LoadAVSAnnotations(unknown_color='skip')
+    with pytest.raises(ValueError, match='share.* got 2'):
+        LoadAVSAnnotations(max_unknown=2)
+    assert "unknown_color='ignore'" in repr(LoadAVSAnnotations())
+    assert 'max_unknown=0.01' in repr(LoadAVSAnnotations())
 
 
 @pytest.mark.parametrize('augment', [
