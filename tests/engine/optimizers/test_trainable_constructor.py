@@ -5,7 +5,8 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmteso.engine.optimizers import TrainableOptimWrapperConstructor
+from mmteso.engine.optimizers import (TrainableOptimWrapperConstructor,
+                                      trainable_constructor)
 
 
 class Model(nn.Module):
@@ -152,11 +153,16 @@ def test_key_that_names_nothing():
             settings(Model(), dict(custom_keys={key: dict(lr_mult=0.1)}))
 
 
-def test_frozen_module_may_have_a_key():
-    """A config is shared by backbones with and without adapters."""
-    got, others, _ = settings(
-        Model(), dict(custom_keys=dict(frozen=dict(lr_mult=0.1))))
+def test_frozen_module_may_have_a_key(monkeypatch):
+    """A config is shared by backbones with and without adapters; it's said."""
+    said = []
+    monkeypatch.setattr(trainable_constructor, 'print_log',
+                        lambda text, **_: said.append(text))
+    keys = dict(frozen=dict(lr_mult=0.1), net=dict(lr_mult=0.1))
+    got, others, _ = settings(Model(), dict(custom_keys=keys))
     assert set(got) == TRAINABLE and not others
+    text, = said
+    assert "'frozen' has no effect" in text
 
 
 def test_unknown_options():

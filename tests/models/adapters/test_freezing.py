@@ -97,3 +97,11 @@ def test_names_are_paths_not_substrings(model):
     with pytest.raises(
             ValueError, match=r"Model has no module 'backbone'; .*'network'"):
         resolve_modules(model, ['backbone'])
+
+
+def test_an_adapter_is_never_frozen(model):
+    """Said, where a path would freeze nothing."""
+    path = 'network.backbone.stages.0.blocks.0.attn.w_msa.proj.adapter'
+    assert isinstance(model.get_submodule(path), BottleneckAdapter)
+    with pytest.raises(ValueError, match=f"'{path}' is an adapter"):
+        resolve_modules(model, [path])
