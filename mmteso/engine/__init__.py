@@ -16,17 +16,18 @@ from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
 from .strict_json import plain, write_json
+from .without_masks import predict_without_masks
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
     'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
     'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
     'add_cfg_options', 'audio_condition_dataloader',
-    'audio_condition_transform',
-    'audio_conditions_dataloader',
+    'audio_condition_transform', 'audio_conditions_dataloader',
     'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
     'find_sound_steps', 'flat_scores', 'format_audio_report',
     'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
-    'prepare_cpu_distributed', 'resume_from_work_dir', 'write_json'
+    'predict_without_masks', 'prepare_cpu_distributed', 'resume_from_work_dir',
+    'write_json'
 ]
