@@ -3,6 +3,9 @@
 
 ``--audio normal mute wgn-10db wgn-40db off-screen`` tests it under several
 audio conditions in one pass over the data and prints one table.
+
+``--out DIR --cfg-options test_dataloader.dataset.with_masks=False`` predicts
+clips without ground truth and scores nothing.
 """
 import argparse
 import inspect
@@ -22,8 +25,8 @@ from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (add_cfg_options, audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
                            leave_cpu_distributed, merge_cfg_options,
-                           prepare_cpu_distributed, require_whole_checkpoint,
-                           write_json)
+                           predict_without_masks, prepare_cpu_distributed,
+                           require_whole_checkpoint, write_json)
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,7 +45,9 @@ def parse_args() -> argparse.Namespace:
         'AVSSMetric class indices; if the config has several of them, each '
         'into a folder of its own, and so does each condition of --audio. Or '
         'a file, *.pkl, for scores and ground truth as well (DumpAVSResults); '
-        'of several conditions *.{condition}.pkl')
+        'of several conditions *.{condition}.pkl. Clips '
+        'without ground truth are predicted with --cfg-options '
+        'test_dataloader.dataset.with_masks=False')
     parser.add_argument(
         '--show', action='store_true', help='show the predictions')
     parser.add_argument(
@@ -207,6 +212,10 @@ def main() -> None:
         turn_on_visualization(cfg, args)
     if args.tta:
         use_tta(cfg)
+    if predict_without_masks(cfg) and not (args.out or args.show
+                                           or args.show_dir):
+        raise SystemExit('with_masks=False leaves nothing to score: say by '
+                         '--out or --show-dir where predictions go')
     if args.out is not None:
         save_predictions(cfg, args.out)
     prepare_cpu_distributed(cfg)

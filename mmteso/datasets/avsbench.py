@@ -64,9 +64,10 @@ class AVSBenchDataset(BaseAVSDataset):
         mask_source (str): 'labels_rgb' (VOC colours) or 'labels_semantic'
             (indices); both say the same. Defaults to 'labels_rgb'.
         with_masks (bool): Whether every frame must have a mask. False is for
-            sets without ground truth and for features of all frames: it also
-            gives the frames that have none (``seg_map_path=None``), as those
-            of v1s train. Needs ``check_files=True``. Defaults to True.
+            sets without ground truth, which ``tools/test.py`` predicts and
+            doesn't score, and for features of all frames: it also gives the
+            frames that have none (``seg_map_path=None``), as those of v1s
+            train. Needs ``check_files=True``. Defaults to True.
         frames_per_clip (int | dict | str, optional): Frames of a clip: a
             number, numbers by subset, or 'folder' to count what the clip's
             folders hold. None means what the release has (5 in
@@ -289,7 +290,8 @@ class AVSBenchDataset(BaseAVSDataset):
             if _VISIBLE in entries else None
         if masks is None and self.with_masks:
             self.note_missing(video, f'{clip}/{self.mask_source}',
-                              f'expected the masks of {len(wanted)} frames')
+                              f'expected the masks of {len(wanted)} frames; '
+                              'data without any: with_masks=False')
             self.note_skipped(row.uid, wanted)
             return []
         masks = masks or frozenset()

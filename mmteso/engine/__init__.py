@@ -22,6 +22,7 @@ from .sound_steps import describe_sound, find_sound_steps
 from .strict_json import plain, write_json
 from .strict_loading import require_whole_checkpoint, strict_loading
 from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
+from .without_masks import predict_without_masks
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
@@ -35,7 +36,7 @@ __all__ = [
     'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
     'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
-    'prepare_cpu_distributed', 'protocols', 'require_whole_checkpoint',
-    'resume_from_work_dir', 'same_files', 'strict_loading',
-    'warn_of_other_config', 'write_json'
+    'predict_without_masks', 'prepare_cpu_distributed', 'protocols',
+    'require_whole_checkpoint', 'resume_from_work_dir', 'same_files',
+    'strict_loading', 'warn_of_other_config', 'write_json'
 ]

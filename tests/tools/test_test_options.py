@@ -2,8 +2,10 @@
 """What tools/test.py makes of a config."""
 import json
 import runpy
+import shutil
 import sys
 
+import mmengine
 import numpy as np
 import pytest
 import torch
@@ -105,6 +107,46 @@ def test_out(command, tmp_path):
         written = sorted((tmp_path / 'two' / folder).rglob('*.png'))
         assert len(written) == 2
         assert Image.open(written[0]).mode == mode
+
+
+NO_MASKS = ['--cfg-options', 'test_dataloader.dataset.with_masks=False']
+
+
+def test_out_without_masks(command, tmp_path):
+    """The same masks as with ground truth, the branch of --tta included."""
+    for step in command.cfg.tta_pipeline[-1].transforms[2]:
+        step.cue_file = f'{tmp_path}/synthavs/cues.jsonl'
+        step.text_encoder.embed_dims = TEXT_DIMS
+    options = ['--tta', '--audio', 'normal', 'mute', '--out']
+    command(*options, tmp_path / 'scored')
+    for folder in (tmp_path / 'synthavs').glob('v2/*/labels_*'):
+        shutil.rmtree(folder)
+    command(*options, tmp_path / 'predicted', *NO_MASKS)
+    scored, predicted = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob('*.png')
+        } for name in ('scored', 'predicted'))
+    assert scored == predicted and len(scored) == 4
+
+    with pytest.raises(FileNotFoundError, match='with_masks=False'):
+        command('--out', tmp_path / 'missing')
+    with pytest.raises(SystemExit, match='--out or --show-dir'):
+        command(*NO_MASKS)
+
+
+def test_scores_and_pictures_without_masks(command, tmp_path):
+    command.cfg.visualizer.name = 'without_masks'  # not an earlier test's
+    for folder in (tmp_path / 'synthavs').glob('v2/*/labels_*'):
+        shutil.rmtree(folder)
+    command('--out', tmp_path / 'results.pkl', '--show-dir', tmp_path / 'show',
+            *NO_MASKS)
+    samples = mmengine.load(tmp_path / 'results.pkl')
+    assert [sample['frame'] for sample in samples] == [0, 1]
+    for sample in samples:
+        assert sample['sounding_score']['data'].shape == (1, 32, 32)
+        assert 'gt_sem_seg' not in sample
+    assert len(list((tmp_path / 'show').rglob('*.png'))) == 2
 
 
 def test_show_dir(command, tmp_path):

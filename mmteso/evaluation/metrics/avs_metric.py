@@ -83,6 +83,8 @@ class AVSMetric(BaseMetric):
             size (not at ``score_size``). Needs ``subset``, ``uid`` and
             ``frame`` in the samples. Give each metric a folder of its own.
             Default: None, nothing is written.
+        format_only (bool): As of mmseg's ``IoUMetric``: write predictions
+            and score nothing; no ground truth is needed. Default: False.
         report_by (str, optional): Key of the metainfo, such as 'split', by
             whose values the frames are reported apart too. Default: None.
         collect_device (str): Device used to collect results from several
@@ -110,6 +112,7 @@ class AVSMetric(BaseMetric):
                  score_size: Optional[Tuple[int, int]] = None,
                  ignore_index: int = 255,
                  output_dir: Optional[str] = None,
+                 format_only: bool = False,
                  report_by: Optional[str] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
@@ -144,6 +147,7 @@ class AVSMetric(BaseMetric):
         self.score_size = None if score_size is None else tuple(score_size)
         self.ignore_index = ignore_index
         self.output_dir = output_dir
+        self.format_only = format_only
         self.report_by = report_by
         self._sizes: List[Tuple[int, int]] = []
 
@@ -155,6 +159,8 @@ class AVSMetric(BaseMetric):
             size that was scored; the ground truth's own in pixels only after
             an evaluation, in the main process.
         """
+        if self.format_only:
+            return f'predictions at score > {self.threshold:g}, not scored'
         average = 'per frame, then averaged'
         if self.protocol == 'avsbench':
             average = (f'per batch of {self.group_size} frames, then averaged '
@@ -189,6 +195,9 @@ class AVSMetric(BaseMetric):
             if self.output_dir is not None:
                 write_prediction(self.output_dir, sample,
                                  255 * (score > self.threshold))
+            if self.format_only:
+                self.results.append(None)
+                continue
             gt = self._data(
                 sample, 'gt_sem_seg',
                 'a test set without masks can\'t be scored; otherwise add '
@@ -230,8 +239,11 @@ class AVSMetric(BaseMetric):
                 all processes.
 
         Returns:
-            dict[str, float]: See the class; in percent.
+            dict[str, float]: See the class; in percent. Nothing with
+            ``format_only``.
         """
+        if self.format_only:
+            return {}
         self._sizes = sorted({row[3] for row in results},
                              key=lambda size: (size[0] * size[1], size))
         scores = self._average(results)

@@ -66,6 +66,8 @@ class AVSSMetric(BaseMetric):
             the files of the masks (and as ``IoUMetric`` does). Needs
             ``subset``, ``uid`` and ``frame`` in the samples. Give each metric
             a folder of its own. Default: None, nothing is written.
+        format_only (bool): As of mmseg's ``IoUMetric``: write predictions
+            and score nothing; no ground truth is needed. Default: False.
         collect_device (str): Device used to collect results from several
             processes, 'cpu' or 'gpu'. Default: 'cpu'.
         prefix (str, optional): Prefix of the results' names. Default: None,
@@ -90,6 +92,7 @@ class AVSSMetric(BaseMetric):
                  beta2: float = 0.3,
                  ignore_index: int = 255,
                  output_dir: Optional[str] = None,
+                 format_only: bool = False,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None,
                  collect_dir: Optional[str] = None) -> None:
@@ -111,6 +114,7 @@ class AVSSMetric(BaseMetric):
         self.beta2 = beta2
         self.ignore_index = ignore_index
         self.output_dir = output_dir
+        self.format_only = format_only
 
     def describe(self) -> str:
         """What has to stand beside the numbers to make them comparable.
@@ -118,6 +122,8 @@ class AVSSMetric(BaseMetric):
         Returns:
             str: One line: how images and classes are averaged.
         """
+        if self.format_only:
+            return 'predictions, not scored'
         classes = 'over classes that occur'
         if self.protocol == 'avsbench':
             classes = ("over all classes, 'noBg' without the last one "
@@ -162,7 +168,9 @@ class AVSSMetric(BaseMetric):
             data_samples (Sequence[dict]): Data samples with predictions and
                 ground truth, as dicts.
         """
-        needed = ['pred_sem_seg', 'gt_sem_seg']
+        needed = ['pred_sem_seg']
+        if not self.format_only:
+            needed.append('gt_sem_seg')
         if self.pad_clips_to is not None:
             needed += ['uid', 'num_frames']
         for sample in data_samples:
@@ -175,6 +183,9 @@ class AVSSMetric(BaseMetric):
                     'the meta_keys uid and num_frames.')
             if self.output_dir is not None:
                 self._write(sample)
+            if self.format_only:
+                self.results.append(None)
+                continue
             name = (f"Frame {sample.get('frame', '?')} of "
                     f"{sample.get('uid', sample.get('img_path', '?'))}")
             try:
@@ -197,8 +208,10 @@ class AVSSMetric(BaseMetric):
                 processes.
 
         Returns:
-            dict[str, float]: See the class.
+            dict[str, float]: See the class. Nothing with ``format_only``.
         """
+        if self.format_only:
+            return {}
         if not results:
             raise ValueError('No frame was scored; expected at least one.')
         num_padded = 0

@@ -76,3 +76,14 @@ def test_nothing_is_written_unasked(tmp_path, monkeypatch):
     for metric in AVSMetric(), AVSSMetric(num_classes=3):
         metric.process({}, [sample()])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('metric', [AVSMetric, AVSSMetric])
+def test_format_only_needs_no_truth(tmp_path, metric):
+    metric = metric(format_only=True, output_dir=str(tmp_path))
+    frame = sample()
+    del frame['gt_sem_seg']
+    metric.process({}, [frame])
+    assert metric.evaluate(1) == {}
+    assert 'not scored' in metric.describe()
+    assert (tmp_path / 'v1s' / 'clip_0' / '0.png').exists()

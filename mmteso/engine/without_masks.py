@@ -1,0 +1,77 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Testing where there is no ground truth."""
+import inspect
+import logging
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.evaluator import DumpResults
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+
+from .sound_steps import dataset_configs, type_name
+
+# what reads masks
+_LOADERS = ('LoadAVSAnnotations', 'LoadAnnotations')
+
+
+def predict_without_masks(cfg: Config) -> bool:
+    """Make a test predict only, if its data set says ``with_masks=False``.
+
+    What reads masks leaves the test pipelines (and ``cue_target``, which
+    asks them what sounds), and what scores leaves the evaluators: AVSMetric
+    and AVSSMetric stay to write predictions (``format_only=True``), and so do
+    mmengine's ``DumpResults`` and ours. That nothing is scored is logged.
+
+    Args:
+        cfg (Config): Modified in place. Of several data sets that are tested
+            together none is scored if one has no masks.
+
+    Returns:
+        bool: Whether this is such a test.
+    """
+    datasets = list(dataset_configs(cfg.test_dataloader.dataset))
+    if all(dataset.get('with_masks', True) for dataset in datasets):
+        return False
+    for dataset in datasets:
+        dataset['pipeline'] = _without_truth(dataset['pipeline'])
+    evaluators = cfg.test_evaluator
+    if not isinstance(evaluators, (list, tuple)):
+        evaluators = [evaluators]
+    kept, names = [], []
+    for metric in evaluators:
+        kind = metric['type']
+        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        writes = kind is not None and issubclass(kind, DumpResults)
+        if kind is not None and kind.__module__.split('.')[0] == 'mmteso' \
+                and 'format_only' in inspect.signature(kind).parameters:
+            metric, writes = dict(metric, format_only=True), True
+        if writes:
+            kept.append(metric)
+        else:
+            names.append(type_name(metric))
+    cfg.test_evaluator = kept
+    print_log(
+        'test_dataloader has with_masks=False: frames are predicted and none '
+        'is scored' + (f', without {", ".join(names)}' if names else '') + '.',
+        logger='current',
+        level=logging.WARNING)
+    return True
+
+
+def _without_truth(steps: Any) -> Any:
+    """A pipeline without what needs masks, inside of other steps too."""
+    if isinstance(steps, dict):
+        return {
+            key: _without_truth(value)
+            for key, value in steps.items() if key != 'cue_target'
+        }
+    if not isinstance(steps, (list, tuple)):
+        return steps
+    kept = [
+        _without_truth(step) for step in steps
+        if not (isinstance(step, dict) and 'type' in step
+                and type_name(step) in _LOADERS)
+    ]
+    # a branch of TestTimeAug that only loaded masks would leave no view
+    return [step for step in kept if step != []]
