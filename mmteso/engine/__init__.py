@@ -10,8 +10,8 @@ from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .cfg_options import add_cfg_options, merge_cfg_options
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
-from .hooks import (AVSVisualizationHook, PlainCheckpointHook, RandomStateHook,
-                    StartCheckpointHook)
+from .hooks import (AVSVisualizationHook, ClassCheckHook, PlainCheckpointHook,
+                    RandomStateHook, StartCheckpointHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
@@ -20,13 +20,13 @@ from .without_masks import predict_without_masks
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'PlainCheckpointHook', 'RandomStateHook',
-    'StartCheckpointHook', 'TrainableOptimWrapperConstructor',
-    'add_cfg_options', 'audio_condition_dataloader',
-    'audio_condition_transform', 'audio_conditions_dataloader',
-    'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
-    'find_sound_steps', 'flat_scores', 'format_audio_report',
-    'insert_audio_condition', 'insert_audio_conditions',
+    'CPUAmpOptimWrapper', 'ClassCheckHook', 'PlainCheckpointHook',
+    'RandomStateHook', 'StartCheckpointHook',
+    'TrainableOptimWrapperConstructor', 'add_cfg_options',
+    'audio_condition_dataloader', 'audio_condition_transform',
+    'audio_conditions_dataloader', 'describe_sound', 'enable_amp',
+    'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
+    'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
     'predict_without_masks', 'prepare_cpu_distributed', 'resume_from_work_dir',
     'write_json'

@@ -32,6 +32,7 @@ default_hooks = dict(
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='AVSVisualizationHook'),
+    class_check=dict(type='ClassCheckHook'),
     # Exact resuming, from checkpoints that torch.load(weights_only=True)
     # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
     # say) would replace them.
