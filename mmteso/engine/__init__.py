@@ -13,9 +13,10 @@ from .cfg_options import add_cfg_options, merge_cfg_options
 from .config_comparison import (ConfigDifference, config_differences,
                                 warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
-from .hooks import (AVSVisualizationHook, DataCheckHook, GradNormHook,
-                    PlainCheckpointHook, RandomStateHook, StartCheckpointHook,
-                    StrictCheckpointHook, TrainingSummaryHook)
+from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
+                    GradNormHook, PlainCheckpointHook, RandomStateHook,
+                    StartCheckpointHook, StrictCheckpointHook,
+                    TrainingSummaryHook)
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
@@ -26,9 +27,9 @@ from .without_masks import predict_without_masks
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'ConfigDifference', 'DataCheckHook', 'GradNormHook',
-    'OPENMMLAB_HOSTS', 'PlainCheckpointHook', 'RandomStateHook',
-    'StartCheckpointHook', 'StrictCheckpointHook',
+    'CPUAmpOptimWrapper', 'ClassCheckHook', 'ConfigDifference',
+    'DataCheckHook', 'GradNormHook', 'OPENMMLAB_HOSTS', 'PlainCheckpointHook',
+    'RandomStateHook', 'StartCheckpointHook', 'StrictCheckpointHook',
     'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',
     'add_cfg_options', 'audio_condition_dataloader',
     'audio_condition_transform', 'audio_conditions_dataloader',

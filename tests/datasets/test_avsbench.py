@@ -263,7 +263,8 @@ def test_missing_is_counted_and_listed(root):
     assert len(listed) == 10
     assert '... and 2 more' in message
     assert ('v1m/v1m-train-0_0_5000: '
-            f'{clips[0]}/labels_rgb (expected the masks of 5 frames)'
+            f'{clips[0]}/labels_rgb (expected the masks of 5 frames; '
+            'data without any: with_masks=False)'
             ) in message
     assert (f'{clips[1]}/frames/0.jpg (expected 5 frames)') in message
     # the other splits and subsets are whole

@@ -32,6 +32,8 @@ default_hooks = dict(
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='AVSVisualizationHook'),
+    # of data sets and head, before anything is read
+    class_check=dict(type='ClassCheckHook'),
     # reads all files before the first iteration
     data_check=dict(type='DataCheckHook'),
     # Exact resuming, from checkpoints that torch.load(weights_only=True)

@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .avs_visualization_hook import AVSVisualizationHook
+from .class_check_hook import ClassCheckHook
 from .data_check_hook import DataCheckHook
 from .grad_norm_hook import GradNormHook
 from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
@@ -10,7 +11,7 @@ from .strict_checkpoint_hook import StrictCheckpointHook
 from .training_summary_hook import TrainingSummaryHook
 
 __all__ = [
-    'AVSVisualizationHook', 'DataCheckHook', 'GradNormHook',
+    'AVSVisualizationHook', 'ClassCheckHook', 'DataCheckHook', 'GradNormHook',
     'PlainCheckpointHook', 'RandomStateHook', 'StartCheckpointHook',
     'StrictCheckpointHook', 'TrainingSummaryHook', 'restore_buffers',
     'to_plain'

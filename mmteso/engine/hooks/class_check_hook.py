@@ -1,0 +1,121 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+from typing import Iterator, Optional, Sequence, Tuple
+
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmseg.registry import HOOKS
+from torch import nn
+
+_SHOWN = 3
+
+
+@HOOKS.register_module()
+class ClassCheckHook(Hook):
+    """Compares the classes of data sets and heads before a run uses them.
+
+    A label beyond a head's classes otherwise ends in an ``IndexError`` of a
+    loss, or worse, in a test, in scores of other classes. Every decode and
+    auxiliary head must have as many classes as the data set: those of
+    training and validation before the first iteration, that of a test before
+    the first frame. In a test the names must be those that the checkpoint was
+    trained on as well, in their order, if it says so (mmengine's do).
+
+    In the default hooks of our schedules; ``default_hooks.class_check=None``
+    leaves it out.
+
+    Raises:
+        ValueError: If they differ.
+    """
+
+    # before hooks that read the data
+    priority = 'HIGH'
+
+    def __init__(self) -> None:
+        self._trained_on: Optional[Sequence[str]] = None
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Remember the classes of a checkpoint.
+
+        Args:
+            runner (Runner): Not used.
+            checkpoint (dict): The loaded checkpoint.
+        """
+        meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
+        self._trained_on = meta.get('classes')
+
+    def before_train(self, runner) -> None:
+        """Compare the data sets of training and validation.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._trained_on = None  # it may start from other classes
+        _compare_numbers(runner.model, runner.train_dataloader.dataset,
+                         'train')
+        if runner.val_loop is not None:
+            self.before_val(runner)
+
+    def before_val(self, runner) -> None:
+        """Compare the data set of the validation.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        _compare_numbers(runner.model, runner.val_dataloader.dataset, 'val')
+
+    def before_test(self, runner) -> None:
+        """Compare the data set of the test, with the checkpoint as well.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        dataset = runner.test_dataloader.dataset
+        _compare_numbers(runner.model, dataset, 'test')
+        names = _classes(dataset)
+        if not names or not self._trained_on:
+            return
+        for index, (trained, tested) in enumerate(
+                zip(self._trained_on, names)):
+            if trained != tested:
+                raise ValueError(
+                    f'test_dataloader: class {index} of '
+                    f'{type(dataset).__name__} is {tested!r}, but the '
+                    f'checkpoint was trained on {trained!r} in its place.\n'
+                    'Set test_dataloader.dataset.class_set (and '
+                    'reduce_zero_label) as in training, or test another '
+                    'checkpoint.')
+
+
+def _classes(dataset) -> Optional[Sequence[str]]:
+    return getattr(dataset, 'metainfo', {}).get('classes')
+
+
+def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
+    """Path and module of each head, in lists of heads as well."""
+    if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    for name in ('decode_head', 'auxiliary_head'):
+        head = getattr(model, name, None)
+        if isinstance(head, nn.ModuleList):
+            yield from ((f'{name}.{i}', part) for i, part in enumerate(head))
+        elif head is not None:
+            yield name, head
+
+
+def _compare_numbers(model: nn.Module, dataset, split: str) -> None:
+    names = _classes(dataset)
+    if not names:
+        return
+    for path, head in _heads(model):
+        number = getattr(head, 'num_classes', len(names))
+        if number != len(names):
+            shown = ', '.join(names[:_SHOWN])
+            if len(names) > _SHOWN:
+                shown += ', ...'
+            raise ValueError(
+                f'{split}_dataloader: {type(dataset).__name__} has '
+                f'{len(names)} classes ({shown}), but model.{path} '
+                f'({type(head).__name__}) has num_classes={number}.\n'
+                f"Set {split}_dataloader.dataset.task ('binary' has 2 "
+                "classes, 'semantic' those of class_set), or "
+                f'model.{path}.num_classes and the class_weight of its loss.')
