@@ -23,9 +23,9 @@ __all__ = [
     'RandomStateHook', 'StartCheckpointHook',
     'TrainableOptimWrapperConstructor', 'add_cfg_options',
     'audio_condition_dataloader', 'audio_condition_transform',
-    'audio_conditions_dataloader', 'describe_sound', 'enable_amp', 'evaluate_audio_conditions',
-    'find_sound_steps', 'flat_scores', 'format_audio_report',
-    'insert_audio_condition', 'insert_audio_conditions',
+    'audio_conditions_dataloader', 'describe_sound', 'enable_amp',
+    'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
+    'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
     'prepare_cpu_distributed', 'resume_from_work_dir', 'write_json'
 ]
