@@ -32,7 +32,8 @@ def check(tmp_path, monkeypatch, capsys):
         str(ROOT / 'tools' / 'check_data.py'), run_name='check_data')['main']
 
     def run(*words):
-        monkeypatch.setattr(sys, 'argv', ['check_data.py', str(config), *words])
+        monkeypatch.setattr(sys, 'argv',
+                            ['check_data.py', str(config), *words])
         return main(), capsys.readouterr().out
 
     run.root = Path(root)
