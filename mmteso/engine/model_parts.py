@@ -30,12 +30,14 @@ def part_of(name: str, split_attention: bool = False) -> str:
     part = '.'.join(path[:depth][:max(len(path) - 1, 1)])
     if 'adapter' in path:
         return f'{part} adapters'
-    if split_attention and 'attn' in path[depth:] and depth == 2:
-        if path[-2:] == ['k_proj', 'bias']:
-            return f'{part} k bias'
-        if path[-2] in _PROJECTIONS:
-            return f'{part} {_PROJECTIONS[path[-2]]}'
-    return part
+    # ours are layers.N.attn; torch's attention has an out_proj as well
+    ours = depth == 2 and len(path) > 4 and path[-3] == 'attn' \
+        and path[-4].isdigit()
+    if not (split_attention and ours):
+        return part
+    if path[-2:] == ['k_proj', 'bias']:
+        return f'{part} k bias'
+    return f'{part} {_PROJECTIONS.get(path[-2], "")}'.rstrip()
 
 
 def parts_of(model: nn.Module,

@@ -20,6 +20,9 @@ from mmteso.engine.model_parts import part_of, parts_of
     ('prompt_encoder.layers.0.norm.weight', 'prompt_encoder.layers', None),
     ('decode_head.pmqs.layers.0.attn.out_proj.weight', 'decode_head.pmqs',
      'decode_head.pmqs v, out'),
+    ('decode_head.transformer_decoder.layers.0.self_attn.attn.out_proj.bias',
+     'decode_head.transformer_decoder', None),
+    ('backbone.layers.0.attn.proj.weight', 'backbone', None),
     ('layer.weight', 'layer', None),
     ('token', 'token', None),
 ])

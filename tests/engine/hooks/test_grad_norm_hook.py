@@ -49,8 +49,8 @@ def test_norms_of_the_parts(clip, tmp_path):
         for key, value in second.items() if key.startswith(prefix)
     }
     assert {
-        'backbone adapters', 'decode_head.cls_embed', 'prompt_encoder.text_mlp',
-        'prompt_encoder.layers q, k'
+        'backbone adapters', 'decode_head.cls_embed',
+        'prompt_encoder.text_mlp', 'prompt_encoder.layers q, k'
     } <= set(norms)
     assert norms['decode_head.cls_embed']**2 == pytest.approx(
         sum(squares[1].values()), rel=1e-3)
