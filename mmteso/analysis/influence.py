@@ -113,12 +113,13 @@ def _recorder(parts: List[Tensor]):
     return record
 
 
-def describe_prompt(prompt: AudioTextPrompt) -> str:
+def describe_prompt(prompt: AudioTextPrompt, valid: Tensor) -> str:
     """How alike a frame's latents are, and what the dynamic mask makes of it.
 
     Args:
         prompt (AudioTextPrompt): Of some frames; parts that an ablation lacks
             are left out.
+        valid (Tensor): Which cues are real, bool (B, N_T).
 
     Returns:
         str: One line.
@@ -131,10 +132,10 @@ def describe_prompt(prompt: AudioTextPrompt) -> str:
         facts.append('mean cosine of two latents '
                      f'{float(cosines[:, others].mean()):.3f}')
     if prompt.scores is not None:
-        valid = prompt.scores != 0
-        facts.append(f'scores {float(prompt.scores[valid].mean()):.3f} ± '
-                     f'{float(prompt.scores[valid].std()):.3f}')
-        facts.append(f'{int(prompt.kept.sum())} cues kept')
+        scores = prompt.scores[valid]
+        facts.append(f'scores {float(scores.mean()):.3f} ± '
+                     f'{float(scores.std()):.3f}')
+        facts.append(f'{int(prompt.kept.sum())} of {len(scores)} cues kept')
     return ', '.join(facts)
 
 

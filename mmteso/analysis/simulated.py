@@ -1,12 +1,16 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Inputs with the statistics of real encoders, where these are not at hand."""
-from typing import Any, Dict, NamedTuple
+"""Models and batches where neither weights nor data are at hand."""
+import copy
+from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
 import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.registry import init_default_scope
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.runner import load_checkpoint
+from mmengine.structures import LabelData, PixelData
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from mmseg.structures import SegDataSample
+from torch import nn
 from torch.nn import functional as F
 
 
@@ -31,87 +35,139 @@ TEXT_STATISTICS = dict(
     hash=TextStatistics(1., 0.))
 
 
-def simulated_inputs(model: nn.Module,
-                     text: TextStatistics,
-                     frames: int = 4,
-                     num_cues: int = 4,
-                     size: int = 384,
-                     seed: int = 0) -> Dict[str, Tensor]:
-    """A batch for a segmentor without data, audio or text encoder.
+def model_without_files(cfg: Config,
+                        checkpoint: Optional[str] = None,
+                        audio_encoder: bool = False) -> nn.Module:
+    """Build a config's segmentor without the files that it names.
 
-    Images are Gaussian noise. Sound is like VGGish's before its PCA:
-    non-negative, half of the entries zero, with a cosine of about 0.7 between
-    two sounds. A text feature is a direction that all cues share plus one of
-    its own.
-
-    Args:
-        model (AudioTextSegmentor): Whose ``prompt_encoder`` has
-            ``audio_dims`` and ``text_dims``; one it doesn't read may be
-            missing.
-        text (TextStatistics): Of the text features.
-        frames (int): B. Defaults to 4.
-        num_cues (int): N_T, all of them valid. Defaults to 4.
-        size (int): Side of the images. Defaults to 384.
-        seed (int): Of the noise. Defaults to 0.
-
-    Returns:
-        dict[str, Tensor]: ``img`` (B, 3, size, size), ``audio_feat``
-        (B, audio_dims), ``text_feat`` (B, N_T, text_dims) and ``text_valid``.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def noise(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator)
-
-    encoder = model.prompt_encoder
-    audio_dims = getattr(encoder, 'audio_dims', 1)
-    text_dims = getattr(encoder, 'text_dims', 1)
-    shared = F.normalize(noise(text_dims), dim=-1)
-    own = F.normalize(noise(frames, num_cues, text_dims), dim=-1)
-    features = text.cosine**0.5 * shared + (1 - text.cosine)**0.5 * own
-    return dict(
-        img=noise(frames, 3, size, size),
-        audio_feat=(0.3 * noise(audio_dims) +
-                    0.3 * noise(frames, audio_dims)).relu(),
-        text_feat=text.length * features,
-        text_valid=torch.ones(frames, num_cues, dtype=torch.bool))
-
-
-def random_model(cfg: Config, seed: int = 0) -> nn.Module:
-    """Build a config's segmentor with new weights, for simulated inputs.
-
-    No file is read: what would be pretrained is random. There is no audio
-    encoder, since :func:`simulated_inputs` has its features.
+    What would be pretrained is random.
 
     Args:
         cfg (Config): The config; not modified.
-        seed (int): Of the weights. Defaults to 0.
+        checkpoint (str, optional): Weights of the whole model. Defaults to
+            None: new ones.
+        audio_encoder (bool): Whether it keeps its audio encoder;
+            :func:`simulated_batches` have what one gives. Defaults to False.
 
     Returns:
-        AudioTextSegmentor: In eval mode, on the CPU.
+        AudioTextSegmentor: On the CPU.
     """
-    model_cfg = ConfigDict(_without_files(cfg.model.to_dict()))
-    model_cfg['audio_encoder'] = None
-    model_cfg['frozen'] = [
-        path for path in model_cfg.get('frozen', ())
-        if path.split('.')[0] != 'audio_encoder'
-    ]
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    torch.manual_seed(seed)
-    model = MODELS.build(model_cfg)
+    model_cfg = copy.deepcopy(cfg.model)
+    _drop_pretrained(model_cfg)
+    model = revert_sync_batchnorm(MODELS.build(model_cfg))
     model.init_weights()
-    return model.eval()
+    if checkpoint is not None:
+        load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    if not audio_encoder:
+        model.audio_encoder = None
+    return model
 
 
-def _without_files(cfg: Any) -> Any:
-    """A copy without the ``init_cfg`` that read files."""
+def _drop_pretrained(cfg: Any) -> None:
+    """Leave random weights where a config names files, in place."""
     if isinstance(cfg, dict):
-        return {
-            key: _without_files(value)
-            for key, value in cfg.items()
-            if not (key == 'init_cfg' and isinstance(value, dict)
-                    and 'checkpoint' in value)
-        }
-    if isinstance(cfg, (list, tuple)):
-        return type(cfg)(_without_files(value) for value in cfg)
-    return cfg
+        init = cfg.get('init_cfg')
+        if isinstance(init, dict) and init.get('type') == 'Pretrained':
+            cfg['init_cfg'] = None
+        cfg = cfg.values()
+    if not isinstance(cfg, str) and hasattr(cfg, '__iter__'):
+        for item in cfg:
+            if isinstance(item, (dict, list, tuple)):
+                _drop_pretrained(item)
+
+
+def simulated_batches(cfg: Config,
+                      model: nn.Module,
+                      batch_size: int,
+                      text: TextStatistics = TEXT_STATISTICS['imagebind'],
+                      seed: int = 0) -> Iterator[dict]:
+    """Batches with the statistics of real features, of no meaning.
+
+    Images are noise with the spectrum of natural ones (amplitude 1 / f), in
+    which one or two ellipses of another colour are the mask. A text feature
+    is a direction that all cues share plus one of its own; sound is
+    non-negative and two thirds zeros, as VGGish's. Two to four cues are
+    valid.
+
+    Args:
+        cfg (Config): A training config.
+        model (nn.Module): Its model.
+        batch_size (int): Frames of a batch.
+        text (TextStatistics): Of the text features. Defaults to ImageBind's,
+            which the paper takes.
+        seed (int): Seed. Defaults to 0.
+
+    Yields:
+        dict: What the model's data preprocessor takes.
+
+    Raises:
+        ValueError: If the config does not say how large its images are.
+    """
+    size = cfg.model.data_preprocessor.get('size') or cfg.get('frame_size')
+    if not size:
+        raise ValueError(
+            'the config has neither data_preprocessor.size nor frame_size, '
+            'so images can\'t be simulated: take its data (--real-data)')
+    encoder = model.prompt_encoder
+    audio_dims = getattr(encoder, 'audio_dims', 128)
+    text_dims = getattr(encoder, 'text_dims', 1024)
+    num_cues = cfg.get('num_cues', 4)
+    classes = model.decode_head.num_classes if hasattr(
+        model.decode_head, 'num_classes') else 2
+    rng = torch.Generator().manual_seed(seed)
+    common = torch.randn(text_dims, generator=rng)
+
+    def sample() -> tuple:
+        mask, image = _picture(size, classes, rng)
+        own = torch.randn(num_cues, text_dims, generator=rng)
+        features = text.length * F.normalize(
+            text.cosine**0.5 * common + (1 - text.cosine)**0.5 * own, dim=1)
+        count = int(torch.randint(2, num_cues + 1, (), generator=rng))
+        valid = torch.arange(num_cues) < count
+        audio = torch.randn(audio_dims, generator=rng).sub(0.43).relu()
+        target = torch.rand(num_cues, generator=rng).round()
+        data_sample = SegDataSample(
+            metainfo=dict(
+                ori_shape=size, img_shape=size, pad_shape=size))
+        data_sample.gt_sem_seg = PixelData(data=mask[None])
+        data_sample.gt_cues = LabelData(
+            label=target.masked_fill(~valid, -1))
+        inputs = dict(
+            img=image,
+            audio_feat=audio,
+            text_feat=features * valid[:, None],
+            text_valid=valid)
+        return inputs, data_sample
+
+    while True:
+        inputs, data_samples = zip(*(sample() for _ in range(batch_size)))
+        yield dict(
+            inputs={
+                key: [item[key] for item in inputs]
+                for key in inputs[0]
+            },
+            data_samples=list(data_samples))
+
+
+def _picture(size: Sequence[int], classes: int,
+             rng: torch.Generator) -> tuple:
+    """A mask (H, W) and its image, uint8 (3, H, W)."""
+    height, width = size
+    frequency = (torch.fft.fftfreq(height)[:, None]**2 +
+                 torch.fft.rfftfreq(width)**2).sqrt()
+    spectrum = torch.fft.rfft2(torch.randn(3, *size, generator=rng))
+    noise = torch.fft.irfft2(
+        spectrum / frequency.clamp(min=1 / max(size)), s=tuple(size))
+    image = 120 + 50 * noise / noise.std()
+    mask = torch.zeros(tuple(size), dtype=torch.long)
+    y = torch.linspace(0, 1, height)[:, None]
+    x = torch.linspace(0, 1, width)
+    for _ in range(int(torch.randint(1, 3, (), generator=rng))):
+        place = torch.rand(2, generator=rng) * 0.6 + 0.2
+        radius = torch.rand(2, generator=rng) * 0.2 + 0.1
+        inside = ((y - place[0]) / radius[0])**2 + (
+            (x - place[1]) / radius[1])**2 < 1
+        label = int(torch.randint(1, classes, (), generator=rng))
+        mask[inside] = label
+        image[:, inside] += 60 * torch.randn(3, 1, generator=rng)
+    return mask, image.clamp(0, 255).byte()

@@ -7,7 +7,6 @@ from .cue_recognition import (SYNONYMS, configured_cues, evaluate_cue_file,
 from .dataset_pictures import draw_dataset
 from .demo_report import (draw_conditions, format_table, make_report,
                           references, write_report)
-from .first_steps import FirstSteps, PartStep, first_steps, format_first_steps
 from .preference_report import (PICTURES, ComparedModel,
                                 format_preference_report,
                                 make_preference_report)
@@ -18,15 +17,14 @@ from .weight_files import (WeightFile, check_weights, download_weights,
 from .weight_sources import WeightSource, find_weights, read_sources
 
 __all__ = [
-    'ComparedModel', 'ExtractionSummary', 'FirstSteps', 'ModelComplexity',
-    'PICTURES', 'PartComplexity', 'PartStep', 'SYNONYMS',
-    'SoundingAttention', 'WeightFile', 'WeightSource', 'check_weights',
-    'configured_cues', 'download_weights', 'draw_conditions', 'draw_dataset',
-    'evaluate_cue_file', 'extract_audio_features', 'find_weights',
-    'first_steps', 'format_complexity', 'format_cue_recognition',
-    'format_first_steps',
-    'format_preference_report', 'format_table', 'format_weights',
-    'make_preference_report', 'make_report', 'model_complexity',
-    'read_audio_report', 'read_paper_numbers', 'read_sources', 'read_truth',
-    'references', 'sounding_attention', 'write_report'
+    'ComparedModel', 'ExtractionSummary', 'ModelComplexity', 'PICTURES',
+    'PartComplexity', 'SYNONYMS', 'SoundingAttention', 'WeightFile',
+    'WeightSource', 'check_weights', 'configured_cues', 'download_weights',
+    'draw_conditions', 'draw_dataset', 'evaluate_cue_file',
+    'extract_audio_features', 'find_weights', 'format_complexity',
+    'format_cue_recognition', 'format_preference_report', 'format_table',
+    'format_weights', 'make_preference_report', 'make_report',
+    'model_complexity', 'read_audio_report', 'read_paper_numbers',
+    'read_sources', 'read_truth', 'references', 'sounding_attention',
+    'write_report'
 ]

@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 
 # before mmseg.models: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.apis import first_steps, format_first_steps
+from mmteso.analysis import first_steps, format_first_steps
 from mmteso.engine import add_cfg_options, merge_cfg_options
 
 

@@ -8,21 +8,25 @@ Gives each frame the sound of another one, then the cues of another one, and
 prints how far F_S, the prompted queries F_Q' (or the fused features) and the
 score of the masks move, in percent of their length; then how alike the latents
 are, and the scores by which the dynamic mask selects. Without a checkpoint the
-weights are random; without --data the inputs are simulated: noise images,
+weights are random; without --data the inputs are simulated: images of noise,
 VGGish-like sound, and text like that of the encoders that --text names.
 """
 import argparse
 
+import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
 from prettytable import PrettyTable, TableStyle
 
 # registers everything; see tools/test.py
 import mmteso  # noqa: F401
 from mmteso.analysis import (TEXT_STATISTICS, describe_prompt,
-                             measure_influence, random_model,
-                             simulated_inputs)
-from mmteso.apis.frame_pictures import condition_datasets, load_model
+                             measure_influence, model_without_files,
+                             simulated_batches)
+from mmteso.apis.frame_pictures import condition_datasets
 from mmteso.engine import add_cfg_options, merge_cfg_options
 
 
@@ -57,35 +61,34 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+@torch.no_grad()
 def main() -> None:
     args = parse_args()
+    # a line for each initialised weight otherwise
+    MMLogger.get_instance('influence', log_level='WARNING')
     cfg = Config.fromfile(args.config)
     merge_cfg_options(cfg, args.cfg_options)
-    if args.checkpoint:
-        model = load_model(cfg, args.checkpoint).cpu()
-    else:
-        model = random_model(cfg, args.seed)
-    found, prompts = {}, {}
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    set_random_seed(args.seed)
+    model = model_without_files(cfg, args.checkpoint, audio_encoder=args.data)
+    model.eval()
+    batches = {}
     if args.data:
         dataset = condition_datasets(cfg, ['normal'])['normal']
         step = max(1, len(dataset) // args.frames)
-        items = [dataset[i * step] for i in range(args.frames)]
-        data = model.data_preprocessor(pseudo_collate(items), False)
-        found['data'] = measure_influence(model, **data)
-        prompts['data'] = model.encode_prompt(**data)
+        batches['data'] = pseudo_collate(
+            [dataset[i * step] for i in range(args.frames)])
     else:
-        # what the simulated features stand for
-        model.audio_encoder = None
-        size = model.data_preprocessor.size or (96, 96)
         for name in args.text:
-            inputs = simulated_inputs(
-                model,
-                TEXT_STATISTICS[name],
-                args.frames,
-                size=size[0],
-                seed=args.seed)
-            found[name] = measure_influence(model, inputs)
-            prompts[name] = model.encode_prompt(inputs)
+            batches[name] = next(
+                simulated_batches(cfg, model, args.frames,
+                                  TEXT_STATISTICS[name], args.seed))
+    found, prompts = {}, {}
+    for name, batch in batches.items():
+        data = model.data_preprocessor(batch, False)
+        found[name] = measure_influence(model, **data)
+        prompts[name] = describe_prompt(
+            model.encode_prompt(**data), data['inputs']['text_valid'])
     table = PrettyTable(['text', 'stage', 'other sound', 'other text'])
     table.align = 'r'
     table.set_style(TableStyle.MARKDOWN)
@@ -96,8 +99,8 @@ def main() -> None:
     inputs = 'frames of the test set' if args.data else 'simulated inputs'
     print(f'{args.config}: {weights}, {args.frames} {inputs}\n')
     print(table)
-    for name, prompt in prompts.items():
-        print(f'\n{name}: {describe_prompt(prompt)}')
+    for name, description in prompts.items():
+        print(f'\n{name}: {description}')
 
 
 if __name__ == '__main__':

@@ -6,18 +6,14 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
-from mmengine.runner import Runner, load_checkpoint, set_random_seed
-from mmengine.structures import LabelData, PixelData
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
+from mmengine.runner import Runner, set_random_seed
 from prettytable import PrettyTable
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmteso.engine.model_parts import grad_norm, parts_of
+from .simulated import model_without_files, simulated_batches
 
 
 class PartStep(NamedTuple):
@@ -105,21 +101,14 @@ def first_steps(cfg: Config,
     cfg = copy.deepcopy(cfg)
     set_random_seed(seed)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        _drop_pretrained(cfg.model)
-        model = revert_sync_batchnorm(MODELS.build(cfg.model))
-        if not real_data:
-            # the simulated sound is what an audio encoder gives
-            model.audio_encoder = None
-        model.init_weights()
-        if checkpoint is not None:
-            load_checkpoint(model, checkpoint, map_location='cpu')
+        model = model_without_files(cfg, checkpoint, audio_encoder=real_data)
         model.train()
         if real_data:
             cfg.train_dataloader.batch_size = batch_size
             batches = _endless(
                 Runner.build_dataloader(cfg.train_dataloader, seed=seed))
         else:
-            batches = simulated_batches(cfg, model, batch_size, seed)
+            batches = simulated_batches(cfg, model, batch_size, seed=seed)
         wrapper = _build_wrapper(model, cfg.optim_wrapper)
         schedulers = _build_schedulers(wrapper, cfg.param_scheduler,
                                        epoch_length)
@@ -147,115 +136,9 @@ def first_steps(cfg: Config,
     return result
 
 
-def simulated_batches(cfg: Config,
-                      model: nn.Module,
-                      batch_size: int,
-                      seed: int = 0) -> Iterator[dict]:
-    """Batches with the statistics of the paper's features, of no meaning.
-
-    Images are noise with the spectrum of natural ones (amplitude 1 / f), in
-    which one or two ellipses of another colour are the mask. Text features
-    have the length 100 and a mean cosine of 0.6, as ImageBind's embeddings as
-    its package returns them; sound is non-negative and two thirds zeros, as
-    VGGish's. Two to four cues are valid.
-
-    Args:
-        cfg (Config): A training config.
-        model (nn.Module): Its model.
-        batch_size (int): Frames of a batch.
-        seed (int): Seed. Defaults to 0.
-
-    Yields:
-        dict: What the model's data preprocessor takes.
-
-    Raises:
-        ValueError: If the config does not say how large its images are.
-    """
-    size = cfg.model.data_preprocessor.get('size') or cfg.get('frame_size')
-    if not size:
-        raise ValueError(
-            'the config has neither data_preprocessor.size nor frame_size, '
-            'so images can\'t be simulated: take its data (--real-data)')
-    encoder = model.prompt_encoder
-    audio_dims = getattr(encoder, 'audio_dims', 128)
-    text_dims = getattr(encoder, 'text_dims', 1024)
-    num_cues = cfg.get('num_cues', 4)
-    classes = model.decode_head.num_classes if hasattr(
-        model.decode_head, 'num_classes') else 2
-    rng = torch.Generator().manual_seed(seed)
-    common = torch.randn(text_dims, generator=rng)
-
-    def sample() -> tuple:
-        mask, image = _picture(size, classes, rng)
-        own = torch.randn(num_cues, text_dims, generator=rng)
-        text = F.normalize(0.6**0.5 * common + 0.4**0.5 * own, dim=1) * 100
-        count = int(torch.randint(2, num_cues + 1, (), generator=rng))
-        valid = torch.arange(num_cues) < count
-        audio = torch.randn(audio_dims, generator=rng).sub(0.43).relu()
-        target = torch.rand(num_cues, generator=rng).round()
-        data_sample = SegDataSample(
-            metainfo=dict(
-                ori_shape=size, img_shape=size, pad_shape=size))
-        data_sample.gt_sem_seg = PixelData(data=mask[None])
-        data_sample.gt_cues = LabelData(
-            label=target.masked_fill(~valid, -1))
-        inputs = dict(
-            img=image,
-            audio_feat=audio,
-            text_feat=text * valid[:, None],
-            text_valid=valid)
-        return inputs, data_sample
-
-    while True:
-        inputs, data_samples = zip(*(sample() for _ in range(batch_size)))
-        yield dict(
-            inputs={
-                key: [item[key] for item in inputs]
-                for key in inputs[0]
-            },
-            data_samples=list(data_samples))
-
-
-def _picture(size: Sequence[int], classes: int,
-             rng: torch.Generator) -> tuple:
-    """A mask (H, W) and its image, uint8 (3, H, W)."""
-    height, width = size
-    frequency = (torch.fft.fftfreq(height)[:, None]**2 +
-                 torch.fft.rfftfreq(width)**2).sqrt()
-    spectrum = torch.fft.rfft2(torch.randn(3, *size, generator=rng))
-    noise = torch.fft.irfft2(
-        spectrum / frequency.clamp(min=1 / max(size)), s=tuple(size))
-    image = 120 + 50 * noise / noise.std()
-    mask = torch.zeros(tuple(size), dtype=torch.long)
-    y = torch.linspace(0, 1, height)[:, None]
-    x = torch.linspace(0, 1, width)
-    for _ in range(int(torch.randint(1, 3, (), generator=rng))):
-        place = torch.rand(2, generator=rng) * 0.6 + 0.2
-        radius = torch.rand(2, generator=rng) * 0.2 + 0.1
-        inside = ((y - place[0]) / radius[0])**2 + (
-            (x - place[1]) / radius[1])**2 < 1
-        label = int(torch.randint(1, classes, (), generator=rng))
-        mask[inside] = label
-        image[:, inside] += 60 * torch.randn(3, 1, generator=rng)
-    return mask, image.clamp(0, 255).byte()
-
-
 def _endless(loader: Any) -> Iterator[dict]:
     while True:
         yield from loader
-
-
-def _drop_pretrained(cfg: Any) -> None:
-    """Leave random weights where a config names files, in place."""
-    if isinstance(cfg, dict):
-        init = cfg.get('init_cfg')
-        if isinstance(init, dict) and init.get('type') == 'Pretrained':
-            cfg['init_cfg'] = None
-        cfg = cfg.values()
-    if not isinstance(cfg, str) and hasattr(cfg, '__iter__'):
-        for item in cfg:
-            if isinstance(item, (dict, list, tuple)):
-                _drop_pretrained(item)
 
 
 def _build_wrapper(model: nn.Module, cfg: ConfigDict) -> OptimWrapper:

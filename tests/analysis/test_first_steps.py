@@ -1,11 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from narrow import SIZE, load, narrow_config
 
 from data import make_avsbench
-from mmteso.apis import first_steps, format_first_steps
+from mmteso.analysis import first_steps, format_first_steps
 
 
 @pytest.fixture(scope='module')
@@ -74,7 +75,8 @@ def test_real_data(config):
 
 
 def test_checkpoint(config, tmp_path):
-    model = MODELS.build(config.model)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(config.model)
     for parameter in model.decode_head.pmqs.parameters():
         torch.nn.init.zeros_(parameter)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'model.pth')
