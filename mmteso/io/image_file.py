@@ -3,7 +3,6 @@
 import io
 from typing import Optional
 
-import cv2
 import mmcv
 import numpy as np
 from mmengine.fileio import get
@@ -38,7 +37,7 @@ def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
     try:
         return mmcv.imfrombytes(
             content, flag='color', channel_order='rgb', backend='cv2')
-    except cv2.error as error:
+    except Exception as error:  # OpenCV has kinds of its own
         raise ValueError(
             f'The image "{path}" ({len(content)} bytes) cannot be decoded. '
             'The file is broken or cut short: copy it anew.') from error
