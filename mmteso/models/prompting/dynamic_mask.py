@@ -2,8 +2,12 @@
 from typing import Tuple, Union
 
 import torch
+from mmdet.utils import reduce_mean
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+# What a batch counts in the running mean of the scores.
+_MEAN_RATE = 0.01
 
 
 @MODELS.register_module()
@@ -33,6 +37,12 @@ class DynamicMask(nn.Module):
             though nothing sounds. Defaults to 0: the score is a mean of
             scaled dot products, which is 0 for a cue that has nothing to do
             with the sound.
+        center (bool): Subtract the running mean of all frames' valid scores,
+            learned in training, before the comparison (ours). In a new
+            network the scores of all cues share most of their value, by
+            chance above or below 0, and without it as many of the cues, from
+            none to all, are kept for as long as nothing trains the mean.
+            Leave it off with a cue loss, which does. Defaults to False.
         keep_best (bool): Keep the best valid cue of a frame whose cues all
             fall, by comparison with leaving it the "no cue" key alone (ours).
             With ``threshold='mean'`` the best cue never falls, and the soft
@@ -45,6 +55,7 @@ class DynamicMask(nn.Module):
     def __init__(self,
                  mode: str = 'hard',
                  threshold: Union[str, float] = 0.,
+                 center: bool = False,
                  keep_best: bool = False) -> None:
         super().__init__()
         if mode not in self.MODES:
@@ -55,7 +66,11 @@ class DynamicMask(nn.Module):
                              f'{threshold!r}')
         self.mode = mode
         self.threshold = threshold
+        self.center = center
         self.keep_best = keep_best
+        if center:
+            self.register_buffer('score_mean', torch.zeros(()))
+            self.register_buffer('batches', torch.zeros(()))
 
     def forward(self, scores: Tensor, valid: Tensor) -> Tuple[Tensor, Tensor]:
         """Compute the mask.
@@ -72,6 +87,10 @@ class DynamicMask(nn.Module):
         """
         if self.mode == 'off':
             return valid.to(scores.dtype), valid
+        if self.center:
+            if self.training:
+                self._update_mean(scores.detach(), valid)
+            scores = scores - self.score_mean
         margin = scores - self._threshold(scores, valid)
         kept = valid & (margin >= 0)
         if self.keep_best and valid.numel():
@@ -88,6 +107,17 @@ class DynamicMask(nn.Module):
             gate = gate + (soft - soft.detach())
         return gate, kept
 
+    def _update_mean(self, scores: Tensor, valid: Tensor) -> None:
+        """Follow the mean score of the batch, over all ranks."""
+        total, count = reduce_mean(
+            torch.stack([(scores * valid).sum(),
+                         valid.sum().to(scores.dtype)]))
+        if count > 0:
+            self.batches += 1
+            # the first batches are averaged, later ones followed slowly
+            rate = (1 / self.batches).clamp(min=_MEAN_RATE)
+            self.score_mean += rate * (total / count - self.score_mean)
+
     def _threshold(self, scores: Tensor,
                    valid: Tensor) -> Union[Tensor, float]:
         if self.threshold != 'mean':
@@ -103,4 +133,4 @@ class DynamicMask(nn.Module):
 
     def extra_repr(self) -> str:
         return (f'mode={self.mode!r}, threshold={self.threshold!r}, '
-                f'keep_best={self.keep_best}')
+                f'center={self.center}, keep_best={self.keep_best}')

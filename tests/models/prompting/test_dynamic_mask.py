@@ -108,6 +108,35 @@ def test_a_number_can_keep_all_and_none():
     assert kept.tolist() == [[True, False, False], [True, False, False]]
 
 
+def test_centred_scores_are_told_apart():
+    """Scores that all lie below 0 by chance; padding has no say."""
+    torch.manual_seed(0)
+    mask = DynamicMask(center=True)
+    valid = torch.tensor([[True, True, False]]).repeat(4, 1)
+    for _ in range(300):
+        scores = torch.randn(4, 3) * 0.1 - 2
+        scores[:, 2] = 50.
+        mask(scores, valid)
+    assert mask.score_mean == pytest.approx(-2, abs=0.03)
+    mask.eval()
+    scores = torch.tensor([[-1.8, -1.9, 50.], [-2.1, -2.2, 50.]])
+    gate, kept = mask(scores, valid[:2])
+    assert kept.tolist() == [[True, True, False], [False, False, False]]
+    assert torch.equal(gate, kept.float())
+    before = mask.score_mean.clone()
+    mask(scores, torch.zeros(2, 3).bool())
+    mask.train()
+    mask(scores, torch.zeros(2, 3).bool())
+    assert torch.equal(mask.score_mean, before)
+
+
+def test_the_first_batch_centres():
+    mask = DynamicMask(center=True)
+    scores = torch.tensor([[-3., -2.]])
+    _, kept = mask(scores, torch.ones(1, 2).bool())
+    assert kept.tolist() == [[False, True]]
+
+
 def test_padding_has_no_say():
     """Whatever padding scores, the gate of the real cues stays."""
     valid = torch.tensor([[True, True, True, False]])
