@@ -40,6 +40,10 @@ RECIPE = [
     ('model.prompt_encoder.hidden_dims', 2048, 'release'),
     ('model.prompt_encoder.num_heads', 8, 'release'),
     ('model.prompt_encoder.num_layers', 1, 'release'),
+    ('model.prompt_encoder.normalize', True, 'ours'),
+    ('model.prompt_encoder.no_cue', 'audio', 'ours'),
+    ('model.prompt_encoder.dynamic_mask',
+     dict(type='DynamicMask', mode='hard', threshold=0.), 'ours'),
     ('model.latent_loss.tau', 0.1, 'ours'),
     ('model.latent_loss.loss_weight', 0.1, 'ours'),
     ('model.cue_loss', None, 'paper'),
@@ -111,7 +115,8 @@ SAM = {
 }
 STAND_IN = {
     f'model.prompt_encoder.{key}': None
-    for key in ('num_heads', 'num_layers')
+    for key in ('num_heads', 'num_layers', 'normalize', 'no_cue',
+                'dynamic_mask')
 }
 
 
@@ -123,6 +128,14 @@ def classes(number):
 
 def encoder(**values):
     return {f'model.prompt_encoder.{k}': v for k, v in values.items()}
+
+
+def mask(**values):
+    return encoder(
+        dynamic_mask={
+            **dict(type='DynamicMask', mode='hard', threshold=0.),
+            **values
+        })
 
 
 # What a config's very point is to have otherwise.
@@ -151,6 +164,17 @@ OTHERWISE = {
     **{f'v3/teso_r18_synthavs-v3-{shots}-shot.py': SYNTHAVS_FEW_SHOT
        for shots in (1, 3, 5)},
     'ablations/v1m/cue-loss_source-pool.py': CUE_LOSS,
+    'ablations/v1m/threshold-mean.py': mask(threshold='mean'),
+    'ablations/v1m/center-scores.py': mask(center=True),
+    'ablations/v1m/mask-soft.py': mask(mode='soft'),
+    'ablations/v1m/mask-straight-through.py': mask(mode='straight_through'),
+    'ablations/v1m/without-dynamic-mask.py': mask(mode='off'),
+    'ablations/v1m/without-normalize.py': encoder(normalize=False),
+    'ablations/v1m/no-cue-learned.py': encoder(no_cue='learned'),
+    'ablations/v1m/latent-tau-1.py': {
+        'model.latent_loss.tau': 1.0,
+        'model.latent_loss.loss_weight': 1.0
+    },
     'ablations/v1m/norm-zero-gated.py': {
         'model.decode_head.pmqs.norm': 'zero_gated'},
     'ablations/v1m/without-latent-loss.py': NO_LATENT_LOSS,
