@@ -24,6 +24,9 @@ SIZE = 64  # side of the frames; the top level is then 2 x 2
 WIDTH = 32  # of the head
 TEXT_DIMS = 24
 PROMPT_DIMS = 40
+# of the dynamic mask: an untrained one drops cues by chance, even all of them,
+# and the gradient of the text with them
+KEEP_ALL = -100.
 _BACKBONES = dict(
     SwinTransformer=dict(
         embed_dims=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
@@ -115,6 +118,8 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
             for name, width in widths.items() if name in model.prompt_encoder
         })
         model.audio_encoder = ConfigDict(type='LogMelStats')
+        if 'dynamic_mask' in model.prompt_encoder:
+            model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
     for sizes in (preprocessor, preprocessor.get('test_cfg') or {}):
         if sizes.get('size'):
             sizes['size'] = (SIZE, SIZE)
@@ -205,7 +210,8 @@ def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
             type='SeDAM',
             text_dims=TEXT_DIMS,
             embed_dims=PROMPT_DIMS,
-            hidden_dims=16),
+            hidden_dims=16,
+            dynamic_mask=dict(type='DynamicMask', threshold=KEEP_ALL)),
         fusion=dict(
             type='AudioTextFusion',
             in_channels=in_channels,

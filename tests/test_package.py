@@ -208,7 +208,8 @@ def test_floors():
         visualization=4,
         text_cues=4,
         engine=5,
-        apis=6)
+        apis=6,
+        analysis=7)
     wrong = []
     for path in SOURCES:
         parts = path.relative_to(ROOT / 'mmteso').with_suffix('').parts

@@ -321,7 +321,8 @@ def test_features_of_other_weights_are_refused(root, tmp_path):
                   pretrained('SmallAudioEncoder', tmp_path, seed))
         for seed in (5, 6))
     file = tmp_path / 'audio.safetensors'
-    extract_audio_features(plain, str(file), splits=['train'], num_workers=0)
+    extract_audio_features(
+        plain, str(file), splits=['train', 'val'], num_workers=0)
     config = config_of(CACHED, root, tmp_path, other.model.audio_encoder,
                        file)
     with pytest.raises(

@@ -52,7 +52,7 @@ def test_training():
         'vggish-10086976.pth': 'model.audio_encoder.init_cfg.checkpoint',
         'cue_bank_imagebind.safetensors': 'text_encoder.bank_file',
         'audio_vggish.safetensors': 'train_pipeline.feature_file',
-        'cues.jsonl': 'train_pipeline.cue_file'
+        'cues.jsonl': 'load_prompt.cue_file'
     }
     assert list(names_of('teso/teso_r18_synthavs.py')) == ['cues.jsonl']
 

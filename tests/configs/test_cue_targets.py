@@ -21,9 +21,8 @@ FRAMES = [  # at most four cues each, N_T
     {'speaker': -1, 'car': 0}]  # yapf: disable
 CUE_LOSS = sorted(
     path.relative_to(CONFIGS).as_posix()
-    for folder in ('teso', 'teso-sam', 'v3', 'ablations/v1m')
-    for path in (CONFIGS / folder).glob('*cue*.py')
-    if 'synthavs' not in path.stem)
+    for pattern in ('*/teso-cue*.py', 'ablations/v1m/*cue-loss*.py')
+    for path in CONFIGS.glob(pattern) if 'synthavs' not in path.stem)
 
 
 @pytest.fixture(scope='module')

@@ -88,7 +88,7 @@ def test_nested_fields_and_list_elements(warned):
             'custom_imports.imports': ['mmteso']
         })
     assert cfg.model.prompt_encoder.dynamic_mask == dict(
-        type='DynamicMask', mode='off', threshold='mean')
+        type='DynamicMask', mode='off', threshold=0.0)
     assert cfg.model.audio_encoder == dict(type='LogMelStats')
     assert cfg.model.frozen == ['backbone']
     assert cfg.default_hooks.ema == dict(type='EMAHook')

@@ -280,7 +280,7 @@ def test_what_trains(avsbench, folder, tmp_path):
         assert not start[f'{path}.up.weight'].any(), path
         assert start[f'{path}.down.weight'].any(), path
 
-    # what is trained, and at which rate (for 2 frames instead of 10)
+    # what is trained, and at which rate (the warm-up begins at a hundredth)
     assert set(adapters_of(model)) == ADAPTERS
     trainable = {n for n, p in model.named_parameters() if p.requires_grad}
     assert trainable == {
@@ -291,7 +291,7 @@ def test_what_trains(avsbench, folder, tmp_path):
     assert rates.keys() == trainable
     for name, rate in rates.items():
         expected = 1e-4 if name.startswith('backbone.') else 1e-3
-        assert rate == pytest.approx(expected * 2 / 10), name
+        assert rate == pytest.approx(expected / 100), name
 
     # eval mode where frozen, at the start and after a validation
     for training in modes:
