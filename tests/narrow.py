@@ -24,8 +24,8 @@ SIZE = 64  # side of the frames; the top level is then 2 x 2
 WIDTH = 32  # of the head
 TEXT_DIMS = 24
 PROMPT_DIMS = 40
-# of the dynamic mask: an untrained one drops cues by chance, even all of them,
-# and the gradient of the text with them
+# Threshold of the dynamic mask for tests that want each gradient: an untrained
+# mask drops cues by chance, even all of them, and with them the text.
 KEEP_ALL = -100.
 _BACKBONES = dict(
     SwinTransformer=dict(
@@ -118,8 +118,6 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
             for name, width in widths.items() if name in model.prompt_encoder
         })
         model.audio_encoder = ConfigDict(type='LogMelStats')
-        if 'dynamic_mask' in model.prompt_encoder:
-            model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
     for sizes in (preprocessor, preprocessor.get('test_cfg') or {}):
         if sizes.get('size'):
             sizes['size'] = (SIZE, SIZE)
@@ -210,8 +208,7 @@ def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
             type='SeDAM',
             text_dims=TEXT_DIMS,
             embed_dims=PROMPT_DIMS,
-            hidden_dims=16,
-            dynamic_mask=dict(type='DynamicMask', threshold=KEEP_ALL)),
+            hidden_dims=16),
         fusion=dict(
             type='AudioTextFusion',
             in_channels=in_channels,

@@ -241,7 +241,10 @@ def test_floors():
 def test_every_package_is_imported_by_mmteso():
     """So that `custom_imports = dict(imports=['mmteso'])` registers all."""
     # no registered classes there
-    by_hand = {'mmteso.apis', 'mmteso.text_cues', 'mmteso.visualization'}
+    by_hand = {
+        'mmteso.analysis', 'mmteso.apis', 'mmteso.text_cues',
+        'mmteso.visualization'
+    }
     packages = {
         module.name
         for module in pkgutil.iter_modules(mmteso.__path__, 'mmteso.')

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
-from narrow import CONFIGS, CallHook, load, narrow_config
+from narrow import CONFIGS, KEEP_ALL, CallHook, load, narrow_config
 from torch import nn
 
 from data import make_avsbench
@@ -279,6 +279,7 @@ def below(name, paths):
 def test_what_trains(name, adapters, avsbench, tmp_path):
     """Two epochs with a validation after each, through a real runner."""
     config = narrow_config(config_of(name), avsbench, tmp_path, epochs=2)
+    config.model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
     runner = Runner.from_cfg(config)
     start, steps = {}, []
 

@@ -39,7 +39,7 @@ def test_out_of_the_tool(tested, tmp_path):
     assert len(found) > 6
     for name, value in found.items():
         assert value == pytest.approx(expected[name], nan_ok=True), name
-    assert 0 < found['J'] < 100
+    assert 0 < found['F'] < 100
     frames = mmengine.load(path)
     assert len(frames) == 4
     assert not {'seg_logits', 'img', 'inputs'} & set(frames[0])

@@ -20,8 +20,11 @@ class ClassCheckHook(Hook):
     the first frame. In a test the names must be those that the checkpoint was
     trained on as well, in their order, if it says so (mmengine's do).
 
-    In the default hooks of our schedules; ``default_hooks.class_check=None``
-    leaves it out.
+    In the default hooks of our schedules;
+    ``default_hooks.class_check.enabled=False`` leaves it out.
+
+    Args:
+        enabled (bool): Whether to compare. Defaults to True.
 
     Raises:
         ValueError: If they differ.
@@ -30,7 +33,8 @@ class ClassCheckHook(Hook):
     # before hooks that read the data
     priority = 'HIGH'
 
-    def __init__(self) -> None:
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
         self._trained_on: Optional[Sequence[str]] = None
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -50,6 +54,8 @@ class ClassCheckHook(Hook):
             runner (Runner): The runner.
         """
         self._trained_on = None  # it may start from other classes
+        if not self.enabled:
+            return
         _compare_numbers(runner.model, runner.train_dataloader.dataset,
                          'train')
         if runner.val_loop is not None:
@@ -61,7 +67,9 @@ class ClassCheckHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        _compare_numbers(runner.model, runner.val_dataloader.dataset, 'val')
+        if self.enabled:
+            _compare_numbers(runner.model, runner.val_dataloader.dataset,
+                             'val')
 
     def before_test(self, runner) -> None:
         """Compare the data set of the test, with the checkpoint as well.
@@ -69,6 +77,8 @@ class ClassCheckHook(Hook):
         Args:
             runner (Runner): The runner.
         """
+        if not self.enabled:
+            return
         dataset = runner.test_dataloader.dataset
         _compare_numbers(runner.model, dataset, 'test')
         names = _classes(dataset)

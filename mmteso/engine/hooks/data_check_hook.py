@@ -28,21 +28,27 @@ class DataCheckHook(Hook):
     ``unknown_color`` says. Pixels are counted as masks are loaded, before
     they are cropped; all processes' together.
 
-    In the default hooks of our schedules; ``default_hooks.data_check=None``
-    leaves it out, for data that are no local files (these have no size and
-    time here, so that they would be read at each start and by each process),
-    and ``tools/check_data.py`` checks them once.
+    In the default hooks of our schedules;
+    ``default_hooks.data_check.enabled=False`` leaves the check out, for data
+    that are no local files (these have no size and time here, so that they
+    would be read at each start and by each process), and
+    ``tools/check_data.py`` checks them once.
 
     Args:
         num_workers (int, optional): Number of threads that read. Defaults to
             None: as many as the machine has cores, at most 8.
+        enabled (bool): Whether to look at the files at all; pixels are
+            counted anyhow. Defaults to True.
 
     Raises:
         ValueError: Before the training, if frames can't be loaded.
     """
 
-    def __init__(self, num_workers: Optional[int] = None) -> None:
+    def __init__(self,
+                 num_workers: Optional[int] = None,
+                 enabled: bool = True) -> None:
         self.num_workers = num_workers
+        self.enabled = enabled
         self._reset()
 
     def _reset(self) -> None:
@@ -54,6 +60,8 @@ class DataCheckHook(Hook):
         Args:
             runner (Runner): The runner.
         """
+        if not self.enabled:
+            return
         loaders = [runner.train_dataloader]
         if runner.val_loop is not None:
             loaders.append(runner.val_loop.dataloader)

@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from mmseg.registry import DATASETS, MODELS
-from narrow import load
+from narrow import KEEP_ALL, load
 
 from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import audio_condition_dataloader
@@ -41,7 +41,9 @@ def batches(tmp_path_factory):
 
 def build(head, backbone, seed=0):
     torch.manual_seed(seed)
-    model = MODELS.build(pair_model(head, backbone))
+    cfg = pair_model(head, backbone)
+    cfg['prompt_encoder']['dynamic_mask']['threshold'] = KEEP_ALL
+    model = MODELS.build(cfg)
     model.init_weights()
     return model
 
