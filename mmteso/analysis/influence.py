@@ -2,7 +2,7 @@
 """How far sound and text move what a model computes."""
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import torch
 from mmseg.utils import OptSampleList
@@ -77,7 +77,7 @@ def measure_influence(model: nn.Module,
 def _stages(model: nn.Module, inputs: Dict[str, Tensor],
             data_samples: OptSampleList) -> Dict[str, Tensor]:
     """What each stage computes, (B, ...)."""
-    with _recording(model) as found:
+    with _recording(model, inputs.get('text_valid')) as found:
         samples = model.predict(
             inputs, [sample.clone() for sample in data_samples]
             if data_samples else None)
@@ -89,11 +89,14 @@ def _stages(model: nn.Module, inputs: Dict[str, Tensor],
 
 
 @contextmanager
-def _recording(model: nn.Module) -> Iterator[Dict[str, List[Tensor]]]:
+def _recording(
+        model: nn.Module,
+        valid: Optional[Tensor]) -> Iterator[Dict[str, List[Tensor]]]:
     found: Dict[str, List[Tensor]] = defaultdict(list)
     modules = dict(model.named_modules())
     handles = [
-        modules[path].register_forward_hook(_recorder(found[stage]))
+        modules[path].register_forward_hook(
+            _recorder(found[stage], valid))
         for path, stage in STAGES.items() if path in modules
     ]
     try:
@@ -103,12 +106,16 @@ def _recording(model: nn.Module) -> Iterator[Dict[str, List[Tensor]]]:
             handle.remove()
 
 
-def _recorder(parts: List[Tensor]):
+def _recorder(parts: List[Tensor], valid: Optional[Tensor]):
 
     def record(module: nn.Module, args: tuple, output: Any) -> None:
+        if isinstance(output, AudioTextPrompt):
+            output = output.features
+            if valid is not None and output.shape[:2] == valid.shape:
+                # padding has features, but no say
+                output = output * valid[..., None]
         tensors = output if isinstance(output, (tuple, list)) else [output]
-        parts.extend(
-            getattr(x, 'features', x).flatten(1).clone() for x in tensors)
+        parts.extend(x.flatten(1).clone() for x in tensors)
 
     return record
 
