@@ -100,7 +100,7 @@ class SeDAM(nn.Module):
             ImageBind's text features are about 100 long and VGGish's sound
             about 1, so that without this step text decides alone what a new
             network tells its queries. It also gives the cue scores a known
-            scale: 0.2 or so at the start, whatever encoders are used. See
+            scale, 0.1 to 0.2 at the start, whatever encoders are used. See
             ``tools/analysis_tools/influence.py``. Defaults to True.
         no_cue (str): The key that is never masked: ``'learned'``, one learned
             vector; ``'audio'``, that vector plus a projection of the mean
