@@ -77,7 +77,9 @@ def measure_influence(model: nn.Module,
 def _stages(model: nn.Module, inputs: Dict[str, Tensor],
             data_samples: OptSampleList) -> Dict[str, Tensor]:
     """What each stage computes, (B, ...)."""
-    with _recording(model, inputs.get('text_valid')) as found:
+    reads = getattr(model.prompt_encoder, 'reads', ('audio', 'text'))
+    valid = inputs.get('text_valid') if 'text' in reads else None
+    with _recording(model, valid) as found:
         samples = model.predict(
             inputs, [sample.clone() for sample in data_samples]
             if data_samples else None)
