@@ -18,7 +18,11 @@ def influences(name, narrow=True):
     if narrow:
         narrow_model(cfg.model)
     cfg.model.data_preprocessor.size = (SIZE, SIZE)
+    if 'dynamic_mask' in cfg.model.prompt_encoder:
+        # an untrained mask may drop all cues, and the text with them
+        cfg.model.prompt_encoder.dynamic_mask.mode = 'off'
     init_default_scope('mmseg')
+    torch.manual_seed(0)
     model = model_without_files(cfg).eval()
     batch = next(simulated_batches(cfg, model, 3))
     data = model.data_preprocessor(batch, False)
