@@ -20,7 +20,7 @@ from mmteso.audio import vggish_params
 from mmteso.engine import evaluate_audio_conditions
 from mmteso.io import FeatureFile
 from mmteso.models import VGGish
-from mmteso.models.state_hash import state_sha256
+from mmteso.models.weights import state_sha256
 
 CONFIG = 'teso/teso_swin-b_v1m.py'
 CACHED = 'teso/teso-cached-audio_swin-b_v1m.py'

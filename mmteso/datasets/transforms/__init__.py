@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .altering_audio import MuteAudio, ReplaceAudioWithNoise
 from .cue_classes import CuesToClasses
-from .fan_out import FanOutAudioConditions, PerCondition, condition_samples
+from .fan_out import FanOutAudioConditions, PerCondition, split_conditions
 from .fbank import AudioToFbank
 from .features import LoadAudioFeatures, LoadTextFeatures
 from .formatting import PackAVTInputs
@@ -18,5 +18,5 @@ __all__ = [
     'FanOutAudioConditions', 'LoadAVSAnnotations', 'LoadAudioClip',
     'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'LoadTextFeatures',
     'MuteAudio', 'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
-    'ReplaceAudioWithOffScreen', 'condition_samples'
+    'ReplaceAudioWithOffScreen', 'split_conditions'
 ]

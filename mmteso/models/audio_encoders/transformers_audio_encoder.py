@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
                                  quiet_transformers, require_hf_files)
-from ..state_hash import state_sha256
+from ..weights import state_sha256
 
 POOLS = ('mean', 'cls', 'pooler')
 

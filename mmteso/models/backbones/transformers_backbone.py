@@ -9,7 +9,7 @@ from torch import Tensor
 from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
 from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
                                  quiet_transformers, require_hf_files)
-from ..load_part import load_part
+from ..weights import load_part
 
 # What the folder's config may say otherwise: what matters in training only,
 # belongs to a head, or what weights of a wrong shape tell (image_size).

@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmteso.io import Provenance
-from ..state_hash import state_sha256
+from ..weights import state_sha256
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 
 POOLINGS = ('mean', 'cls', 'eos')

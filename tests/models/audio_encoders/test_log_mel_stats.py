@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 
 from mmteso.audio import log_mel_examples
 from mmteso.models.audio_encoders import LogMelStats
-from mmteso.models.state_hash import state_sha256
+from mmteso.models.weights import state_sha256
 
 
 def test_equals_reference():

@@ -12,7 +12,7 @@ from torch import nn
 
 from mmteso.datasets.transforms import AudioToModelInput
 from mmteso.models import TransformersAudioEncoder
-from mmteso.models.state_hash import state_sha256
+from mmteso.models.weights import state_sha256
 
 transformers = pytest.importorskip('transformers')
 

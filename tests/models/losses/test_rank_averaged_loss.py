@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmteso.models.losses import RankAveragedLoss
+from mmteso.models.decode_heads.teso_head import RankAveragedLoss
 
 WEIGHT = [1., 1., 0.1]
 
@@ -57,7 +57,7 @@ def test_two_ranks_train_as_one_process(monkeypatch):
 
     mean = torch.tensor(WEIGHT).double()[labels].sum() / 2
     monkeypatch.setattr(
-        'mmteso.models.losses.rank_averaged_loss.reduce_mean', lambda _: mean)
+        'mmteso.models.decode_heads.teso_head.reduce_mean', lambda _: mean)
     torch.testing.assert_close(
         ranks_gradient(RankAveragedLoss(build())), expected)
     # and that this is what the wrapper is for

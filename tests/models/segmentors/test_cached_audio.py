@@ -7,7 +7,7 @@ from narrow import load, make_batch, narrow_model
 from torch import nn
 
 from mmteso.models.segmentors.cached_audio import CachedAudioCheck
-from mmteso.models.state_hash import state_sha256
+from mmteso.models.weights import state_sha256
 
 
 @pytest.fixture(scope='module')
