@@ -34,17 +34,6 @@ def call(loss, logits, labels):
         avg_factor=class_weight[labels].sum())
 
 
-def test_one_process_equals_the_loss_itself():
-    logits, labels = queries()
-    actual = call(RankAveragedLoss(build()), logits, labels)
-    torch.testing.assert_close(
-        actual, call(build(), logits, labels), rtol=0, atol=0)
-    weight = torch.tensor(WEIGHT).double()[labels]
-    log_p = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0]
-    torch.testing.assert_close(actual,
-                               -2 * (weight * log_p).sum() / weight.sum())
-
-
 def test_two_ranks_train_as_one_process(monkeypatch):
     logits, labels = queries()
     logits.requires_grad_()
@@ -73,8 +62,3 @@ def test_two_processes(on_two_ranks):
                 rank:rank + 1]))
     torch.testing.assert_close(
         sum(ranks).double() / 2, call(build(), logits, labels))
-
-
-def test_keys_are_those_without_it():
-    """Nothing of it may show in a checkpoint."""
-    assert not RankAveragedLoss(build()).state_dict()
