@@ -16,9 +16,9 @@ import torch
 from mmengine.config import Config
 from mmengine.utils import get_git_hash, mkdir_or_exist
 
-from mmteso.datasets.synthavs.files import GENERATOR_VERSION
 from mmteso.engine import plain, write_json
 from mmteso.io import file_sha256, parse_yaml
+from mmteso.testbeds.synthavs.files import GENERATOR_VERSION
 from mmteso.version import __version__, installed_versions
 from .ablation_state import check_same_training, config_hash, data_manifests
 

@@ -134,7 +134,7 @@ def get_sound_alikes(class_set: str) -> Dict[str, FrozenSet[str]]:
 def _synthavs(class_set: str):
     """The variant of SynthAVS that a class set belongs to."""
     # Imported late so that the SynthAVS generator may use this file.
-    from .synthavs import VARIANTS
+    from mmteso.testbeds.synthavs import VARIANTS
     for variant in VARIANTS.values():
         if variant.class_set == class_set:
             return variant

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, TRANSFORMS
 from narrow import CONFIGS, load, narrow_config
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 HARD, EASY = (f'_base_/datasets/{name}.py'
               for name in ('synthavs_hard', 'synthavs'))

@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
-from mmteso.datasets.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
+from mmteso.testbeds.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
 
 ALL = ('v1s', 'v1m', 'v2')
 IMAGE_ONLY = [dict(type='LoadImageFromFile')]

@@ -34,7 +34,7 @@ def test_voc_palette():
 
 
 def test_class_sets_and_tasks():
-    from mmteso.datasets.synthavs.classes import CLASSES, PALETTE
+    from mmteso.testbeds.synthavs.classes import CLASSES, PALETTE
     assert get_classes('synthavs') == tuple(CLASSES)
     binary = get_task_meta('binary', 'avsbench')
     assert binary.classes == ('background', 'sounding')

@@ -13,7 +13,7 @@ from mmteso.datasets.off_screen import (GROUP_TABLES, SoundClip,
                                         classes_of_cues, clips_of_frames,
                                         off_screen_table, pair_off_screen,
                                         read_class_groups)
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 CLASSES = AVSBENCH_CLASSES[1:]
 

@@ -19,9 +19,9 @@ from PIL import Image
 from processes import ROOT
 
 from mmteso.datasets.avsbench_meta import get_classes
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.evaluation import AVSMetric
 from mmteso.models import AVSTTAModel
+from mmteso.testbeds.synthavs import generate_synthavs
 
 SCRIPT = str(ROOT / 'tools' / 'test.py')
 

@@ -11,8 +11,8 @@ from processes import ROOT, free_port, run
 from tiny_hf import write_llava
 from tiny_imagebind import random_checkpoint
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.io import CueFile, FeatureFile
+from mmteso.testbeds.synthavs import generate_synthavs
 
 VIDEOS, FRAMES = 6, 2
 

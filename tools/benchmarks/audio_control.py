@@ -27,9 +27,9 @@ from torch import nn
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
 from mmteso.models import BottleneckAdapter
+from mmteso.testbeds.synthavs import generate_synthavs
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 WAYS = ('one condition', 'all in one pass', 'one pass each')

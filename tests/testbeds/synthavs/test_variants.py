@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmteso.datasets.avsbench_meta import (CLASS_SETS, get_classes, get_splits,
                                            voc_palette)
-from mmteso.datasets.synthavs import (CLASSES, LABEL2IDX, PALETTE, VARIANTS,
+from mmteso.testbeds.synthavs import (CLASSES, LABEL2IDX, PALETTE, VARIANTS,
                                       generate_synthavs, get_variant)
 
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mmteso.datasets import AVSBenchDataset
-from mmteso.datasets.synthavs import CLASSES, generate_synthavs
 from mmteso.io import CueFile
+from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
 
 FRAMES = 2
 

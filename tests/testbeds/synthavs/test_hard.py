@@ -12,18 +12,18 @@ from PIL import Image
 from mmteso.audio.log_mel import log_mel_examples
 from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, get_splits
-from mmteso.datasets.synthavs import generate_synthavs
-from mmteso.datasets.synthavs.generator import generate_video
-from mmteso.datasets.synthavs.hard import (CLASSES, HARD, LOOKS, SHAPES,
+from mmteso.io import CueFile
+from mmteso.testbeds.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs.generator import generate_video
+from mmteso.testbeds.synthavs.hard import (CLASSES, HARD, LOOKS, SHAPES,
                                            TEXTURES, TIMBRES, TRAIN_PRIORS,
                                            UNSEEN)
-from mmteso.datasets.synthavs.looks import sample_body
-from mmteso.datasets.synthavs.scenario import (draw_sounding, draw_visible,
+from mmteso.testbeds.synthavs.looks import sample_body
+from mmteso.testbeds.synthavs.scenario import (draw_sounding, draw_visible,
                                                plan_split, sounding_prior,
                                                split_sizes)
-from mmteso.datasets.synthavs.timbres import (NOISE_COLOURS, SAMPLE_RATE,
+from mmteso.testbeds.synthavs.timbres import (NOISE_COLOURS, SAMPLE_RATE,
                                               sample_noise, sample_voice)
-from mmteso.io import CueFile
 
 FRAMES = 2
 MADE = dict(videos=26, frames=FRAMES, size=32, variant='hard')
