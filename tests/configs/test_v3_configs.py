@@ -38,7 +38,7 @@ def test_content(run):
             assert 'ann_file' not in dataset
             if 'synthavs' in run:
                 assert dataset.data_root == 'data/synthavs-v3'
-                assert dataset.class_set == 'synthavs'
+                assert dataset.metainfo.classes == 'label2idx.json'
                 assert dataset.subsets == 'v2'
             else:
                 assert dataset.subsets == ['v1m', 'v2']

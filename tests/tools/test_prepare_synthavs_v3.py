@@ -38,7 +38,7 @@ def test_the_data_set_reads_them(root, monkeypatch, capsys):
         root,
         '3-shot',
         'train',
-        class_set='synthavs',
+        metainfo=dict(classes=CLASSES),
         check_files=False,
         frames_per_clip=2,
         serialize_data=False)

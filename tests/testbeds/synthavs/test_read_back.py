@@ -20,7 +20,10 @@ def root(tmp_path_factory):
 
 def _dataset(root, **kwargs):
     return AVSBenchDataset(
-        data_root=str(root), subsets='v2', class_set='synthavs', **kwargs)
+        data_root=str(root),
+        subsets='v2',
+        metainfo=dict(classes='label2idx.json'),
+        **kwargs)
 
 
 @pytest.mark.parametrize('split, videos', [('train', 4), ('val', 1),
@@ -53,6 +56,5 @@ def test_cue_file_is_read(root):
 
 
 def test_it_is_not_taken_for_avsbench(root):
-    with pytest.raises(ValueError, match='label2idx|class_set'):
-        AVSBenchDataset(
-            data_root=str(root), subsets='v2', class_set='avsbench')
+    with pytest.raises(ValueError, match='label2idx'):
+        AVSBenchDataset(data_root=str(root), subsets='v2')
