@@ -105,8 +105,8 @@ def read_clip_metadata(path: str,
                 ClipRow(uid, subset, values['split'], a_obj, vid,
                         names_unseen_source(values['a_obj'])))
     if not rows or set(splits or ()) - found:
-        raise ValueError(f'{path} has no clip of split {split!r} in the '
-                         f'subsets {list(subsets)}; its {len(lines)} clips '
-                         f'are of the splits {sorted(found)} (split=None takes '
-                         'them all)')
+        raise ValueError(
+            f'{path} has no clip of split {split!r} in the subsets '
+            f'{list(subsets)}; its {len(lines)} clips are of the splits '
+            f'{sorted(found)} (split=None takes them all)')
     return rows
