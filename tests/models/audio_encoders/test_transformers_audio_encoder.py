@@ -258,7 +258,7 @@ def test_missing_package(folders, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, '__import__', refuse)
-    with pytest.raises(ImportError, match='needs the package transformers'):
+    with pytest.raises(ImportError, match='package transformers is needed'):
         TransformersAudioEncoder(folders['ast'])
 
 
