@@ -15,8 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from mmteso.io import atomic_write, file_sha256
-from mmteso.io.state_dict_file import read_state_dict
+from mmteso.io import atomic_write, file_sha256, read_state_dict
 
 WEIGHTS_URL = 'https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth'
 FORMAT = 'mmteso-imagebind-text/1'
