@@ -15,8 +15,8 @@ import torch
 from mmengine.config import Config
 from mmengine.utils import get_git_hash, mkdir_or_exist
 
-from mmteso.datasets.synthavs.files import GENERATOR_VERSION
 from mmteso.io import file_sha256, plain, read_json, read_yaml, write_json
+from mmteso.testbeds.synthavs.files import GENERATOR_VERSION
 from mmteso.version import __version__, installed_versions
 from .ablation_state import check_same_training, config_hash, data_manifests
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmteso.engine import protocols
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import read_json, read_yaml
+from mmteso.testbeds.synthavs.files import MANIFEST
 from mmteso.visualization import BarPanel
 
 # as the results of the evaluators are named, without their prefix; percent
@@ -96,7 +97,7 @@ def describe_data(cfg: Config) -> str:
                 splits,
                 leaf.get('task')
             ]))
-        if str(leaf.get('class_set', '')).startswith('synthavs'):
+        if osp.isfile(osp.join(str(leaf.get('data_root', '')), MANIFEST)):
             text += ' (SynthAVS: synthetic, not AVSBench)'
         parts.append(text)
     return '; '.join(parts)

@@ -248,6 +248,5 @@ def test_init_cfg_has_no_use(folders):
             folders['ast'], init_cfg=dict(type='Pretrained', checkpoint='a'))
 
 
-
 def test_repr(folders):
     assert "pool='cls'" in repr(build(folders['ast'], pool='cls'))
