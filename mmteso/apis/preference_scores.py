@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Scores of several models under several sounds: tables and bar charts."""
-import json
 import math
 import os.path as osp
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -9,7 +8,7 @@ from mmengine.config import Config
 
 from mmteso.engine import protocols
 from mmteso.engine.sound_steps import dataset_configs
-from mmteso.io.strict_yaml import parse_yaml
+from mmteso.io import read_json, read_yaml
 from mmteso.testbeds.synthavs.files import MANIFEST
 from mmteso.visualization import BarPanel
 
@@ -33,11 +32,7 @@ def read_audio_report(path: str) -> Dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no such report.
     """
-    with open(path, encoding='utf-8') as file:
-        try:
-            report = json.load(file)
-        except ValueError as error:
-            raise ValueError(f'"{path}" is no JSON file: {error}') from error
+    report = read_json(path)
     needed = ('conditions', 'metrics', 'reference', 'seed')
     missing = [
         key for key in needed
@@ -64,8 +59,7 @@ def read_paper_numbers(path: str) -> Dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it doesn't look like this.
     """
-    with open(path, encoding='utf-8') as file:
-        content = parse_yaml(file.read())
+    content = read_yaml(path)
     try:
         models = {
             model: {
