@@ -9,7 +9,7 @@ import os.path as osp
 from typing import (Dict, Iterator, Mapping, NamedTuple, Optional, Sequence,
                     Tuple)
 
-from mmteso.io import normalize_phrase, parse_yaml
+from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES
 
 _FOLDER = osp.join(osp.dirname(__file__), 'synonyms')
@@ -55,10 +55,9 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
         raise FileNotFoundError(
             f"There are no synonyms '{path}': expected 'avsbench' or a file.")
     try:
-        with open(path, 'rb') as file:
-            content = parse_yaml(file.read())
+        content = read_yaml(path)
     except ValueError as error:
-        raise SynonymError(f'{path} is no YAML file: {error}.') from error
+        raise SynonymError(f'{error}.') from error
     fields = SynonymTable._fields
     if not isinstance(content, dict) or 'words' not in content or \
             content.keys() - set(fields):

@@ -10,7 +10,7 @@ import os.path as osp
 from typing import (Any, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple,
                     Optional, Sequence, Tuple)
 
-from mmteso.io import CueFile, parse_yaml
+from mmteso.io import CueFile, read_yaml
 from .class_synonyms import load_class_synonyms
 
 _FOLDER = osp.join(osp.dirname(__file__), 'groups')
@@ -65,8 +65,7 @@ def read_class_groups(
         raise FileNotFoundError(
             f"There are no groups '{path}': expected 'avsbench' or a YAML "
             'file with lists of classes by group.')
-    with open(path, 'rb') as file:
-        content = parse_yaml(file.read())
+    content = read_yaml(path)
     if not isinstance(content, dict) or not all(
             isinstance(names, list) and all(isinstance(n, str) for n in names)
             for names in content.values()):
