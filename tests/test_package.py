@@ -114,7 +114,8 @@ def test_import_time():
 
 def test_pins_suit_every_python():
     """A pin holds for each Python of setup.py, or says for which."""
-    pythons = re.findall(r'Python :: (3\.\d+)', (ROOT / 'setup.py').read_text())
+    setup = (ROOT / 'setup.py').read_text()
+    pythons = re.findall(r'Python :: (3\.\d+)', setup)
     assert len(pythons) == 3
     for line in (ROOT / 'constraints.txt').read_text().splitlines():
         if not line or line.startswith('#'):
