@@ -22,7 +22,7 @@ from mmteso.io import parse_yaml
 
 FORBIDDEN = {
     'transformers', 'torchvggish', 'imagebind', 'torchvision', 'nltk',
-    'inflect', 'httpx', 'tenacity', 'speechbrain', 'torchaudio', 'tensorflow',
+    'inflect', 'openai', 'llguidance', 'speechbrain', 'torchaudio', 'tensorflow',
     'huggingface_hub'
 }
 SOURCES = sorted((ROOT / 'mmteso').rglob('*.py'))

@@ -1,32 +1,25 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Merge the shards of a cue file; import and export the authors' JSON."""
+"""Make a cue file of the TeSO authors' JSON, or their JSON of one."""
 import argparse
 import os
 import sys
 from typing import List, Mapping, Optional, Tuple
 
-from prettytable import PrettyTable
-
 from mmteso.datasets.avsbench_meta import (CLASS_SETS, FRAMES_PER_CLIP,
                                            get_classes, get_splits)
 from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
-from mmteso.io import (CueFile, CueFileError, CueSummary, VidClip,
-                       VidJsonError, export_vid_json, import_vid_json,
-                       merge_cue_files, missing_shards, read_vid_json,
-                       summarize_cues, write_cue_file, write_vid_json)
-from mmteso.io.cue_merge import ON_CONFLICT
+from mmteso.io import (CueFile, CueFileError, VidClip, VidJsonError,
+                       export_vid_json, import_vid_json, read_vid_json,
+                       write_cue_file, write_vid_json)
 
 EXAMPLES = """
 examples:
-  # the shards that 8 GPUs wrote; "merge" may be left out
-  python tools/merge_text_cues.py cues.shard-*-of-8.jsonl --out cues.jsonl
-
   # cues of the authors' release, {"vid": {"f0": "guitar,man,", ...}, ...}
-  python tools/merge_text_cues.py import text.json --subsets v1m \\
+  python tools/convert_text_cues.py import text.json --subsets v1m \\
       --metadata data/avsbench/metadata.csv --out data/avsbench/cues.jsonl
 
   # and back
-  python tools/merge_text_cues.py export data/avsbench/cues.jsonl \\
+  python tools/convert_text_cues.py export data/avsbench/cues.jsonl \\
       --subsets v1m --metadata data/avsbench/metadata.csv --out text.json
 
 "COMMAND --help" says more about each.
@@ -40,31 +33,6 @@ def parse_args(words: List[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(
         dest='command', metavar='COMMAND', required=True)
-
-    merge = commands.add_parser(
-        'merge',
-        help='put cue files together (also without this word)',
-        description='Put cue files together: one record per frame, sorted by '
-        'uid and frame, whatever the order and number of the files.')
-    merge.add_argument(
-        'files', nargs='+', metavar='SHARD', help='cue files of one run')
-    merge.add_argument('--out', required=True, help='cue file to write')
-    merge.add_argument(
-        '--on-conflict',
-        choices=ON_CONFLICT,
-        default='error',
-        help='which record of a frame to take if there are different ones: '
-        'the served one if only one was served ("ok"; otherwise an error), '
-        'the first or the last as given (default: %(default)s). Equal ones '
-        'are always taken once')
-    merge.add_argument(
-        '--allow-mixed',
-        action='store_true',
-        help='take records of different models and prompts')
-    merge.add_argument(
-        '--allow-partial',
-        action='store_true',
-        help='go on if a shard is missing')
 
     read = commands.add_parser(
         'import',
@@ -125,16 +93,13 @@ def parse_args(words: List[str]) -> argparse.Namespace:
             '--skip-unknown',
             action='store_true',
             help='leave out what the metadata lack')
-    for command, run in ((merge, merge_shards), (read, import_json),
-                         (write, export_json)):
+    for command, run in ((read, import_json), (write, export_json)):
         command.set_defaults(run=run)
         command.add_argument(
             '--overwrite',
             action='store_true',
             help='replace an existing output')
 
-    if words and words[0] not in (*commands.choices, '-h', '--help'):
-        words = ['merge', *words]
     args = parser.parse_args(words)
     if getattr(args, 'frames', None) is not None and args.frames < 1:
         parser.error('--frames must be at least 1')
@@ -148,30 +113,14 @@ def parse_args(words: List[str]) -> argparse.Namespace:
 
 def check_out(args: argparse.Namespace) -> None:
     """Refuse to write over something, before the work is done."""
-    inputs = [*args.files, getattr(args, 'metadata', args.files[0])]
-    if os.path.realpath(args.out) in map(os.path.realpath, inputs):
+    if os.path.realpath(args.out) in map(os.path.realpath,
+                                         [*args.files, args.metadata]):
         raise CueFileError(f'"{args.out}" is also an input: write to another '
                            'file.')
     if os.path.exists(args.out) and not args.overwrite:
         raise CueFileError(f'"{args.out}" exists already; --overwrite '
                            'replaces it.')
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
-
-
-def print_table(summaries: Mapping[str, CueSummary]) -> None:
-    """Show what the files hold."""
-    table = PrettyTable([
-        'file', 'frames', 'clips', 'failed', 'caption only', 'without cues',
-        'cues a frame', 'distinct cues'
-    ])
-    table.align = 'r'
-    table.align['file'] = 'l'
-    for name, s in summaries.items():
-        table.add_row([
-            name, s.frames, s.clips, s.failed, s.captioned, s.empty,
-            f'{s.mean_cues:.2f}', s.distinct_cues
-        ])
-    print(table)
 
 
 def plural(count: int, what: str) -> str:
@@ -183,20 +132,6 @@ def print_counts(counts: Mapping[str, int]) -> None:
     for words, count in counts.items():
         if count:
             print(f'{words}: {count}')
-
-
-def merge_shards(args: argparse.Namespace) -> None:
-    lacking = missing_shards(args.files)
-    if lacking and not args.allow_partial:
-        raise CueFileError(
-            f'Shards are missing ({", ".join(lacking)}); --allow-partial '
-            'goes on without them.')
-    merged = merge_cue_files(args.files, args.on_conflict, args.allow_mixed)
-    write_cue_file(args.out, merged.records)
-    summary = {args.out: summarize_cues(merged.records)}
-    print_table({**merged.summaries, **summary})
-    print(f'{plural(merged.repeated, "equal record")} and '
-          f'{plural(merged.decided, "conflicting record")} left out')
 
 
 def read_rows(args: argparse.Namespace) -> Tuple[List[ClipRow], List[ClipRow]]:
@@ -238,9 +173,9 @@ def import_json(args: argparse.Namespace) -> None:
     found = import_vid_json(table, clips, {row.vid
                                            for row in others}, skipped(args))
     write_cue_file(args.out, found.records)
-    summary = summarize_cues(found.records)
-    print_table({args.out: summary})
-    print(f'{summary.clips} of {plural(len(asked), "clip")} have cues')
+    served = len({record.uid for record in found.records})
+    print(f'{args.out}: {plural(len(found.records), "frame")}; {served} of '
+          f'{plural(len(asked), "clip")} have cues')
     print(f'cleaned: {cleaned["None"]} times the word None, '
           f'{plural(cleaned["repeated"], "repeated cue")}, '
           f'{plural(cleaned["spaces"], "cue")} with spaces around')

@@ -1,17 +1,15 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What a user sees; the work is tested in tests/io."""
 import json
-import re
 import runpy
-import sys
 
 import pytest
-from processes import ROOT, run
+from processes import ROOT
 
 from data import make_avsbench
-from mmteso.io import CueFile, CueRecord, CueWriter, write_cue_file
+from mmteso.io import CueFile, CueRecord, write_cue_file
 
-TOOL = ROOT / 'tools' / 'merge_text_cues.py'
+TOOL = ROOT / 'tools' / 'convert_text_cues.py'
 METADATA = '''vid,uid,s_min,s_sec,a_obj,split,label
 one,one_0_5000,0,0,dog,train,v1s
 two,two,0,0,dog_man,test,v1m
@@ -23,7 +21,7 @@ six,six_5000_15000,0,5,dog,test,v2
 
 @pytest.fixture(scope='module')
 def main():
-    return runpy.run_path(str(TOOL), run_name='merge_text_cues')['main']
+    return runpy.run_path(str(TOOL), run_name='convert_text_cues')['main']
 
 
 @pytest.fixture
@@ -39,72 +37,6 @@ def refusal(main, *words):
         main(list(words))
     assert isinstance(stop.value.code, str)
     return stop.value.code
-
-
-def cells(output):
-    """The cells of the table's rows, the header included."""
-    return [[cell.strip() for cell in line.strip('|').split('|')]
-            for line in output.splitlines() if line.startswith('|')]
-
-
-def write_shards(*counts):
-    for index, count in enumerate(counts):
-        write_cue_file(
-            f'cues.shard-{index}-of-{len(counts)}.jsonl',
-            [CueRecord(f'clip {index}', i, ('dog', ) * i)
-             for i in range(count)])
-
-
-@pytest.mark.parametrize('words', [[], ['merge']])
-def test_merge(main, here, capsys, words):
-    write_shards(2, 3)
-    shards = ['cues.shard-1-of-2.jsonl', 'cues.shard-0-of-2.jsonl']
-    main([*words, *shards, '--out', 'deep/cues.jsonl'])
-    output = capsys.readouterr().out
-    assert cells(output) == [
-        ['file', 'frames', 'clips', 'failed', 'caption only', 'without cues',
-         'cues a frame', 'distinct cues'],
-        [shards[0], '3', '1', '0', '0', '1', '1.00', '1'],
-        [shards[1], '2', '1', '0', '0', '1', '0.50', '1'],
-        ['deep/cues.jsonl', '5', '2', '0', '0', '2', '0.80', '1'],
-    ]
-    assert '0 equal records and 0 conflicting records left out' in output
-    assert list(CueFile('deep/cues.jsonl')) == [
-        ('clip 0', 0), ('clip 0', 1), ('clip 1', 0), ('clip 1', 1),
-        ('clip 1', 2)]
-    message = refusal(main, *words, *shards, '--out', 'deep/cues.jsonl')
-    assert 'exists already; --overwrite' in message
-    main([*words, *shards, '--out', 'deep/cues.jsonl', '--overwrite'])
-
-
-def test_merge_refuses(main, here):
-    write_shards(1, 1, 1)
-    names = [f'cues.shard-{i}-of-3.jsonl' for i in range(3)]
-    message = refusal(main, *names[:2], '--out', 'cues.jsonl')
-    assert names[2] in message and '--allow-partial' in message
-    main([*names[:2], '--out', 'cues.jsonl', '--allow-partial'])
-
-    message = refusal(main, *names, '--out', names[0], '--overwrite')
-    assert 'also an input' in message
-    assert 'no.jsonl' in refusal(main, 'no.jsonl', '--out', 'x')
-
-    with open(names[0], 'a') as file:
-        file.write('{"uid": "clip')
-    message = refusal(main, *names, '--out', 'x')
-    assert '--resume' in message
-    CueWriter(names[0], resume=True).close()
-
-    write_cue_file(names[1], [CueRecord('clip 0', 0, ('man', ))])
-    message = refusal(main, *names, '--out', 'x')
-    assert 'frame 0 of "clip 0"' in message and '--on-conflict' in message
-    main([*names, '--out', 'x', '--on-conflict', 'last'])
-    assert CueFile('x')['clip 0', 0].cues == ('man', )
-
-    write_cue_file(names[1], [CueRecord('clip 1', 0, (), reasoner='other')])
-    assert '--allow-mixed' in refusal(main, *names, '--out', 'y')
-    main([*names, '--out', 'y', '--allow-mixed'])
-    # nothing half done is left
-    assert not list(here.glob('*.partial'))
 
 
 def write_json(**frames):
@@ -124,10 +56,8 @@ def test_import(main, here, capsys):
     write_json(one=1, two=5)
     main(['import', *WORDS, '--subsets', 'v1s', 'v1m'])
     output = capsys.readouterr().out
-    assert cells(output)[1] == ['cues.jsonl', '6', '2', '0', '0', '0', '1.00',
-                                '5']
+    assert 'cues.jsonl: 6 frames; 2 of 2 clips have cues' in output
     assert 'cleaned: 6 times the word None, 0 repeated cues, 0 cues' in output
-    assert '2 of 2 clips have cues' in output
     assert 'left out' not in output
     assert CueFile('cues.jsonl')['two', 4] == CueRecord(
         'two', 4, ('dog 4', ), reasoner='imported')
@@ -237,25 +167,3 @@ def test_the_test_sets_cues_survive(main, tmp_path, capsys):
     assert {key: r.cues for key, r in CueFile(back).items()
             } == {key: r.cues
                   for key, r in CueFile(f'{root}/cues.jsonl').items()}
-
-
-@pytest.mark.slow
-def test_command_line(here):
-    """As a process; no traceback, no usage for a wrong file."""
-    result = run([sys.executable, '-W', 'ignore', TOOL, here / 'no.jsonl',
-                  '--out', here / 'x'], check=False)
-    assert result.returncode == 1
-    assert re.search('The cue file ".*no.jsonl" does not exist',
-                     result.stderr)
-    assert 'Traceback' not in result.stderr and 'usage' not in result.stderr
-
-
-@pytest.mark.parametrize('words', [['--help'], ['merge', '--help'],
-                                   ['import', '--help'],
-                                   ['export', '--help']])
-def test_help(main, words, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(words)
-    assert stop.value.code == 0
-    output = capsys.readouterr().out
-    assert ('--out' in output) and ('examples' in output or words[1:])
