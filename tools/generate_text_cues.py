@@ -155,8 +155,8 @@ def generate(args: argparse.Namespace) -> None:
           f'{counts["failed"]} failed, {counts["resumed"]} were there already')
     cues = [record.cues for record in CueFile(path, cues_only=True).values()]
     print(f'  cues per frame: {sum(map(len, cues)) / max(len(cues), 1):.2f}, '
-          f'different cues: {len(set(itertools.chain(*cues)))}, frames without: '
-          f'{cues.count(())}')
+          f'different cues: {len(set(itertools.chain(*cues)))}, frames '
+          f'without: {cues.count(())}')
     if counts['failed'] and not counts['ok'] + counts['captioned']:
         sys.exit('All frames failed: see "error" in the file.')
 

@@ -18,6 +18,8 @@ import os
 from typing import (Iterable, Iterator, List, Mapping, Optional, Sequence,
                     Tuple, Union)
 
+from .files import atomic_write
+
 CUE_STATUSES = ('ok', 'failed', 'captioned')
 _RECORD_START = b'{"uid": "'  # see CueRecord.to_json
 
@@ -278,9 +280,5 @@ def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
 
     The same records give the same bytes.
     """
-    partial = f'{path}.partial'
-    with open(partial, 'wb') as file:
+    with atomic_write(path) as partial, open(partial, 'wb') as file:
         file.writelines(record.to_bytes() for record in records)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

@@ -6,6 +6,7 @@ import threading
 from typing import Any, List, Optional, Sequence
 from urllib.parse import urlsplit
 
+from mmteso.optional import require
 from .base import ChatFailure, Conversation, ModelUnavailableError, Reply
 
 # The server as such can't be used with these: key, payment, path or model.
@@ -52,7 +53,7 @@ class HTTPModel:
                  api_key_env: str = 'OPENAI_API_KEY',
                  timeout: float = 300.,
                  max_retries: int = 6) -> None:
-        import openai
+        openai = require('openai', 'text')
         parts = urlsplit(base_url)
         if parts.scheme not in ('http', 'https') or '@' in parts.netloc:
             # not shown: it may hold a password

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from mmengine.logging import print_log
 
 from mmteso.io import normalize_phrase
+from mmteso.optional import require
 from .answers import (AnswerError, cue_schema, normalise_cues, read_answer,
                       singular, strip_thinking, validate_answer)
 from .base import (REASONERS, BaseReasoner, ChatFailure, Conversation, Frame,
@@ -366,7 +367,7 @@ class NounParser(BaseReasoner):
                  num_cues: int = 4,
                  phrases: bool = False,
                  scene_words: Optional[Sequence[str]] = None) -> None:
-        import nltk
+        nltk = require('nltk', 'text')
         if scene_words is None:
             with open(osp.join(PROMPT_DIR, 'scene_words.txt')) as file:
                 scene_words = file.read().split()

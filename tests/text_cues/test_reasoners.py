@@ -203,7 +203,8 @@ def nltk_data(tmp_path_factory):
     random.setstate(state)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nltk.data, 'path', [str(data)])
-        tagger.save_to_json('eng', str(data / 'taggers' / module.NounParser.tagger))
+        tagger.save_to_json(
+            'eng', str(data / 'taggers' / module.NounParser.tagger))
     return data
 
 

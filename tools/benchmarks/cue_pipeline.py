@@ -78,7 +78,7 @@ def sources(args: argparse.Namespace, folder: str) -> Dict[str, List[Frame]]:
                 type='AVSBenchDataset',
                 data_root=args.data_root,
                 subsets='v2',
-                class_set='synthavs',
+                metainfo=dict(classes='label2idx.json'),
                 split=None,
                 with_masks=False)).list_frames()
         found['SynthAVS'] = frames[:args.frames]
