@@ -99,7 +99,7 @@ class BaseFrames(metaclass=ABCMeta):
         """
 
 
-class _BaseModel(metaclass=ABCMeta):
+class _BaseModel:
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Find out, before the first batch, whether all can be served.
@@ -109,7 +109,7 @@ class _BaseModel(metaclass=ABCMeta):
         """
 
 
-class BaseCaptioner(_BaseModel):
+class BaseCaptioner(_BaseModel, metaclass=ABCMeta):
     """Describes frames in words (paper 3.2).
 
     Attributes:
@@ -132,7 +132,7 @@ class BaseCaptioner(_BaseModel):
         """
 
 
-class BaseReasoner(_BaseModel):
+class BaseReasoner(_BaseModel, metaclass=ABCMeta):
     """Names the objects of a scene that could sound (paper 3.2).
 
     Attributes:

@@ -40,7 +40,7 @@ class LocalModel:
         max_new_tokens (int): The default of ``generation``'s setting of that
             name. Defaults to 512.
         batch_size (int, optional): Most texts at a time. Defaults to None:
-            all that are given. Halved where the GPU's memory is too small.
+            all that are given. Reduced where the GPU's memory is too small.
         name (str, optional): How the cue file calls it. Defaults to None: its
             name, with revision and number of bits; of a local folder, the
             folder's name.

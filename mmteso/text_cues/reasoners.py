@@ -12,8 +12,8 @@ from mmengine.logging import print_log
 
 from mmteso.io import normalize_phrase
 from mmteso.optional import require
-from .answers import (AnswerError, cue_schema, normalise_cues, read_answer,
-                      singular, strip_thinking, validate_answer)
+from .answers import (AnswerError, cue_name, cue_schema, normalise_cues,
+                      read_answer, strip_thinking, validate_answer)
 from .base import (REASONERS, BaseReasoner, ChatFailure, Conversation, Frame,
                    ModelUnavailableError, Reasoning, Reply)
 from .http_model import HTTPModel
@@ -412,7 +412,7 @@ class NounParser(BaseReasoner):
                 if not is_noun or None in words:
                     continue
                 words = [normalize_phrase(word.group()) for word in words]
-                words[-1] = singular(words[-1])
+                words[-1] = cue_name(words[-1])
                 if words[-1] not in self._scene_words:
                     found[' '.join(words if self.phrases else words[-1:])] = 1
         return list(found)

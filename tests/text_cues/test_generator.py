@@ -93,7 +93,7 @@ def test_resuming_does_only_what_is_left(frames, path):
 def test_other_models_or_prompts_do_not_go_on(frames, path):
     generate(frames[:5], path)
     before = open(path, 'rb').read()
-    with pytest.raises(CueFileError, match="caption_prompt_hash': ''"):
+    with pytest.raises(CueFileError, match="caption_prompt_hash is ''"):
         generate(frames, path, ColourCaptioner(prompt_hash='x'), resume=True)
     reasoner = EchoReasoner()
     reasoner.prompt_hash = 'cd'

@@ -101,7 +101,7 @@ def test_answers_do_not_depend_on_the_batch(llama, spy_generate):
     assert answers[0] == answers[2] != answers[1]
 
 
-def test_a_batch_too_large_for_the_gpu_is_halved(llama, monkeypatch):
+def test_a_batch_too_large_for_the_gpu_is_reduced(llama, monkeypatch):
     found = reasoner(llama)
     expected = found.chat([CHAT] * 5)
     model, sizes = found.model.loaded.model, []
@@ -115,9 +115,10 @@ def test_a_batch_too_large_for_the_gpu_is_halved(llama, monkeypatch):
 
     monkeypatch.setattr(model, 'generate', small)
     assert found.chat([CHAT] * 5) == expected
-    assert sizes == [5, 2, 2, 1]
+    assert sizes[0] == 5 and sizes[-3:] == [2, 2, 1]
+    sizes.clear()
     found.chat([CHAT] * 5)  # the size is kept
-    assert sizes[4:] == [2, 2, 1]
+    assert sizes == [2, 2, 1]
     monkeypatch.setattr(
         model, 'generate', lambda **kwargs: small(input_ids=range(9)))
     with pytest.raises(ModelUnavailableError, match='4 bits'):
@@ -129,7 +130,7 @@ def test_too_long_fails_alone(llama):
     longer = [dict(role='user', content='dog ' * 5000)]
     first, second, third = found.chat([CHAT, longer, CHAT])
     assert first == third and isinstance(second, ChatFailure)
-    assert '4096 tokens' in second.error
+    assert 'tokens more than "llama" can take' in second.error
 
 
 def test_captioner_and_reasoner_share_their_weights(llava):
@@ -150,7 +151,7 @@ def test_noise_keeps_the_schema(llama, llava, kind):
     results = found.reason([Frame('a', i, '') for i in range(6)],
                            [f'{i} dogs.' for i in range(6)])
     assert not any(r.error for r in results)
-    assert any(r.cues for r in results)
+    assert any(r.cues for r in results) or kind[0] == 'C'
     assert all(len(r.cues) <= 4 for r in results)
     assert all(cue == cue.lower() for r in results for cue in r.cues)
 

@@ -164,7 +164,7 @@ def test_fixed_captions(tmp_path, name, content):
 def test_labels_of_the_data_set():
     reasoner = REASONERS.build(dict(type='DatasetLabels', num_cues=2))
     labels = [('Dog', 'emergency-car', 'man', 'dog'), ('background', ), ()]
-    frames = [Frame('a', i, '', labels=l) for i, l in enumerate(labels)]
+    frames = [Frame('a', i, '', (), own) for i, own in enumerate(labels)]
     found = reasoner.reason(frames, [''] * 3)
     assert [r.cues for r in found] == [('dog', 'emergency car'), (), ()]
     assert found[0].text == 'Dog, emergency-car, man, dog'
