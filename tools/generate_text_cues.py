@@ -130,8 +130,8 @@ def build(registry, config: Optional[dict]):
 
 def generate(args: argparse.Namespace) -> None:
     config, out = configure(args)
-    rank = int(os.environ.get('RANK', 0))
     world_size = int(os.environ.get('WORLD_SIZE', 1))
+    rank = int(os.environ['RANK']) if world_size > 1 else 0
     stem, suffix = osp.splitext(out)
     path = f'{stem}.rank{rank}{suffix}' if world_size > 1 else out
     existing = [
@@ -153,10 +153,11 @@ def generate(args: argparse.Namespace) -> None:
     counts = generator.run(take_share(frames, rank, world_size), path, done)
     print(f'{path}: {counts["ok"] + counts["captioned"]} frames served, '
           f'{counts["failed"]} failed, {counts["resumed"]} were there already')
-    cues = [record.cues for record in CueFile(path, cues_only=True).values()]
-    print(f'  cues per frame: {sum(map(len, cues)) / max(len(cues), 1):.2f}, '
-          f'different cues: {len(set(itertools.chain(*cues)))}, frames '
-          f'without: {cues.count(())}')
+    if osp.exists(path):
+        cues = [r.cues for r in CueFile(path, cues_only=True).values()]
+        print(f'  cues per frame: {sum(map(len, cues)) / len(cues):.2f}, '
+              f'different cues: {len(set(itertools.chain(*cues)))}, frames '
+              f'without: {cues.count(())}')
     if counts['failed'] and not counts['ok'] + counts['captioned']:
         sys.exit('All frames failed: see "error" in the file.')
 

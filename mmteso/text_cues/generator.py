@@ -124,10 +124,12 @@ class CueGenerator:
                                  f'{count} times: a clip needs its own name.')
         todo = [frame for frame in frames if frame.key not in done]
         counts = Counter(resumed=len(frames) - len(todo))
+        if not todo:
+            return counts
         # The reasoner first: a server that isn't there shows at once, the
         # captioner's weights take minutes.
         for model in (self.reasoner, self.captioner):
-            if todo and model is not None:
+            if model is not None:
                 model.prepare(todo)
         version, failures = _code_version(), 0
         log = tqdm(

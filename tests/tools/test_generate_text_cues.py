@@ -189,6 +189,7 @@ def test_several_processes(folder, config, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('WORLD_SIZE', '1')
     run(monkeypatch, path, '--resume')
     assert '30 were there already' in capsys.readouterr().out
+    assert not (tmp_path / 'cues.jsonl').exists()
     # what other models made isn't gone on with
     other = config(
         dict(type='FolderFrames', root=str(folder)),
@@ -234,7 +235,7 @@ def test_mistakes_end_with_a_message(folder, config, tmp_path, monkeypatch):
     run(monkeypatch, path, '--out', out)
     assert '--resume' in stops(monkeypatch, path, '--out', out)
     assert 'does not exist' in stops(
-        monkeypatch, path, '--frames', tmp_path / 'none', '--out', out)
+        monkeypatch, path, '--frames', tmp_path / 'none')
     assert 'is it one of' in stops(
         monkeypatch, ROOT / 'configs' / 'teso' / 'teso_r18_synthavs.py')
     for field, message in ((dict(type='EchoReasoner', fial=1), 'fial'),

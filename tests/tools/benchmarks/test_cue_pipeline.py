@@ -21,8 +21,8 @@ def test_runs(monkeypatch, capsys):
 
     with ChatServer() as server:
         run('--base-url', server.url)
-    # two sources, with and without overlap, two turns each
-    assert len(server.requests) == 10 * 2 * 2 * 2
+    # two sources, with and without overlap: a trial, and two turns each
+    assert len(server.requests) == 2 * 2 * (1 + 2 * 10)
     output = capsys.readouterr().out
     assert output.count('frames/s') == 6 and 'JPEG, 40x32' in output
     # a server that answers at once with errors would look fast
