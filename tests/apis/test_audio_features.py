@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import copy
 import hashlib
 import pickle
 
@@ -87,15 +86,9 @@ def test_every_frame_of_every_clip(root, tmp_path):
     for split in ('train', 'val', 'test'):
         config[f'{split}_dataloader'].dataset.pop('indices')
     out = str(tmp_path / 'new' / 'audio.safetensors')
-    seen = []
-
-    def progress(clips, total):
-        seen.append(total)
-        return clips
-
     summary = extract_audio_features(
-        config, out, num_workers=0, batch_size=4, progress=progress)
-    assert (summary.clips, summary.frames) == (6, 30) and seen == [6]
+        config, out, num_workers=0, batch_size=4)
+    assert (summary.clips, summary.frames) == (6, 30)
     features = FeatureFile(out, dict(kind='audio', encoder='LogMelStats'))
     assert len(features) == 30
     with DefaultScope.overwrite_default_scope('mmseg'):
@@ -126,20 +119,6 @@ def test_every_frame_of_every_clip(root, tmp_path):
         resampling='soxr HQ',
         encoder_args={},
         state_sha256='')
-
-
-def test_workers_and_batches_do_not_matter(root, tmp_path):
-    files = []
-    for number, options in enumerate(
-        (dict(num_workers=0, batch_size=1), dict(num_workers=2,
-                                                 batch_size=3))):
-        path = str(tmp_path / f'{number}.safetensors')
-        extract_audio_features(
-            config_of(CONFIG, root, tmp_path), path, **options)
-        files.append(FeatureFile(path))
-    assert set(files[0]) == set(files[1])
-    for key in files[0]:
-        assert torch.equal(files[0][key], files[1][key])
 
 
 def test_frames_without_a_mask_and_other_subsets(root, tmp_path):
@@ -336,9 +315,7 @@ def extract(config, tmp_path, **options):
         config, str(tmp_path / 'audio.safetensors'), num_workers=0, **options)
 
 
-@pytest.mark.parametrize('num_workers', [0, 1])
-def test_broken_files_are_all_named_and_nothing_is_written(
-        tmp_path, num_workers):
+def test_broken_files_are_all_named_and_nothing_is_written(tmp_path):
     root = make_avsbench(tmp_path / 'data', subsets=['v1m'], clips=3)
     for clip, content in ((0, b'RIFF'), (2, b'')):
         (tmp_path / f'data/v1m/v1m-val-{clip}_0_5000/audio.wav').write_bytes(
@@ -351,27 +328,12 @@ def test_broken_files_are_all_named_and_nothing_is_written(
             str(tmp_path / 'audio.safetensors'),
             splits=['val'],
             batch_size=2,
-            num_workers=num_workers)
+            num_workers=1)
     lines = str(error.value).splitlines()
     assert lines[0].startswith("2 of 3 clips can't be read, so nothing was")
     assert [line.split(':')[0].strip() for line in lines[1:3]] == \
         ['v1m-val-0_0_5000', 'v1m-val-2_0_5000']
     assert not list(tmp_path.glob('audio*'))
-
-
-def test_killed_on_the_way(root, tmp_path):
-    """An earlier file stays whole."""
-    config = config_of(CONFIG, root, tmp_path)
-    extract(config, tmp_path, splits=['val'])
-    before = (tmp_path / 'audio.safetensors').read_bytes()
-
-    def stop(clips, total):
-        yield next(clips)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        extract(config, tmp_path, progress=stop)
-    assert (tmp_path / 'audio.safetensors').read_bytes() == before
 
 
 def small(**init_cfg):
@@ -381,9 +343,9 @@ def small(**init_cfg):
 
 @pytest.mark.parametrize('encoder, error, message', [
     (None, ValueError, 'has no audio_encoder'),
-    (dict(type='SmallAudioEncoder'), ValueError, 'those of random weights'),
+    (dict(type='SmallAudioEncoder'), ValueError, 'needs a local file'),
     (small(checkpoint='https://example.org/a.pth'), ValueError,
-     'no local file'),
+     'needs a local file'),
     (small(checkpoint='no-such-file.pth'), FileNotFoundError,
      'no-such-file.pth'),
 ])
@@ -391,19 +353,6 @@ def test_encoders_without_weights(root, tmp_path, encoder, error, message):
     config = config_of(CONFIG, root, tmp_path)
     config.model.audio_encoder = encoder
     with pytest.raises(error, match=message):
-        extract(config, tmp_path)
-
-
-def test_data_that_does_not_fit(root, tmp_path):
-    config = config_of(CONFIG, root, tmp_path)
-    with pytest.raises(ValueError, match='no clip of split'):
-        extract(config, tmp_path, subsets=['v2'])
-    other = copy.deepcopy(config)
-    other.train_dataloader.dataset.type = 'BaseSegDataset'
-    with pytest.raises(ValueError, match='BaseSegDataset has no subsets'):
-        extract(other, tmp_path, subsets=['v1s'])
-    config.val_dataloader = None
-    with pytest.raises(ValueError, match='has no val_dataloader'):
         extract(config, tmp_path)
 
 
