@@ -25,7 +25,8 @@ from mmteso.analysis.demo import format_report, make_report
 from mmteso.analysis.frames import (choose_frames, mask_rows, masks_only,
                                     references)
 from mmteso.apis import evaluate_audio_conditions, init_model
-from mmteso.engine import AUDIO_CONDITIONS, write_json
+from mmteso.engine import AUDIO_CONDITIONS
+from mmteso.io import write_json
 from mmteso.visualization import draw_picture_grid
 
 MARKER = 'made-by-demo.txt'

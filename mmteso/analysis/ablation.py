@@ -13,14 +13,13 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
-from mmengine.fileio import load
 from mmengine.utils import get_git_hash, mkdir_or_exist
 from tqdm import tqdm
 
-from mmteso.datasets.synthavs.files import MANIFEST, read_manifest
-from mmteso.engine import AUDIO_CONDITIONS, write_json
+from mmteso.engine import AUDIO_CONDITIONS
 from mmteso.engine.sound_steps import SPLITS, dataset_configs
-from mmteso.io import file_sha256
+from mmteso.io import atomic_write, file_sha256, read_json, write_json
+from mmteso.testbeds.synthavs.files import MANIFEST, read_manifest
 from mmteso.version import __version__, installed_versions
 from .records import Row
 
@@ -133,8 +132,8 @@ def pretrain(bench: Bench, name: str, threads: int) -> None:
     # the optimizer's state stays behind
     checkpoint = torch.load(
         best_checkpoint(folder), map_location='cpu', weights_only=True)
-    torch.save(dict(state_dict=checkpoint['state_dict']), f'{target}.part')
-    os.replace(f'{target}.part', target)
+    with atomic_write(target) as partial:
+        torch.save(dict(state_dict=checkpoint['state_dict']), partial)
 
 
 def run_row(bench: Bench,
@@ -148,7 +147,7 @@ def run_row(bench: Bench,
     """
     folder = osp.join(bench.work_dir, row.name, f'seed{seed}')
     config, path = bench.config_path(row.name), bench.result_path(row, seed)
-    result = load(path) if retest else _train(
+    result = read_json(path) if retest else _train(
         bench, row.name, folder, [*bench.options, f'randomness.seed={seed}'],
         threads)
     checkpoint, out = best_checkpoint(folder), osp.join(folder, 'audio.json')
@@ -157,7 +156,7 @@ def run_row(bench: Bench,
         osp.join(bench.tools, 'test.py'), config, checkpoint, '--work-dir',
         folder, '--audio', *AUDIO_CONDITIONS, '--audio-out', out, *options,
         log=osp.join(folder, 'log.txt'), threads=threads)
-    report = load(out)
+    report = read_json(out)
     # with the options
     cfg = Config.fromfile(osp.join(folder, osp.basename(config)))
     result.update(

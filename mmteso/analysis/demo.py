@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from mmengine.utils import get_git_hash
 
-from mmteso.engine import plain
+from mmteso.io import plain
 from mmteso.version import __version__, installed_versions
 from mmteso.visualization import format_number, format_table
 

@@ -12,15 +12,14 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import numpy as np
 import pandas as pd
 from mmengine.config import Config
-from mmengine.fileio import load
 from mmengine.utils import mkdir_or_exist
 from torch import nn
 
 from mmteso.apis import evaluate_audio_conditions, init_model
-from mmteso.engine import (AUDIO_CONDITIONS, make_audio_report, plain,
-                           protocols, write_json)
+from mmteso.engine import AUDIO_CONDITIONS, make_audio_report, protocols
 from mmteso.engine.sound_steps import dataset_configs
-from mmteso.io import parse_yaml
+from mmteso.io import plain, read_json, read_yaml, write_json
+from mmteso.testbeds.synthavs.files import MANIFEST
 from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
                                   draw_picture_grid, format_number,
                                   format_table, overlay_heat, overlay_mask)
@@ -239,7 +238,7 @@ def read_audio_report(path: str) -> Dict[str, Any]:
     Raises:
         ValueError: If the file holds no such report.
     """
-    report = load(path, file_format='json')
+    report = read_json(path)
     needed = {'conditions', 'metrics', 'reference', 'seed'}
     if not isinstance(report, dict) or not needed <= set(report):
         raise ValueError(f'"{path}" lacks some of {sorted(needed)}: expected '
@@ -262,8 +261,7 @@ def read_paper_numbers(path: str) -> Dict[str, Any]:
     Raises:
         ValueError: If it doesn't look like this.
     """
-    with open(path, encoding='utf-8') as file:
-        content = parse_yaml(file.read())
+    content = read_yaml(path)
     try:
         models = {
             model: make_audio_report({
@@ -292,7 +290,7 @@ def describe_data(cfg: Config) -> str:
             value if isinstance(value, str) else '+'.join(value)
             for value in values if value
         ])
-        if text.startswith('synthavs'):
+        if osp.isfile(osp.join(str(leaf.get('data_root')), MANIFEST)):
             text += ' (SynthAVS: synthetic, not AVSBench)'
         parts.append(text)
     return '; '.join(parts)

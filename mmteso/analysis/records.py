@@ -12,10 +12,9 @@ from glob import escape, glob
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import pandas as pd
-from mmengine.utils import mkdir_or_exist
 
-from mmteso.engine import flat_scores, plain, protocols
-from mmteso.io import parse_yaml
+from mmteso.engine import flat_scores, protocols
+from mmteso.io import atomic_write, plain, read_json, read_yaml
 from mmteso.visualization import format_table
 
 Run = Dict[str, Any]
@@ -46,8 +45,7 @@ def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
     Raises:
         ValueError: If there is no row of a name.
     """
-    with open(path, encoding='utf-8') as file:
-        rows = [Row(**entry) for entry in parse_yaml(file.read())]
+    rows = [Row(**entry) for entry in read_yaml(path)]
     known = [row.name for row in rows]
     unknown = [name for name in names or () if name not in known]
     if unknown:
@@ -64,13 +62,11 @@ def read_runs(path: str) -> List[Run]:
         'listening_score' and 'seconds/train'.
     """
     if osp.isfile(path):
-        with open(path, encoding='utf-8') as file:
-            record = json.load(file)
+        record = read_json(path)
         return [{**record['settings'], **run} for run in record['runs']]
     runs = []
     for name in glob(osp.join(escape(path), '*.seed*.json')):
-        with open(name, encoding='utf-8') as file:
-            run = json.load(file)
+        run = read_json(name)
         scores = flat_scores(run)
         scores['seconds/train'] = run['seconds']['train']
         facts = {key: run[key] for key in run if key not in _NO_FACTS}
@@ -105,8 +101,8 @@ def write_record(runs: Sequence[Run], path: str,
             for name, value in run['scores'].items() if name in scores
         }
         lines.append(json.dumps(plain(entry)))
-    mkdir_or_exist(osp.dirname(osp.abspath(path)))
-    with open(path, 'w', encoding='utf-8') as file:
+    with atomic_write(path) as partial, open(
+            partial, 'w', encoding='utf-8') as file:
         file.write('{"settings": ' + json.dumps(settings, indent=2) +
                    ',\n"runs": [\n' + ',\n'.join(lines) + '\n]}\n')
 

@@ -3,7 +3,6 @@
 
 ``weight_sources.yml`` is the table of sources.
 """
-import json
 import os
 import os.path as osp
 from dataclasses import dataclass
@@ -15,9 +14,11 @@ from mmengine.config import Config
 
 from mmteso.engine.weight_hosts import (cached_path, download_file,
                                         hash_in_name, same_files)
-from mmteso.io import file_sha256, parse_yaml
+from mmteso.io import file_sha256, read_json, read_yaml
+from mmteso.optional import require
 from mmteso.visualization import format_table
 
+# the fields stand at the head of the file
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
 
 # fields of a config that name a file, whatever has them
@@ -92,12 +93,6 @@ class WeightFile:
         return source.get('by_hand') or source.get('made_by', 'not known')
 
 
-def read_sources(path: str = SOURCES_FILE) -> List[dict]:
-    """Read a table of sources; the fields stand at the head of the file."""
-    with open(path, encoding='utf-8') as file:
-        return parse_yaml(file.read())
-
-
 def find_source(reference: str, sources: List[dict]) -> dict:
     """The first source whose pattern fits; {} if none does."""
     names = (*same_files(reference), reference.rstrip('/').rsplit('/', 1)[-1])
@@ -156,12 +151,12 @@ def check_weights(
         configs (Mapping[str, Config]): By name.
         hashes (bool): Compare SHA-256 as well, which reads the files.
             Defaults to False.
-        sources (list[dict], optional): See :func:`read_sources`.
+        sources (list[dict], optional): Defaults to the project's table.
 
     Returns:
         list[WeightFile]: Each file once.
     """
-    sources = read_sources() if sources is None else sources
+    sources = read_yaml(SOURCES_FILE) if sources is None else sources
     waiting = [(reference, f'{osp.basename(name)}: {field}')
                for name, cfg in configs.items()
                for reference, field in find_weights(cfg).items()]
@@ -227,8 +222,8 @@ def _lacking(folder: str) -> List[str]:
     # what a download that was broken off leaves
     for name in names:
         if name.endswith('.index.json'):
-            with open(osp.join(folder, name), encoding='utf-8') as file:
-                needed += json.load(file).get('weight_map', {}).values()
+            index = read_json(osp.join(folder, name))
+            needed += index.get('weight_map', {}).values()
     return [name for name in dict.fromkeys(needed) if name not in names]
 
 
@@ -245,8 +240,7 @@ def download_weights(file: WeightFile, progress: bool = True) -> None:
     if file.url:
         download_file(file.url, file.path, file.expected_hash, progress)
     else:
-        from huggingface_hub import snapshot_download
-        snapshot_download(
+        require('huggingface_hub', 'text').snapshot_download(
             file.hub_name,
             local_dir=None
             if file.hub_name == file.reference else file.reference)

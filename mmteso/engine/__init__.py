@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
+from mmteso.io import plain, write_json
 from .amp import enable_amp
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
@@ -20,7 +21,6 @@ from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
-from .strict_json import plain, write_json
 from .strict_loading import require_whole_checkpoint, strict_loading
 from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 from .without_masks import predict_without_masks

@@ -5,7 +5,7 @@ import math
 import torch
 
 from mmteso.analysis.demo import format_report, make_report
-from mmteso.engine import write_json
+from mmteso.io import write_json
 
 AUDIO_REPORT = dict(
     conditions=dict(

@@ -12,8 +12,9 @@ from narrow import CONFIGS
 
 from mmteso.apis import (check_weights, download_weights, find_weights,
                          format_weights)
-from mmteso.apis.weights import find_source, read_sources
+from mmteso.apis.weights import SOURCES_FILE, find_source
 from mmteso.engine import OPENMMLAB_HOSTS
+from mmteso.io import read_yaml
 
 CONTENT = b'weights' * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -69,7 +70,7 @@ def source(file='weights*', **fields):
 def test_every_file_of_every_config_has_a_source(monkeypatch):
     """And every source is of a config; names have the digits they must."""
     monkeypatch.setenv('OPENAI_BASE_URL', 'http://server.invalid/v1')
-    sources = read_sources()
+    sources = read_yaml(SOURCES_FILE)
     used, unknown = [], []
     for path in sorted(CONFIGS.rglob('*.py')):
         if '_base_' in path.parts:
@@ -117,7 +118,7 @@ def test_what_a_config_names():
 def test_other_host():
     """A config of the onedl packages has the same file from there."""
     path = 'mmsegmentation/v0.5/mask2former/a/b-01234567.pth'
-    sources = read_sources()
+    sources = read_yaml(SOURCES_FILE)
     first, second = (
         find_source(host + path, sources) for host in OPENMMLAB_HOSTS)
     assert first is second and 'Mask2Former' in first['what']

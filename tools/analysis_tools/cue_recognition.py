@@ -12,8 +12,9 @@ from mmengine.config import Config
 
 from mmteso.analysis.recognition import (configured_cues, evaluate_cue_file,
                                          format_cue_recognition, read_truth)
-from mmteso.engine import add_cfg_options, merge_cfg_options, write_json
+from mmteso.engine import add_cfg_options, merge_cfg_options
 from mmteso.evaluation.functional import AVERAGES, TRUTHS, UNKNOWN
+from mmteso.io import write_json
 
 
 def parse_args():
