@@ -12,14 +12,12 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import numpy as np
 import pandas as pd
 from mmengine.config import Config
-from mmengine.utils import mkdir_or_exist
 from torch import nn
 
 from mmteso.apis import evaluate_audio_conditions, init_model
 from mmteso.engine import AUDIO_CONDITIONS, make_audio_report, protocols
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, read_json, read_yaml, write_json
-from mmteso.testbeds.synthavs.files import MANIFEST
 from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
                                   draw_picture_grid, format_number,
                                   format_table, overlay_heat, overlay_mask)
@@ -75,30 +73,20 @@ def make_preference_report(models: Sequence[ComparedModel],
                            paper: Optional[Mapping[str, Any]] = None,
                            note: str = '',
                            **sound: Any) -> Dict[str, Any]:
-    """Test models under several sounds, and draw what they do.
-
-    Writes to ``out``:
-
-    - ``report.json`` and ``report.md``: the numbers and where they are from;
-    - ``scores.png``: bars, by model and audio condition;
-    - ``masks.png``: frames x audio conditions, with the sound that was heard;
-    - ``attention.png``: where the queries that find something sounding look,
-      with the cues and without, see :func:`sounding_attention`.
+    """Test models under several sounds; write report and pictures.
 
     Args:
         models (Sequence[ComparedModel]): At least one; the first one's test
             set gives the frames and must have a config.
-        out (str): Folder.
-        conditions (Sequence[str]): See
-            :func:`mmteso.engine.audio_condition_transform`. Defaults to
-            normal, mute, wgn-10db, wgn-40db and off-screen.
+        out (str): Folder for ``report.json``, ``report.md`` and the pictures.
+        conditions (Sequence[str]): The sounds. Defaults to normal, mute,
+            wgn-10db, wgn-40db and off-screen.
         frames (int): How many frames to draw. Defaults to 6.
         frame_names (Sequence[str]): Draw these frames instead, see
             :func:`find_frames`. Defaults to none.
         pictures (Sequence[str]): Which of :data:`PICTURES`. Defaults to all.
-        paper (Mapping, optional): Published numbers, see
-            :func:`read_paper_numbers`; drawn in charts of their own.
-            Defaults to None.
+        paper (Mapping, optional): From :func:`read_paper_numbers`; drawn in
+            charts of their own. Defaults to None.
         note (str): Written into report and titles. Defaults to ''.
         **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
             :func:`mmteso.engine.evaluate_audio_conditions`.
@@ -110,24 +98,20 @@ def make_preference_report(models: Sequence[ComparedModel],
         ValueError: If the models can't be compared, a report is of other
             sounds than asked for here, or a frame isn't there.
     """
-    sound = dict(
-        dict(reference='snr', seed=0, off_screen_groups=None), **sound)
+    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
     # what may be wrong with the data costs no test
     dataset = masks_only(models[0].cfg)
     keys = find_frames(dataset, frame_names) if frame_names else \
         choose_frames(dataset, frames)
     # what was read must be of the sounds that are drawn and named
-    entries: Dict[str, Any] = {
-        'what is asked for':
-        dict(conditions=dict.fromkeys(conditions), metrics=[], **sound)
-    }
+    asked = dict(conditions=dict.fromkeys(conditions), metrics=[], **sound)
+    entries: Dict[str, Any] = {}
     for i, model in enumerate(models):
         if model.name in entries:
             raise ValueError(f'two models are called {model.name!r}')
-        entries[model.name] = _scores(model, osp.join(out, f'runs/{i}'),
-                                      conditions, sound)
-        check_comparable(entries, conditions)
-    del entries['what is asked for']
+        entries[model.name] = _test(model, osp.join(out, f'runs/{i}'),
+                                    conditions, sound)
+        check_comparable({'what is asked for': asked, **entries}, conditions)
     report = plain(
         dict(
             data=f'{describe_data(models[0].cfg)}, {len(dataset)} frames',
@@ -141,17 +125,14 @@ def make_preference_report(models: Sequence[ComparedModel],
             pictures=[f'{name}.png' for name in PICTURES if name in pictures],
             **describe_machine()))
     # before the pictures: if these fail, the tests were not in vain
-    mkdir_or_exist(out)
     write_json(report, osp.join(out, 'report.json'))
     with open(osp.join(out, 'report.md'), 'w', encoding='utf-8') as file:
         file.write(format_preference_report(report))
 
     title = f'{report["data"]}{": " + note if note else ""}'
     if 'scores' in pictures:
-        draw_bar_chart(
-            score_panels(report),
-            osp.join(out, 'scores.png'),
-            title=f'Other sound, same picture\n{title}')
+        draw_bar_chart(score_panels(report), osp.join(out, 'scores.png'),
+                       f'Other sound, same picture\n{title}')
     networks = {
         model.name: init_model(model.cfg, model.checkpoint)
         for model in models
@@ -170,8 +151,8 @@ def make_preference_report(models: Sequence[ComparedModel],
     return report
 
 
-def _scores(model: ComparedModel, work_dir: str, conditions: Sequence[str],
-            sound: Mapping[str, Any]) -> Dict[str, Any]:
+def _test(model: ComparedModel, work_dir: str, conditions: Sequence[str],
+          sound: Mapping[str, Any]) -> Dict[str, Any]:
     """A model's scores, from its report or tested here."""
     if model.report is not None:
         report = read_audio_report(model.report)
@@ -184,10 +165,8 @@ def _scores(model: ComparedModel, work_dir: str, conditions: Sequence[str],
         report = evaluate_audio_conditions(cfg, model.checkpoint, conditions,
                                            **sound)
         report['source'] = f'tested here: {model.config}, {model.checkpoint}'
-    report['conditions'] = {
-        name: report['conditions'][name]
-        for name in conditions if name in report['conditions']
-    }
+    found = report['conditions']
+    report['conditions'] = {x: found[x] for x in conditions if x in found}
     if not report['conditions']:
         raise ValueError(f'{model.name!r} was tested under none of '
                          f'{list(conditions)}')
@@ -210,10 +189,8 @@ def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
                 model, own, without_cues=True)
         items = items or own
     # a few hot pixels don't darken the rest
-    highest = float(
-        np.percentile(
-            np.concatenate([x.ravel() for some in heats.values()
-                            for x in some]), 99.5))
+    flat = [heat.ravel() for maps in heats.values() for heat in maps]
+    highest = float(np.percentile(np.concatenate(flat), 99.5))
     rows = []
     for i, item in enumerate(items):
         image, truth = picture_of(item), truth_of(item)
@@ -231,7 +208,6 @@ def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
     draw_picture_grid(rows, path, title, heat_scale=(highest, _HEAT_UNIT))
 
 
-# ------------------------------------------------------------------ numbers
 def read_audio_report(path: str) -> Dict[str, Any]:
     """Read what ``tools/test.py --audio-out`` wrote.
 
@@ -261,20 +237,20 @@ def read_paper_numbers(path: str) -> Dict[str, Any]:
     Raises:
         ValueError: If it doesn't look like this.
     """
-    content = read_yaml(path)
+    content, scale = read_yaml(path), dict(J=1, F=100)
     try:
         models = {
             model: make_audio_report({
-                condition: {
-                    key: value * dict(J=1, F=100)[key]
-                    for key, value in scores.items()
-                }
-                for condition, scores in rows.items()
+                name: {key: scale[key] * x
+                       for key, x in scores.items()}
+                for name, scores in rows.items()
             })
             for model, rows in content['models'].items()
         }
-        return dict({key: content[key]
-                     for key in ('source', 'data', 'protocol')}, models=models)
+        return {
+            key: content[key]
+            for key in ('source', 'data', 'protocol')
+        } | dict(models=models)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f'"{path}": expected source, data, protocol and models: {{model: '
@@ -285,12 +261,13 @@ def describe_data(cfg: Config) -> str:
     """The test set of a config in a few words."""
     parts = []
     for leaf in dataset_configs(cfg.test_dataloader.dataset):
+        folder = osp.basename(osp.normpath(str(leaf.get('data_root'))))
         values = [leaf.get(key) for key in ('subsets', 'split', 'task')]
-        text = ', '.join([osp.basename(str(leaf.get('data_root')))] + [
+        text = ', '.join([folder] + [
             value if isinstance(value, str) else '+'.join(value)
             for value in values if value
         ])
-        if osp.isfile(osp.join(str(leaf.get('data_root')), MANIFEST)):
+        if folder.startswith('synthavs'):
             text += ' (SynthAVS: synthetic, not AVSBench)'
         parts.append(text)
     return '; '.join(parts)
@@ -308,22 +285,23 @@ def check_comparable(reports: Mapping[str, Mapping[str, Any]],
     for name, report in reports.items():
         shown = [one for one in conditions if one in report['conditions']]
         noise = any(one.startswith('wgn') for one in shown)
+        lent = 'off-screen' in shown
         facts = dict(
             protocol=[
                 line for line in report['metrics']
                 if line.startswith('AVSMetric')
             ] or None,
             reference=report['reference'] if noise else None,
-            seed=report['seed'] if noise or 'off-screen' in shown else None)
-        if 'off-screen' in shown:
-            facts['off_screen_groups'] = str(report.get('off_screen_groups'))
+            seed=report['seed'] if noise or lent else None,
+            off_screen_groups=str(
+                report.get('off_screen_groups')) if lent else None)
         for key, value in facts.items():
-            if value is None:
-                continue
-            other, known = seen.setdefault(key, (name, value))
-            if known != value:
-                raise ValueError(f'{name!r} and {other!r} can\'t be compared: '
-                                 f'their {key} is {value} and {known}')
+            if value is not None:
+                other, known = seen.setdefault(key, (name, value))
+                if known != value:
+                    raise ValueError(
+                        f'{name!r} and {other!r} can\'t be compared: their '
+                        f'{key} is {value} and {known}')
 
 
 def score_frame(reports: Mapping[str, Mapping[str, Any]],
@@ -356,14 +334,12 @@ def score_frame(reports: Mapping[str, Mapping[str, Any]],
 def _score_table(frame: pd.DataFrame,
                  reference_rows: Optional[Mapping[str, Any]] = None) -> str:
     """Models x conditions as a Markdown table."""
-    rows = {
-        (title, 'any'): reference_rows[name]
-        for name, title in REFERENCES.items() if reference_rows
-    }
-    frame = pd.concat([
-        frame,
-        pd.DataFrame(list(rows.values()), list(rows), columns=frame.columns)
-    ])
+    for name, title in REFERENCES.items() if reference_rows else ():
+        frame = pd.concat([
+            frame,
+            pd.DataFrame([reference_rows[name]], [(title, 'any')],
+                         frame.columns)
+        ])
     text = frame.map(format_number).reset_index(drop=True)
     names = pd.DataFrame(list(frame.index), columns=['model', 'audio'])
     return format_table(
@@ -406,11 +382,10 @@ def _panels(frame: pd.DataFrame, data: str, **kwargs) -> List[BarPanel]:
             notes = known[f'drop of {key}'].map(
                 lambda x: '' if pd.isna(x) else f'{round(-x):+d} %')
             groups, bars = (known.index.unique(level) for level in (0, 1))
-            panels.append(
-                BarPanel(
-                    f'{key}: {data}',
-                    *(column.unstack().reindex(groups, columns=bars)
-                      for column in (known[key], notes)), **kwargs))
+            values, notes = (
+                column.unstack().reindex(groups, columns=bars)
+                for column in (known[key], notes))
+            panels.append(BarPanel(f'{key}: {data}', values, notes, **kwargs))
     return panels
 
 
@@ -440,10 +415,9 @@ def format_preference_report(report: Mapping[str, Any]) -> str:
         'sound.', '',
         _score_table(frame, report['references']), '',
         *(f'- {line}' for line in _notes(report)),
-        '- Drop: percent of the score under normal sound.'
+        '- Drop: percent of the score under normal sound.',
+        '- F does not reach 0 for a blank mask (see AVSMetric).'
     ]
-    if 'F' in frame:
-        lines += ['- F does not reach 0 for a blank mask (see AVSMetric).']
     for name, entry in report['models'].items():
         lines += [f'- {name}: {entry["source"]}']
         # of all conditions that it was tested under

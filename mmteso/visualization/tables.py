@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Optional
 
+from tabulate import tabulate
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,8 +34,10 @@ def format_table(frame: 'pd.DataFrame',
         str: Lines.
     """
     align = ['left'] * left + ['right'] * (frame.shape[1] - left)
-    return frame.astype(str).to_markdown(
-        index=False,
+    return tabulate(
+        frame.astype(str),
+        headers=list(frame),
+        showindex=False,
         tablefmt='pipe' if markdown else 'pretty',
         colalign=align[:frame.shape[1]],
         disable_numparse=True)

@@ -1,0 +1,378 @@
+attention=dict(
+    attn_drop=0.0,
+    batch_first=True,
+    dropout_layer=None,
+    embed_dims=64,
+    num_heads=4,
+    proj_drop=0.0)
+crop_size=(
+    384,
+    384,
+    )
+cue_file='data/synthavs/cues.jsonl'
+custom_imports=dict(
+    allow_failed_imports=False,
+    imports=[
+        'mmteso',
+        ])
+data_preprocessor=dict(
+    bgr_to_rgb=True,
+    mean=[
+        123.675,
+        116.28,
+        103.53,
+        ],
+    pad_val=0,
+    seg_pad_val=255,
+    size=None,
+    size_divisor=32,
+    std=[
+        58.395,
+        57.12,
+        57.375,
+        ],
+    test_cfg=dict(
+        size_divisor=32),
+    type='AVTDataPreProcessor')
+data_root='data/synthavs'
+dataset=dict(
+    data_root='data/synthavs',
+    metainfo=dict(
+        classes='label2idx.json'),
+    subsets='v2',
+    task='binary',
+    type='AVSBenchDataset')
+dataset_type='AVSBenchDataset'
+default_hooks=dict(
+    checkpoint=dict(
+        by_epoch=False,
+        interval=400,
+        max_keep_ckpts=1,
+        rule='greater',
+        save_best='J',
+        type='CheckpointHook'),
+    class_check=dict(
+        type='ClassCheckHook'),
+    data_check=dict(
+        type='DataCheckHook'),
+    logger=dict(
+        interval=50,
+        log_metric_by_epoch=False,
+        type='LoggerHook'),
+    param_scheduler=dict(
+        type='ParamSchedulerHook'),
+    plain_checkpoint=dict(
+        type='PlainCheckpointHook'),
+    random_state=dict(
+        type='RandomStateHook'),
+    sampler_seed=dict(
+        type='DistSamplerSeedHook'),
+    timer=dict(
+        type='IterTimerHook'),
+    training_summary=dict(
+        type='TrainingSummaryHook'),
+    visualization=dict(
+        type='AVSVisualizationHook'))
+default_scope='mmseg'
+embed_dims=256
+env_cfg=dict(
+    cudnn_benchmark=True,
+    dist_cfg=dict(
+        backend='nccl'),
+    mp_cfg=dict(
+        mp_start_method='fork',
+        opencv_num_threads=0))
+experiment_name='narrow-8'
+feat_channels=64
+ffn=dict(
+    embed_dims=64,
+    feedforward_channels=256)
+load_from=None
+log_level='ERROR'
+log_processor=dict(
+    by_epoch=False)
+model=dict(
+    audio_encoder=dict(
+        type='LogMelStats'),
+    auxiliary_head=dict(
+        channels=8,
+        in_channels=64,
+        in_index=0,
+        loss_decode=dict(
+            type='CrossEntropyLoss'),
+        num_classes=2,
+        num_convs=1,
+        type='FCNHead'),
+    backbone=dict(
+        base_channels=8,
+        depth=18,
+        out_indices=(
+            3,
+            ),
+        stem_channels=8,
+        type='ResNet'),
+    data_preprocessor=dict(
+        bgr_to_rgb=True,
+        mean=[
+            123.675,
+            116.28,
+            103.53,
+            ],
+        pad_val=0,
+        seg_pad_val=255,
+        size=None,
+        size_divisor=32,
+        std=[
+            58.395,
+            57.12,
+            57.375,
+            ],
+        test_cfg=dict(
+            size_divisor=32),
+        type='AVTDataPreProcessor'),
+    decode_head=dict(
+        channels=8,
+        in_channels=64,
+        in_index=0,
+        loss_decode=dict(
+            type='CrossEntropyLoss'),
+        num_classes=2,
+        num_convs=1,
+        type='FCNHead'),
+    fusion=dict(
+        embed_dims=16,
+        hidden_dims=16,
+        in_channels=(
+            64,
+            ),
+        prompt_dims=40,
+        type='AudioTextFusion'),
+    prompt_encoder=dict(
+        embed_dims=40,
+        hidden_dims=16,
+        text_dims=24,
+        type='SeDAM'),
+    test_cfg=dict(
+        mode='whole'),
+    train_cfg=dict(
+        ),
+    type='AudioTextSegmentor')
+num_classes=2
+num_cues=4
+optim_wrapper=dict(
+    clip_grad=dict(
+        max_norm=1.0,
+        norm_type=2),
+    constructor='TrainableOptimWrapperConstructor',
+    optimizer=dict(
+        lr=0.001,
+        type='AdamW',
+        weight_decay=0.05),
+    paramwise_cfg=dict(
+        bias_decay_mult=0.0,
+        norm_decay_mult=0.0),
+    type='OptimWrapper')
+param_scheduler=[
+    dict(begin=0,
+        by_epoch=False,
+        end=100,
+        start_factor=0.01,
+        type='LinearLR'),
+    dict(begin=100,
+        by_epoch=False,
+        end=1600,
+        eta_min=0,
+        power=0.9,
+        type='PolyLR'),
+    ]
+positional_encoding=dict(
+    num_feats=32)
+randomness=dict(
+    seed=0)
+resume=False
+test_cfg=dict(
+    type='TestLoop')
+test_dataloader=dict(
+    batch_size=2,
+    dataset=dict(
+        data_root='data',
+        indices=2,
+        metainfo=dict(
+            classes='label2idx.json'),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(load_visible=True,
+                type='LoadAVSAnnotations'),
+            dict(type='LoadAudioClip'),
+            dict(type='AudioToLogMel'),
+            dict(cue_file='data/cues.jsonl',
+                cue_target='mask',
+                num_cues=4,
+                text_encoder=dict(
+                    embed_dims=24,
+                    type='HashTextEncoder'),
+                type='LoadTextCues'),
+            dict(type='PackAVTInputs'),
+            ],
+        split='test',
+        subsets='v2',
+        task='binary',
+        type='AVSBenchDataset'),
+    num_workers=0,
+    persistent_workers=False,
+    sampler=dict(
+        shuffle=False,
+        type='DefaultSampler'))
+test_evaluator=[
+    dict(type='AVSMetric'),
+    dict(type='CueSelectionMetric'),
+    dict(type='CueRecognitionMetric'),
+    ]
+test_pipeline=[
+    dict(type='LoadImageFromFile'),
+    dict(load_visible=True,
+        type='LoadAVSAnnotations'),
+    dict(type='LoadAudioClip'),
+    dict(type='AudioToLogMel'),
+    dict(cue_file='data/synthavs/cues.jsonl',
+        cue_target='mask',
+        num_cues=4,
+        text_encoder=dict(
+            embed_dims=128,
+            type='HashTextEncoder'),
+        type='LoadTextCues'),
+    dict(type='PackAVTInputs'),
+    ]
+text_dims=128
+text_encoder=dict(
+    embed_dims=128,
+    type='HashTextEncoder')
+train_cfg=dict(
+    max_iters=1,
+    type='IterBasedTrainLoop',
+    val_interval=1)
+train_dataloader=dict(
+    batch_size=2,
+    dataset=dict(
+        data_root='data',
+        indices=2,
+        metainfo=dict(
+            classes='label2idx.json'),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAVSAnnotations'),
+            dict(prob=0.5,
+                type='RandomFlip'),
+            dict(type='LoadAudioClip'),
+            dict(type='AudioToLogMel'),
+            dict(cue_file='data/cues.jsonl',
+                num_cues=4,
+                text_encoder=dict(
+                    embed_dims=24,
+                    type='HashTextEncoder'),
+                type='LoadTextCues'),
+            dict(type='PackAVTInputs'),
+            ],
+        split='train',
+        subsets='v2',
+        task='binary',
+        type='AVSBenchDataset'),
+    num_workers=0,
+    persistent_workers=False,
+    sampler=dict(
+        shuffle=True,
+        type='InfiniteSampler'))
+train_pipeline=[
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAVSAnnotations'),
+    dict(prob=0.5,
+        type='RandomFlip'),
+    dict(type='LoadAudioClip'),
+    dict(type='AudioToLogMel'),
+    dict(cue_file='data/synthavs/cues.jsonl',
+        num_cues=4,
+        text_encoder=dict(
+            embed_dims=128,
+            type='HashTextEncoder'),
+        type='LoadTextCues'),
+    dict(type='PackAVTInputs'),
+    ]
+tta_model=dict(
+    type='AVSTTAModel')
+tta_pipeline=[
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAudioClip'),
+    dict(type='AudioToLogMel'),
+    dict(transforms=[
+            [
+                    dict(prob=0.0,
+                        type='RandomFlip'),
+                    dict(prob=1.0,
+                        type='RandomFlip'),
+                    ],
+            [
+                    dict(load_visible=True,
+                        type='LoadAVSAnnotations'),
+                    ],
+            [
+                    dict(cue_file='data/cues.jsonl',
+                        cue_target='mask',
+                        num_cues=4,
+                        text_encoder=dict(
+                            embed_dims=24,
+                            type='HashTextEncoder'),
+                        type='LoadTextCues'),
+                    ],
+            [
+                    dict(type='PackAVTInputs'),
+                    ],
+            ],
+        type='TestTimeAug'),
+    ]
+val_cfg=dict(
+    type='ValLoop')
+val_dataloader=dict(
+    batch_size=2,
+    dataset=dict(
+        data_root='data',
+        indices=2,
+        metainfo=dict(
+            classes='label2idx.json'),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(load_visible=True,
+                type='LoadAVSAnnotations'),
+            dict(type='LoadAudioClip'),
+            dict(type='AudioToLogMel'),
+            dict(cue_file='data/cues.jsonl',
+                cue_target='mask',
+                num_cues=4,
+                text_encoder=dict(
+                    embed_dims=24,
+                    type='HashTextEncoder'),
+                type='LoadTextCues'),
+            dict(type='PackAVTInputs'),
+            ],
+        split='val',
+        subsets='v2',
+        task='binary',
+        type='AVSBenchDataset'),
+    num_workers=0,
+    persistent_workers=False,
+    sampler=dict(
+        shuffle=False,
+        type='DefaultSampler'))
+val_evaluator=[
+    dict(type='AVSMetric'),
+    dict(type='CueSelectionMetric'),
+    ]
+vis_backends=[
+    dict(type='LocalVisBackend'),
+    ]
+visualizer=dict(
+    name='narrow-8',
+    type='SegLocalVisualizer',
+    vis_backends=[
+        dict(type='LocalVisBackend'),
+        ])
+work_dir='work'
