@@ -153,13 +153,14 @@ def test_inputs(name, inputs):
 
 def test_command(tmp_path, capsys):
     """Options of the config count; the table is mmengine's."""
-    run_tool('analysis_tools/get_flops.py', config('fusion'), '--shape', 64,
-             96, '--cfg-options', 'model.prompt_encoder.embed_dims=48',
+    cfg = whole_config('fusion', 'data', tmp_path)
+    run_tool('analysis_tools/get_flops.py', cfg, '--shape', 64, 96,
+             '--cfg-options', 'model.prompt_encoder.embed_dims=48',
              'model.fusion.prompt_dims=48')
     text = capsys.readouterr().out
     assert 'img 1 x 3 x 64 x 96, log_mel 1 x 1 x 96 x 64' in text
     for part in ('backbone', 'prompt_encoder', 'fusion', 'decode_head'):
         assert f' {part} ' in text
     with pytest.raises(SystemExit):
-        run_tool('analysis_tools/get_flops.py', config('fusion'))
+        run_tool('analysis_tools/get_flops.py', cfg)
     assert '(--shape)' in capsys.readouterr().err

@@ -141,9 +141,10 @@ def test_command(config, root, tmp_path, capsys):
 @pytest.mark.parametrize('options, message', [
     (['--cues', 'none.jsonl'], 'cue file "none.jsonl" does not exist'),
     (['--num-cues', '-1'], 'must be at least 0'),
-    (['--synonyms', 'x.yaml'], 'no synonyms "x.yaml"'),
+    (['--cues', 'CUES', '--synonyms', 'x.yaml'], "no synonyms 'x.yaml'"),
 ])
-def test_one_line_for_mistakes(config, capsys, options, message):
+def test_one_line_for_mistakes(config, root, capsys, options, message):
+    options = [x.replace('CUES', f'{root}/cues.jsonl') for x in options]
     with pytest.raises(SystemExit) as error:
         run_tool(TOOL, config, *options)
     assert error.value.code == 2

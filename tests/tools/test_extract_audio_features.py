@@ -12,7 +12,7 @@ CACHED = 'teso/teso-cached-audio_swin-b_v1m.py'
 
 @pytest.fixture
 def command(tmp_path):
-    """Run the tool, in this process, on the config that trains from a cache."""
+    """Run the tool here, on the config that trains from a cache."""
     cfg = Config.fromfile(CONFIGS / CACHED)
     cfg.update(work_dir=str(tmp_path / 'work'), experiment_name='cache')
     root = make_avsbench(tmp_path / 'avsbench', subsets=('v1s', 'v1m'))
