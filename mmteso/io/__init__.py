@@ -9,8 +9,7 @@ from .files import (atomic_write, file_sha256, parse_json, parse_yaml, plain,
                     read_json, read_yaml, write_json)
 from .image_file import decode_labels, read_image
 from .phrases import normalize_phrase
-from .torch_files import (TensorPickleError, load_tensor_pickle,
-                          read_state_dict)
+from .torch_files import TensorPickleError, load_tensor_pickle, read_state_dict
 from .vid_json import (VidClip, VidJsonError, export_vid_json, import_vid_json,
                        read_vid_json, write_vid_json)
 
