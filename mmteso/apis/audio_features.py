@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Audio features of whole data sets, computed once and kept in a file."""
 import os
-from typing import (Callable, Dict, Iterable, Iterator, List, NamedTuple,
-                    Optional, Sequence, Tuple)
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config
@@ -12,6 +11,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 from mmteso.engine import describe_sound, find_sound_steps
 from mmteso.engine.sound_steps import (SPLITS, dataloader_of, dataset_configs,
@@ -20,6 +20,7 @@ from mmteso.io import Provenance, feature_key, file_sha256, write_feature_file
 from mmteso.models.state_hash import state_sha256
 
 _SHOWN = 10
+_SOUNDS = ('audio_path', 'log_mel_path')
 
 
 class ExtractionSummary(NamedTuple):
@@ -35,60 +36,147 @@ class ExtractionSummary(NamedTuple):
     provenance: Provenance
 
 
-def find_clips(cfg: Config,
-               splits: Sequence[str] = SPLITS,
-               subsets: Optional[Sequence[str]] = None) -> List[dict]:
-    """List the clips of a config's data sets.
+def extract_audio_features(cfg: Config,
+                           out: str,
+                           splits: Sequence[str] = SPLITS,
+                           subsets: Sequence[str] = (),
+                           batch_size: int = 16,
+                           num_workers: int = 2,
+                           device: Optional[str] = None) -> ExtractionSummary:
+    """Write the audio feature of every frame of a config's data sets.
+
+    Each clip's sound goes once through the config's own transforms and its
+    audio encoder, in float32; all frames of a clip are covered, also those
+    without a mask. The file appears under its name once it is complete, and
+    holds one feature (D) under each ``{uid}/{frame}``; its provenance names
+    the encoder, the SHA-256 of its weights' file, and in ``settings`` what
+    :func:`mmteso.engine.describe_sound` gives, ``encoder_args`` and
+    ``state_sha256``, by which a model checks that the features are of its own
+    encoder.
 
     Args:
         cfg (Config): The config.
+        out (str): The file; an existing one is replaced.
         splits (Sequence[str]): Which of its dataloaders: 'train', 'val',
             'test'. Defaults to all.
-        subsets (Sequence[str], optional): Read these subsets in place of the
-            config's, e.g. 'v1s', 'v1m', 'v2'. Defaults to None.
+        subsets (Sequence[str]): Read these subsets in place of the config's,
+            e.g. 'v1s', 'v1m', 'v2'. Defaults to ().
+        batch_size (int): Clips that are encoded together. Defaults to 16.
+        num_workers (int): Processes that decode sound. Defaults to 2.
+        device (str, optional): Of the encoder. Defaults to None: the best
+            that there is.
 
     Returns:
-        list[dict]: A sample of each clip, without its frame.
+        ExtractionSummary: What was written.
 
     Raises:
-        ValueError: If the config has no such dataloader, its data set has no
-            subsets, or one uid names two sounds.
+        ValueError: If the config can't be used, or clips can't be read; then
+            nothing is written and the first ten are named.
     """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    steps = find_sound_steps(cfg, splits)
+    encoder, weights_hash, arguments = build_audio_encoder(
+        cfg, device or get_device())
+    input_key = getattr(encoder, 'input_key', 'log_mel')
+    made = getattr(TRANSFORMS.build(steps[-1]), 'output_key', None)
+    if made != input_key:
+        raise ValueError(
+            f'{type(encoder).__name__} reads {input_key!r}, but the sound '
+            f'goes through {type_name(steps[-1])}, which makes {made!r}. '
+            'Change model.audio_encoder, or the pipelines.')
+    settings = dict(
+        describe_sound(steps),
+        encoder_args=arguments,
+        state_sha256=state_sha256(encoder))
+    clips = find_clips(cfg, splits, subsets)
+    loader = DataLoader(
+        _ClipSound(clips, steps, input_key),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=list)
+    features: Dict[str, Tensor] = {}
+    broken: List[str] = []
+    # disable=None: no bar where the output is no terminal
+    for uid, values, error in tqdm(
+            _encode(loader, encoder), total=len(clips), unit='clip',
+            disable=None):
+        if error:
+            broken.append(f'\n  {uid}: {error}')
+            continue
+        for frame, feature in enumerate(values):
+            features[feature_key(uid, frame)] = feature
+    if broken:
+        more = len(broken) - _SHOWN
+        raise ValueError(
+            f'{len(broken)} of {len(clips)} clips can\'t be read, so nothing '
+            f'was written to "{out}":{"".join(broken[:_SHOWN])}' +
+            (f'\n  ... and {more} more' if more > 0 else ''))
+    provenance = Provenance('audio', type(encoder).__name__, weights_hash,
+                            len(next(iter(features.values()))), settings)
+    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
+    write_feature_file(out, features, provenance)
+    return ExtractionSummary(len(clips), len(features), provenance)
+
+
+def build_audio_encoder(cfg: Config,
+                        device: str) -> Tuple[nn.Module, str, dict]:
+    """The config's audio encoder in eval mode, with its weights.
+
+    Returns:
+        tuple[nn.Module, str, dict]: The encoder; SHA-256 of its weights' file
+        (of the weights themselves where they are no single file), '' without
+        weights; and its further arguments.
+    """
+    config = cfg.model.get('audio_encoder')
+    if config is None:
+        raise ValueError("the config's model has no audio_encoder, so nothing "
+                         'says what to compute.')
+    encoder = MODELS.build(config)
+    weights_hash = ''
+    if hasattr(encoder, 'weights_hash'):  # its weights are no single file
+        encoder.init_weights()  # complains about missing ones
+        weights_hash = encoder.weights_hash
+    elif encoder.state_dict():
+        path = (config.get('init_cfg') or {}).get('checkpoint', '')
+        if not path or '://' in path:
+            raise ValueError(
+                f'{type(encoder).__name__} needs a local file of weights, '
+                'whose hash goes to the features. Set model.audio_encoder.'
+                "init_cfg=dict(type='Pretrained', checkpoint=FILE).")
+        encoder.init_weights()  # complains about a missing file
+        weights_hash = file_sha256(path)
+    arguments = {
+        key: value
+        for key, value in config.items() if key not in ('type', 'init_cfg')
+    }
+    return encoder.to(device).eval(), weights_hash, arguments
+
+
+def find_clips(cfg: Config,
+               splits: Sequence[str] = SPLITS,
+               subsets: Sequence[str] = ()) -> List[dict]:
+    """A sample of each clip of a config's data sets, without its frame."""
     clips: Dict[str, dict] = {}
     for split in splits:
         for config in dataset_configs(dataloader_of(cfg, split)['dataset']):
-            for variant in _with_subsets(config, subsets):
-                _add_clips(clips, DATASETS.build(dict(variant, pipeline=[])))
+            # AVSBench-object's data sets have one subset
+            key = 'subset' if 'subset' in config else 'subsets'
+            for change in [{key: x} for x in subsets] or [{}]:
+                dataset = DATASETS.build(dict(config, pipeline=[], **change))
+                for index in range(len(dataset)):
+                    info = dataset.get_data_info(index)
+                    clip = {
+                        name: info.get(name)
+                        for name in ('uid', 'subset', 'num_frames', *_SOUNDS)
+                    }
+                    known = clips.setdefault(clip['uid'], clip)
+                    if any(known[name] != clip[name] for name in _SOUNDS):
+                        raise ValueError(
+                            f'the uid "{clip["uid"]}" names two clips with '
+                            f'different sound: {known} and {clip}. Features '
+                            'are keyed by uid and frame: extract them to two '
+                            'files.')
     return list(clips.values())
-
-
-def _with_subsets(config: dict,
-                  subsets: Optional[Sequence[str]]) -> List[dict]:
-    if not subsets:
-        return [dict(config)]
-    name = type_name(config)
-    keys = dict(AVSBenchDataset='subsets', AVSBenchObjectDataset='subset')
-    if name not in keys:
-        raise ValueError(
-            f'{name} has no subsets to choose from; leave them out.')
-    return [dict(config, **{keys[name]: subset}) for subset in subsets]
-
-
-def _add_clips(clips: Dict[str, dict], dataset: Dataset) -> None:
-    sounds = ('audio_path', 'log_mel_path')
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        clip = {
-            key: info.get(key)
-            for key in ('uid', 'subset', 'num_frames', *sounds)
-        }
-        known = clips.setdefault(clip['uid'], clip)
-        if any(known[key] != clip[key] for key in sounds):
-            raise ValueError(
-                f'the uid "{clip["uid"]}" names two clips with different '
-                f'sound: {[known[key] for key in sounds]} and '
-                f'{[clip[key] for key in sounds]}. Features are keyed by uid '
-                'and frame: extract them to two files.')
 
 
 class _ClipSound(Dataset):
@@ -117,157 +205,8 @@ class _ClipSound(Dataset):
         return clip['uid'], torch.stack(sounds), ''
 
 
-def build_audio_encoder(cfg: Config,
-                        device: str) -> Tuple[nn.Module, str, dict]:
-    """Build the config's audio encoder with its weights.
-
-    Args:
-        cfg (Config): With ``model.audio_encoder``.
-        device (str): Where it is to run.
-
-    Returns:
-        tuple[nn.Module, str, dict]: The encoder in eval mode; SHA-256 of its
-        weights' file (of the weights themselves where they are no single
-        file), '' for an encoder without weights; and its further arguments.
-
-    Raises:
-        ValueError: If the model has no audio encoder, or the encoder has
-            weights but no local file to take them from.
-        FileNotFoundError: If that file is missing.
-    """
-    config = cfg.model.get('audio_encoder')
-    if config is None:
-        raise ValueError(
-            "the config's model has no audio_encoder, so nothing says what "
-            'to compute. Take a config with one, e.g. audio_encoder='
-            "dict(type='VGGish', init_cfg=dict(type='Pretrained', "
-            'checkpoint=...)).')
-    encoder = MODELS.build(config)
-    arguments = {
-        key: value
-        for key, value in config.items() if key not in ('type', 'init_cfg')
-    }
-    weights_hash = ''
-    if hasattr(encoder, 'weights_hash'):  # its weights are no single file
-        encoder.init_weights()  # complains about missing ones
-        weights_hash = encoder.weights_hash
-    elif encoder.state_dict():
-        init_cfg = config.get('init_cfg') or {}
-        if init_cfg.get('type') != 'Pretrained':
-            raise ValueError(
-                f'{type(encoder).__name__} has weights, but its init_cfg '
-                f'names no file of them ({dict(init_cfg)}): the features '
-                'would be those of random weights. Set model.audio_encoder.'
-                "init_cfg=dict(type='Pretrained', checkpoint=FILE).")
-        path = init_cfg['checkpoint']
-        if '://' in path:
-            raise ValueError(
-                f'the weights {path!r} of {type(encoder).__name__} are no '
-                'local file, whose hash goes to the features. Download it '
-                'and name it in model.audio_encoder.init_cfg.checkpoint.')
-        encoder.init_weights()  # complains about a missing file
-        weights_hash = file_sha256(path)
-    return encoder.to(device).eval(), weights_hash, arguments
-
-
-def extract_audio_features(
-    cfg: Config,
-    out: str,
-    splits: Sequence[str] = SPLITS,
-    subsets: Optional[Sequence[str]] = None,
-    batch_size: int = 16,
-    num_workers: int = 2,
-    device: Optional[str] = None,
-    progress: Optional[Callable[[Iterable, int],
-                                Iterable]] = None) -> ExtractionSummary:
-    """Write the audio feature of every frame of a config's data sets.
-
-    Each clip's sound goes once through the config's own transforms and its
-    audio encoder, in float32; all frames of a clip are covered, also those
-    without a mask. The file appears under its name once it is complete, and
-    holds one feature (D) under each ``{uid}/{frame}``; its provenance names
-    the encoder, the SHA-256 of its weights' file, and in ``settings`` what
-    :func:`mmteso.engine.describe_sound` gives, ``encoder_args`` and
-    ``state_sha256``, by which a model checks that the features are of its own
-    encoder.
-
-    Args:
-        cfg (Config): The config.
-        out (str): The file; an existing one is replaced.
-        splits (Sequence[str]): See :func:`find_clips`. Defaults to all.
-        subsets (Sequence[str], optional): See :func:`find_clips`. Defaults to
-            None.
-        batch_size (int): Clips that are encoded together. Defaults to 16.
-        num_workers (int): Processes that decode sound; 0 decodes in this one.
-            Defaults to 2.
-        device (str, optional): Of the encoder. Defaults to None: the best
-            that there is.
-        progress (Callable, optional): Wraps the iterator over the clips,
-            whose number is its second argument, e.g. tqdm's bar. Defaults to
-            None.
-
-    Returns:
-        ExtractionSummary: What was written.
-
-    Raises:
-        ValueError: If the config can't be used, or clips can't be read; then
-            nothing is written and the first ten are named.
-        FileNotFoundError: If data or weights are missing.
-    """
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    steps = find_sound_steps(cfg, splits)
-    encoder, weights_hash, arguments = build_audio_encoder(
-        cfg, device or get_device())
-    input_key = _check_front_end(encoder, steps)
-    settings = dict(
-        describe_sound(steps),
-        encoder_args=arguments,
-        state_sha256=state_sha256(encoder))
-    clips = find_clips(cfg, splits, subsets)
-
-    features: Dict[str, Tensor] = {}
-    broken: List[str] = []
-    loader = DataLoader(
-        _ClipSound(clips, steps, input_key),
-        batch_size=batch_size,
-        num_workers=num_workers,
-        collate_fn=list)
-    encoded = _encode(loader, encoder)
-    for uid, values, error in (progress(encoded, len(clips))
-                               if progress else encoded):
-        if error:
-            broken.append(f'{uid}: {error}')
-            continue
-        for frame, feature in enumerate(values):
-            features[feature_key(uid, frame)] = feature
-    if broken:
-        shown = ''.join(f'\n  {line}' for line in broken[:_SHOWN])
-        if len(broken) > _SHOWN:
-            shown += f'\n  ... and {len(broken) - _SHOWN} more'
-        raise ValueError(
-            f'{len(broken)} of {len(clips)} clips can\'t be read, so nothing '
-            f'was written to "{out}":{shown}')
-    provenance = Provenance('audio', type(encoder).__name__, weights_hash,
-                            len(next(iter(features.values()))), settings)
-    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
-    write_feature_file(out, features, provenance)
-    return ExtractionSummary(len(clips), len(features), provenance)
-
-
-def _check_front_end(encoder: nn.Module, steps: Sequence[dict]) -> str:
-    """Which key the encoder reads; the last step must make it."""
-    wanted = getattr(encoder, 'input_key', 'log_mel')
-    made = getattr(TRANSFORMS.build(steps[-1]), 'output_key', None)
-    if made != wanted:
-        raise ValueError(
-            f'{type(encoder).__name__} reads {wanted!r}, but the sound goes '
-            f'through {type_name(steps[-1])}, which makes {made!r}. Change '
-            'model.audio_encoder, or the pipelines.')
-    return wanted
-
-
 @torch.no_grad()
-def _encode(loader: Iterable, encoder: nn.Module) -> Iterator[tuple]:
+def _encode(loader: DataLoader, encoder: nn.Module) -> Iterator[tuple]:
     """Features (T, D) on the CPU, or an error, clip by clip."""
     device = next((t.device for t in encoder.state_dict().values()),
                   torch.device('cpu'))

@@ -20,7 +20,6 @@ from typing import (Any, Collection, Dict, Iterable, List, Mapping, NamedTuple,
                     Sequence, Tuple)
 
 from .cue_file import CueRecord
-from .cue_merge import list_some
 from .files import atomic_write
 from .phrases import normalize_phrase
 
@@ -183,10 +182,18 @@ def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
     return clips
 
 
+def _list_some(items: Sequence[str], shown: int = 10) -> str:
+    """The first items, one a line, and how many more there are."""
+    lines = [f'  {item}' for item in items[:shown]]
+    if len(items) > shown:
+        lines.append(f'  ... and {len(items) - shown} more')
+    return '\n'.join(lines)
+
+
 def _refuse(problems: Mapping[str, List[str]], allowed: Collection[str],
             advice: Mapping[str, str]) -> None:
     texts = [
-        f'{advice[kind].format(len(items))}\n{list_some(items)}'
+        f'{advice[kind].format(len(items))}\n{_list_some(items)}'
         for kind, items in problems.items() if items and kind not in allowed
     ]
     if texts:

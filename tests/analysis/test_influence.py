@@ -6,9 +6,9 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from narrow import SIZE, load, narrow_model
 
-from mmteso.analysis import (TEXT_STATISTICS, describe_prompt,
-                             measure_influence, model_without_files,
-                             simulated_batches)
+from mmteso.analysis.influence import describe_prompt, measure_influence
+from mmteso.analysis.simulated import (TEXT_STATISTICS, model_without_files,
+                                       simulated_batches)
 from mmteso.models.prompting import AudioTextPrompt
 
 
@@ -26,10 +26,7 @@ def influences(name, narrow=True):
     model = model_without_files(cfg).eval()
     batch = next(simulated_batches(cfg, model, 3))
     data = model.data_preprocessor(batch, False)
-    return {
-        found.stage: (found.sound, found.text)
-        for found in measure_influence(model, **data)
-    }
+    return measure_influence(model, **data)
 
 
 def test_stages_of_a_prompted_head():
@@ -75,9 +72,9 @@ def test_change_is_relative():
         img=torch.zeros(2, 1),
         audio_feat=torch.tensor([[3.], [-3.]]),
         text_feat=torch.tensor([[4.], [4.]]))
-    for found in measure_influence(Model(), inputs):
-        assert found.sound == pytest.approx(120)  # 6 of 5
-        assert found.text == 0
+    for sound, text in measure_influence(Model(), inputs).values():
+        assert sound == pytest.approx(120)  # 6 of 5
+        assert text == 0
     with pytest.raises(ValueError, match='two frames'):
         measure_influence(Model(), {k: v[:1] for k, v in inputs.items()})
 

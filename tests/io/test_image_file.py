@@ -6,7 +6,7 @@ from PIL import Image
 
 from mmteso.io import decode_labels, read_image
 from mmteso.text_cues import Frame
-from mmteso.text_cues.loading import load_batch
+from mmteso.text_cues.generator import load_batch
 
 ORIENTATION = 0x0112
 # how a picture is stored that has to be turned as EXIF's number says, by what
@@ -45,7 +45,7 @@ def as_a_model_sees_it(path):
 
 
 def as_a_captioner_sees_it(path, reads='frame'):
-    loaded, = load_batch([Frame('u', 0, path, (path, ))], reads).loaded
+    (loaded, ), _ = load_batch([Frame('u', 0, path, (path, ))], reads)
     assert loaded.images[0].mode == 'RGB'
     return np.asarray(loaded.images[0])
 

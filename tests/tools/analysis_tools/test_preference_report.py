@@ -12,7 +12,7 @@ from narrow import load, narrow_config, plain_config_text
 from PIL import Image
 from processes import ROOT
 
-from mmteso.apis.frame_pictures import masks_only
+from mmteso.analysis.frames import masks_only
 from mmteso.io import write_json
 from mmteso.testbeds.synthavs import generate_synthavs
 
@@ -74,7 +74,8 @@ def test_whole_report(command, model, tmp_path, capsys):
     assert ours['conditions'] == same['conditions']
     assert other['conditions']['wgn-10db'] == dict(J=40.)
     assert ours['reference'] == 'pcm16' and ours['seed'] == 4
-    assert report['paper']['models']['TeSO']['mute']['J'] == 37.89
+    assert report['paper']['models']['TeSO']['conditions']['mute'][
+        'J'] == 37.89
     assert len(report['frames']) == 1
     text = (out / 'report.md').read_text()
     assert '## Published numbers: AVSBench V1M' in text
