@@ -54,13 +54,10 @@ class ConfigDifference(NamedTuple):
     config: Any
 
     def __str__(self) -> str:
-        return (f'{self.field}: {_short(self.checkpoint)} in training, '
-                f'{_short(self.config)} now')
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f'{text[:77]}...'
+        then, now = (
+            text if len(text) <= 80 else f'{text[:77]}...'
+            for text in map(repr, (self.checkpoint, self.config)))
+        return f'{self.field}: {then} in training, {now} now'
 
 
 def config_differences(meta: Dict[str, Any],
@@ -70,12 +67,12 @@ def config_differences(meta: Dict[str, Any],
     Compared are the model, without what only training sees (losses, initial
     weights, what is frozen, dropout), and the steps of the test pipeline that
     load and alter pictures, sound and cues, without the paths of their files.
-    A field that the config does not set has the constructor's default. One
-    that an older checkpoint's config does not set is a difference.
+    A field that the config does not set has the constructor's default; one
+    that the config of a checkpoint without ``mmteso_version`` does not set is
+    a difference.
 
     Args:
-        meta (dict): ``meta`` of a checkpoint: ``cfg``, the text of its
-            config, and ``mmteso_version``.
+        meta (dict): Of a checkpoint, with the text of its config as ``cfg``.
         cfg (Config): Of the test; with ``tta_model`` as ``model`` the
             pipelines of test-time augmentation are compared.
 
@@ -104,13 +101,7 @@ def config_differences(meta: Dict[str, Any],
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
-    """Log what :func:`config_differences` finds.
-
-    Args:
-        checkpoint (dict): With ``meta``. Without a config in it, that is what
-            is logged.
-        cfg (Config): Of the test.
-    """
+    """Log what :func:`config_differences` finds, or that it can't tell."""
     try:
         differences = config_differences(checkpoint.get('meta', {}), cfg)
     except ValueError as error:

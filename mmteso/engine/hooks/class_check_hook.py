@@ -38,21 +38,12 @@ class ClassCheckHook(Hook):
         self._trained_on: Optional[Sequence[str]] = None
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Remember the classes of a checkpoint.
-
-        Args:
-            runner (Runner): Not used.
-            checkpoint (dict): The loaded checkpoint.
-        """
+        """Remember the classes of a checkpoint."""
         meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
         self._trained_on = meta.get('classes')
 
     def before_train(self, runner) -> None:
-        """Compare the data sets of training and validation.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Compare the data sets of training and validation."""
         self._trained_on = None  # it may start from other classes
         if not self.enabled:
             return
@@ -62,21 +53,13 @@ class ClassCheckHook(Hook):
             self.before_val(runner)
 
     def before_val(self, runner) -> None:
-        """Compare the data set of the validation.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Compare the data set of the validation."""
         if self.enabled:
             _compare_numbers(runner.model, runner.val_dataloader.dataset,
                              'val')
 
     def before_test(self, runner) -> None:
-        """Compare the data set of the test, with the checkpoint as well.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Compare the data set of the test, with the checkpoint as well."""
         if not self.enabled:
             return
         dataset = runner.test_dataloader.dataset

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
 from mmteso.engine.hooks import RandomStateHook
-from mmteso.engine.seeded_batches import SeededDataIterator
+from mmteso.engine.seeded_batches import release_batches
 
 
 def weights(runner):
@@ -38,9 +38,7 @@ def train_until(config, experiment, stop_at):
     runner.register_hook(Interrupt())
     with pytest.raises(_Stop):
         runner.train()
-    iterator = getattr(runner.train_loop, 'dataloader_iterator', None)
-    if isinstance(iterator, SeededDataIterator):
-        iterator.close()
+    release_batches(runner.train_loop)
     return runner
 
 
@@ -87,15 +85,6 @@ def test_number_of_workers_changes_nothing(tmp_path):
     ]
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
-
-
-def test_seed_changes_the_result(tmp_path):
-    first, second = (
-        weights(
-            train(
-                toy_config(tmp_path / str(seed), randomness=dict(seed=seed)),
-                f'seed-{seed}')) for seed in (1, 2))
-    assert not torch.equal(first, second)
 
 
 def test_random_seed_is_taken_from_the_checkpoint(tmp_path):

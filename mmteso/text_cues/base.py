@@ -1,0 +1,165 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What the parts of cue generation are, and what travels between them."""
+import dataclasses
+from abc import ABCMeta, abstractmethod
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from mmengine.registry import Registry
+
+#: Models that describe a frame.
+CAPTIONERS = Registry(
+    'captioner', scope='mmseg', locations=['mmteso.text_cues.captioners'])
+#: Models, or rules, that name the objects of a description that could sound.
+REASONERS = Registry(
+    'reasoner', scope='mmseg', locations=['mmteso.text_cues.reasoners'])
+#: Where the frames come from.
+FRAME_SOURCES = Registry(
+    'frame source', scope='mmseg', locations=['mmteso.text_cues.frames'])
+
+#: A chat: messages of the form ``{'role': 'system' | 'user' | 'assistant',
+#: 'content': text}``, the last one from the user.
+Conversation = List[Dict[str, str]]
+
+
+class ModelUnavailableError(RuntimeError):
+    """A model or server that can't serve any frame: the run has to stop."""
+
+
+class Frame(NamedTuple):
+    """A frame that is to get text cues.
+
+    Attributes:
+        uid (str): The clip.
+        frame (int): The frame, from 0.
+        img_path (str): Its image.
+        clip_paths (tuple[str]): The images of all frames of the clip, in time
+            order, for captioners that look at the video.
+        labels (tuple[str], optional): The video's labels, if the data set
+            gives any.
+    """
+    uid: str
+    frame: int
+    img_path: str
+    clip_paths: Tuple[str, ...] = ()
+    labels: Optional[Tuple[str, ...]] = None
+
+    @property
+    def key(self) -> Tuple[str, int]:
+        """What identifies the frame in a cue file."""
+        return self.uid, self.frame
+
+
+class LoadedFrame(NamedTuple):
+    """A frame and the RGB images (PIL) that a captioner reads of it."""
+    frame: Frame
+    images: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ChatFailure:
+    """Why a model gave no answer to a conversation, or a frame.
+
+    Args:
+        error (str): What went wrong, for people.
+        refused (bool): Whether the request as such was refused.
+        unreachable (bool): Whether there was no connection to the server.
+    """
+    error: str
+    refused: bool = False
+    unreachable: bool = False
+
+
+#: A model's answer.
+Reply = Union[str, ChatFailure]
+
+
+class Reasoning(NamedTuple):
+    """What a reasoner found out about a frame.
+
+    Attributes:
+        cues (tuple[str]): Names of objects that could sound, most likely
+            first; may be empty.
+        text (str): The model's raw answer.
+        error (str): Why there are no cues; '' if the frame was served.
+    """
+    cues: Tuple[str, ...]
+    text: str = ''
+    error: str = ''
+
+
+class BaseFrames(metaclass=ABCMeta):
+    """A source of frames."""
+
+    @abstractmethod
+    def list_frames(self) -> List[Frame]:
+        """All frames, clip by clip, in time order within a clip.
+
+        Raises:
+            FileNotFoundError: If there are none.
+        """
+
+
+class _BaseModel:
+
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Find out, before the first batch, whether all can be served.
+
+        Raises:
+            ModelUnavailableError: If the model can't be used.
+        """
+
+
+class BaseCaptioner(_BaseModel, metaclass=ABCMeta):
+    """Describes frames in words (paper 3.2).
+
+    Attributes:
+        name (str): The model, as the cue file records it.
+        reads (str, optional): What is loaded for it: 'frame', the frame's
+            image; 'clip', those of the whole clip; None, no image.
+        prompt_hash (str): SHA-256 of its prompt's file; '' without a prompt.
+    """
+
+    name: str
+    reads: Optional[str] = 'frame'
+    prompt_hash: str = ''
+
+    @abstractmethod
+    def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
+        """Describe a batch of frames, or say why one can't be described.
+
+        Raises:
+            ModelUnavailableError: If no frame at all can be served.
+        """
+
+
+class BaseReasoner(_BaseModel, metaclass=ABCMeta):
+    """Names the objects of a scene that could sound (paper 3.2).
+
+    Attributes:
+        name (str): The model or rule, as the cue file records it.
+        prompt_name (str): The prompt's name; '' without a prompt.
+        prompt_hash (str): SHA-256 of the prompt's file; '' without a prompt.
+        needs_caption (bool): Whether it reads the frames' descriptions.
+    """
+
+    name: str
+    prompt_name: str = ''
+    prompt_hash: str = ''
+    needs_caption: bool = True
+
+    @abstractmethod
+    def reason(self, frames: Sequence[Frame],
+               captions: Sequence[str]) -> List[Reasoning]:
+        """Name the objects of a batch of frames that could sound.
+
+        Args:
+            frames (Sequence[Frame]): The frames.
+            captions (Sequence[str]): Their descriptions; '' for a reasoner
+                that doesn't need any.
+
+        Returns:
+            list[Reasoning]: One per frame.
+
+        Raises:
+            ModelUnavailableError: If no frame at all can be served.
+        """
