@@ -53,7 +53,7 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
         path = osp.join(_FOLDER, 'avsbench.yaml')
     if not osp.isfile(path):
         raise FileNotFoundError(
-            f'There are no synonyms "{path}": expected "avsbench" or a '
+            f"There are no synonyms '{path}': expected 'avsbench' or a "
             'file.')
     try:
         content = read_yaml(path)

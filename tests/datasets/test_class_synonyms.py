@@ -114,7 +114,7 @@ def test_own_file(tmp_path):
     path.write_text('words:\n  cat: [kitten]\n')
     with pytest.raises(SynonymError, match="mine.yaml.*class 'cat'"):
         load_class_synonyms(str(path), CLASSES[:4])
-    with pytest.raises(FileNotFoundError, match='expected "avsbench" or'):
+    with pytest.raises(FileNotFoundError, match="expected 'avsbench' or"):
         read_synonyms('avsbnech')
 
 
