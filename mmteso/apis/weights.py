@@ -41,8 +41,8 @@ class WeightFile:
         source (dict): Its entry in the table of sources; {} if it has none.
         url (str, optional): Its address, if it has one.
         hub_name (str, optional): Its name on the Hub, if it has one.
-        path (str, optional): Where it is, or is to be, on this machine. None
-            for a name on the Hub that isn't in the cache.
+        path (str): Where it is, or is to be, on this machine. '' for a name
+            on the Hub that isn't in the cache.
         state (str): 'there', 'missing' or 'wrong'; 'unverified' if no SHA-256
             is known of what comes from elsewhere.
         detail (str): What was found out.
@@ -52,7 +52,7 @@ class WeightFile:
     source: dict
     url: Optional[str] = None
     hub_name: Optional[str] = None
-    path: Optional[str] = None
+    path: str = ''
     state: str = 'missing'
     detail: str = ''
 
@@ -96,11 +96,11 @@ class WeightFile:
         return source.get('by_hand') or source.get('made_by', 'not known')
 
 
-def _in_hub_cache(name: str) -> Optional[str]:
+def _in_hub_cache(name: str) -> str:
     """Where the local cache of the Hub has a model."""
     hub = require('huggingface_hub', 'text')
     path = hub.try_to_load_from_cache(name, 'config.json')
-    return osp.dirname(path) if isinstance(path, str) else None
+    return osp.dirname(path) if isinstance(path, str) else ''
 
 
 def find_weights(cfg: Config) -> Dict[str, str]:
@@ -165,7 +165,7 @@ def check_weights(
             source = find_source(reference, sources)
             file = WeightFile(reference, used_by, source)
             files[reference] = file
-            if file.path is not None and osp.exists(file.path):
+            if osp.exists(file.path):
                 _check(file, hashes)
             else:
                 waiting += [(other, f'making {reference}')
@@ -245,7 +245,7 @@ def format_weights(files: List[WeightFile]) -> str:
         source, name, size = file.source, file.reference, ''
         if name.startswith(_URLS):
             name = osp.basename(name)
-        if file.path and osp.isfile(file.path):
+        if osp.isfile(file.path):
             size = f'{osp.getsize(file.path) / 1e6:.3g} MB'
         rows.append(
             dict(

@@ -101,17 +101,22 @@ def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
     try:
         for vid, frames in values.items():
             table[vid] = {
-                int(re.fullmatch(r'f(0|[1-9][0-9]*)', frame)[1]):
-                _read_cues(text, counts)
-                for frame, text in frames.items()
+                _frame(name): _read_cues(text, counts)
+                for name, text in frames.items()
             }
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, ValueError) as error:
         where = f'"{vid}" holds {frames!r:.80}' if isinstance(
             values, dict) else f'it holds {values!r:.80}'
         raise VidJsonError(
             f'"{path}": {where}.\nExpected is '
             '{"vid": {"f0": "guitar,man,", ...}, ...}') from error
     return table, dict(counts)
+
+
+def _frame(name: str) -> int:
+    if not re.fullmatch('f(0|[1-9][0-9]*)', name):
+        raise ValueError(f'"{name}" is no frame')
+    return int(name[1:])
 
 
 def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:

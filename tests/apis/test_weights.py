@@ -189,7 +189,7 @@ def test_hub_cache(place, monkeypatch):
             hub.try_to_load_from_cache, cache_dir=str(place / 'cache')))
     known = source('owner/m', hf='config')
     file, = check('owner/m', sources=[known])
-    assert (file.state, file.path) == ('missing', None)
+    assert (file.state, file.path) == ('missing', '')
     assert file.how == 'hf download owner/m' and file.fetchable
     asked, = check('owner/m', sources=[dict(known, on_request='https://a.b')])
     assert not asked.fetchable
