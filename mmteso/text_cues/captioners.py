@@ -18,30 +18,22 @@ from .text_file import TextFile
 class TransformersCaptioner(BaseCaptioner):
     """An image-text model of transformers as captioner (paper 3.2).
 
-    Any model of ``AutoModelForImageTextToText``, asked through its
-    processor's chat template.
-
     Args:
-        model (str): Name on the Hugging Face Hub, or a local folder. Defaults
-            to 'llava-hf/llava-1.5-7b-hf', the paper's.
+        model (str): Any of ``AutoModelForImageTextToText``: name on the
+            Hugging Face Hub, or a local folder.
         prompt (str): What it is asked: name or path of a YAML file, see
-            :mod:`mmteso.text_cues.prompt`. Defaults to 'caption_paper'.
+            :mod:`mmteso.text_cues.prompt`.
         template (str, optional): For models without chat template: the text
             around the prompt, e.g. ``'USER: <image>\\n{prompt} ASSISTANT:'``.
-            Defaults to None.
-        **kwargs: Generation (at most 256 new tokens [ours] by default),
-            revision, precision, device, quantization: see
-            :class:`mmteso.text_cues.local_model.LocalModel`.
+        **kwargs: Generation (at most 256 new tokens [ours] by default) and
+            loading: see :class:`mmteso.text_cues.local_model.LocalModel`.
     """
 
-    def __init__(self,
-                 model: str = 'llava-hf/llava-1.5-7b-hf',
+    def __init__(self, model: str = 'llava-hf/llava-1.5-7b-hf',
                  prompt: str = 'caption_paper',
-                 template: Optional[str] = None,
-                 **kwargs: Any) -> None:
-        if template is not None and template.count('{prompt}') != 1:
-            raise ValueError('template must have {prompt} in it, once, but '
-                             f'is {template!r}')
+                 template: Optional[str] = None, **kwargs: Any) -> None:
+        if template is not None and '{prompt}' not in template:
+            raise ValueError(f'template must have {{prompt}}: {template!r}')
         self.prompt = load_caption_prompt(prompt)
         self.prompt_hash = self.prompt.hash
         self.template = template
@@ -82,14 +74,12 @@ class VideoCaptioner(TransformersCaptioner):
     are take its place (so the paper's row can't be repeated exactly).
 
     Args:
-        model (str): Name on the Hugging Face Hub, or a local folder. Defaults
-            to 'llava-hf/LLaVA-NeXT-Video-7B-hf'.
+        model (str): Name on the Hugging Face Hub, or a local folder.
         inputs (str): How the model gets the frames: 'video', as one video,
             for which transformers needs torchvision, or 'images', as several
-            images, for models that take them (e.g.
-            'llava-hf/llava-interleave-qwen-7b-hf'). Defaults to 'video'.
-        num_frames (int): Most frames of a clip, taken at equal distances.
-            Defaults to 8 [ours].
+            images (e.g. 'llava-hf/llava-interleave-qwen-7b-hf').
+        num_frames (int): Most frames of a clip, taken at equal distances
+            [8 is ours].
         **kwargs: See :class:`TransformersCaptioner`. A ``template`` has
             ``{images}`` where the tokens of the images go, or the token of
             the video itself.
@@ -97,17 +87,13 @@ class VideoCaptioner(TransformersCaptioner):
 
     reads = 'clip'
 
-    def __init__(self,
-                 model: str = 'llava-hf/LLaVA-NeXT-Video-7B-hf',
-                 inputs: str = 'video',
-                 num_frames: int = 8,
+    def __init__(self, model: str = 'llava-hf/LLaVA-NeXT-Video-7B-hf',
+                 inputs: str = 'video', num_frames: int = 8,
                  **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
         if inputs not in ('video', 'images'):
-            raise ValueError("inputs must be 'video' or 'images', but got "
-                             f'{inputs!r}')
-        self.inputs = inputs
-        self.num_frames = num_frames
+            raise ValueError(f"inputs must be 'video' or 'images': {inputs!r}")
+        self.inputs, self.num_frames = inputs, num_frames
         # the last batch's, because a clip may go on in the next one
         self._known: Dict[tuple, str] = {}
 
@@ -165,18 +151,13 @@ class OpenAICaptioner(BaseCaptioner):
     The frame is sent as PNG in a data URL.
 
     Args:
-        base_url (str): Address of the API, e.g. ``http://HOST:8000/v1``.
-        model (str): The model's name on the server.
-        prompt (str): See :class:`TransformersCaptioner`. Defaults to
-            'caption_paper'.
-        **kwargs: See :class:`mmteso.text_cues.http_model.HTTPModel`.
+        prompt (str): See :class:`TransformersCaptioner`.
+        base_url, model, **kwargs: See
+            :class:`mmteso.text_cues.http_model.HTTPModel`.
     """
 
-    def __init__(self,
-                 base_url: str,
-                 model: str,
-                 prompt: str = 'caption_paper',
-                 **kwargs: Any) -> None:
+    def __init__(self, base_url: str, model: str,
+                 prompt: str = 'caption_paper', **kwargs: Any) -> None:
         self.prompt = load_caption_prompt(prompt)
         self.prompt_hash = self.prompt.hash
         self.model = HTTPModel(base_url, model, **kwargs)
@@ -217,12 +198,9 @@ class FixedCaptions(BaseCaptioner):
 
     reads = None
 
-    def __init__(self,
-                 captions_file: str,
-                 name: Optional[str] = None,
+    def __init__(self, captions_file: str, name: Optional[str] = None,
                  missing: str = 'error') -> None:
-        self._texts = TextFile(captions_file, 'caption', 'captioner',
-                               'caption_prompt_hash', name, missing)
+        self._texts = TextFile(captions_file, 'caption', name, missing)
         self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
 
     def prepare(self, frames: Sequence[Frame]) -> None:
