@@ -37,17 +37,14 @@ class CueRecord:
         frame (int): The frame, from 0.
         cues (Sequence[str]): Names of objects that could sound, most likely
             first; may be empty.
-        caption (str): What the captioner answered.
-        reasoning (str): What the reasoner answered.
-        captioner (str): The captioning model.
-        reasoner (str): The reasoning model.
+        caption, reasoning (str): What captioner and reasoner answered.
+        captioner, reasoner (str): The models.
         prompt (str): Name of the reasoner's prompt.
-        prompt_hash (str): SHA-256 of the prompt's file.
+        prompt_hash, caption_prompt_hash (str): SHA-256 of the prompts' files.
         status (str): 'ok'; 'failed' if no cues could be obtained, or
-            'captioned' if none were asked for yet. Defaults to 'ok'.
-        seconds (float, optional): Time that the frame took.
-        caption_prompt_hash (str): SHA-256 of the captioner's prompt file.
+            'captioned' if none were asked for yet.
         error (str): Why a frame has failed.
+        seconds (float, optional): Time that the frame took.
         version (str): Version and commit of mmteso that made the cues.
     """
     uid: str
@@ -168,13 +165,7 @@ class CueFile(Mapping):
         path (str | Sequence[str]): A file, several, or a pattern such as
             'data/avsbench/cues.rank*.jsonl'.
         cues_only (bool): Forget the texts behind the cues, which take most of
-            the memory: every worker of a data loader has a copy. Defaults to
-            False.
-
-    Examples:
-        >>> cue_file = CueFile('data/synthavs/cues.jsonl')
-        >>> cue_file['synthavs-train-00000_0_5000', 3].cues
-        ('green-square', 'yellow-triangle')
+            the memory of a data loader's workers.
     """
 
     def __init__(self,

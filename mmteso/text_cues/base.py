@@ -131,13 +131,7 @@ class BaseReasoner(metaclass=ABCMeta):
                captions: Sequence[str]) -> List[Reasoning]:
         """Name the objects of a batch of frames that could sound.
 
-        Args:
-            frames (Sequence[Frame]): The frames.
-            captions (Sequence[str]): Their descriptions; '' for a reasoner
-                that doesn't need any.
-
-        Returns:
-            list[Reasoning]: One per frame.
+        The captions are '' for a reasoner that doesn't need any.
 
         Raises:
             ModelUnavailableError: If no frame at all can be served.

@@ -61,7 +61,6 @@ class TransformersCaptioner(BaseCaptioner):
         self._text(['image'])
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`."""
         return self._describe([loaded.images for loaded in frames])
 
 
@@ -69,9 +68,8 @@ class TransformersCaptioner(BaseCaptioner):
 class VideoCaptioner(TransformersCaptioner):
     """A video model of transformers as captioner (paper table D7).
 
-    It sees frames of the whole clip, and all frames of the clip share its
-    caption. The paper's VideoLLaMA-7b is not in transformers; models that
-    are take its place (so the paper's row can't be repeated exactly).
+    All frames of a clip share its caption. The paper's VideoLLaMA-7b is not in
+    transformers; models that are take its place.
 
     Args:
         model (str): Name on the Hugging Face Hub, or a local folder.
@@ -122,12 +120,10 @@ class VideoCaptioner(TransformersCaptioner):
                 self.model.loaded.processor, 'video_processor'):
             raise ModelUnavailableError(
                 f'"{self.name}" comes with no processor for videos. Take a '
-                "video model, or inputs='images' for a model that reads "
-                'several images.')
+                "video model, or inputs='images' for one of several images.")
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`; each clip is asked about once,
-        also if its frames come in several batches."""
+        """See :meth:`BaseCaptioner.caption`; each clip is captioned once."""
         keys = [(frame.uid, frame.clip_paths) for frame, _ in frames]
         known = {key: self._known[key] for key in keys if key in self._known}
         # clips of a batch have to be equally long: one batch per length
@@ -164,7 +160,6 @@ class OpenAICaptioner(BaseCaptioner):
         self.name = model
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`."""
         conversations = []
         for _, images in frames:
             file = io.BytesIO()
@@ -181,19 +176,15 @@ class OpenAICaptioner(BaseCaptioner):
 
 @CAPTIONERS.register_module()
 class FixedCaptions(BaseCaptioner):
-    """Reads captions that exist already.
-
-    So frames are captioned once and reasoned over by any number of prompts
-    and reasoners; and captions of any other program can be used.
+    """Reads captions that exist already, e.g. for several reasoners.
 
     Args:
         captions_file (str): A cue file with captions, or another file that
             :class:`mmteso.text_cues.text_file.TextFile` reads.
-        name (str, optional): Who wrote the captions. Defaults to None, what
-            the file says; to be given if it names nobody, or several.
+        name (str, optional): Who wrote the captions; to be given if the file
+            names nobody, or several.
         missing (str): A frame without caption: 'error' stops the run before
-            its first batch, 'fail' records the frame as failed. Defaults to
-            'error'.
+            its first batch, 'fail' records the frame as failed.
     """
 
     reads = None
@@ -208,5 +199,4 @@ class FixedCaptions(BaseCaptioner):
         self._texts.check(frames)
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`."""
         return [self._texts.find(loaded.frame) for loaded in frames]

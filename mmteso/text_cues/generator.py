@@ -1,12 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From frames to a cue file: caption, reason, write (paper 3.2)."""
-import os.path as osp
-import subprocess
 import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+from mmengine.utils import get_git_hash
 from PIL import Image
 from tqdm import tqdm
 
@@ -90,22 +89,19 @@ class CueGenerator:
 
     def run(self, frames: Sequence[Frame], path: str,
             done: Set[Key] = frozenset()) -> Counter:
-        """Generate the cues of frames.
+        """Append the cues of frames to a cue file.
 
         Args:
             frames (Sequence[Frame]): The frames.
-            path (str): The cue file; records are appended.
-            done (set[tuple[str, int]]): Frames to leave out. Defaults to
-                none.
+            path (str): The file.
+            done (set[tuple[str, int]]): Frames to leave out.
 
         Returns:
-            Counter: Number of frames by status, and 'resumed' ones that were
-            left out.
+            Counter: Number of frames by status; 'resumed' were left out.
 
         Raises:
             ModelUnavailableError: If a model can't serve any frame.
-            TooManyFailuresError: After ``max_failures`` failed frames in a
-                row. All of them are in the file, as failed.
+            TooManyFailuresError: After ``max_failures`` failures in a row.
         """
         for key, count in Counter(f.key for f in frames).most_common(1):
             if count > 1:
@@ -120,7 +116,8 @@ class CueGenerator:
         for model in (self.reasoner, self.captioner):
             if model is not None:
                 model.prepare(todo)
-        version, failures = _code_version(), 0
+        version = f'{__version__}+{get_git_hash(digits=7)}'
+        failures = 0
         log = tqdm(
             total=len(frames), initial=counts['resumed'], unit='frame')
         # One thread reasons and writes: what was reasoned about is written
@@ -223,15 +220,3 @@ def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> Batch:
         except (OSError, ValueError) as error:
             errors[frame.key] = str(error)
     return loaded, errors
-
-
-def _code_version() -> str:
-    """Version of mmteso, and the last commit of this room if it has one."""
-    try:
-        commit = subprocess.run(['git', 'log', '-1', '--format=%h', '.'],
-                                cwd=osp.dirname(__file__),
-                                capture_output=True,
-                                text=True).stdout.strip()
-    except OSError:
-        commit = ''
-    return f'{__version__}+{commit}' if commit else __version__

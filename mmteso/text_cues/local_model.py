@@ -163,10 +163,9 @@ class LocalModel:
             if 'No executable batch size' not in str(error):
                 raise
             raise ModelUnavailableError(
-                f'The GPU\'s memory is too small for "{self.name}" and one '
-                "text. Take dtype='bfloat16', 4 bits (quantization="
-                "dict(load_in_4bit=True)), or several GPUs (device_map="
-                "'auto').") from error
+                f'The GPU is too small for "{self.name}" and one text. Take '
+                "dtype='bfloat16', 4 bits (quantization=dict(load_in_4bit="
+                "True)), or several GPUs (device_map='auto').") from error
         return answers
 
     def _generate_batch(self, texts: Sequence[str], media: Dict[str, list],
@@ -259,17 +258,17 @@ def _from_pretrained(kind: str, name: str, revision: Optional[str] = None,
     if quantization:
         kwargs['quantization_config'] = transformers.BitsAndBytesConfig(
             **quantization)
-    models, processors = transformers.AutoModelForCausalLM, \
-        transformers.AutoTokenizer
-    if kind == 'image-text':
-        models, processors = transformers.AutoModelForImageTextToText, \
-            transformers.AutoProcessor
-    processor = processors.from_pretrained(name, **hub,
-                                           **processor_kwargs or {})
+    models, processors = {
+        'causal-lm': ('AutoModelForCausalLM', 'AutoTokenizer'),
+        'image-text': ('AutoModelForImageTextToText', 'AutoProcessor')
+    }[kind]
+    processor = getattr(transformers, processors).from_pretrained(
+        name, **hub, **processor_kwargs or {})
     if kind == 'image-text' and not hasattr(processor, 'image_processor'):
         raise ValueError(f'it has no processor for images, but a '
                          f'{type(processor).__name__}.')
-    model, report = models.from_pretrained(name, **kwargs)
+    model, report = getattr(transformers, models).from_pretrained(
+        name, **kwargs)
     if report['missing_keys']:
         # transformers goes on with random numbers in their place
         missing = sorted(report['missing_keys'])

@@ -53,20 +53,10 @@ class PromptedReasoner(BaseReasoner):
     @abstractmethod
     def chat(self, conversations: Sequence[Conversation],
              schema: Optional[dict] = None) -> List[Reply]:
-        """Have the model answer conversations.
-
-        Args:
-            conversations (Sequence[Conversation]): The chats.
-            schema (dict, optional): JSON schema that the answers are to keep.
-                Defaults to None.
-
-        Returns:
-            list[str | ChatFailure]: The answer to each.
-        """
+        """Have the model answer conversations, in a JSON schema if given."""
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
-        """See :meth:`BaseReasoner.reason`."""
         asked = [self.prompt.conversation(caption) for caption in captions]
         answers = self.chat(asked)
         second: Dict[int, Conversation] = {}
@@ -191,13 +181,8 @@ class CaptionerReasoner(TransformersReasoner):
     """The captioning model as reasoner (LLaVA + LLaVA of paper table D7).
 
     It is asked in words only, without the image. With the captioner's
-    ``model`` and the same loading options, the model is in memory once::
-
-        llava = dict(model='llava-hf/llava-1.5-7b-hf', dtype='bfloat16')
-        captioner = dict(type='TransformersCaptioner', **llava)
-        reasoner = dict(type='CaptionerReasoner', **llava)
-
-    The arguments are those of :class:`TransformersReasoner`.
+    ``model`` and loading options, it is in memory once. The arguments are
+    those of :class:`TransformersReasoner`.
     """
 
     kind = 'image-text'
@@ -232,7 +217,6 @@ class OpenAIReasoner(PromptedReasoner):
 
     def chat(self, conversations: Sequence[Conversation],
              schema: Optional[dict] = None) -> List[Reply]:
-        """See :meth:`PromptedReasoner.chat`."""
         return self.model.chat(conversations, schema)
 
 
@@ -264,7 +248,6 @@ class FixedAnswers(BaseReasoner):
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
-        """See :meth:`BaseReasoner.reason`."""
         answers = map(self._texts.find, frames)
         return [_read_free(answer, self.num_cues) for answer in answers]
 
@@ -273,11 +256,10 @@ class FixedAnswers(BaseReasoner):
 class DatasetLabels(BaseReasoner):
     """The data set's own labels as cues, no model asked (paper, table D7).
 
-    AVSBench names, in ``a_obj`` of ``metadata.csv``, the objects that sound
-    in a video; those of its test split, too, so no video without labels can
-    have this row of the paper's table. A label is written with spaces
-    ('emergency-car' gives 'emergency car'). A frame without label gets no
-    cue, which is no failure.
+    AVSBench names the objects that sound in a video, of its test split, too,
+    so no video without labels can have this row of the paper's table. A label
+    is written with spaces ('emergency-car' gives 'emergency car'). A frame
+    without label gets no cue, which is no failure.
 
     Args:
         num_cues (int, optional): Largest number of cues, N_T; None keeps all.
