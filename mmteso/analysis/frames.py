@@ -184,17 +184,10 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
               conditions: Sequence[str], **sound: Any) -> List[PictureRow]:
     """Masks of models under several sounds.
 
-    Args:
-        models (Mapping[str, nn.Module]): From
-            :func:`mmteso.apis.init_model`, by name.
-        frames (Sequence[tuple]): The frames.
-        conditions (Sequence[str]): The sounds.
-        **sound: See :func:`build_test_set`.
-
-    Returns:
-        list[PictureRow]: The models of a frame below each other. The log-mels
-        that were heard stand above the first one, below each mask its IoU
-        with the truth and whose sound it is, if not the frame's.
+    Models of :func:`mmteso.apis.init_model` by name; ``sound`` as for
+    :func:`build_test_set`. A row per frame and model, with the log-mels that
+    were heard above the first model's, and below each mask its IoU with the
+    truth and whose sound it is, if not the frame's.
     """
     found: Dict[tuple, PictureRow] = {}
     for place, (name, model) in enumerate(models.items()):
@@ -219,12 +212,12 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
                 mask = sample.sounding_score.data[0].numpy() > threshold
                 row.pictures[condition] = overlay_mask(image, mask)
                 row.notes[condition] = _agreement(mask, truth)
-                if place == 0:
-                    donor = item['data_samples'].get('off_screen_uid')
-                    row.notes[condition] += f'\nsound of {donor}' * bool(donor)
-                    if 'log_mel' in item['inputs']:
-                        row.sounds[condition] = item['inputs']['log_mel'][
-                            0].numpy()
+                donor = item['data_samples'].get('off_screen_uid')
+                if place == 0 and donor:
+                    row.notes[condition] += f'\nsound of {donor}'
+                if place == 0 and 'log_mel' in item['inputs']:
+                    sound_heard = item['inputs']['log_mel'][0]
+                    row.sounds[condition] = sound_heard.numpy()
     return [found[key] for key in sorted(found)]
 
 

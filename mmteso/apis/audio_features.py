@@ -24,13 +24,7 @@ _SOUNDS = ('audio_path', 'log_mel_path')
 
 
 class ExtractionSummary(NamedTuple):
-    """What an extraction has written.
-
-    Attributes:
-        clips (int): Number of clips.
-        frames (int): Number of features, one per frame.
-        provenance (Provenance): Where they come from.
-    """
+    """What was written: numbers of clips and of frames, and where from."""
     clips: int
     frames: int
     provenance: Provenance
@@ -75,7 +69,7 @@ def extract_audio_features(cfg: Config,
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     steps = find_sound_steps(cfg, splits)
-    encoder, weights_hash, arguments = build_audio_encoder(
+    encoder, weights_hash, arguments = _build_encoder(
         cfg, device or get_device())
     input_key = getattr(encoder, 'input_key', 'log_mel')
     made = getattr(TRANSFORMS.build(steps[-1]), 'output_key', None)
@@ -88,7 +82,7 @@ def extract_audio_features(cfg: Config,
         describe_sound(steps),
         encoder_args=arguments,
         state_sha256=state_sha256(encoder))
-    clips = find_clips(cfg, splits, subsets)
+    clips = _find_clips(cfg, splits, subsets)
     loader = DataLoader(
         _ClipSound(clips, steps, input_key),
         batch_size=batch_size,
@@ -118,15 +112,8 @@ def extract_audio_features(cfg: Config,
     return ExtractionSummary(len(clips), len(features), provenance)
 
 
-def build_audio_encoder(cfg: Config,
-                        device: str) -> Tuple[nn.Module, str, dict]:
-    """The config's audio encoder in eval mode, with its weights.
-
-    Returns:
-        tuple[nn.Module, str, dict]: The encoder; SHA-256 of its weights' file
-        (of the weights themselves where they are no single file), '' without
-        weights; and its further arguments.
-    """
+def _build_encoder(cfg: Config, device: str) -> Tuple[nn.Module, str, dict]:
+    """The encoder in eval mode, SHA-256 of its weights, other arguments."""
     config = cfg.model.get('audio_encoder')
     if config is None:
         raise ValueError("the config's model has no audio_encoder, so nothing "
@@ -152,30 +139,30 @@ def build_audio_encoder(cfg: Config,
     return encoder.to(device).eval(), weights_hash, arguments
 
 
-def find_clips(cfg: Config,
-               splits: Sequence[str] = SPLITS,
-               subsets: Sequence[str] = ()) -> List[dict]:
-    """A sample of each clip of a config's data sets, without its frame."""
+def _find_clips(cfg: Config, splits: Sequence[str],
+                subsets: Sequence[str]) -> List[dict]:
+    """A sample of each clip, without its frame."""
     clips: Dict[str, dict] = {}
-    for split in splits:
-        for config in dataset_configs(dataloader_of(cfg, split)['dataset']):
-            # AVSBench-object's data sets have one subset
-            key = 'subset' if 'subset' in config else 'subsets'
-            for change in [{key: x} for x in subsets] or [{}]:
-                dataset = DATASETS.build(dict(config, pipeline=[], **change))
-                for index in range(len(dataset)):
-                    info = dataset.get_data_info(index)
-                    clip = {
-                        name: info.get(name)
-                        for name in ('uid', 'subset', 'num_frames', *_SOUNDS)
-                    }
-                    known = clips.setdefault(clip['uid'], clip)
-                    if any(known[name] != clip[name] for name in _SOUNDS):
-                        raise ValueError(
-                            f'the uid "{clip["uid"]}" names two clips with '
-                            f'different sound: {known} and {clip}. Features '
-                            'are keyed by uid and frame: extract them to two '
-                            'files.')
+    for config in (
+            config for split in splits
+            for config in dataset_configs(dataloader_of(cfg, split)['dataset'])
+    ):
+        # AVSBench-object's data sets have one subset
+        key = 'subset' if 'subset' in config else 'subsets'
+        for change in [{key: x} for x in subsets] or [{}]:
+            dataset = DATASETS.build(dict(config, pipeline=[], **change))
+            for index in range(len(dataset)):
+                info = dataset.get_data_info(index)
+                clip = {
+                    name: info.get(name)
+                    for name in ('uid', 'num_frames', *_SOUNDS)
+                }
+                known = clips.setdefault(clip['uid'], clip)
+                if known != clip:
+                    raise ValueError(
+                        f'the uid "{clip["uid"]}" names two clips with '
+                        f'different sound: {known} and {clip}. Features are '
+                        'keyed by uid and frame: extract them to two files.')
     return list(clips.values())
 
 

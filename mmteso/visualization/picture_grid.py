@@ -79,8 +79,7 @@ def draw_picture_grid(
     """Write pictures in rows and columns.
 
     Args:
-        rows (Sequence[PictureRow]): At least one; all with the columns of the
-            first, in its order.
+        rows (Sequence[PictureRow]): At least one; all with the same columns.
         path (str): Image file to write.
         title (str): Written above. Defaults to ''.
         heat_scale (tuple[float, str], optional): Highest heat and unit of a
@@ -89,9 +88,6 @@ def draw_picture_grid(
     Returns:
         Figure: What was written. Its ``axes`` are those of the pictures and
         strips, row by row, then that of the scale.
-
-    Raises:
-        ValueError: If there are no rows, or they differ in their columns.
     """
     columns = {tuple(row.pictures) for row in rows}
     if len(columns) != 1:
@@ -157,15 +153,8 @@ def _fill(text: str, width: int) -> str:
 
 def _draw_sound(axis, sound: Optional[np.ndarray]) -> None:
     """One strip: time to the right, pitch upwards; nothing for None."""
-    if sound is None:
-        axis.set_frame_on(False)
-        return
-    low, high = SOUND_RANGE
-    axis.imshow(
-        sound.T,
-        origin='lower',
-        aspect='auto',
-        cmap='magma',
-        vmin=low,
-        vmax=high,
-        interpolation='nearest')
+    axis.set_frame_on(sound is not None)
+    if sound is not None:
+        low, high = SOUND_RANGE
+        axis.imshow(sound.T, cmap='magma', vmin=low, vmax=high,
+                    origin='lower', aspect='auto', interpolation='nearest')

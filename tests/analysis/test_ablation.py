@@ -159,14 +159,6 @@ def test_pretraining_is_done_once(bench):
     pretrain(bench, 'pretrain', threads=1)
 
 
-def test_rows_that_begin_with_random_weights(bench):
-    path = Path(bench.config_path('full'))
-    path.write_text(path.read_text() + 'load_from = None\n')
-    result = run_row(bench, FULL, 0, threads=1)
-    assert result['start'] is None and result['start_sha256'] is None
-    assert 'load_from' not in log_of(bench, 'full', 0)
-
-
 # ---------------------------------------------------------- records, tables
 def test_table(bench):
     make_runs(bench, [(FULL, 0), (FULL, 1), (LESS, 0)])

@@ -14,7 +14,7 @@ from processes import ROOT
 from mmteso.analysis import preference
 from mmteso.analysis.preference import (ComparedModel, check_comparable,
                                         describe_data, make_preference_report,
-                                        read_audio_report, read_paper_numbers,
+                                        read_paper_numbers,
                                         score_frame, score_panels)
 from mmteso.engine import evaluate_audio_conditions
 from mmteso.io import plain, write_json
@@ -200,15 +200,6 @@ def report(**changes):
             paper=None), **changes)
 
 
-def test_report_of_the_test_tool(tmp_path):
-    path = tmp_path / 'audio.json'
-    path.write_text(json.dumps(audio_report()))
-    assert read_audio_report(str(path)) == audio_report()
-    path.write_text('{}')
-    with pytest.raises(ValueError, match='lacks some of'):
-        read_audio_report(str(path))
-
-
 def test_paper_numbers(tmp_path):
     """A few of them, and that the drop is the paper's."""
     paper = read_paper_numbers(PAPER)
@@ -251,15 +242,6 @@ def test_numbers_that_mean_different_things(changes, conditions, match):
             check_comparable(reports, conditions)
     else:
         check_comparable(reports, conditions)
-
-
-def test_scores_in_order():
-    scores = {'F': 1, 'avss/mIoU': 2, 'avss/F': 5, 'blank': 3, 'J': 4, 'x': 6}
-    frame = score_frame(dict(a=dict(conditions=dict(mute=scores))))
-    assert list(frame) == [
-        'J', 'drop of J', 'F', 'drop of F', 'avss/F', 'drop of avss/F',
-        'avss/mIoU', 'drop of avss/mIoU', 'blank'
-    ]
 
 
 def test_panels_hold_the_reports_numbers():

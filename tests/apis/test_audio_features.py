@@ -273,12 +273,3 @@ def test_encoders_without_weights(root, tmp_path, encoder, error, message):
     config.model.audio_encoder = encoder
     with pytest.raises(error, match=message):
         extract(config, tmp_path)
-
-
-def test_one_uid_for_two_sounds(root, tmp_path):
-    other = make_avsbench(tmp_path / 'other', subsets=['v1m'])
-    config = config_of(CONFIG, root, tmp_path)
-    config.val_dataloader.dataset.data_root = other
-    config.val_dataloader.dataset.split = 'train'
-    with pytest.raises(ValueError, match='names two clips with different'):
-        extract(config, tmp_path)

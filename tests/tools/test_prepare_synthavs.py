@@ -76,4 +76,4 @@ def test_variant_and_silence(tmp_path, monkeypatch, capsys):
         videos=8, frames=4, size=24, seed=0, variant='hard')
     with pytest.raises(SystemExit):
         _run(monkeypatch, *arguments, '--train-silent', 101)
-    assert 'from 0 to 100' in capsys.readouterr().err
+    assert '0 to 100 percent' in capsys.readouterr().err

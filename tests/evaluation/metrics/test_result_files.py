@@ -1,13 +1,15 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+"""Predictions as PNG files and as pickles."""
 import numpy as np
 import pytest
 import torch
-from mmengine.structures import PixelData
+from mmengine import load
+from mmengine.evaluator import Evaluator
+from mmengine.structures import LabelData, PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
 
 from mmteso.evaluation import AVSMetric, AVSSMetric
-from mmteso.evaluation.metrics.prediction_files import write_prediction
 
 PALETTE = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
 SCORE = torch.tensor([[0.1, 0.4, 0.41], [0.9, 0.5, 0.0]])
@@ -23,31 +25,8 @@ def sample(**metainfo):
         metainfo=metainfo).to_dict()
 
 
-def test_grey_and_palette(tmp_path):
-    name = dict(subset='v2', uid='a', frame=3)
-    path = write_prediction(str(tmp_path), name, LABELS)
-    assert path == str(tmp_path / 'v2' / 'a' / '3.png')
-    image = Image.open(path)
-    assert image.mode == 'L'
-    assert np.array_equal(image, LABELS)
-    # the same file again, (1, H, W)
-    write_prediction(str(tmp_path), name, LABELS[None], PALETTE)
-    image = Image.open(path)
-    assert image.mode == 'P'
-    assert np.array_equal(image, LABELS)
-    assert np.array_equal(image.convert('RGB'), np.array(PALETTE)[LABELS])
-
-
-@pytest.mark.parametrize('key', ['subset', 'uid', 'frame'])
-def test_frame_without_a_name(tmp_path, key):
-    name = dict(subset='v2', uid='a', frame=3)
-    del name[key]
-    with pytest.raises(KeyError, match=f'{key}.*PackAVTInputs'):
-        write_prediction(str(tmp_path), name, LABELS)
-
-
 @pytest.mark.parametrize('score_size', [None, (7, 7)])
-def test_avs_metric(tmp_path, score_size):
+def test_sounding_pixels(tmp_path, score_size):
     """Frame 0 of two videos; what J counts, at the prediction's size."""
     metric = AVSMetric(
         threshold=0.4, score_size=score_size, output_dir=str(tmp_path))
@@ -62,20 +41,19 @@ def test_avs_metric(tmp_path, score_size):
 
 @pytest.mark.parametrize('meta, mode', [(dict(palette=PALETTE), 'P'),
                                         (dict(), 'L')])
-def test_avss_metric(tmp_path, meta, mode):
+def test_classes(tmp_path, meta, mode):
     metric = AVSSMetric(num_classes=3, output_dir=str(tmp_path))
     metric.dataset_meta = meta
     metric.process({}, [sample()])
     image = Image.open(tmp_path / 'v1s' / 'clip_0' / '0.png')
     assert image.mode == mode
     assert np.array_equal(image, LABELS)
-
-
-def test_nothing_is_written_unasked(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for metric in AVSMetric(), AVSSMetric(num_classes=3):
-        metric.process({}, [sample()])
-    assert not list(tmp_path.iterdir())
+    if meta:
+        assert np.array_equal(image.convert('RGB'), np.array(PALETTE)[LABELS])
+    nameless = sample()
+    del nameless['subset']
+    with pytest.raises(KeyError, match='subset.*PackAVTInputs'):
+        metric.process({}, [nameless])
 
 
 @pytest.mark.parametrize('metric', [AVSMetric, AVSSMetric])
@@ -87,3 +65,33 @@ def test_format_only_needs_no_truth(tmp_path, metric):
     assert metric.evaluate(1) == {}
     assert 'not scored' in metric.describe()
     assert (tmp_path / 'v1s' / 'clip_0' / '0.png').exists()
+
+
+def test_pickle(tmp_path):
+    """All but the class maps, exactly; labels as bytes."""
+    path = tmp_path / 'new' / 'results.pkl'
+    batch = torch.rand(50, 1, 64, 64)  # the fields are views of a batch's
+    labels = torch.randint(0, 3, (1, 64, 64))
+    labels[0, 0, 0] = 255
+    frame = SegDataSample(
+        seg_logits=PixelData(data=torch.rand(71, 64, 64)),
+        pred_sem_seg=PixelData(data=labels),
+        sounding_score=PixelData(data=batch[1]),
+        gt_cues=LabelData(label=torch.tensor([1., 0., -1.])),
+        far=torch.tensor([-1, 300]),
+        metainfo=dict(uid='clip', frame=3, text_cues=['dog', 'cat']))
+    evaluator = Evaluator(
+        dict(type='mmseg.DumpAVSResults', out_file_path=str(path)))
+    evaluator.process([frame])
+    assert evaluator.evaluate(1) == {}
+    found, = load(path)
+    expected = frame.to_dict()
+    assert set(found) == set(expected) - {'seg_logits'}
+    assert found['pred_sem_seg']['data'].dtype == torch.uint8
+    assert torch.equal(found['pred_sem_seg']['data'].long(), labels)
+    assert torch.equal(found['sounding_score']['data'], batch[1])
+    assert found['far'].tolist() == [-1, 300]
+    assert found['gt_cues']['label'].tolist() == [1, 0, -1]
+    assert found['text_cues'] == ['dog', 'cat']
+    # a float and a byte a pixel, and a kilobyte for each tensor
+    assert path.stat().st_size < 5 * 64 * 64 + 10000

@@ -1,12 +1,39 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Predictions as PNG files, for evaluating them elsewhere."""
+"""What all metrics do with a frame's data sample."""
 import os
 import os.path as osp
-from typing import Optional, Sequence
+from contextlib import contextmanager
+from typing import Iterator, Optional, Sequence
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
+
+
+def _name(sample: dict) -> str:
+    return (f"Frame {sample.get('frame', '?')} of "
+            f"{sample.get('uid', sample.get('img_path', '?'))}")
+
+
+def needs(metric: object, sample: dict, **cures: str) -> None:
+    """Raise a KeyError that names the keys which a sample lacks, and who
+    gives them."""
+    for key, cure in cures.items():
+        if key not in sample:
+            raise KeyError(
+                f'{_name(sample)} has no {key!r}, which '
+                f'{type(metric).__name__} needs: {cure}. It has '
+                f'{sorted(sample)}.')
+
+
+@contextmanager
+def naming(sample: dict) -> Iterator[None]:
+    """Put the frame's name before the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"{_name(sample)} can't be scored. {error}") from error
 
 
 def write_prediction(output_dir: str,
