@@ -9,9 +9,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from mmengine.logging import print_log
 
-from .answers import longest_answer
 from .base import ModelUnavailableError
-from .constrained import JSONConstraint
+from .constrained import JSONConstraint, longest_answer
 
 _DTYPES = dict(bf16='bfloat16', fp16='float16', fp32='float32')
 
