@@ -60,7 +60,8 @@ class TextFile:
                 raise TextFileError(f'{path}, entry {number}: {error!r} in '
                                     f'{values!r:.120}') from error
             authors.add(tuple(values.get(name, '') for name in _AUTHOR[key]))
-        if name is None and (len(authors) != 1 or ('', '') in authors):
+        if name is None and (len(authors) != 1
+                             or not all(author for author, _ in authors)):
             raise TextFileError(
                 f'{path} holds no {key}, or says nobody or several as its '
                 f'author: {sorted(authors)}. Name them by name=...')
