@@ -162,20 +162,7 @@ def test_averages():
     assert average_recognition(frames[::-1]) == average_recognition(frames)
 
 
-@pytest.mark.parametrize('average', ['frame', 'pooled'])
-def test_nan_where_no_frame_counts(average):
-    scores = average_recognition([recognize('', '')], average)
-    assert list(scores) == ['precision', 'recall', 'F1', 'AP']
-    assert all(math.isnan(value) for value in scores.values())
-
-
 # ------------------------------------------------------------------ truth
-def test_truth():
-    frame = dict(frame_classes=('dog', ), a_obj=('dog', 'man'))
-    assert true_classes(frame, 'mask') == {'dog'}
-    assert true_classes(frame, 'a_obj') == {'dog', 'man'}
-
-
 @pytest.mark.parametrize('frame, truth, error, message', [
     (dict(), 'mask', KeyError,
      'which frame 3 of "u" lacks: add LoadAVSAnnotations'),
