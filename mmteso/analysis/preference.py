@@ -117,7 +117,9 @@ def make_preference_report(models: Sequence[ComparedModel],
             data=f'{describe_data(models[0].cfg)}, {len(dataset)} frames',
             note=note,
             audio=list(conditions),
-            **sound,
+            noise_reference=sound['reference'],
+            seed=sound['seed'],
+            off_screen_groups=sound['off_screen_groups'],
             models=entries,
             references=references(models[0].cfg),
             paper=paper,
@@ -393,8 +395,9 @@ def _notes(report: Mapping[str, Any]) -> List[str]:
     """What the measured numbers of a report refer to, one line each."""
     lines = protocols(report['models'].values())
     if any(name.startswith('wgn') for name in report['audio']):
-        lines.append(f'Noise level: reference {report["reference"]!r}, seed '
-                     f'{report["seed"]} (see ReplaceAudioWithNoise).')
+        lines.append(
+            f'Noise level: reference {report["noise_reference"]!r}, seed '
+            f'{report["seed"]} (see ReplaceAudioWithNoise).')
     if 'off-screen' in report['audio']:
         groups = report['off_screen_groups']
         lines.append(

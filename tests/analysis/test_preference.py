@@ -194,7 +194,7 @@ def report(**changes):
             audio=['normal', 'mute'],
             models={'TeSO': audio_report()},
             references=dict(everything=dict(J=68.), blank=dict(J=12.)),
-            reference='snr',
+            noise_reference='snr',
             seed=0,
             off_screen_groups=None,
             paper=None), **changes)
