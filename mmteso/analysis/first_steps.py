@@ -23,22 +23,21 @@ class FirstSteps:
     """What :func:`first_steps` measures.
 
     Attributes:
-        steps (dict[int, pd.DataFrame]): By iteration, from 1, a row for each
-            part of the model: ``parameters``, their number; ``norm`` of the
-            gradient and ``clipped_norm`` after the clip; ``step``, the mean of
+        steps (dict[int, pd.DataFrame]): By iteration, from 1, for each part
+            of the model: ``parameters``, their number; ``norm`` of the
+            gradient, ``clipped_norm`` after the clip; ``step``, the mean of
             ``|step| / lr`` over the entries that have a gradient, without
             weight decay: AdamW's first step is ``g / (|g| + eps)``, 1 where
             eps is nothing beside the clipped gradient, 0 where the part is
             starved; ``relative``, the step's norm in percent of the weights'.
-        losses (list[float]): Of every iteration.
-        rates (list[float]): The largest learning rate of every iteration.
         replayed (dict[str, pd.DataFrame]): What the first step would be with
             other settings, by their description.
+        losses, rates (list[float]): Of every iteration; the largest rate.
     """
     steps: Dict[int, pd.DataFrame] = field(default_factory=dict)
+    replayed: Dict[str, pd.DataFrame] = field(default_factory=dict)
     losses: List[float] = field(default_factory=list)
     rates: List[float] = field(default_factory=list)
-    replayed: Dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def first_steps(cfg: Config,

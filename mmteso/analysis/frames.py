@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Which frames to look at, and what models make of them."""
-import copy
 import math
 from typing import (Any, Dict, Iterator, List, Mapping, Optional, Sequence,
                     Tuple)
@@ -29,36 +28,35 @@ FrameKey = Tuple[str, str, int]
 
 def build_test_set(cfg: Config,
                    condition: str = 'normal',
-                   **kwargs: Any) -> BaseDataset:
+                   steps: Sequence[str] = (),
+                   **sound: Any) -> BaseDataset:
     """The test set of a config under an audio condition.
 
-    ``kwargs``: ``reference``, ``seed`` and ``off_screen_groups`` of
-    :func:`mmteso.engine.audio_conditions_dataloader`.
+    Args:
+        cfg (Config): The config.
+        condition (str): Defaults to 'normal'.
+        steps (Sequence[str]): The transforms to keep. Defaults to all.
+        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
+            :func:`mmteso.engine.audio_conditions_dataloader`.
     """
-    return _build(
-        cfg,
-        audio_condition_dataloader(cfg.test_dataloader, condition,
-                                   **kwargs)['dataset'])
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    dataset = audio_condition_dataloader(cfg.test_dataloader, condition,
+                                         **sound)['dataset']
+    for leaf in dataset_configs(dataset):
+        # no workers that would share the annotations in serialized form
+        leaf['serialize_data'] = False
+        leaf['pipeline'] = [
+            step for step in leaf['pipeline']
+            if not steps or type_name(step) in steps
+        ]
+    return DATASETS.build(dataset)
 
 
 def masks_only(cfg: Config) -> BaseDataset:
     """The test set of a config without sound and text, which cost time."""
-    dataset = copy.deepcopy(cfg.test_dataloader.dataset)
-    for leaf in dataset_configs(dataset):
-        leaf['pipeline'] = [
-            step for step in leaf['pipeline']
-            if type_name(step) in ('LoadImageFromFile', 'LoadAVSAnnotations',
-                                   'PackAVTInputs')
-        ]
-    return _build(cfg, dataset)
-
-
-def _build(cfg: Config, dataset: dict) -> BaseDataset:
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    # no workers that would share the annotations in serialized form
-    for leaf in dataset_configs(dataset):
-        leaf['serialize_data'] = False
-    return DATASETS.build(dataset)
+    return build_test_set(
+        cfg,
+        steps=('LoadImageFromFile', 'LoadAVSAnnotations', 'PackAVTInputs'))
 
 
 def references(cfg: Config) -> Optional[Dict[str, Dict[str, float]]]:

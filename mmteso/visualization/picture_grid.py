@@ -96,21 +96,18 @@ def draw_picture_grid(
     names, = columns
     heights = [
         height for row in rows
-        for height in ([_SOUND_HEIGHT, 1] if row.sounds else [1])
+        for height in [_SOUND_HEIGHT] * bool(row.sounds) + [1]
     ]
     notes = [{name: _fill(text, 24)
               for name, text in row.notes.items()} for row in rows]
     lines = sum(
-        max((text.count('\n') + 1 for text in some.values()), default=0)
+        max([text.count('\n') + 1 for text in some.values()], default=0)
         for some in notes)
     figure = new_figure(
-        _INCHES * len(names) + 1.2 + (0.9 if heat_scale else 0),
+        _INCHES * len(names) + (2.1 if heat_scale else 1.2),
         _INCHES * sum(heights) + 0.14 * lines + 0.7)
     grid = figure.subplots(
-        len(heights),
-        len(names),
-        squeeze=False,
-        gridspec_kw=dict(height_ratios=heights))
+        len(heights), len(names), squeeze=False, height_ratios=heights)
     for axis, name in zip(grid[0], names):
         axis.set_title(textwrap.fill(name, 22), fontsize=9)
     for axis in grid.flat:
@@ -124,12 +121,8 @@ def draw_picture_grid(
         for axis, name in zip(axes, names):
             axis.imshow(row.pictures[name], interpolation='nearest')
             axis.set_xlabel(texts.get(name, ''), fontsize=7, labelpad=2)
-        axes[0].set_ylabel(
-            _fill(row.label, 18),
-            rotation=0,
-            ha='right',
-            va='center',
-            fontsize=7)
+        axes[0].set_ylabel(_fill(row.label, 18), rotation=0, ha='right',
+                           va='center', fontsize=7)
     if heat_scale:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize

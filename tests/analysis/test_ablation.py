@@ -203,8 +203,10 @@ def test_results_that_can_not_be_compared(bench, tmp_path, changed):
         (tmp_path / 'data' / 'synthavs.json').write_text(
             json.dumps(dict(generator_version=4, arguments={})))
     run_row(bench, LESS, 0, threads=1)
-    with pytest.raises(ValueError, match='less, seed 0 is of another'):
-        format_runs([FULL, LESS], read_runs(bench.results), COLUMNS)
+    for use in (lambda runs: format_runs([FULL, LESS], runs, COLUMNS),
+                lambda runs: write_record(runs, str(tmp_path / 'x'), [])):
+        with pytest.raises(ValueError, match='less, seed 0 is of another'):
+            use(read_runs(bench.results))
 
 
 def test_the_projects_rows():
