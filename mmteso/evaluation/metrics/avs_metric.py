@@ -169,7 +169,6 @@ class AVSMetric(BaseMetric):
                     "with AVSSMetric or mmseg's IoUMetric, or keep "
                     'background.')
             needs(
-                self,
                 sample,
                 sounding_score='TeSOHead writes it; another head can be '
                 'scored if it adds a PixelData (1, H, W) of that name with '
@@ -187,7 +186,7 @@ class AVSMetric(BaseMetric):
             if self.report_by is not None:
                 needed[self.report_by] = 'report_by names it: add it to ' \
                     'the meta_keys of PackAVTInputs, or leave report_by out'
-            needs(self, sample, **needed)
+            needs(sample, **needed)
             gt = sample['gt_sem_seg']['data']
             visible = None
             if 'gt_visible' in sample:
