@@ -20,8 +20,7 @@ from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
 from torch import nn
 
-from mmteso.models import BottleneckAdapter, FusionLayer
-from mmteso.models.prompting.pmqs import PMQSLayer
+from mmteso.models import PMQS, BottleneckAdapter, FusionLayer
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SIZE = 64  # side of the frames; the top level is then 2 x 2
@@ -317,10 +316,12 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
         elif isinstance(module, FusionLayer):
             nn.init.normal_(module.up.weight)
             module.attn.out_proj.weight.data *= scale
-        elif isinstance(module, PMQSLayer):
-            module.attn.out_proj.weight.data *= scale
-            if module.norm_type == 'zero_gated':
-                nn.init.ones_(module.gamma)
+        elif isinstance(module, PMQS):
+            module.projection[-1].weight.data *= 2
+            for layer in module.layers:
+                layer.attn.out_proj.weight.data *= scale
+                if layer.norm_type == 'zero_gated':
+                    nn.init.ones_(layer.gamma)
     return model
 
 

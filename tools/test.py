@@ -26,7 +26,8 @@ from mmteso.engine import (add_cfg_options, audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
                            leave_cpu_distributed, merge_cfg_options,
                            predict_without_masks, prepare_cpu_distributed,
-                           require_whole_checkpoint, write_json)
+                           require_whole_checkpoint)
+from mmteso.io import write_json
 
 
 def parse_args() -> argparse.Namespace:

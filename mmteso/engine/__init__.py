@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
-from .amp import enable_amp
+from mmteso.io import plain, write_json
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
                               audio_conditions_dataloader,
@@ -8,19 +8,18 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
 from .audio_control_loop import AudioControlLoop, evaluate_audio_conditions
 from .audio_report import (flat_scores, format_audio_report, make_audio_report,
                            protocols)
-from .cfg_options import add_cfg_options, merge_cfg_options
 from .config_comparison import (ConfigDifference, config_differences,
                                 warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
                     GradNormHook, PlainCheckpointHook, RandomStateHook,
-                    StartCheckpointHook, StrictCheckpointHook,
                     TrainingSummaryHook)
-from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
-from .resume_option import resume_from_work_dir
+from .options import (CPUAmpOptimWrapper, add_cfg_options, enable_amp,
+                      merge_cfg_options, resume_from_work_dir)
 from .sound_steps import describe_sound, find_sound_steps
-from .strict_json import plain, write_json
-from .strict_loading import require_whole_checkpoint, strict_loading
+from .strict_loading import (StartCheckpointHook, StrictCheckpointHook,
+                             require_whole_checkpoint, strict_loading)
+from .trainable_constructor import TrainableOptimWrapperConstructor
 from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 from .without_masks import predict_without_masks
 

@@ -145,14 +145,18 @@ def _with_waveform(pipeline: List[dict],
         place = names.index('LoadAudioFeatures')
         path = pipeline[place]['feature_file']
         settings = FeatureFile(path, dict(kind='audio')).provenance.settings
-        if settings.get('sound') == 'waveform':
-            clip = {key: settings[key] for key in ('clip_hop', 'sample_rate')}
+        clip = {
+            key: settings[key]
+            for key in ('clip_hop', 'sample_rate') if key in settings
+        }
+        if settings.get('sound') == 'waveform' and len(clip) == 2:
             sound = [
                 dict(type='LoadAudioClip', **clip),
                 dict(settings.get('front_end', dict(type='AudioToLogMel')))
             ]
             return [*pipeline[:place], *sound, *pipeline[place + 1:]]
-        reason = f'reads "{path}", which was not extracted from sound files'
+        reason = (f'reads "{path}", which was not extracted from sound files, '
+                  'or does not say how')
     raise ValueError(
         f'the audio conditions {list(conditions)} alter the waveform of '
         f'`LoadAudioClip`, but the test pipeline {reason}. Read the sound with'
@@ -186,7 +190,11 @@ def audio_conditions_dataloader(dataloader: dict,
         ValueError: See :func:`insert_audio_conditions`.
     """
     dataloader = copy.deepcopy(dataloader)
-    for dataset in dataset_configs(dataloader['dataset']):
+    datasets = list(dataset_configs(dataloader['dataset']))
+    if not datasets:
+        raise ValueError('the dataset of `test_dataloader` has no pipeline '
+                         'into which an audio condition could be inserted')
+    for dataset in datasets:
         pipeline = dataset['pipeline']
         if 'off-screen' in conditions:
             dataset['off_screen'] = dict(seed=seed, groups=off_screen_groups)

@@ -15,10 +15,10 @@ from mmengine.runner.amp import autocast
 from mmseg.registry import LOOPS, RUNNERS
 
 from mmteso.datasets.transforms import split_conditions
+from mmteso.io import write_json
 from .audio_condition import AUDIO_CONDITIONS, audio_conditions_dataloader
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .sound_steps import type_name
-from .strict_json import write_json
 from .strict_loading import require_whole_checkpoint
 
 

@@ -11,10 +11,12 @@ import json
 import os
 from typing import Any, Dict, Iterator, Mapping, Optional
 
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor
 
-from .tensor_file import import_safetensors, write_tensor_file
+from .files import atomic_write
 
 FORMAT = 'mmteso-features/1'
 KINDS = ('audio', 'text', 'cue_bank')
@@ -146,7 +148,8 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
         # Features are often views of a batch; safetensors refuses to store
         # tensors that share memory.
         tensors[key] = feature.detach().cpu().contiguous().clone()
-    write_tensor_file(path, tensors, provenance.to_metadata())
+    with atomic_write(path) as partial:
+        safetensors.torch.save_file(tensors, partial, provenance.to_metadata())
 
 
 class FeatureFile(Mapping):
@@ -187,7 +190,6 @@ class FeatureFile(Mapping):
 
     def _open(self):
         if self._file is None:
-            safetensors = import_safetensors()
             if not os.path.isfile(self.path):
                 raise FileNotFoundError(
                     f'The feature file "{self.path}" does not exist.')

@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmteso.io.hf_config import differing_fields, make_hf_config
+from mmteso.optional import require
 from .weights import load_part
 
 CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
@@ -30,12 +31,7 @@ def import_sam():
     Raises:
         ImportError: If transformers is not installed.
     """
-    try:
-        from transformers.models.sam import modeling_sam
-    except ImportError as error:
-        raise ImportError("SAM's networks are those of transformers: pip "
-                          "install 'mmteso[text]'") from error
-    return modeling_sam
+    return require('transformers.models.sam.modeling_sam', 'text')
 
 
 def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):

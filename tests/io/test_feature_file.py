@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
 import pickle
-import sys
 
 import pytest
 import torch
@@ -138,9 +137,3 @@ def test_goes_to_spawned_workers(tmp_path):
     copy = pickle.loads(pickle.dumps(file))
     assert torch.equal(copy['u/0'], torch.ones(1, 8))
     assert copy.provenance == TEXT
-
-
-def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'safetensors', None)
-    with pytest.raises(ImportError, match='pip install safetensors'):
-        FeatureFile(str(tmp_path / 'f'))

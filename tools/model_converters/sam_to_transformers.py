@@ -2,7 +2,7 @@
 """Write Meta's checkpoint of SAM as a folder that transformers reads."""
 import argparse
 
-from mmteso.io.state_dict_file import read_state_dict
+from mmteso.io import read_state_dict
 from mmteso.models.converters import convert_sam, write_sam_folder
 
 URL = ('https://dl.fbaipublicfiles.com/segment_anything/'

@@ -62,7 +62,8 @@ tta_model = dict(type='AVSTTAModel')
 dataset = dict(
     type=dataset_type,
     data_root=data_root,
-    class_set='synthavs',
+    # the generator writes its classes there
+    metainfo=dict(classes='label2idx.json'),
     subsets='v2',
     task='binary')
 train_dataloader = dict(
@@ -84,6 +85,4 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(split='test', pipeline=test_pipeline, **dataset))
 val_evaluator = [dict(type='AVSMetric'), dict(type='CueSelectionMetric')]
-test_evaluator = val_evaluator + [
-    dict(type='CueRecognitionMetric', class_set='synthavs')
-]
+test_evaluator = val_evaluator + [dict(type='CueRecognitionMetric')]

@@ -1,13 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Collection, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Collection, Dict, List, Optional, Sequence, Tuple
 
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from mmteso.datasets import choose_synonyms, load_class_synonyms
-from mmteso.datasets.avsbench_meta import get_classes
+from mmteso.datasets import (check_synonyms, choose_synonyms,
+                             load_class_synonyms)
 from ..functional import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
                           average_recognition, recognize_cues, true_classes)
+from .samples import naming, needs
 
 
 @METRICS.register_module()
@@ -48,9 +49,6 @@ class CueRecognitionMetric(BaseMetric):
     without a model.
 
     Args:
-        class_set (str | Sequence[str]): Names of the semantic classes,
-            background first: 'avsbench', 'synthavs', or the names themselves.
-            Default: 'avsbench'.
         truth (str): 'mask', the classes in the frame's semantic mask; or
             'a_obj', the video's label, for data whose masks are binary. An
             empty label (AVS-V3's lists leave some out) counts as silence.
@@ -66,10 +64,8 @@ class CueRecognitionMetric(BaseMetric):
             Default: 'wrong'.
         average (str): 'frame': each frame weighs the same; 'pooled': each
             cue and class does. Default: 'frame'.
-        collect_device (str): 'cpu' or 'gpu'. Default: 'cpu'.
-        prefix (str, optional): Prefix of the results' names. Default: 'cues'.
-        collect_dir (str, optional): Folder for exchanging results. Default:
-            None.
+        **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
+            :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         ValueError: If an argument is out of its range, a frame's truth is not
@@ -80,48 +76,46 @@ class CueRecognitionMetric(BaseMetric):
     default_prefix = 'cues'
 
     def __init__(self,
-                 class_set: Union[str, Sequence[str]] = 'avsbench',
                  truth: str = 'mask',
                  synonyms: Optional[str] = 'auto',
                  head_noun: bool = True,
                  unknown: str = 'wrong',
                  average: str = 'frame',
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None,
-                 collect_dir: Optional[str] = None) -> None:
-        super().__init__(
-            collect_device=collect_device,
-            prefix=prefix,
-            collect_dir=collect_dir)
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
         for name, value, known in (('truth', truth, TRUTHS),
                                    ('unknown', unknown, UNKNOWN),
                                    ('average', average, AVERAGES)):
             if value not in known:
                 raise ValueError(f'{name} must be one of {list(known)}, but '
                                  f'got {value!r}.')
-        if isinstance(class_set, str):
-            class_set = get_classes(class_set)
-        self.class_names = tuple(class_set)
+        check_synonyms(synonyms)
         self.truth = truth
-        self.synonyms = choose_synonyms(synonyms, self.class_names)
+        self.synonyms = synonyms
         self.head_noun = head_noun
         self.unknown = unknown
         self.average = average
-        self._lookup = load_class_synonyms(self.synonyms, self.class_names,
-                                           head_noun)
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Sequence[str]: The data set's class set, background first."""
+        meta = self.dataset_meta or {}
+        names = meta.get('class_names', meta.get('classes'))
+        if names is None:
+            raise ValueError(
+                'CueRecognitionMetric needs a data set that knows its '
+                'classes: its metainfo has neither class_names nor classes.')
+        return names
 
     def describe(self) -> str:
-        """What has to stand beside the numbers.
-
-        Returns:
-            str: One line: truth, synonyms, and how frames are averaged.
-        """
+        """Truth, synonyms, and how frames are averaged, in one line."""
         truth = dict(
             mask="classes in the frame's mask",
             a_obj="the video's label")[self.truth]
         names = 'class names only'
-        if self.synonyms is not None:
-            names = (f'synonyms {self.synonyms!r} '
+        synonyms = choose_synonyms(self.synonyms, self.class_names)
+        if synonyms is not None:
+            names = (f'synonyms {synonyms!r} '
                      f'{"with" if self.head_noun else "without"} head nouns')
         average = dict(
             frame='per frame, then averaged',
@@ -134,29 +128,16 @@ class CueRecognitionMetric(BaseMetric):
                 'cues')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Compare the cues of each frame of a batch with what sounds.
-
-        Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions with metainfo.
-        """
+        """Compare the cues of each frame of a batch with what sounds."""
         for sample in data_samples:
-            for key, cure in (
-                ('cue_kept', 'only a segmentor with a prompt_encoder writes '
-                 'it'), ('cue_scores', 'only a segmentor with a '
-                         'prompt_encoder writes it'),
-                ('text_cues', 'LoadTextCues gives it (LoadTextFeatures with '
-                 'cue_file); keep it in the meta_keys of PackAVTInputs')):
-                if key not in sample:
-                    raise KeyError(f'CueRecognitionMetric needs {key!r} in '
-                                   f'the data samples: {cure}.')
+            writer = 'only a segmentor with a prompt_encoder writes it'
+            needs(
+                sample, cue_kept=writer, cue_scores=writer,
+                text_cues='LoadTextCues gives it; keep it in the meta_keys of '
+                'PackAVTInputs')
             truth = true_classes(sample, self.truth)
-            try:
+            with naming(sample):
                 self.results.append(self._recognize(sample, truth))
-            except ValueError as error:
-                raise ValueError(
-                    f'Frame {sample.get("frame", "?")} of '
-                    f'{sample.get("uid", "?")}: {error}') from error
 
     def _recognize(
         self, sample: dict, truth: Collection[str]
@@ -171,28 +152,23 @@ class CueRecognitionMetric(BaseMetric):
         foreign = set(truth) - set(self.class_names[1:])
         if foreign:
             raise ValueError(
-                f'{sorted(foreign)} sound(s), which class_set lacks: it is '
-                f'not that of the data set. It has '
-                f'{list(self.class_names[1:])}.')
+                f'{sorted(foreign)} sound(s), which is none of the classes of '
+                f"the data set's metainfo, {list(self.class_names[1:])}.")
+        classes_of = load_class_synonyms(self.synonyms, self.class_names,
+                                         self.head_noun).classes_of
         places = [place for place in range(len(cues)) if kept[place]]
         return (recognize_cues(
-            cues, truth, self._lookup.classes_of, unknown=self.unknown),
+            cues, truth, classes_of, unknown=self.unknown),
                 recognize_cues([cues[place] for place in places],
                                truth,
-                               self._lookup.classes_of,
+                               classes_of,
                                scores=[scores[place] for place in places],
                                unknown=self.unknown))
 
     def compute_metrics(
         self, results: List[Tuple[FrameRecognition, FrameRecognition]]
     ) -> Dict[str, float]:
-        """Average over all frames.
-
-        Args:
-            results (list): REC#1 and REC#2 of the frames of all processes.
-
-        Returns:
-            dict[str, float]: See the class; in percent.
+        """Average over the frames of all processes, in percent; see the class.
         """
         scores = {}
         for number, frames in enumerate(zip(*results), start=1):

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.audio import FBANK_BANDS
+from mmteso.optional import require
 from .frozen_audio_encoder import FrozenAudioEncoder
 
 #: What of a BEATs checkpoint's ``cfg`` decides its features; the values are
@@ -154,15 +155,8 @@ class BEATs(FrozenAudioEncoder):
 
 
 def _import_beats() -> ModuleType:
-    # SpeechBrain's import sets global switches of PyTorch, e.g. to TF32
+    # SpeechBrain's import sets global switches of PyTorch, e.g. to TF32; and
+    # it imports torchaudio, which has to be the installed torch's
     quirks = 'allow_tf32,disable_jit_profiling,disable_cudnn_benchmarking'
-    try:
-        with mock.patch.dict(os.environ, SB_DISABLE_QUIRKS=quirks):
-            from speechbrain.lobes.models import beats
-    except ImportError as error:
-        raise ImportError(
-            'BEATs needs the package speechbrain, and with it the torchaudio '
-            'that belongs to the installed torch: pip install speechbrain. '
-            "Or take another audio encoder, e.g. type='VGGish' or "
-            "type='TransformersAudioEncoder'.") from error
-    return beats
+    with mock.patch.dict(os.environ, SB_DISABLE_QUIRKS=quirks):
+        return require('speechbrain.lobes.models.beats', 'beats')

@@ -12,7 +12,7 @@ class FrozenAudioEncoder(BaseModule):
     that training writes, so testing needs no other file.
 
     Args:
-        init_cfg (dict, optional): ``dict(type='Pretrained', checkpoint=PATH)``.
+        init_cfg (dict, optional): Of type Pretrained, with a ``checkpoint``.
             Defaults to None: random weights.
 
     Attributes:

@@ -6,7 +6,8 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import import_transformers, quiet_transformers
+from mmteso.io.hf_folder import quiet_transformers
+from mmteso.optional import require
 from ..weights import load_part, require_same_names, state_sha256
 
 # only read where training masks its input
@@ -66,7 +67,7 @@ class TransformersAudioEncoder(BaseModule):
                  pool: str = 'mean',
                  freeze: bool = True) -> None:
         super().__init__()
-        transformers = import_transformers(type(self).__name__)
+        transformers = require('transformers', 'text')
         self.pretrained = pretrained
         self.pool = pool
         self.freeze = freeze

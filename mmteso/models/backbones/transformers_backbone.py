@@ -7,8 +7,9 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
-from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
-                                 quiet_transformers, require_hf_files)
+from mmteso.io.hf_folder import (WEIGHT_FILES, quiet_transformers,
+                                 require_hf_files)
+from mmteso.optional import require
 from ..weights import load_part, require_same_names
 
 # What the folder's config may say otherwise: what matters in training only,
@@ -89,7 +90,7 @@ class TransformersBackbone(BaseModule):
         if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
             raise ValueError('init_cfg of TransformersBackbone must be of '
                              f'type Pretrained, but got {init_cfg}')
-        transformers = import_transformers(type(self).__name__)
+        transformers = require('transformers', 'text')
         self.model_type = model_type
         self.model = transformers.AutoBackbone.from_config(
             _make_config(model_type, dict(config or {}), list(out_indices)))

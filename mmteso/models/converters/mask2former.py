@@ -11,7 +11,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import import_transformers, quiet_transformers
+from mmteso.io.hf_folder import quiet_transformers
+from mmteso.optional import require
 
 _ENCODER = 'model.pixel_level_module.encoder.'
 # Swin's names in memory since transformers 5 -> those in files
@@ -136,7 +137,7 @@ def load_hf_mask2former(source: str) -> nn.Module:
         OSError: If there is no such model.
         ValueError: If it is another model, or weights are missing.
     """
-    transformers = import_transformers('the conversion of a Mask2Former')
+    transformers = require('transformers', 'text')
     config = transformers.AutoConfig.from_pretrained(source)
     if config.model_type != 'mask2former':
         raise ValueError(f'"{source}" holds a {config.model_type}, expected a '
@@ -298,17 +299,18 @@ def find_differences(state_dict: Mapping[str, Tensor], config,
         ('strides', list(config.feature_strides), [4, 8, 16, 32]),
     ]
     if theirs.model_type == 'swin':
-        facts.append(
-            ('backbone: activation', [theirs.hidden_act, theirs.layer_norm_eps],
-             ['gelu', 1e-5]))
+        facts.append(('backbone: activation, eps',
+                      [theirs.hidden_act, theirs.layer_norm_eps],
+                      ['gelu', 1e-5]))
     else:
         caffe = theirs.layer_type == 'bottleneck' and \
             theirs.downsample_in_bottleneck
-        facts += [('backbone: style', 'caffe' if caffe else 'pytorch',
+        facts += [('backbone: activation', theirs.hidden_act, 'relu'),
+                  ('backbone: style', 'caffe' if caffe else 'pytorch',
                    backbone.style),
-                  ('backbone: strides and dilations', [(1, 2, 2, 2), (1, ) * 4],
-                   [tuple(backbone.strides), tuple(backbone.dilations)]),
-                  ('backbone: activation', theirs.hidden_act, 'relu')]
+                  ('backbone: strides', (1, 2, 2, 2), tuple(backbone.strides)),
+                  ('backbone: dilations', (1, ) * 4,
+                   tuple(backbone.dilations))]
     return [
         f'{what}: {ours!r}, the weights need {needed!r}'
         for what, needed, ours in facts if needed != ours

@@ -461,7 +461,6 @@ def _crops(size: Tuple[int, int],
                 'test_cfg.stride must not exceed crop_size, but got '
                 f'{test_cfg.stride} and {test_cfg.crop_size}')
         last = max(length - crop, 0)
-        starts = {min(start, last) for start in range(0, last + stride, stride)}
-        axes.append([slice(start, min(start + crop, length))
-                     for start in sorted(starts)])
+        starts = {min(i, last) for i in range(0, last + stride, stride)}
+        axes.append([slice(i, min(i + crop, length)) for i in sorted(starts)])
     return [(rows, columns) for rows in axes[0] for columns in axes[1]]

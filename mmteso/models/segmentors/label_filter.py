@@ -95,8 +95,8 @@ class LabelFilterSegmentor(AudioTextSegmentor):
             raise ValueError(
                 f'the model predicts {self.out_channels} classes, but '
                 f"'cue_classes' tells of {allowed.shape[1]}: use "
-                "task='semantic' and the num_classes of the data set's "
-                'class_set.')
+                "task='semantic' and as many num_classes as the data set has "
+                'classes.')
         samples = super().predict_prompt(memory, prompt, data_samples)
         for sample, row in zip(samples, allowed):
             maps = drop_classes(sample.seg_logits.data, row)

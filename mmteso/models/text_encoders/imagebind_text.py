@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.io import Provenance
+from mmteso.optional import require
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 from .imagebind_tokenizer import imagebind_tokenizer
 from .imagebind_weights import (LOGIT_SCALE, ImageBindWeightsError,
@@ -156,13 +157,8 @@ class ImageBindText(BaseTextEncoder):
 
 def _build_transformers(state_dict: dict, num_heads: int):
     """The text tower as a model of transformers, and its tokenizer."""
-    try:
-        from accelerate import init_empty_weights
-        from transformers import CLIPTextConfig, CLIPTextModelWithProjection
-    except ImportError as error:
-        raise ImportError(
-            "ImageBindText needs the packages transformers and accelerate: "
-            "pip install 'mmteso[text]'") from error
+    init_empty_weights = require('accelerate', 'text').init_empty_weights
+    transformers = require('transformers', 'text')
     state_dict = dict(state_dict)
     del state_dict[LOGIT_SCALE]
     embeddings = 'text_model.embeddings.'
@@ -175,7 +171,7 @@ def _build_transformers(state_dict: dict, num_heads: int):
     width = tokens.shape[1]
     tokenizer = imagebind_tokenizer(len(positions))
     _check_vocabulary(tokens, tokenizer)
-    config = CLIPTextConfig(
+    config = transformers.CLIPTextConfig(
         vocab_size=len(tokens),
         hidden_size=width,
         intermediate_size=len(
@@ -194,7 +190,7 @@ def _build_transformers(state_dict: dict, num_heads: int):
         eos_token_id=tokenizer.end_token)
     # spares drawing random weights
     with init_empty_weights(include_buffers=False):
-        model = CLIPTextModelWithProjection(config)
+        model = transformers.CLIPTextModelWithProjection(config)
     model.load_state_dict(state_dict, assign=True)
     return model, tokenizer
 

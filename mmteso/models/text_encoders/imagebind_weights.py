@@ -10,12 +10,12 @@ import os
 import re
 from typing import Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor
 
-from mmteso.io import file_sha256
-from mmteso.io.state_dict_file import read_state_dict
-from mmteso.io.tensor_file import import_safetensors, write_tensor_file
+from mmteso.io import atomic_write, file_sha256, read_state_dict
 
 WEIGHTS_URL = 'https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth'
 FORMAT = 'mmteso-imagebind-text/1'
@@ -217,7 +217,6 @@ def read_imagebind_weights(path: str) -> ImageBindWeights:
 
 
 def _read_converted(path: str) -> ImageBindWeights:
-    safetensors = import_safetensors()
     try:
         with safetensors.safe_open(path, framework='pt') as file:
             metadata = file.metadata() or {}
@@ -286,11 +285,10 @@ def write_converted_weights(path: str,
     if not path.endswith('.safetensors'):
         raise ValueError('the name of the converted file must end with '
                          f'".safetensors", but got "{path}".')
-    write_tensor_file(
-        path,
-        state_dict,
-        metadata=dict(
-            format=FORMAT,
-            num_heads=str(num_heads or default_num_heads(state_dict)),
-            source_file=os.path.basename(source_file),
-            source_sha256=source_sha256))
+    metadata = dict(
+        format=FORMAT,
+        num_heads=str(num_heads or default_num_heads(state_dict)),
+        source_file=os.path.basename(source_file),
+        source_sha256=source_sha256)
+    with atomic_write(path) as partial:
+        safetensors.torch.save_file(dict(state_dict), partial, metadata)

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 from mmcv.transforms import BaseTransform
+from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from mmseg.registry import TRANSFORMS
-from mmseg.structures import SegDataSample
 
-from mmteso.datasets.transforms import (AudioToLogMel, FanOutAudioConditions,
-                                        MuteAudio, PackAVTInputs, PerCondition,
+from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
+                                        PackAVTInputs, PerCondition,
                                         ReplaceAudioWithNoise,
-                                        condition_samples)
+                                        split_conditions)
 
 MUTE = dict(type='MuteAudio')
 NOISE = dict(type='ReplaceAudioWithNoise', level_db=10, seed=3)
@@ -60,7 +60,7 @@ def test_each_condition_is_what_it_is_alone():
 
 
 def test_conditions_do_not_touch_each_other():
-    """Several transforms for a condition; one that works in place."""
+    """One works in place."""
 
     @TRANSFORMS.register_module(name='HalfInPlace', force=True)
     class HalfInPlace(BaseTransform):
@@ -70,11 +70,11 @@ def test_conditions_do_not_touch_each_other():
             return results
 
     half = dict(type='HalfInPlace')
-    results = fan_out(half, None, [half, half])(sample())
+    results = fan_out(half, None)(sample())
     loud = [log_mel.max().item() for log_mel in results['log_mel']]
-    assert loud[2] < loud[0] < loud[1]
-    # also where all conditions have one name, there are three
-    assert results['audio_condition'] == ('normal', ) * 3
+    assert loud[0] < loud[1]
+    # also where all conditions have one name, there are two
+    assert results['audio_condition'] == ('normal', ) * 2
 
 
 def test_packed_and_collated():
@@ -86,62 +86,27 @@ def test_packed_and_collated():
     assert type(pickle.loads(pickle.dumps(condition))) is PerCondition
 
 
-def test_only_arrays_are_stacked():
-
-    @TRANSFORMS.register_module(name='MakesThings', force=True)
-    class MakesThings(BaseTransform):
-
-        def transform(self, results):
-            level = float(results['waveform'].max())
-            results.update(
-                array=np.array([level]), number=level, name='same')
-            return results
-
-    results = fan_out(None, MUTE, front_end=[dict(type='MakesThings')])(
-        sample())
-    assert results['array'].shape == (2, 1)
-    assert results['number'][1] == 0 and results['name'] == ('same', 'same')
-
-
-def test_different_shapes():
-
-    @TRANSFORMS.register_module(name='HowManySounds', force=True)
-    class HowManySounds(BaseTransform):
-
-        def transform(self, results):
-            results['log_mel'] = torch.zeros(1 + bool(
-                results['waveform'].any()))
-            return results
-
-    with pytest.raises(ValueError, match=r'log_mel of different shapes'):
-        fan_out(None, MUTE, front_end=[dict(type='HowManySounds')])(sample())
-
-
-@pytest.mark.parametrize('conditions, front_end', [([], [LOG_MEL]),
-                                                   ([MUTE], [])])
-def test_arguments(conditions, front_end):
-    with pytest.raises(ValueError, match='at least one condition'):
-        FanOutAudioConditions(conditions, front_end)
-
-
-def test_place_in_the_pipeline():
-    results = sample()
-    results.pop('waveform')
-    with pytest.raises(KeyError, match='Put LoadAudioClip before it'):
-        fan_out(MUTE)(results)
-
-
-def test_condition_samples():
-    one = SegDataSample(
-        metainfo=dict(
-            uid='u', audio_condition=PerCondition(['normal', 'mute']),
-            size=(3, 4)))
-    one.gt_sem_seg = PixelData(data=torch.zeros(1, 3, 4))
-    for index, name in enumerate(('normal', 'mute')):
-        chosen, = condition_samples([one], index)
-        assert chosen.metainfo == dict(
-            uid='u', audio_condition=name, size=(3, 4))
-        assert chosen.gt_sem_seg is one.gt_sem_seg  # shared
-        chosen.more = torch.ones(1)
-    assert 'more' not in one and len(one.audio_condition) == 2
-    assert condition_samples(None, 0) is None
+@pytest.mark.parametrize('views', [None, 2])
+def test_split(views):
+    """Batches as one condition alone gives them; views of TTA too."""
+    packed = PackAVTInputs()(fan_out(None, MUTE)(sample()))
+    packed['data_samples'].gt_sem_seg = PixelData(data=torch.zeros(1, 3, 4))
+    frames = [packed, packed]
+    if views:
+        frames = [{key: [value] * views for key, value in packed.items()}] * 2
+    batch = pseudo_collate(frames)
+    for index, one in enumerate(split_conditions(batch, 2)):
+        parts = [one] if not views else [
+            {key: value[view] for key, value in one.items()}
+            for view in range(views)
+        ]
+        for part in parts:
+            assert torch.equal(part['inputs']['log_mel'][1],
+                               packed['inputs']['log_mel'][index])
+            assert part['inputs']['img'][1].shape == (3, 2, 3)
+            chosen = part['data_samples'][0]
+            assert chosen.audio_condition == ('normal', 'mute')[index]
+            assert chosen.gt_sem_seg is packed['data_samples'].gt_sem_seg
+            chosen.more = torch.ones(1)
+    assert 'more' not in packed['data_samples']
+    assert len(packed['data_samples'].audio_condition) == 2

@@ -8,7 +8,6 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from narrow import PROMPT_DIMS, TEXT_DIMS, make_batch
 from tiny_sam import DECODER, IMG_SIZE, WIDTH, write_sam
-from torch import nn
 
 from mmteso.models import AudioTextPrompt, SeDAM
 from mmteso.models.sam import read_sam_folder

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import itertools
 import math
 
 import pytest

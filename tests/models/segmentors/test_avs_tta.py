@@ -11,8 +11,8 @@ from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
 from data import make_avsbench
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.models import AudioTextSegmentor, AVSTTAModel
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 class Segmentor(nn.Module):

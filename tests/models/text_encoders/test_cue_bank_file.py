@@ -57,7 +57,7 @@ def test_things_that_are_no_phrases(tmp_path):
         collect_phrases()
     with pytest.raises(FileNotFoundError, match='nowhere.txt'):
         collect_phrases(phrase_files=[str(tmp_path / 'nowhere.txt')])
-    (tmp_path / 'broken.jsonl').write_text('{')
+    (tmp_path / 'broken.jsonl').write_text('{}')
     with pytest.raises(CueFileError, match='line 1'):
         collect_phrases([str(tmp_path / 'broken.jsonl')])
 

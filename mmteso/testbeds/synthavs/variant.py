@@ -1,0 +1,82 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What one variant of SynthAVS consists of."""
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Tuple
+
+from mmteso.datasets.avsbench_meta import voc_palette
+from .looks import Look
+from .timbres import Timbre
+
+#: The class that no object has.
+BACKGROUND = 'background'
+
+#: The split whose videos each show an unseen class.
+UNSEEN_SPLIT = 'test_unseen'
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Classes, quotas and chances of a variant. The code is common to all.
+
+    Attributes:
+        name (str): As ``generate_synthavs`` and the tool take it.
+        prefix (str): What the clips' names begin with.
+        classes (tuple[str]): Class names in index order, background first.
+            No name contains ``_``, because ``a_obj`` joins names with it.
+        looks (Mapping[str, Look]): Look by class.
+        areas (tuple[float, float]): Least and greatest area of an object, as
+            a share of the frame's.
+        timbres (Mapping[str, Timbre]): Sound by class.
+        train_priors (Mapping[str, float]): Probability that a visible object
+            of a class sounds in a second of the training split, before
+            conditioning on "something sounds". Classes that are never seen
+            there are left out.
+        split_parts (Mapping[str, int]): Split -> relative number of videos.
+        visible_percent (tuple[int, int, int]): Percent of the videos with 1,
+            2 and 3 visible objects.
+        object_rms (float): Root mean square of an object's sound before level
+            jitter; full scale is 1. Three objects at the loudest level and
+            the noise stay below full scale.
+        ambient_db (tuple[float, float]): Least and greatest power of ambient
+            noise in dB relative to an object's sound.
+        ambient_everywhere (bool): Whether every sounding second carries
+            ambient noise too, and not only every other silent one.
+        floor_chance (float): Share of the clips with a noise floor of 60 to
+            40 dB below an object under their sounding seconds.
+        readme (str): Paragraph on the variant for ``README.txt``.
+        unseen (tuple[str]): Classes that are visible in no split but
+            ``test_unseen``. Defaults to ().
+        test_prior (float): As ``train_priors``, for every class of the other
+            splits. Defaults to 0.5.
+    """
+    name: str
+    prefix: str
+    classes: Tuple[str, ...]
+    looks: Mapping[str, Look]
+    areas: Tuple[float, float]
+    timbres: Mapping[str, Timbre]
+    train_priors: Mapping[str, float]
+    split_parts: Mapping[str, int]
+    visible_percent: Tuple[int, int, int]
+    object_rms: float
+    ambient_db: Tuple[float, float]
+    ambient_everywhere: bool
+    floor_chance: float
+    readme: str
+    unseen: Tuple[str, ...] = ()
+    test_prior: float = 0.5
+
+    @property
+    def label2idx(self) -> Dict[str, int]:
+        """Index of each class, 0-based."""
+        return {name: index for index, name in enumerate(self.classes)}
+
+    @property
+    def palette(self) -> List[List[int]]:
+        """RGB colour of each class in ``labels_rgb``, in index order."""
+        return voc_palette(len(self.classes))
+
+    @property
+    def seen(self) -> Tuple[str, ...]:
+        """The classes of the training split, in index order."""
+        return tuple(c for c in self.classes[1:] if c not in self.unseen)

@@ -1,0 +1,45 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+
+import narrow
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+
+from mmteso.testbeds.synthavs import generate_synthavs
+
+
+@pytest.fixture(scope='session')
+def listening_data(tmp_path_factory):
+    """A few small clips; the test split has two of 3 frames."""
+    root = tmp_path_factory.mktemp('listening') / 'synthavs'
+    generate_synthavs(str(root), videos=13, frames=3, size=32, seed=3)
+    return str(root)
+
+
+@pytest.fixture(scope='session')
+def _listening_model(listening_data, tmp_path_factory):
+    """The demo's config, narrow, over these clips, and random weights."""
+    cfg = narrow.load('teso/teso-cue_r18_synthavs.py')
+    narrow.narrow_config(
+        cfg, listening_data, tmp_path_factory.mktemp('work'))
+    cfg.test_dataloader.dataset.update(
+        indices=None,  # all of the test split
+        serialize_data=False)  # which takes 0.2 s
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        torch.manual_seed(0)
+        model = MODELS.build(cfg.model)
+    path = tmp_path_factory.mktemp('weights') / 'model.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return cfg, str(path)
+
+
+@pytest.fixture
+def listening_cfg(_listening_model):
+    return copy.deepcopy(_listening_model[0])
+
+
+@pytest.fixture
+def checkpoint(_listening_model):
+    return _listening_model[1]
