@@ -221,7 +221,7 @@ def _sound_and_text(cfg: Config,
     if 'text' in reads:
         number = 4
         for step in pipeline:
-            if type_name(step) in ('LoadTextCues', 'LoadTextFeatures'):
+            if type_name(step) == 'LoadTextCues':
                 number = step.get('num_cues', number)
         inputs['text_feat'] = torch.rand(number, encoder.text_dims)
         inputs['text_valid'] = torch.ones(number, dtype=torch.bool)

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """REC#1 of a cue file: what a captioner and a reasoner get right."""
 import collections
+import os.path as osp
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from mmengine.config import Config
@@ -17,7 +18,6 @@ from mmteso.io import normalize_phrase
 
 #: What ``synonyms`` may be beside a file.
 SYNONYMS = ('auto', 'avsbench', 'none')
-_CUES = ('LoadTextCues', 'LoadTextFeatures')
 _SCORES = ('precision', 'recall', 'F1', 'AP')
 
 
@@ -37,12 +37,13 @@ def configured_cues(cfg: Config, split: str = 'test') -> Tuple[str, int]:
     dataloader = dataloader_of(cfg, split)
     for dataset in dataset_configs(dataloader['dataset']):
         for step in dataset['pipeline']:
-            if type_name(step) in _CUES and step.get('cue_file'):
-                return step['cue_file'], step.get('num_cues', 4)
+            if type_name(step) == 'LoadTextCues':
+                path = osp.join(dataset['data_root'], dataset['cue_file'])
+                return path, step.get('num_cues', 4)
     raise ValueError(
-        f'the pipeline of {split}_dataloader has no LoadTextCues (or '
-        'LoadTextFeatures with cue_file), so the config does not say which '
-        'cues are meant: name the cue file and the number of cues.')
+        f'the pipeline of {split}_dataloader has no LoadTextCues, so the '
+        'config does not say which cues are meant: name the cue file and the '
+        'number of cues.')
 
 
 def read_truth(

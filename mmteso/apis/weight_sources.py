@@ -14,7 +14,7 @@ SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
 
 _WAYS = ('url', 'hf', 'by_hand', 'made_by')
 # fields of a config that name a file, whatever has them
-_FILE_KEYS = ('pretrained', 'bank_file', 'feature_file', 'captions_file')
+_FILE_KEYS = ('pretrained', 'feature_file', 'captions_file')
 # types of the config whose `model` is one of transformers
 _HF_TYPES = ('SentenceEncoder', 'TransformersCaptioner', 'VideoCaptioner',
              'TransformersReasoner', 'CaptionerReasoner')
@@ -176,7 +176,9 @@ def _references(value: Any, field: str) -> Iterator[Tuple[str, str]]:
         return
     kind = str(value.get('type', '')).rsplit('.', 1)[-1]
     for key, item in value.items():
-        if not isinstance(item, str):
+        if 'data_root' in value and key in ('cue_file', 'cue_bank') and item:
+            yield osp.join(value['data_root'], item), f'{field}.{key}'
+        elif not isinstance(item, str):
             yield from _references(item, f'{field}.{key}')
         elif item and (key in _FILE_KEYS or
                        (key == 'checkpoint' and kind == 'Pretrained') or

@@ -80,7 +80,7 @@ def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
 
     mmengine takes any key. A name at the top that neither runner nor tools
     read changes nothing, so a warning tells: it is misspelt, or a variable of
-    the config's files such as ``cue_file``, whose value is in the data loaders
+    the config's files such as ``dataset``, whose value is in the data loaders
     by now. (Below the top the constructors complain, and of an index beyond a
     list mmengine does.)
 

@@ -21,8 +21,8 @@ _IRRELEVANT = re.compile(
     r'model\.data_preprocessor\.(size|size_divisor|seg_pad_val|'
     r'batch_augments)|'
     r'pipeline\.(\w*Annotations|Pack\w+)|'
-    r'pipeline\..*\.(cue_file|cue_target|synonyms|backend_args|'
-    r'file_client_args|imdecode_backend)')
+    r'pipeline\..*\.(cue_file|text_encoder|cue_target|synonyms|'
+    r'backend_args|file_client_args|imdecode_backend)')
 
 # Constructors' defaults that checkpoints were trained with which don't tell
 # the version of mmteso (`meta['mmteso_version']`, see PlainCheckpointHook).
@@ -90,17 +90,27 @@ def config_differences(meta: Dict[str, Any],
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
-    pipeline = _pipeline(then.get('test_dataloader'))
+    pipeline = _find(then.get('test_dataloader'), 'pipeline')
     model = now.get('model')
     if isinstance(model, dict) and 'module' in model:
         model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
+    loader = now.get('test_dataloader')
+    banks = [
+        osp.basename(_find(one, 'cue_bank') or '')
+        for one in (then.get('test_dataloader'), loader)
+    ]
+    if not all(banks):  # older configs name it in the pipeline
+        banks = ['', '']
     return list(
         _compare(
-            dict(model=then.get('model'), pipeline=_steps(pipeline)),
+            dict(
+                model=then.get('model'),
+                pipeline=_steps(pipeline),
+                cue_bank=banks[0]),
             dict(
                 model=model,
-                pipeline=_steps(_pipeline(now.get('test_dataloader')))), '',
-            'mmteso_version' in meta))
+                pipeline=_steps(_find(loader, 'pipeline')),
+                cue_bank=banks[1]), '', 'mmteso_version' in meta))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
@@ -126,14 +136,14 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
     print_log(message, logger='current', level=logging.WARNING)
 
 
-def _pipeline(dataloader: Any) -> Any:
-    """Of the data set in a dataloader, which wrappers may hold."""
-    if isinstance(dataloader, list):
-        return next(filter(None, map(_pipeline, dataloader)), None)
-    if not isinstance(dataloader, dict):
-        return None
-    return dataloader.get('pipeline') or next(
-        filter(None, map(_pipeline, dataloader.values())), None)
+def _find(dataloader: Any, key: str) -> Any:
+    """A field of the data set in a dataloader, which wrappers may hold."""
+    values = dataloader if isinstance(dataloader, list) else []
+    if isinstance(dataloader, dict):
+        if dataloader.get(key):
+            return dataloader[key]
+        values = list(dataloader.values())
+    return next(filter(None, (_find(value, key) for value in values)), None)
 
 
 def _steps(pipeline: Any) -> Dict[str, dict]:
@@ -183,9 +193,6 @@ def _compare(then: Any, now: Any, field: str,
           and len(then) == len(now)):
         for index, pair in enumerate(zip(then, now)):
             yield from _compare(*pair, f'{field}.{index}', versioned)
-    elif field.endswith('.bank_file') and osp.basename(
-            str(then)) == osp.basename(str(now)):
-        return
     elif then != now and {repr(then), repr(now)} != {'None', 'not set'}:
         yield ConfigDifference(field, then, now)
 

@@ -6,8 +6,9 @@ from .cue_file import (CueFile, CueFileError, CueRecord, iter_cue_records,
 from .cue_merge import (CueSummary, MergedCues, merge_cue_files,
                         missing_frames, missing_shards, summarize_cues)
 from .cue_writer import CueWriter
-from .feature_file import (FeatureFile, FeatureFileError, Provenance,
-                           feature_key, write_feature_file)
+from .feature_file import (CueBank, FeatureFile, FeatureFileError,
+                           MissingPhrasesError, Provenance, feature_key,
+                           write_feature_file)
 from .hashing import file_sha256
 from .image_file import decode_labels, read_image
 from .phrases import normalize_phrase
@@ -17,12 +18,13 @@ from .vid_json import (VidClip, VidJsonError, export_vid_json, import_vid_json,
                        read_vid_json, write_vid_json)
 
 __all__ = [
-    'CueFile', 'CueFileError', 'CueRecord', 'CueSummary', 'CueWriter',
-    'FeatureFile', 'FeatureFileError', 'MergedCues', 'Provenance',
-    'TensorPickleError', 'VidClip', 'VidJsonError', 'decode_labels',
-    'export_vid_json', 'feature_key', 'file_sha256', 'import_vid_json',
-    'iter_cue_records', 'load_tensor_pickle', 'merge_cue_files',
-    'missing_frames', 'missing_shards', 'normalize_phrase',
-    'parse_config_text', 'parse_yaml', 'read_image', 'read_vid_json',
-    'summarize_cues', 'write_cue_file', 'write_feature_file', 'write_vid_json'
+    'CueBank', 'CueFile', 'CueFileError', 'CueRecord', 'CueSummary',
+    'CueWriter', 'FeatureFile', 'FeatureFileError', 'MergedCues',
+    'MissingPhrasesError', 'Provenance', 'TensorPickleError', 'VidClip',
+    'VidJsonError', 'decode_labels', 'export_vid_json', 'feature_key',
+    'file_sha256', 'import_vid_json', 'iter_cue_records',
+    'load_tensor_pickle', 'merge_cue_files', 'missing_frames',
+    'missing_shards', 'normalize_phrase', 'parse_config_text', 'parse_yaml',
+    'read_image', 'read_vid_json', 'summarize_cues', 'write_cue_file',
+    'write_feature_file', 'write_vid_json'
 ]

@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import json
 import os
 from typing import Mapping
 
@@ -21,6 +22,8 @@ def write_tensor_file(path: str, tensors: Mapping[str, Tensor],
                       metadata: Mapping[str, str]) -> None:
     """Write a safetensors file, which appears only once it is complete.
 
+    The same content gives the same bytes.
+
     Args:
         path (str): The file; an existing one is replaced.
         tensors (Mapping[str, Tensor]): Contiguous tensors that share no
@@ -33,6 +36,18 @@ def write_tensor_file(path: str, tensors: Mapping[str, Tensor],
         usual = os.fstat(file.fileno()).st_mode
     safetensors.torch.save_file(
         dict(tensors), partial, metadata=dict(metadata))
+    _sort_header(partial)
     # safetensors 0.8 leaves files that nobody but their owner can read
     os.chmod(partial, usual & 0o777)
     os.replace(partial, path)
+
+
+def _sort_header(path: str) -> None:
+    """Bring the metadata, which safetensors writes in any order, into one."""
+    with open(path, 'r+b') as file:
+        size = int.from_bytes(file.read(8), 'little')
+        header = json.loads(file.read(size))
+        header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
+        text = json.dumps(header, separators=(',', ':'), ensure_ascii=False)
+        file.seek(8)
+        file.write(text.encode().ljust(size))

@@ -27,9 +27,6 @@ def root(tmp_path_factory):
 def config(root):
     config = load(CONFIG)
     config.test_dataloader.dataset.data_root = root
-    for step in config.test_dataloader.dataset.pipeline:
-        if step.type == 'LoadTextCues':
-            step.cue_file = f'{root}/cues.jsonl'
     return config
 
 

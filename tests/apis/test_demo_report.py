@@ -36,10 +36,7 @@ def cfg(tmp_path_factory):
     cfg = narrow.load('teso/teso-cue_r18_synthavs.py')
     dataset = cfg.test_dataloader.dataset
     dataset.data_root = root
-    for transform in dataset.pipeline:
-        if transform.type == 'LoadTextCues':
-            transform.cue_file = f'{root}/cues.jsonl'
-            transform.text_encoder.embed_dims = narrow.TEXT_DIMS
+    dataset.cue_bank = narrow.narrow_bank(root)
     narrow.narrow_model(cfg.model)
     return cfg
 

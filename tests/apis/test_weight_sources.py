@@ -50,11 +50,13 @@ def test_training():
         'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640_'
         '20221203_235230-7ec0f569.pth': 'load_from',
         'vggish-10086976.pth': 'model.audio_encoder.init_cfg.checkpoint',
-        'cue_bank_imagebind.safetensors': 'text_encoder.bank_file',
-        'audio_vggish.safetensors': 'train_pipeline.feature_file',
-        'cues.jsonl': 'load_prompt.cue_file'
+        'cue_bank_imagebind.safetensors': 'dataset.cue_bank',
+        'audio_vggish.safetensors': 'load_features.feature_file',
+        'cues.jsonl': 'dataset.cue_file'
     }
-    assert list(names_of('teso/teso_r18_synthavs.py')) == ['cues.jsonl']
+    assert list(names_of('teso/teso_r18_synthavs.py')) == [
+        'cues.jsonl', 'cue_bank.safetensors'
+    ]
 
 
 @pytest.mark.parametrize('name, file', [

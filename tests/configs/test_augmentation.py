@@ -8,7 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, TRANSFORMS
-from narrow import CONFIGS, TEXT_DIMS, load, narrow_config
+from narrow import CONFIGS, load, narrow_bank, narrow_config
 
 from data import make_avsbench
 
@@ -38,12 +38,10 @@ def configs(request, tmp_path):
 
 def dataset(config, root):
     config = config.train_dataloader.dataset
-    config.data_root = root
+    config.update(data_root=root, cue_bank=narrow_bank(root))
     for step in config.pipeline:
         if step.type == 'LoadTextCues':
-            step.update(cue_file=f'{root}/cues.jsonl', cue_target='mask')
-            step.text_encoder = dict(
-                type='HashTextEncoder', embed_dims=TEXT_DIMS)
+            step.cue_target = 'mask'
     init_default_scope('mmseg')
     return DATASETS.build(config)
 

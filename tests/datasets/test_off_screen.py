@@ -177,7 +177,7 @@ def synthavs(tmp_path_factory):
 
 
 def build_synthavs(root, class_set='synthavs', split='test', indices=None,
-                   **off_screen):
+                   cue_file=None, **off_screen):
     return DATASETS.build(
         dict(
             type='mmseg.AVSBenchDataset',
@@ -187,13 +187,14 @@ def build_synthavs(root, class_set='synthavs', split='test', indices=None,
             split=split,
             pipeline=[],
             indices=indices,
+            cue_file=cue_file,
             off_screen=off_screen))
 
 
 def test_synthavs_with_cues(synthavs):
     """No donor sounds like anything visible, also where that is silent."""
     cue_file = f'{synthavs}/cues.jsonl'
-    dataset = build_synthavs(synthavs, seed=2, cue_file=cue_file)
+    dataset = build_synthavs(synthavs, seed=2, cue_file='cues.jsonl')
     visible = classes_of_cues(cue_file, dataset.shared_info['class_names'])
     with_silent, changed = 0, 0
     plain = build_synthavs(synthavs, seed=2)
@@ -217,7 +218,7 @@ def test_twins_in_sound_are_not_foreign(tmp_path):
     root = str(tmp_path / 'hard')
     generate_synthavs(root, videos=104, frames=1, size=32, variant='hard')
     dataset = build_synthavs(
-        root, 'synthavs-hard', 'train', cue_file=f'{root}/cues.jsonl')
+        root, 'synthavs-hard', 'train', cue_file='cues.jsonl')
     visible = classes_of_cues(f'{root}/cues.jsonl',
                               dataset.shared_info['class_names'])
     alike = get_sound_alikes('synthavs-hard')
@@ -257,13 +258,14 @@ def test_dirt_of_avsbench(tmp_path):
         lines[number] = ','.join(cells)
     (tmp_path / 'metadata.csv').write_text('\n'.join(lines))
 
-    def donors(**kwargs):
+    def donors(cue_file=None, **kwargs):
         dataset = AVSBenchDataset(
             root,
             subsets='v2',
             split='test',
             frames_per_clip=1,
             pipeline=[],
+            cue_file=cue_file,
             off_screen=kwargs)
         infos = [dataset.get_data_info(i) for i in range(5)]
         return [[donor['a_obj'] for donor in info['off_screen']]

@@ -106,9 +106,9 @@ def test_nested_fields_and_list_elements(warned):
     ('nothing_like_it', "nothing reads 'nothing_like_it'."),
     ('num_classes', 'Its value is used in model.decode_head.num_classes: '
      'override it there.'),
-    ('cue_file', 'Its value is used in test_dataloader.dataset.pipeline.5.'
-     'cue_file, train_dataloader.dataset.pipeline.6.cue_file, tta_pipeline.4.'
-     'cue_file, val_dataloader.dataset.pipeline.5.cue_file: override'),
+    ('data_root', 'Its value is used in test_dataloader.dataset.data_root, '
+     'train_dataloader.dataset.data_root, val_dataloader.dataset.data_root: '
+     'override'),
     ('test_pipeline.5.num_cues', 'Its value is used in test_dataloader.'
      'dataset.pipeline, val_dataloader.dataset.pipeline: override'),
     ('dataset_type', "a variable of the config's files."),
@@ -135,7 +135,7 @@ def test_what_our_configs_have_is_read_or_a_variable(warned):
         'test_evaluator', 'train_dataloader', 'tta_model', 'tta_pipeline',
         'visualizer'
     } <= read
-    assert not {'cue_file', 'train_pipeline', 'dataset', 'num_cues'} & read
+    assert not {'data_root', 'train_pipeline', 'dataset'} & read
 
 
 def test_index_beyond_the_list():

@@ -3,7 +3,7 @@ from .altering_audio import MuteAudio, ReplaceAudioWithNoise
 from .cue_classes import CuesToClasses
 from .fan_out import FanOutAudioConditions, PerCondition, condition_samples
 from .fbank import AudioToFbank
-from .features import LoadAudioFeatures, LoadTextFeatures
+from .features import LoadAudioFeatures
 from .formatting import PackAVTInputs
 from .loading_annotations import LoadAVSAnnotations
 from .loading_audio import LoadAudioClip
@@ -16,7 +16,7 @@ from .text_cues import LoadTextCues
 __all__ = [
     'AudioToFbank', 'AudioToLogMel', 'AudioToModelInput', 'CuesToClasses',
     'FanOutAudioConditions', 'LoadAVSAnnotations', 'LoadAudioClip',
-    'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'LoadTextFeatures',
-    'MuteAudio', 'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
+    'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'MuteAudio',
+    'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
     'ReplaceAudioWithOffScreen', 'condition_samples'
 ]

@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Optional, Sequence, Tuple
+from typing import Optional
 
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
@@ -7,8 +7,6 @@ from torch import Tensor
 
 from mmteso.io import FeatureFile, FeatureFileError, feature_key
 from .sound_source import refuse_second_sound
-from .text_cues import (check_cue_arguments, frame_cue_targets, open_cue_file,
-                        pad_cue_features)
 
 
 @TRANSFORMS.register_module()
@@ -115,116 +113,3 @@ class LoadAudioFeatures(BaseTransform):
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(feature_file={self.feature_file!r}, '
                 f'expect={self.expect})')
-
-
-@TRANSFORMS.register_module()
-class LoadTextFeatures(BaseTransform):
-    """Load the cached features of one frame's text cues.
-
-    Required Keys:
-
-    - uid (str)
-    - frame (int)
-    - class_names (tuple[str]): Only with ``cue_target``.
-    - frame_classes (tuple[str]): Only with ``cue_target='mask'``.
-    - a_obj (tuple[str]): Only with ``cue_target='a_obj'``.
-
-    Added Keys:
-
-    - text_feat (torch.Tensor): float32, (N_T, D), zero rows as padding.
-    - text_valid (torch.Tensor): bool, (N_T), False for padding.
-    - text_cues (list[str]): Only with ``cue_file``. At most N_T cues.
-    - cue_target (torch.Tensor): Only with ``cue_target``. float32, (N_T), as
-      :class:`LoadTextCues` gives it.
-
-    Args:
-        feature_file (str): The feature file (see
-            :mod:`mmteso.io.feature_file`), a tensor (n, D) per frame with one
-            row per cue.
-        num_cues (int): Number of cues N_T per frame; further ones are cut
-            off. Defaults to 4.
-        expect (dict, optional): What the file's provenance must say, e.g.
-            ``dict(encoder='ImageBind', settings=dict(scaled=True))``. That it
-            holds text features is checked in any case. Defaults to None.
-        cue_file (str, optional): The cue file that the features were
-            extracted from, to know the words. A frame with another number of
-            cues than features is an error. Defaults to None.
-        cue_target (str, optional): As of :class:`LoadTextCues`; needs
-            ``cue_file``. Defaults to None.
-        synonyms (str, optional): As of :class:`LoadTextCues`. Defaults to
-            'auto'.
-    """
-
-    def __init__(self,
-                 feature_file: str,
-                 num_cues: int = 4,
-                 expect: Optional[dict] = None,
-                 cue_file: Optional[str] = None,
-                 cue_target: Optional[str] = None,
-                 synonyms: Optional[str] = 'auto') -> None:
-        check_cue_arguments(num_cues, cue_target, synonyms)
-        if cue_target is not None and cue_file is None:
-            raise ValueError(f'cue_target={cue_target!r} needs cue_file: the '
-                             'feature file does not hold the words.')
-        self.feature_file = feature_file
-        self.num_cues = num_cues
-        self.expect = expect
-        self.cue_file = cue_file
-        self.cue_target = cue_target
-        self.synonyms = synonyms
-        self._features = FeatureFile(feature_file,
-                                     dict(expect or {}, kind='text'))
-        self._cues = None if cue_file is None else open_cue_file(cue_file)
-
-    def look_up(self, results: dict) -> Tuple[Tensor, Optional[Sequence[str]]]:
-        """A frame's entries in the files.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            tuple[Tensor, Sequence[str] | None]: Features (n, D), and the n
-            cues; None without ``cue_file``.
-
-        Raises:
-            KeyError: If a file has none.
-            FeatureFileError: If they differ in number.
-        """
-        uid, frame = results['uid'], results['frame']
-        features = self._features[feature_key(uid, frame)]
-        if self._cues is None:
-            return features, None
-        cues = self._cues[uid, frame].cues
-        if len(cues) != len(features):
-            raise FeatureFileError(
-                f'Frame {frame} of "{uid}" has {len(cues)} cues in '
-                f'"{self.cue_file}", but {len(features)} features in '
-                f'"{self.feature_file}". Extract the features anew from this '
-                'file.')
-        return features, cues
-
-    def transform(self, results: dict) -> dict:
-        """Load the features.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with the features.
-        """
-        features, cues = self.look_up(results)
-        results['text_feat'], results['text_valid'] = pad_cue_features(
-            features, self.num_cues)
-        if cues is None:
-            return results
-        results['text_cues'] = list(cues[:self.num_cues])
-        if self.cue_target is not None:
-            results['cue_target'] = frame_cue_targets(
-                results, cues, self.num_cues, self.cue_target, self.synonyms)
-        return results
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(feature_file={self.feature_file!r}, '
-                f'num_cues={self.num_cues}, expect={self.expect}, '
-                f'cue_file={self.cue_file!r}, '
-                f'cue_target={self.cue_target!r}, synonyms={self.synonyms!r})')

@@ -145,8 +145,8 @@ class CueRecognitionMetric(BaseMetric):
                 ('cue_kept', 'only a segmentor with a prompt_encoder writes '
                  'it'), ('cue_scores', 'only a segmentor with a '
                          'prompt_encoder writes it'),
-                ('text_cues', 'LoadTextCues gives it (LoadTextFeatures with '
-                 'cue_file); keep it in the meta_keys of PackAVTInputs')):
+                ('text_cues', 'LoadTextCues gives it; keep it in the '
+                 'meta_keys of PackAVTInputs')):
                 if key not in sample:
                     raise KeyError(f'CueRecognitionMetric needs {key!r} in '
                                    f'the data samples: {cure}.')

@@ -53,8 +53,8 @@ def _tree(root):
 
 def test_layout_is_exact(root, rows):
     expected = {
-        'metadata.csv', 'label2idx.json', 'cues.jsonl', 'README.txt',
-        'synthavs.json'
+        'metadata.csv', 'label2idx.json', 'cues.jsonl',
+        'cue_bank.safetensors', 'README.txt', 'synthavs.json'
     }
     for row in rows:
         folder = f'v2/{row["uid"]}'

@@ -69,8 +69,9 @@ def test_in_a_pipeline(tmp_path):
         root,
         split='test',
         task='semantic',
+        cue_file='cues.jsonl',
         pipeline=[
-            dict(type='LoadTextCues', cue_file=f'{root}/cues.jsonl'),
+            dict(type='LoadTextCues'),
             dict(type='CuesToClasses', synonyms='avsbench'),
             dict(type='PackAVTInputs')
         ])
