@@ -207,6 +207,7 @@ def test_floors():
         evaluation=4,
         visualization=4,
         text_cues=4,
+        testbeds=4,
         engine=5,
         apis=6,
         analysis=7)
@@ -242,8 +243,8 @@ def test_every_package_is_imported_by_mmteso():
     """So that `custom_imports = dict(imports=['mmteso'])` registers all."""
     # no registered classes there
     by_hand = {
-        'mmteso.analysis', 'mmteso.apis', 'mmteso.text_cues',
-        'mmteso.visualization'
+        'mmteso.analysis', 'mmteso.apis', 'mmteso.testbeds',
+        'mmteso.text_cues', 'mmteso.visualization'
     }
     packages = {
         module.name

@@ -52,7 +52,7 @@ def narrowed(name, data_root, work_dir, launcher):
         config.model.backbone.norm_eval = True
         for loader in (config.train_dataloader, config.test_dataloader):
             loader.dataset.update(
-                subsets='v1m', class_set='avsbench')
+                subsets='v1m')
             for transform in loader.dataset.pipeline:
                 transform.pop('load_visible', None)
     config.train_dataloader.sampler = dict(

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 import mmteso  # noqa: F401  registers the encoders
-from mmteso.datasets.avsbench_meta import CLASS_SETS, get_classes
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, read_classes
 from mmteso.engine import add_cfg_options
 from mmteso.models.text_encoders import collect_phrases, write_cue_bank
 
@@ -42,8 +42,9 @@ def parse_args():
         '--phrases', nargs='+', default=[], metavar='PHRASE', help='phrases')
     parser.add_argument(
         '--classes',
-        choices=CLASS_SETS,
-        help="also the data set's class names, without the background")
+        metavar='FILE',
+        help="also the data set's class names, without the background: "
+        "'avsbench', or a file such as label2idx.json")
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         '--update',
@@ -95,9 +96,12 @@ def main():
     start = time.perf_counter()
     try:
         # before the encoder, which may take long to load
-        class_names = get_classes(args.classes)[1:] if args.classes else ()
+        class_names = ()
+        if args.classes:
+            class_names = AVSBENCH_CLASSES if args.classes == 'avsbench' \
+                else read_classes(args.classes)
         phrases = collect_phrases(args.cues, args.phrase_files,
-                                  [*args.phrases, *class_names])
+                                  [*args.phrases, *class_names[1:]])
         os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
         report = write_cue_bank(
             args.out,

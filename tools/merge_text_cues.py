@@ -7,8 +7,8 @@ from typing import List, Mapping, Optional, Tuple
 
 from prettytable import PrettyTable
 
-from mmteso.datasets.avsbench_meta import (CLASS_SETS, FRAMES_PER_CLIP,
-                                           get_classes, get_splits)
+from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, FRAMES_PER_CLIP,
+                                           read_classes)
 from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
 from mmteso.io import (CueFile, CueFileError, CueSummary, VidClip,
                        VidJsonError, export_vid_json, import_vid_json,
@@ -110,13 +110,12 @@ def parse_args(words: List[str]) -> argparse.Namespace:
         command.add_argument(
             '--split',
             metavar='SPLIT',
-            help='only its clips; one that the class set has, such as train '
-            '(default: all)')
+            help='only its clips, e.g. train (default: all)')
         command.add_argument(
             '--class-set',
-            choices=CLASS_SETS,
-            default='avsbench',
-            help="classes that the metadata name (default: %(default)s)")
+            metavar='FILE',
+            help='file of the classes that the metadata name, such as '
+            "label2idx.json (default: AVSBench's)")
         command.add_argument(
             '--skip-colliding',
             action='store_true',
@@ -138,11 +137,6 @@ def parse_args(words: List[str]) -> argparse.Namespace:
     args = parser.parse_args(words)
     if getattr(args, 'frames', None) is not None and args.frames < 1:
         parser.error('--frames must be at least 1')
-    if getattr(args, 'split', None) is not None:
-        splits = get_splits(args.class_set)
-        if args.split not in splits:
-            parser.error(f'--split must be one of {", ".join(splits)} with '
-                         f'--class-set {args.class_set}')
     return args
 
 
@@ -201,7 +195,10 @@ def merge_shards(args: argparse.Namespace) -> None:
 
 def read_rows(args: argparse.Namespace) -> Tuple[List[ClipRow], List[ClipRow]]:
     """The clips that are asked for, and the others."""
-    rows = read_clip_metadata(args.metadata, get_classes(args.class_set), None,
+    classes = AVSBENCH_CLASSES
+    if args.class_set is not None:
+        classes = read_classes(args.class_set)
+    rows = read_clip_metadata(args.metadata, classes, None,
                               tuple(FRAMES_PER_CLIP))
     if not all(row.vid for row in rows):
         raise VidJsonError(f'{args.metadata} has no "vid" for each clip.')

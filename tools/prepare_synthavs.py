@@ -5,7 +5,7 @@ import time
 
 from tqdm import tqdm
 
-from mmteso.datasets.synthavs import VARIANTS, generate_synthavs, is_up_to_date
+from mmteso.testbeds.synthavs import VARIANTS, generate_synthavs, is_up_to_date
 
 
 def parse_args():

@@ -2,7 +2,7 @@
 """Write zero-shot and few-shot lists for a SynthAVS, as AVS-V3 has them."""
 import argparse
 
-from mmteso.datasets.synthavs import write_v3_lists
+from mmteso.testbeds.synthavs import write_v3_lists
 
 
 def parse_args():

@@ -7,8 +7,8 @@ from typing import Any, Dict, Sequence
 
 from mmengine.config import Config
 
-from mmteso.datasets.synthavs.files import MANIFEST, read_manifest
 from mmteso.engine.sound_steps import dataset_configs
+from mmteso.testbeds.synthavs.files import MANIFEST, read_manifest
 
 # what a trained model depends on, down to the choice of the checkpoint
 _TRAINING = ('model', 'train_dataloader', 'val_dataloader', 'val_evaluator',

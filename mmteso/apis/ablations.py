@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Trains and tests the rows of a table, such as an ablation."""
 import itertools
-import json
 import os
 import os.path as osp
 import re
@@ -16,9 +15,8 @@ import torch
 from mmengine.config import Config
 from mmengine.utils import get_git_hash, mkdir_or_exist
 
-from mmteso.datasets.synthavs.files import GENERATOR_VERSION
-from mmteso.engine import plain, write_json
-from mmteso.io import file_sha256, parse_yaml
+from mmteso.io import file_sha256, plain, read_json, read_yaml, write_json
+from mmteso.testbeds.synthavs.files import GENERATOR_VERSION
 from mmteso.version import __version__, installed_versions
 from .ablation_state import check_same_training, config_hash, data_manifests
 
@@ -57,8 +55,7 @@ def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
     Raises:
         ValueError: If there is no row of a name.
     """
-    with open(path, encoding='utf-8') as file:
-        entries = parse_yaml(file.read())
+    entries = read_yaml(path)
     rows = [
         Row(entry['name'], entry['title'],
             tuple(entry['paper']) if 'paper' in entry else None)
@@ -144,8 +141,7 @@ class Bench:
 
 def read_result(path: str) -> Dict[str, Any]:
     """Read the result of one run."""
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    return read_json(path)
 
 
 def run_tool(bench: Bench, name: str, *args: str, log: str,

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.utils import get_git_hash
 from prettytable import PrettyTable
 
-from mmteso.engine import plain, write_json
 from mmteso.evaluation import reference_scores
+from mmteso.io import plain, write_json
 from mmteso.version import __version__, installed_versions
 from mmteso.visualization import draw_overlay_grid
 from .frame_pictures import (choose_frames, condition_datasets, condition_rows,

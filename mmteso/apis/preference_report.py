@@ -16,9 +16,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.utils import mkdir_or_exist
 
-from mmteso.engine import (AUDIO_CONDITIONS, evaluate_audio_conditions, plain,
-                           write_json)
+from mmteso.engine import AUDIO_CONDITIONS, evaluate_audio_conditions
 from mmteso.engine.sound_steps import dataset_configs, type_name
+from mmteso.io import plain, write_json
 from mmteso.visualization import (FrameRow, HeatRow, draw_bar_chart,
                                   draw_heat_grid, draw_overlay_grid,
                                   overlay_mask)

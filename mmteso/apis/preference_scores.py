@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Scores of several models under several sounds: tables and bar charts."""
-import json
 import math
 import os.path as osp
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -9,7 +8,8 @@ from mmengine.config import Config
 
 from mmteso.engine import protocols
 from mmteso.engine.sound_steps import dataset_configs
-from mmteso.io.strict_yaml import parse_yaml
+from mmteso.io import read_json, read_yaml
+from mmteso.testbeds.synthavs.files import MANIFEST
 from mmteso.visualization import BarPanel
 
 # as the results of the evaluators are named, without their prefix; percent
@@ -32,11 +32,7 @@ def read_audio_report(path: str) -> Dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no such report.
     """
-    with open(path, encoding='utf-8') as file:
-        try:
-            report = json.load(file)
-        except ValueError as error:
-            raise ValueError(f'"{path}" is no JSON file: {error}') from error
+    report = read_json(path)
     needed = ('conditions', 'metrics', 'reference', 'seed')
     missing = [
         key for key in needed
@@ -63,8 +59,7 @@ def read_paper_numbers(path: str) -> Dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it doesn't look like this.
     """
-    with open(path, encoding='utf-8') as file:
-        content = parse_yaml(file.read())
+    content = read_yaml(path)
     try:
         models = {
             model: {
@@ -102,7 +97,7 @@ def describe_data(cfg: Config) -> str:
                 splits,
                 leaf.get('task')
             ]))
-        if str(leaf.get('class_set', '')).startswith('synthavs'):
+        if osp.isfile(osp.join(str(leaf.get('data_root', '')), MANIFEST)):
             text += ' (SynthAVS: synthetic, not AVSBench)'
         parts.append(text)
     return '; '.join(parts)

@@ -10,6 +10,7 @@ from prettytable import PrettyTable
 
 from mmteso.engine.weight_hosts import cached_path, download_file, same_files
 from mmteso.io import file_sha256
+from mmteso.optional import require
 from .weight_sources import (WeightSource, find_source, find_weights,
                              read_sources)
 
@@ -210,14 +211,9 @@ def download_weights(file: WeightFile, progress: bool = True) -> None:
         expected = file.source and file.source.expected_hash(file.reference)
         download_file(file.url, file.path, expected, progress)
     elif file.hub_name:
-        try:
-            from huggingface_hub import snapshot_download
-        except ImportError as error:
-            raise ImportError(
-                f'downloading {file.hub_name} needs the package '
-                'huggingface_hub: pip install huggingface_hub') from error
         place = None if file.hub_name == file.reference else file.path
-        snapshot_download(file.hub_name, local_dir=place)
+        require('huggingface_hub', 'text').snapshot_download(
+            file.hub_name, local_dir=place)
     else:
         raise ValueError(f'"{file.reference}" can\'t be downloaded: '
                          f'{file.how}')

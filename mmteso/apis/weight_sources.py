@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from mmengine.config import Config
 
 from mmteso.engine.weight_hosts import hash_in_name, same_files
-from mmteso.io import parse_yaml
+from mmteso.io import read_yaml
 
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
 
@@ -96,8 +96,7 @@ def read_sources(path: str = SOURCES_FILE) -> List[WeightSource]:
     Raises:
         ValueError: If the file has another structure.
     """
-    with open(path, encoding='utf-8') as file:
-        entries = parse_yaml(file.read())
+    entries = read_yaml(path)
     if not isinstance(entries, list):
         raise ValueError(f'"{path}" must hold a list')
     return [_source(entry, f'"{path}", entry {number}')

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Reading sound files and cutting the clip of one frame."""
 import functools
-import importlib
 import io
 import math
 import os
@@ -10,6 +9,7 @@ from typing import Optional, Tuple
 import numpy as np
 from mmengine.fileio import get as read_bytes
 
+from mmteso.optional import require
 from .vggish_params import EXAMPLE_HOP_SECONDS, EXAMPLE_SAMPLES, SAMPLE_RATE
 
 # Frames of one clip are often read one after the other (testing, or a sampler
@@ -19,17 +19,6 @@ _CACHED_FILES = 8
 
 class AudioFileError(ValueError):
     """A sound file that is there but can't be used."""
-
-
-def _import(name: str):
-    """Import a package of the ``audio`` extra, or say how to get it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f'Reading sound files needs the package "{name}", which is not '
-            'installed. Install the "audio" extra: '
-            'pip install "mmteso[audio]"') from error
 
 
 def read_waveform(path: str,
@@ -62,7 +51,7 @@ def read_waveform(path: str,
         AudioFileError: If the file can't be decoded, holds no samples, or
             holds values that are not finite.
     """
-    soundfile = _import('soundfile')
+    soundfile = require('soundfile', 'audio')
     try:
         data = read_bytes(path, backend_args=backend_args)
     except FileNotFoundError as error:
@@ -85,7 +74,7 @@ def read_waveform(path: str,
     # A float64 mean keeps two equal channels exactly equal to one.
     mono = samples.mean(axis=1, dtype=np.float64)
     if file_rate != sample_rate:
-        mono = _import('soxr').resample(mono, file_rate, sample_rate)
+        mono = require('soxr', 'audio').resample(mono, file_rate, sample_rate)
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 

@@ -5,13 +5,14 @@ from .avsbench import AVSBenchDataset
 from .avsbench_object import AVSBenchObjectDataset
 from .avsbench_v3 import AVSBenchV3Dataset
 from .base_avs_dataset import BaseAVSDataset, MissingFile
-from .class_synonyms import (ClassSynonyms, SynonymError, choose_synonyms,
-                             load_class_synonyms, read_synonyms)
+from .class_synonyms import (ClassSynonyms, SynonymError, check_synonyms,
+                             choose_synonyms, load_class_synonyms,
+                             read_synonyms)
 from .data_check import DataReport, check_dataset
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',
     'BaseAVSDataset', 'ClassSynonyms', 'DataReport', 'MissingFile',
-    'SynonymError', 'check_dataset', 'choose_synonyms', 'load_class_synonyms',
-    'read_synonyms', 'transforms'
+    'SynonymError', 'check_dataset', 'check_synonyms', 'choose_synonyms',
+    'load_class_synonyms', 'read_synonyms', 'transforms'
 ]

@@ -6,8 +6,7 @@ from typing import Collection, Dict, List, Optional, Sequence, Union
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from .avsbench_meta import (FRAMES_PER_CLIP, get_sound_alikes, get_splits,
-                            get_task_meta, read_label2idx)
+from .avsbench_meta import FRAMES_PER_CLIP, check_label2idx
 from .base_avs_dataset import BaseAVSDataset
 from .clip_metadata import ClipRow, read_clip_metadata
 
@@ -54,13 +53,11 @@ class AVSBenchDataset(BaseAVSDataset):
         data_root (str): Folder of ``metadata.csv``.
         subsets (str | Sequence[str]): Subsets to read: 'v1s', 'v1m', 'v2'.
             Defaults to 'v1m'.
-        split (str | Sequence[str], optional): 'train', 'val' or 'test' (and
-            'test_unseen' for 'synthavs-hard'), or several of them; None takes
-            every row of ``ann_file``. Defaults to 'train'.
+        split (str | Sequence[str], optional): 'train', 'val', 'test' or
+            another split that ``ann_file`` names, or several of them; None
+            takes every row. Defaults to 'train'.
         task (str): 'binary' (2 classes: background, sounding) or 'semantic'
-            (the classes of ``class_set``). Defaults to 'binary'.
-        class_set (str): 'avsbench' (71 classes), 'synthavs' or
-            'synthavs-hard'. Defaults to 'avsbench'.
+            (the classes of ``metainfo``). Defaults to 'binary'.
         mask_source (str): 'labels_rgb' (VOC colours) or 'labels_semantic'
             (indices); both say the same. Defaults to 'labels_rgb'.
         with_masks (bool): Whether every frame must have a mask. False is for
@@ -71,8 +68,8 @@ class AVSBenchDataset(BaseAVSDataset):
         frames_per_clip (int | dict | str, optional): Frames of a clip: a
             number, numbers by subset, or 'folder' to count what the clip's
             folders hold. None means what the release has (5 in
-            v1s and v1m, 10 in v2) for ``class_set='avsbench'`` and 'folder'
-            for the others. Defaults to None.
+            v1s and v1m, 10 in v2), and 'folder' if ``metainfo`` names other
+            classes than the release's. Defaults to None.
         check_files (bool): Whether to look for all files when the data set
             is built. See :class:`BaseAVSDataset`. Defaults to True.
         missing (str): 'error' or 'skip'. See :class:`BaseAVSDataset`. A
@@ -80,8 +77,10 @@ class AVSBenchDataset(BaseAVSDataset):
             Defaults to 'error'.
         ann_file (str): The metadata, relative to ``data_root``. Defaults to
             'metadata.csv'.
+        metainfo (dict, optional): The class set; see
+            :class:`BaseAVSDataset`. Defaults to None: AVSBench's 71 classes.
         **kwargs: ``pipeline``, ``test_mode``, ``indices``, ``lazy_init``,
-            ``metainfo``, ``backend_args``, ... of
+            ``backend_args``, ... of
             :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
@@ -95,7 +94,6 @@ class AVSBenchDataset(BaseAVSDataset):
                  subsets: Union[str, Sequence[str]] = 'v1m',
                  split: Union[str, Sequence[str], None] = 'train',
                  task: str = 'binary',
-                 class_set: str = 'avsbench',
                  mask_source: str = 'labels_rgb',
                  with_masks: bool = True,
                  frames_per_clip: Union[int, Dict[str, int], str,
@@ -103,6 +101,7 @@ class AVSBenchDataset(BaseAVSDataset):
                  check_files: bool = True,
                  missing: str = 'error',
                  ann_file: str = 'metadata.csv',
+                 metainfo: Optional[dict] = None,
                  **kwargs) -> None:
         self.subsets = (subsets, ) if isinstance(subsets, str) \
             else tuple(subsets)
@@ -118,31 +117,21 @@ class AVSBenchDataset(BaseAVSDataset):
         if not with_masks and not check_files:
             raise ValueError('with_masks=False has to know which masks there '
                              'are: set check_files=True')
-        meta = get_task_meta(task, class_set)
-        splits = get_splits(class_set)
-        wanted = (split, ) if isinstance(split, str) else split
-        if wanted is not None and (not wanted or set(wanted) - set(splits)):
+        if split is not None and not split:
             raise ValueError(
-                f'split must be one or more of {list(splits)}, or None for '
-                f'all rows of ann_file, but got {split!r}')
+                'split must be one or more splits that ann_file names, or '
+                f'None for all of its rows, but got {split!r}')
         self.split = split
-        self.class_set = class_set
-        self.sound_alikes = get_sound_alikes(class_set)
         self.mask_source = mask_source
         self.with_masks = with_masks
         if frames_per_clip is None:
-            frames_per_clip = FRAMES_PER_CLIP if class_set == 'avsbench' \
-                else 'folder'
+            frames_per_clip = 'folder' if 'classes' in (metainfo or {}) \
+                else FRAMES_PER_CLIP
         self.frames_per_clip = self._frames_by_subset(frames_per_clip)
-        self._class_names = meta.class_names
         super().__init__(
-            shared_info=dict(
-                task=task,
-                label_format=_LABEL_FORMATS[mask_source],
-                class_names=meta.class_names,
-                palette=meta.mask_palette),
-            classes=meta.classes,
-            palette=meta.palette,
+            task=task,
+            label_format=_LABEL_FORMATS[mask_source],
+            metainfo=metainfo,
             check_files=check_files,
             missing=missing,
             data_root=data_root,
@@ -180,7 +169,7 @@ class AVSBenchDataset(BaseAVSDataset):
                 f'{list(self.subsets)}')
         label2idx = osp.join(self.data_root, 'label2idx.json')
         if fileio.exists(label2idx, backend_args=self.backend_args):
-            read_label2idx(label2idx, self._class_names, self.backend_args)
+            check_label2idx(label2idx, self.class_names, self.backend_args)
         frames: List[dict] = []
         for row in self.read_clips():
             if self.check_files:
@@ -195,10 +184,8 @@ class AVSBenchDataset(BaseAVSDataset):
         Returns:
             list[ClipRow]: The clips, in the order of ``ann_file``.
         """
-        return read_clip_metadata(self.ann_file, self._class_names,
-                                  self.split, self.subsets,
-                                  self.backend_args,
-                                  get_splits(self.class_set))
+        return read_clip_metadata(self.ann_file, self.class_names, self.split,
+                                  self.subsets, self.backend_args)
 
     def _labelled(self, row: ClipRow, num_frames: int) -> int:
         """How many frames of a clip, from the first on, have a mask."""

@@ -1,13 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Facts about AVSBench: classes, palette, subsets, and its two loose formats.
+"""Class sets, AVSBench's and a user's own, and what names them in files.
 
-Everything that a file of the data set means (class indices, mask colours,
-the order of ``label2idx.json``, the spelling of ``a_obj``) is decided here and
-nowhere else. Sources: ``avss/color_dataloader.py`` of OpenNLPLab/AVSBench and
-the ``metadata.csv`` of the AVSBench-semantic release.
+Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
+OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
 import json
-from typing import Dict, FrozenSet, List, NamedTuple, Sequence, Tuple
+import os.path as osp
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
 
@@ -26,12 +25,11 @@ AVSBENCH_CLASSES: Tuple[str, ...] = (
 """The 71 classes of AVSBench-semantic in index order, background first."""
 
 BINARY_CLASSES: Tuple[str, str] = ('background', 'sounding')
-TASKS: Tuple[str, str] = ('binary', 'semantic')
-CLASS_SETS: Tuple[str, ...] = ('avsbench', 'synthavs', 'synthavs-hard')
+BINARY_PALETTE = [[0, 0, 0], [255, 255, 255]]
 SPLITS: Tuple[str, str, str] = ('train', 'val', 'test')
-"""The splits of AVSBench; see :func:`get_splits` for another class set's."""
+"""The splits of AVSBench."""
 
-FRAMES_PER_CLIP: Dict[str, int] = dict(v1s=5, v1m=5, v2=10)
+FRAMES_PER_CLIP = dict(v1s=5, v1m=5, v2=10)
 """Subset folder -> frames (and seconds) of each of its clips."""
 
 IGNORE_INDEX = 255
@@ -39,23 +37,6 @@ IGNORE_INDEX = 255
 # What `a_obj` says where no class of the list is meant: nothing in the
 # picture sounds (27 clips of v2), or no object at all (5 clips of v1m).
 _NO_OBJECT = ('off-the-screen', 'background')
-
-
-class TaskMeta(NamedTuple):
-    """What a data set needs to know about its task.
-
-    Attributes:
-        classes (tuple[str]): Names of the classes to predict.
-        palette (list[list[int]]): One RGB colour for each of ``classes``.
-        class_names (tuple[str]): The semantic class set, background first;
-            equal to ``classes`` in the semantic task.
-        mask_palette (list[list[int]]): The colours of ``labels_rgb``, one
-            for each of ``class_names``.
-    """
-    classes: Tuple[str, ...]
-    palette: List[List[int]]
-    class_names: Tuple[str, ...]
-    mask_palette: List[List[int]]
 
 
 def voc_palette(num_colors: int) -> List[List[int]]:
@@ -72,94 +53,121 @@ def voc_palette(num_colors: int) -> List[List[int]]:
         list[list[int]]: RGB triples in [0, 255]; 1 is [128, 0, 0], 28 is
         [64, 64, 128].
     """
-    if not 1 <= num_colors <= 256:
-        raise ValueError('the VOC palette has 1 to 256 colours, but got '
-                         f'num_colors={num_colors}')
-    palette = []
-    for index in range(num_colors):
-        color = [0, 0, 0]
-        for step in range(8):
-            for channel in range(3):
-                bit = index >> (3 * step + channel) & 1
-                color[channel] |= bit << (7 - step)
-        palette.append(color)
-    return palette
+    return [[
+        sum((index >> (3 * step + channel) & 1) << (7 - step)
+            for step in range(8)) for channel in range(3)
+    ] for index in range(num_colors)]
 
 
-def get_classes(class_set: str) -> Tuple[str, ...]:
-    """Names of a class set in index order, background first.
+class ClassSet(NamedTuple):
+    """The classes that a data set's masks and metadata name.
+
+    Attributes:
+        names (tuple[str]): In index order, background first.
+        palette (list[list[int]]): RGB colour of each class in ``labels_rgb``.
+    """
+    names: Tuple[str, ...]
+    palette: List[List[int]]
+
+
+def read_classes(path: str,
+                 backend_args: Optional[dict] = None) -> Tuple[str, ...]:
+    """Class names in a file, in index order.
 
     Args:
-        class_set (str): 'avsbench' (71 classes), or 'synthavs' (8) or
-            'synthavs-hard' (16), the variants of the embedded benchmark.
+        path (str): A JSON file whose keys are the names (as in
+            ``label2idx.json``) or that lists them; or a text file with a name
+            a line, as mmengine reads it.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
 
     Returns:
         tuple[str]: The names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such JSON file.
     """
-    if class_set == 'avsbench':
-        return AVSBENCH_CLASSES
-    return _synthavs(class_set).classes
+    if not path.endswith('.json'):
+        return tuple(
+            line.strip()
+            for line in fileio.list_from_file(path, backend_args=backend_args)
+            if line.strip())
+    try:
+        content = json.loads(fileio.get_text(path, backend_args=backend_args))
+    except json.JSONDecodeError as err:
+        raise ValueError(f'{path} is not a JSON file: {err}') from err
+    if not isinstance(content, (dict, list)):
+        raise ValueError(f'{path} must hold an object {{class: index}} or a '
+                         f'list, but holds a {type(content).__name__}')
+    return tuple(content)
 
 
-def get_splits(class_set: str) -> Tuple[str, ...]:
-    """Splits of a class set's data.
+def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
+                  data_root: str = '',
+                  backend_args: Optional[dict] = None) -> ClassSet:
+    """The class set that a data set's ``metainfo`` names.
 
     Args:
-        class_set (str): See :func:`get_classes`.
+        metainfo (dict, optional): ``classes``, names with background first,
+            or a file of them (:func:`read_classes`), as it is or relative to
+            ``data_root``. Defaults to AVSBench's 71. ``palette``, their RGB
+            colours in ``labels_rgb``, or a text file with one a line.
+            Defaults to the VOC palette.
+        data_root (str): Folder of the data. Defaults to ''.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
 
     Returns:
-        tuple[str]: 'train', 'val', 'test', and 'test_unseen' for
-        'synthavs-hard'.
+        ClassSet: The classes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If these can't be the classes of a data set.
     """
-    if class_set == 'avsbench':
-        return SPLITS
-    return tuple(_synthavs(class_set).split_parts)
+    metainfo = metainfo or {}
 
+    def locate(path):
+        below = osp.join(data_root, path)
+        for candidate in (below, path):
+            if fileio.exists(candidate, backend_args=backend_args):
+                return candidate
+        raise FileNotFoundError(
+            f'metainfo names the file {path!r}, but there is none, neither '
+            f'below the data_root {data_root!r} nor here.')
 
-def get_sound_alikes(class_set: str) -> Dict[str, FrozenSet[str]]:
-    """Classes that nobody can tell apart by their sound alone.
-
-    Args:
-        class_set (str): See :func:`get_classes`.
-
-    Returns:
-        dict[str, frozenset[str]]: The others by class; empty for 'avsbench',
-        of which nobody has said.
-    """
-    if class_set == 'avsbench':
-        return {}
-    return _synthavs(class_set).sound_alikes
-
-
-def _synthavs(class_set: str):
-    """The variant of SynthAVS that a class set belongs to."""
-    # Imported late so that the SynthAVS generator may use this file.
-    from .synthavs import VARIANTS
-    for variant in VARIANTS.values():
-        if variant.class_set == class_set:
-            return variant
-    raise ValueError(f'class_set must be one of {list(CLASS_SETS)}, but got '
-                     f'{class_set!r}')
-
-
-def get_task_meta(task: str, class_set: str) -> TaskMeta:
-    """Classes and palettes of a task.
-
-    Args:
-        task (str): 'binary' (sounding or not) or 'semantic' (which class).
-        class_set (str): See :func:`get_classes`.
-
-    Returns:
-        TaskMeta: Classes and palettes.
-    """
-    class_names = get_classes(class_set)
-    mask_palette = voc_palette(len(class_names))
-    if task == 'binary':
-        return TaskMeta(BINARY_CLASSES, [[0, 0, 0], [255, 255, 255]],
-                        class_names, mask_palette)
-    if task == 'semantic':
-        return TaskMeta(class_names, mask_palette, class_names, mask_palette)
-    raise ValueError(f'task must be one of {list(TASKS)}, but got {task!r}')
+    names = metainfo.get('classes', AVSBENCH_CLASSES)
+    if isinstance(names, str):
+        names = read_classes(locate(names), backend_args)
+    names = tuple(names)
+    palette = metainfo.get('palette', voc_palette(len(names)))
+    if isinstance(palette, str):
+        palette = [
+            [int(value) for value in line.replace(',', ' ').split()]
+            for line in fileio.list_from_file(
+                locate(palette), backend_args=backend_args) if line.strip()
+        ]
+    palette = [list(color) for color in palette]
+    if (len(names) < 2 or names[0] != 'background'
+            or len(names) > IGNORE_INDEX or len(set(names)) < len(names)):
+        raise ValueError(
+            "metainfo.classes must be 'background' and up to "
+            f'{IGNORE_INDEX - 1} other names, each once, but got '
+            f'{len(names)}: {list(names[:5])}')
+    joined = [name for name in names if '_' in name]
+    if joined:
+        raise ValueError(
+            "no name in metainfo.classes may hold '_', by which a_obj joins "
+            f"names, but got {joined}; write '-' there")
+    colors = {tuple(color) for color in palette}
+    if not len(palette) == len(colors) == len(names) or not all(
+            len(color) == 3 and all(0 <= value <= 255 for value in color)
+            for color in colors):
+        raise ValueError(
+            'metainfo.palette must be a different RGB colour (three values '
+            f'from 0 to 255) for each of the {len(names)} classes, but got '
+            f'{len(palette)}: {palette[:5]}')
+    return ClassSet(names, palette)
 
 
 def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
@@ -179,18 +187,19 @@ def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
     Raises:
         ValueError: A name that is neither a class nor known dirt.
     """
+    known = {''.join(name.split()): name for name in class_names}
     names: List[str] = []
     for part in text.split('_'):
-        name = ''.join(part.split())
-        if not name or name in _NO_OBJECT or name in names:
+        word = ''.join(part.split())
+        if not word or word in _NO_OBJECT:
             continue
-        if name not in class_names:
+        if word not in known:
             raise ValueError(
-                f'a_obj is {text!r}, but {name!r} is none of the '
+                f'a_obj is {text!r}, but {word!r} is none of the '
                 f'{len(class_names)} classes ({", ".join(class_names[:4])}, '
-                '...); is class_set right for this data set?')
-        names.append(name)
-    return tuple(names)
+                "...); are the data set's metainfo.classes right?")
+        names.append(known[word])
+    return tuple(dict.fromkeys(names))
 
 
 def names_unseen_source(text: str) -> bool:
@@ -206,10 +215,10 @@ def names_unseen_source(text: str) -> bool:
                for part in text.split('_'))
 
 
-def read_label2idx(path: str,
-                   class_names: Sequence[str],
-                   backend_args=None) -> Dict[str, int]:
-    """Read ``label2idx.json`` and hold it against a class list.
+def check_label2idx(path: str,
+                    class_names: Sequence[str],
+                    backend_args: Optional[dict] = None) -> None:
+    """Hold ``label2idx.json`` against a class list.
 
     The file exists 0-based (background 0) and 1-based (background 1). Masks
     are 0-based in both, so only the order of the keys counts. Any other
@@ -221,35 +230,24 @@ def read_label2idx(path: str,
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
 
-    Returns:
-        dict[str, int]: 0-based index by class name.
-
     Raises:
         ValueError: The file is no such table, or not of these classes.
     """
-    try:
-        table = json.loads(fileio.get_text(path, backend_args=backend_args))
-    except json.JSONDecodeError as err:
-        raise ValueError(f'{path} is not a JSON file: {err}') from err
-    if not isinstance(table, dict):
-        raise ValueError(f'{path} must hold an object {{class: index}}, but '
-                         f'holds a {type(table).__name__}')
-    names, indices = list(table), list(table.values())
-    if names != list(class_names):
-        position = next((i for i, pair in enumerate(zip(names, class_names))
-                         if pair[0] != pair[1]),
-                        min(len(names), len(class_names)))
-        got, expected = [
-            repr(seq[position]) if position < len(seq) else 'nothing'
-            for seq in (names, class_names)
-        ]
+    names = read_classes(path, backend_args)
+    if names != tuple(class_names):
+        place = next((i for i, pair in enumerate(zip(names, class_names))
+                      if pair[0] != pair[1]),
+                     min(len(names), len(class_names)))
         raise ValueError(
             f'{path} lists {len(names)} classes, expected {len(class_names)}'
-            f'; the first difference is at position {position}: got {got}, '
-            f'expected {expected}. Is class_set right for this data set?')
-    for base in (0, 1):
-        if indices == list(range(base, base + len(names))):
-            return {name: index for index, name in enumerate(names)}
-    raise ValueError(
-        f'{path} must number its classes 0, 1, 2, ... or 1, 2, 3, ... in the '
-        f'order of its keys, but the numbers start {indices[:5]}')
+            f'; from position {place} on: {list(names[place:place + 2])} '
+            f"instead of {list(class_names[place:place + 2])}. Are the data "
+            "set's metainfo.classes right?")
+    table = json.loads(fileio.get_text(path, backend_args=backend_args))
+    indices = list(table.values()) if isinstance(table, dict) else []
+    if indices not in [
+            list(range(base, base + len(names))) for base in (0, 1)
+    ]:
+        raise ValueError(
+            f'{path} must number its classes 0, 1, 2, ... or 1, 2, 3, ... in '
+            f'the order of its keys, but the numbers start {indices[:5]}')

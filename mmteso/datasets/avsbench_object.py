@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from .avsbench_meta import BINARY_CLASSES, SPLITS, get_task_meta
+from .avsbench_meta import SPLITS
 from .base_avs_dataset import BaseAVSDataset
 
 _FRAMES = 5
@@ -112,18 +112,10 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         self._layout = _LAYOUTS[subset]
         if ann_file is None:
             ann_file = f'{self._layout.home}/{subset}_meta_data.csv'
-        meta = get_task_meta('binary', 'avsbench')
         kwargs.setdefault('img_suffix', '.png')
         super().__init__(
-            # class_names and palette wait for the categories of the CSV.
-            shared_info=dict(
-                task='binary',
-                label_format='binary',
-                class_names=None,
-                palette=meta.palette,
-                visible_map_path=None),
-            classes=BINARY_CLASSES,
-            palette=meta.palette,
+            task='binary',
+            label_format='binary',
             check_files=check_files,
             missing=missing,
             data_root=data_root,
@@ -143,7 +135,10 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         clips = self._read_clips()
         categories = sorted({clip.category for clip in clips} - {None})
         if categories:
-            self.shared_info['class_names'] = ('background', *categories)
+            # the CSV names them; the masks don't tell them apart
+            names = ('background', *categories)
+            self.shared_info['class_names'] = names
+            self._metainfo['class_names'] = names
         frames: List[dict] = []
         for clip in clips:
             if clip.split == self.split:
@@ -252,6 +247,7 @@ class AVSBenchObjectDataset(BaseAVSDataset):
             frames.append({
                 'img_path': f'{images}/{image}',
                 'seg_map_path': f'{masks}/{mask}',
+                'visible_map_path': None,
                 _AUDIO[self.audio][0]: sound,
                 'uid': clip.name,
                 'frame': frame,

@@ -74,7 +74,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
             absolute. Defaults to 'v3'.
         subsets (str | Sequence[str]): Subsets to read. V3 has no clip of v1s.
             Defaults to ('v1m', 'v2').
-        **kwargs: ``task``, ``class_set``, ``mask_source``, ``pipeline``, ...
+        **kwargs: ``task``, ``metainfo``, ``mask_source``, ``pipeline``, ...
             of :class:`AVSBenchDataset`, except ``ann_file``.
 
     Raises:
@@ -115,7 +115,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
             list[ClipRow]: The clips, in the list's order.
         """
         try:
-            rows = read_clip_metadata(self.ann_file, self._class_names, None,
+            rows = read_clip_metadata(self.ann_file, self.class_names, None,
                                       self.subsets, self.backend_args)
         except FileNotFoundError as err:
             raise FileNotFoundError(
@@ -132,7 +132,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
         """Hold the list against the metadata and take ``a_obj`` from it."""
         known = {
             row.uid: row
-            for row in read_clip_metadata(path, self._class_names, None,
+            for row in read_clip_metadata(path, self.class_names, None,
                                           tuple(FRAMES_PER_CLIP),
                                           self.backend_args)
         }

@@ -3,8 +3,8 @@
 import logging
 import os
 import os.path as osp
-from typing import (Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple,
-                    Optional, Sequence, Tuple)
+from typing import (Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import mmcv
 import mmengine.fileio as fileio
@@ -12,11 +12,13 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 
-from .avsbench_meta import IGNORE_INDEX
+from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
+                            get_class_set)
 from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
 from .transforms import LoadTextCues
 
+TASKS = ('binary', 'semantic')
 _SHOWN = 10
 
 
@@ -44,9 +46,10 @@ class BaseAVSDataset(BaseSegDataset):
     :meth:`get_data_info`, so that a serialised frame stays below a kilobyte.
 
     Args:
-        shared_info (dict): Keys and values that every sample gets.
-        classes (Sequence[str]): Classes to predict.
-        palette (Sequence[Sequence[int]]): Their RGB colours.
+        task (str): 'binary' (2 classes: background, sounding) or 'semantic'
+            (the class set).
+        label_format (str): What masks hold: 'rgb' (the palette's colours),
+            'index', or 'binary' (0 and 255, which tell no classes).
         check_files (bool): Whether to look for every needed file when the
             data set is built (names only, one directory scan per folder).
             False leaves it to the reading of a sample. Defaults to True.
@@ -60,8 +63,17 @@ class BaseAVSDataset(BaseSegDataset):
             is read once when the data set is built
             (:mod:`mmteso.datasets.data_check`). What is left out is logged
             and kept in ``skipped``. Defaults to 'error'.
-        metainfo (dict, optional): Further meta information. ``classes`` and
-            ``palette`` follow from the task and can't be given.
+        metainfo (dict, optional): The class set, in both tasks: ``classes``,
+            the names in index order, 'background' first, and ``palette``, the
+            RGB colours of the masks; either as a list or as a file, relative
+            to ``data_root`` or as it is: a text file with one entry a line,
+            or for ``classes`` a JSON file as ``label2idx.json``. Also
+            ``sound_alikes``, lists of classes that nobody can tell apart by
+            their sound, which is thus not foreign to each other
+            (``off_screen``). Further keys are kept. Defaults to None:
+            AVSBench's 71 classes in the VOC palette. The attribute
+            ``metainfo`` holds the task's ``classes`` and ``palette``, as
+            everywhere in mmseg, and the class set as ``class_names``.
         cue_file (str, optional): The text cues of all frames, which
             :class:`LoadTextCues` reads; relative to ``data_root``, as
             ``ann_file``, or absolute. Defaults to None.
@@ -88,13 +100,9 @@ class BaseAVSDataset(BaseSegDataset):
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
     """
 
-    #: Classes by class that sound alike, whose sound is not foreign to it.
-    sound_alikes: Mapping[str, FrozenSet[str]] = {}
-
     def __init__(self,
-                 shared_info: dict,
-                 classes: Sequence[str],
-                 palette: Sequence[Sequence[int]],
+                 task: str,
+                 label_format: str,
                  check_files: bool = True,
                  missing: str = 'error',
                  metainfo: Optional[dict] = None,
@@ -104,26 +112,38 @@ class BaseAVSDataset(BaseSegDataset):
                  reduce_zero_label: bool = False,
                  **kwargs) -> None:
         if reduce_zero_label:
-            if shared_info['task'] == 'binary':
+            if task == 'binary':
                 raise ValueError(
                     'reduce_zero_label=True ignores background, which would '
                     "leave 'sounding' alone in the binary task: nothing to "
                     "tell apart. It goes with task='semantic'")
-            classes, palette = classes[1:], palette[1:]
         if missing not in ('error', 'skip'):
             raise ValueError("missing must be 'error' or 'skip', but got "
                              f'{missing!r}')
         if missing == 'skip' and not check_files:
             raise ValueError("missing='skip' has to know the files when the "
                              'data set is built: set check_files=True')
-        metainfo = dict(metainfo or {})
-        for key in ('classes', 'palette'):
-            if key in metainfo:
-                raise ValueError(
-                    f'metainfo can\'t set {key!r}: the task and the class '
-                    'set decide it, because the masks are made from them')
-        metainfo.update(classes=tuple(classes), palette=list(palette))
-        self.shared_info = shared_info
+        if task not in TASKS:
+            raise ValueError(f'task must be one of {list(TASKS)}, but got '
+                             f'{task!r}')
+        if label_format == 'binary':
+            names, palette = None, BINARY_PALETTE
+        else:
+            names, palette = get_class_set(metainfo,
+                                           kwargs.get('data_root') or '',
+                                           kwargs.get('backend_args'))
+        self.shared_info = dict(
+            task=task,
+            label_format=label_format,
+            class_names=names,
+            palette=palette)
+        first = int(reduce_zero_label)
+        binary = task == 'binary'
+        metainfo = dict(
+            metainfo or {},
+            classes=BINARY_CLASSES if binary else names[first:],
+            palette=BINARY_PALETTE if binary else palette[first:],
+            class_names=names)
         self.check_files = check_files
         self.missing = missing
         self.missing_files: List[MissingFile] = []
@@ -159,6 +179,28 @@ class BaseAVSDataset(BaseSegDataset):
                 "are colours. Set mask_source='labels_semantic', or use "
                 'LoadAVSAnnotations')
 
+    @property
+    def class_names(self) -> Optional[Tuple[str, ...]]:
+        """tuple[str] | None: The class set, background first, also in the
+        binary task; None if the data know no classes."""
+        return self.shared_info['class_names']
+
+    def _sound_alikes(self) -> Dict[str, FrozenSet[str]]:
+        """By class, the others that sound alike."""
+        groups = self._metainfo.get('sound_alikes', ())
+        unknown = {name for group in groups for name in group}.difference(
+            self.class_names or ())
+        if unknown:
+            raise ValueError(
+                f'metainfo.sound_alikes names {sorted(unknown)}, which are '
+                f'none of the classes {list(self.class_names or ())}')
+        alike: Dict[str, FrozenSet[str]] = {}
+        for group in groups:
+            for name in group:
+                alike[name] = alike.get(name, frozenset()).union(
+                    group).difference([name])
+        return alike
+
     def collect_frames(self) -> List[dict]:
         """List the frames, with what differs between them.
 
@@ -191,9 +233,9 @@ class BaseAVSDataset(BaseSegDataset):
         if self.off_screen is not None:
             self._donors = off_screen_table(
                 frames,
-                self.shared_info.get('class_names'),
+                self.class_names,
                 cue_file=self.cue_file,
-                alike=self.sound_alikes,
+                alike=self._sound_alikes(),
                 **self.off_screen)
         return frames
 
@@ -342,7 +384,7 @@ class BaseAVSDataset(BaseSegDataset):
             return None
         if self.shared_info['label_format'] == 'binary':
             return {IGNORE_INDEX: 1}  # its masks are 0 and 255
-        return dict.fromkeys(range(1, len(self.shared_info['class_names'])), 1)
+        return dict.fromkeys(range(1, len(self.class_names)), 1)
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Classes that sound in a frame's clip.
@@ -363,7 +405,7 @@ class BaseAVSDataset(BaseSegDataset):
             ValueError: If the data set knows no classes.
         """
         sounding = self.get_data_info(idx)['a_obj']
-        names = self.shared_info.get('class_names')
+        names = self.class_names
         if names is None:
             raise ValueError(
                 'ClassBalancedDataset needs to know what sounds in each clip, '

@@ -6,8 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import mmengine.fileio as fileio
 
-from .avsbench_meta import (FRAMES_PER_CLIP, SPLITS, names_unseen_source,
-                            parse_a_obj)
+from .avsbench_meta import FRAMES_PER_CLIP, names_unseen_source, parse_a_obj
 
 REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
 
@@ -37,8 +36,8 @@ def read_clip_metadata(path: str,
                        class_names: Sequence[str],
                        split: Union[str, Sequence[str], None],
                        subsets: Sequence[str],
-                       backend_args: Optional[dict] = None,
-                       known_splits: Sequence[str] = SPLITS) -> List[ClipRow]:
+                       backend_args: Optional[dict] = None
+                       ) -> List[ClipRow]:
     """Read the clips of some splits and subsets, in the file's order.
 
     Every row is checked, also those that are not returned.
@@ -46,22 +45,20 @@ def read_clip_metadata(path: str,
     Args:
         path (str): Path of the CSV file.
         class_names (Sequence[str]): Class set that ``a_obj`` may name.
-        split (str | Sequence[str], optional): 'train', 'val' or 'test', or
-            several; None takes every row whatever its split says (for the V3
-            lists, one file a split).
+        split (str | Sequence[str], optional): 'train' or another split that
+            the file names, or several; None takes every row whatever its
+            split says (for the V3 lists, one file a split).
         subsets (Sequence[str]): Subsets to return.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
-        known_splits (Sequence[str]): What a row's split may say if ``split``
-            isn't None. Defaults to :data:`SPLITS`.
 
     Returns:
         list[ClipRow]: The clips.
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: A column is missing, a split, subset or class unknown, a
-            uid empty or used twice, or no row is left.
+        ValueError: A column is missing, a subset or class unknown, a uid
+            empty or used twice, or a split or subset has no row.
     """
     try:
         text = fileio.get_text(path, backend_args=backend_args)
@@ -78,7 +75,7 @@ def read_clip_metadata(path: str,
     reader.fieldnames = columns
 
     splits = (split, ) if isinstance(split, str) else split
-    rows, lines = [], {}
+    rows, lines, found = [], {}, set()
     for raw in reader:
         where = f'{path}, line {reader.line_num}'
         # csv pads a short row with None and puts what is too much at None.
@@ -96,11 +93,7 @@ def read_clip_metadata(path: str,
         if subset not in FRAMES_PER_CLIP:
             raise ValueError(f'{where}: label {subset!r} is none of '
                              f'{list(FRAMES_PER_CLIP)}')
-        if splits is not None and values['split'] not in known_splits:
-            raise ValueError(
-                f'{where}: split {values["split"]!r} is none of '
-                f'{list(known_splits)}; pass split=None to take every row of '
-                'the file, as the lists of AVS-V3 need')
+        found.add(values['split'])
         try:
             a_obj = parse_a_obj(values['a_obj'], class_names)
         except ValueError as err:
@@ -111,8 +104,9 @@ def read_clip_metadata(path: str,
             rows.append(
                 ClipRow(uid, subset, values['split'], a_obj, vid,
                         names_unseen_source(values['a_obj'])))
-    if not rows:
-        raise ValueError(f'{path} has no clip of split {split!r} in the '
-                         f'subsets {list(subsets)} ({len(lines)} clips in '
-                         'all)')
+    if not rows or set(splits or ()) - found:
+        raise ValueError(
+            f'{path} has no clip of split {split!r} in the subsets '
+            f'{list(subsets)}; its {len(lines)} clips are of the splits '
+            f'{sorted(found)} (split=None takes them all)')
     return rows

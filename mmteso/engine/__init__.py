@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
+from mmteso.io import plain, write_json
 from .amp import enable_amp
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
@@ -9,7 +10,8 @@ from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import (flat_scores, format_audio_report, make_audio_report,
                            protocols)
-from .cfg_options import add_cfg_options, merge_cfg_options
+from .cfg_options import (add_cfg_options, add_data_root, merge_cfg_options,
+                          set_data_root)
 from .config_comparison import (ConfigDifference, config_differences,
                                 warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
@@ -20,7 +22,6 @@ from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
 from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
 from .resume_option import resume_from_work_dir
 from .sound_steps import describe_sound, find_sound_steps
-from .strict_json import plain, write_json
 from .strict_loading import require_whole_checkpoint, strict_loading
 from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 from .without_masks import predict_without_masks
@@ -31,7 +32,7 @@ __all__ = [
     'DataCheckHook', 'GradNormHook', 'OPENMMLAB_HOSTS', 'PlainCheckpointHook',
     'RandomStateHook', 'StartCheckpointHook', 'StrictCheckpointHook',
     'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',
-    'add_cfg_options', 'audio_condition_dataloader',
+    'add_cfg_options', 'add_data_root', 'audio_condition_dataloader',
     'audio_condition_transform', 'audio_conditions_dataloader',
     'config_differences', 'describe_sound', 'download_file', 'enable_amp',
     'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
@@ -39,5 +40,5 @@ __all__ = [
     'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
     'predict_without_masks', 'prepare_cpu_distributed', 'protocols',
     'require_whole_checkpoint', 'resume_from_work_dir', 'same_files',
-    'strict_loading', 'warn_of_other_config', 'write_json'
+    'set_data_root', 'strict_loading', 'warn_of_other_config', 'write_json'
 ]

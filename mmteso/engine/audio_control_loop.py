@@ -15,11 +15,11 @@ from mmseg.registry import LOOPS
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from mmteso.datasets.transforms import condition_samples
+from mmteso.io import write_json
 from .audio_condition import (AUDIO_CONDITIONS, audio_conditions_dataloader,
                               output_key)
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .sound_steps import dataset_configs, type_name
-from .strict_json import write_json
 
 
 @LOOPS.register_module()

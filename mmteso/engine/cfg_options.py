@@ -74,6 +74,42 @@ def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
         'are kept in a single value, and dropped in a list')
 
 
+def add_data_root(parser: ArgumentParser) -> None:
+    """Add ``--data-root`` to a tool's options, for :func:`set_data_root`.
+
+    Args:
+        parser (ArgumentParser): The tool's parser.
+    """
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='folder of the data, of all data sets in the config, with the '
+        "cue file and cue bank; default: the config's")
+
+
+def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
+    """Say where the data of all data sets of a config lies.
+
+    Those inside of wrappers, too. What is relative to it (metadata, cue file,
+    cue bank) is looked for there.
+
+    Args:
+        cfg (Config): Modified in place.
+        data_root (str, optional): The folder; None leaves all as it is.
+    """
+    if data_root is None:
+        return
+    waiting = [cfg]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple)):
+            waiting.extend(value)
+        elif isinstance(value, (dict, Config)):
+            if isinstance(value.get('data_root'), str):
+                value['data_root'] = data_root
+            waiting.extend(value[key] for key in value)
+
+
 def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
                                                              Any]]) -> None:
     """Override settings of a runner's config, as ``--cfg-options`` says.

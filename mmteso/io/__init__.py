@@ -9,11 +9,11 @@ from .cue_writer import CueWriter
 from .feature_file import (CueBank, FeatureFile, FeatureFileError,
                            MissingPhrasesError, Provenance, feature_key,
                            write_feature_file)
-from .hashing import file_sha256
+from .files import (atomic_write, file_sha256, parse_json, parse_yaml, plain,
+                    read_json, read_yaml, write_json)
 from .image_file import decode_labels, read_image
 from .phrases import normalize_phrase
-from .strict_yaml import parse_yaml
-from .tensor_pickle import TensorPickleError, load_tensor_pickle
+from .torch_files import TensorPickleError, load_tensor_pickle, read_state_dict
 from .vid_json import (VidClip, VidJsonError, export_vid_json, import_vid_json,
                        read_vid_json, write_vid_json)
 
@@ -21,10 +21,11 @@ __all__ = [
     'CueBank', 'CueFile', 'CueFileError', 'CueRecord', 'CueSummary',
     'CueWriter', 'FeatureFile', 'FeatureFileError', 'MergedCues',
     'MissingPhrasesError', 'Provenance', 'TensorPickleError', 'VidClip',
-    'VidJsonError', 'decode_labels', 'export_vid_json', 'feature_key',
-    'file_sha256', 'import_vid_json', 'iter_cue_records',
+    'VidJsonError', 'atomic_write', 'decode_labels', 'export_vid_json',
+    'feature_key', 'file_sha256', 'import_vid_json', 'iter_cue_records',
     'load_tensor_pickle', 'merge_cue_files', 'missing_frames',
-    'missing_shards', 'normalize_phrase', 'parse_config_text', 'parse_yaml',
-    'read_image', 'read_vid_json', 'summarize_cues', 'write_cue_file',
-    'write_feature_file', 'write_vid_json'
+    'missing_shards', 'normalize_phrase', 'parse_config_text', 'parse_json',
+    'parse_yaml', 'plain', 'read_image', 'read_json', 'read_state_dict',
+    'read_vid_json', 'read_yaml', 'summarize_cues', 'write_cue_file',
+    'write_feature_file', 'write_json', 'write_vid_json'
 ]

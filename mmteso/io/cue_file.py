@@ -9,8 +9,9 @@ can be traced. Only ``uid``, ``frame`` and ``cues`` are required::
 """
 import dataclasses
 import json
-import os
 from typing import Iterable, Iterator, Mapping, Optional, Tuple
+
+from .files import atomic_write
 
 CUE_STATUSES = ('ok', 'failed', 'captioned')
 
@@ -252,8 +253,7 @@ def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
         CueFileError: If a frame occurs twice.
     """
     seen = set()
-    partial = f'{path}.partial'
-    with open(
+    with atomic_write(path) as partial, open(
             partial,
             'w',
             encoding='utf-8',
@@ -266,6 +266,3 @@ def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
                                    f'"{record.uid}" is written twice.')
             seen.add(key)
             file.write(record.to_json() + '\n')
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

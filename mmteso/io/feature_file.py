@@ -12,11 +12,13 @@ import os
 import shlex
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence
 
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor
 
+from .files import atomic_write
 from .phrases import normalize_phrase
-from .tensor_file import import_safetensors, write_tensor_file
 
 FORMAT = 'mmteso-features/1'
 KINDS = ('audio', 'cue_bank')
@@ -124,7 +126,15 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
         # Features are often views of a batch; safetensors refuses to store
         # tensors that share memory.
         tensors[key] = feature.detach().cpu().contiguous().clone()
-    write_tensor_file(path, tensors, provenance.to_metadata())
+    data = safetensors.torch.save(tensors, provenance.to_metadata())
+    # safetensors writes the metadata in any order: brought into one, the same
+    # features give the same bytes
+    size = int.from_bytes(data[:8], 'little')
+    header = json.loads(data[8:8 + size])
+    header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
+    text = json.dumps(header, separators=(',', ':'), ensure_ascii=False)
+    with atomic_write(path) as partial, open(partial, 'wb') as file:
+        file.write(data[:8] + text.encode().ljust(size) + data[8 + size:])
 
 
 class FeatureFile(Mapping):
@@ -163,7 +173,6 @@ class FeatureFile(Mapping):
 
     def _open(self):
         if self._file is None:
-            safetensors = import_safetensors()
             if not os.path.isfile(self.path):
                 raise FileNotFoundError(
                     f'The feature file "{self.path}" does not exist.')

@@ -2,32 +2,11 @@
 """Local folders with a model of transformers."""
 import os
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Iterator, Sequence
 
 #: The files of which a folder with weights has one.
 WEIGHT_FILES = ('model.safetensors', 'model.safetensors.index.json',
                 'pytorch_model.bin', 'pytorch_model.bin.index.json')
-
-
-def import_transformers(who: str) -> ModuleType:
-    """Import transformers, or say how to get it.
-
-    Args:
-        who (str): The class that needs it.
-
-    Returns:
-        ModuleType: The package.
-
-    Raises:
-        ImportError: If it isn't installed.
-    """
-    try:
-        import transformers
-    except ImportError as error:
-        raise ImportError(f'{who} needs the package transformers: pip install '
-                          "'mmteso[text]'") from error
-    return transformers
 
 
 def require_hf_files(folder: str, files: Sequence[str], who: str) -> None:

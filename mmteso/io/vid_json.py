@@ -14,7 +14,6 @@ GeWu-Lab/Sounding-Object-Segmentation-Preference):
 """
 import dataclasses
 import json
-import os
 import re
 from collections import Counter
 from typing import (Any, Collection, Dict, Iterable, List, Mapping, NamedTuple,
@@ -22,6 +21,7 @@ from typing import (Any, Collection, Dict, Iterable, List, Mapping, NamedTuple,
 
 from .cue_file import CueRecord
 from .cue_merge import list_some
+from .files import atomic_write
 from .phrases import normalize_phrase
 
 #: What :attr:`mmteso.io.CueRecord.reasoner` says of imported cues.
@@ -170,11 +170,10 @@ def write_vid_json(path: str, table: VidTable) -> None:
         }
         for vid, frames in table.items()
     }
-    partial = f'{path}.partial'
-    with open(partial, 'w', encoding='ascii', newline='\n') as file:
+    with atomic_write(path) as partial, open(
+            partial, 'w', encoding='ascii', newline='\n') as file:
         json.dump(values, file, indent=1)
         file.write('\n')
-    os.replace(partial, path)
 
 
 def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:

@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 @pytest.fixture(scope='session')

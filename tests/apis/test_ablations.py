@@ -13,7 +13,7 @@ from mmteso.apis.ablation_state import config_hash
 from mmteso.apis.ablation_tables import format_ablation, spread
 from mmteso.apis.ablations import (CONDITIONS, Bench, Row, collect, pretrain,
                                    read_result, read_rows, run_row)
-from mmteso.datasets.synthavs.files import GENERATOR_VERSION
+from mmteso.testbeds.synthavs.files import GENERATOR_VERSION
 
 # Stand-ins for tools/train.py and tools/test.py: what they leave behind.
 TRAIN = """

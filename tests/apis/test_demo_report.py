@@ -13,8 +13,8 @@ from PIL import Image
 
 from mmteso.apis import (draw_conditions, format_table, make_report,
                          references, write_report)
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.evaluation import reference_scores
+from mmteso.testbeds.synthavs import generate_synthavs
 
 AUDIO_REPORT = dict(
     conditions=dict(

@@ -14,7 +14,8 @@ from mmteso.apis import ComparedModel, make_preference_report
 from mmteso.apis.frame_pictures import (choose_frames, frame_key, load_frames,
                                         masks_only)
 from mmteso.apis.preference_report import attention_rows, mask_rows
-from mmteso.engine import evaluate_audio_conditions, plain, write_json
+from mmteso.engine import evaluate_audio_conditions
+from mmteso.io import plain, write_json
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_download_from_the_hub(monkeypatch):
     assert calls == [('owner/name', dict(local_dir='checkpoints/weights')),
                      ('o/n', dict(local_dir=None))]
     monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
-    with pytest.raises(ImportError, match='pip install huggingface_hub'):
+    with pytest.raises(ImportError, match='package huggingface_hub is needed'):
         download_weights(file)
 
 

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import sys
 
 import numpy as np
 import pytest
@@ -82,16 +81,6 @@ def test_unusable_files_are_named(tmp_path):
     soundfile.write(str(path), np.array([0, np.nan]), RATE, subtype='FLOAT')
     with pytest.raises(AudioFileError, match='not finite'):
         read_waveform(str(path))
-
-
-@pytest.mark.parametrize('package', ['soundfile', 'soxr'])
-def test_a_missing_package_says_which_extra_to_install(tmp_path, monkeypatch,
-                                                       package):
-    path = str(tmp_path / 'a.wav')
-    soundfile.write(path, sine(0.1), 8000)
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf'{package}.*mmteso\[audio\]'):
-        read_waveform(path)
 
 
 def test_cache_reads_a_file_once_and_notices_changes(tmp_path, monkeypatch):

@@ -15,7 +15,8 @@ from data import make_avsbench
 LEAF = '''_base_ = [{base!r}]
 
 train_pipeline = [
-    *_base_.load_frame, *_base_.mask2former_augmentation, *_base_.load_prompt
+    _base_.load_image, _base_.load_masks, *_base_.mask2former_augmentation,
+    *_base_.load_sound, *_base_.load_cues, _base_.pack
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 '''

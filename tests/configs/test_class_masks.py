@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 from narrow import load, narrow_config
 
 from data import make_avsbench
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 @pytest.fixture(scope='module')

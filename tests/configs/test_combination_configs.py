@@ -14,7 +14,7 @@ from narrow import (CONFIGS, TEXT_DIMS, load, narrow_config, plain_config_text,
 from processes import ROOT, free_port, run
 
 from data import make_avsbench
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 NAMES = sorted(path.stem for path in (CONFIGS / 'combinations').glob('*.py'))
 FULL_SIZE = [name for name in NAMES if not name.split('_')[-1].startswith(

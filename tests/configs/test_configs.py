@@ -11,8 +11,8 @@ from narrow import CONFIGS, KEEP_ALL, CallHook, load, narrow_config
 from torch import nn
 
 from data import make_avsbench
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.models import BottleneckAdapter
+from mmteso.testbeds.synthavs import generate_synthavs
 
 NAMES = sorted(path.name for path in (CONFIGS / 'teso').glob('*.py'))
 BACKBONES, SETS = ('swin-b', 'swin-t', 'r50'), ('v1s', 'v1m', 'avss-binary',

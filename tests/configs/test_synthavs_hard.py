@@ -8,8 +8,8 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS
 from narrow import CONFIGS, load, narrow_config
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.models.text_encoders import HashTextEncoder
+from mmteso.testbeds.synthavs import generate_synthavs
 
 HARD, EASY = (f'_base_/datasets/{name}.py'
               for name in ('synthavs_hard', 'synthavs'))
@@ -39,11 +39,11 @@ def test_only_data_and_text_differ():
         ours, theirs = (c[f'{split}_dataloader'] for c in (hard, easy))
         assert ours.dataset.pop('pipeline') == (
             hard.train_pipeline if split == 'train' else hard.test_pipeline)
-        assert ours.dataset.pop('class_set') == 'synthavs-hard'
+        assert 'sound_alikes' in ours.dataset.pop('metainfo')
         assert ours.dataset.pop('data_root') == 'data/synthavs-hard'
         assert ours.dataset.pop('split') == (
             ['test', 'test_unseen'] if split == 'test' else split)
-        for key in ('pipeline', 'class_set', 'data_root', 'split'):
+        for key in ('pipeline', 'metainfo', 'data_root', 'split'):
             del theirs.dataset[key]
         assert ours == theirs
     assert hard.val_evaluator == easy.val_evaluator

@@ -7,7 +7,7 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from narrow import CONFIGS, load, narrow_config
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 

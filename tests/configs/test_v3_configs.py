@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 from narrow import CONFIGS, load, narrow_config
 
 from data import make_avsbench, make_v3_lists
-from mmteso.datasets.synthavs import CLASSES
+from mmteso.testbeds.synthavs import CLASSES
 
 NAMES = sorted(path.name for path in (CONFIGS / 'v3').glob('*.py'))
 SETTINGS = ('zero-shot', '1-shot', '3-shot', '5-shot')
@@ -38,7 +38,7 @@ def test_content(run):
             assert 'ann_file' not in dataset
             if 'synthavs' in run:
                 assert dataset.data_root == 'data/synthavs-v3'
-                assert dataset.class_set == 'synthavs'
+                assert dataset.metainfo.classes == 'label2idx.json'
                 assert dataset.subsets == 'v2'
             else:
                 assert dataset.subsets == ['v1m', 'v2']

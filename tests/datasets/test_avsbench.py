@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
-from mmteso.datasets.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
+from mmteso.testbeds.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
 
 ALL = ('v1s', 'v1m', 'v2')
 IMAGE_ONLY = [dict(type='LoadImageFromFile')]
@@ -110,8 +110,13 @@ def test_metainfo(clean_root):
     assert semantic['label_map'] is None
     extra = build(clean_root, metainfo=dict(year=2023)).metainfo
     assert extra['year'] == 2023
-    with pytest.raises(ValueError, match="can't set 'classes'"):
-        build(clean_root, metainfo=dict(classes=('a', 'b')))
+    mine = dict(classes=['background', 'dog'], palette=[[0] * 3, [255] * 3])
+    for task, classes in (('binary', ('background', 'sounding')),
+                          ('semantic', ('background', 'dog'))):
+        dataset = build(clean_root, task=task, metainfo=mine, lazy_init=True)
+        assert dataset.metainfo['classes'] == classes
+        assert dataset.metainfo['class_names'] == ('background', 'dog')
+        assert dataset.shared_info['palette'] == mine['palette']
 
 
 def test_registry_and_index_masks(clean_root):
@@ -142,7 +147,7 @@ def test_frame_stays_small(clean_root):
     (dict(subsets=()), r'one or more'),
     (dict(split='trainval'), "'trainval'"),
     (dict(task='instance'), "'instance'"),
-    (dict(class_set='coco'), "'coco'"),
+    (dict(metainfo=dict(classes=['dog', 'cat'])), "'background' and up"),
     (dict(mask_source='masks'), "'masks'"),
     (dict(missing='ignore'), "'ignore'"),
     (dict(missing='skip', check_files=False), 'check_files=True'),
@@ -167,8 +172,8 @@ def test_label2idx_is_checked(tmp_path):
     one_based = make_avsbench(
         tmp_path / 'a', ('v1m', ), ('train', ), label_base=1)
     assert len(build(one_based)) == 5
-    with pytest.raises(ValueError, match='Is class_set right'):
-        build(one_based, class_set='synthavs')
+    with pytest.raises(ValueError, match='metainfo.classes right'):
+        build(one_based, metainfo=dict(classes=SYNTHAVS_CLASSES))
     Path(one_based, 'label2idx.json').unlink()
     assert len(build(one_based)) == 5
 
@@ -181,7 +186,10 @@ def test_synthavs_counts_the_folder(tmp_path):
         visible=True)
     for check_files in (True, False):
         dataset = build(
-            root, 'v2', class_set='synthavs', check_files=check_files)
+            root,
+            'v2',
+            metainfo=dict(classes='label2idx.json'),
+            check_files=check_files)
         assert len(dataset) == 3
         info = dataset.get_data_info(2)
         assert info['num_frames'] == 3
@@ -194,7 +202,7 @@ def test_synthavs_counts_the_folder(tmp_path):
         next(Path(root).glob(f'v2/*/frames/{frame}.jpg')).unlink()
     with pytest.raises(
             FileNotFoundError, match=r'2 missing files(.|\n)*/1.jpg'):
-        build(root, 'v2', class_set='synthavs')
+        build(root, 'v2', metainfo=dict(classes='label2idx.json'))
 
 
 def test_missing_visible_map(tmp_path):

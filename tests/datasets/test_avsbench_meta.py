@@ -3,56 +3,68 @@ import json
 
 import pytest
 
-from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, get_classes,
-                                           get_splits, get_task_meta,
-                                           parse_a_obj, read_label2idx,
+from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, check_label2idx,
+                                           get_class_set, parse_a_obj,
                                            voc_palette)
 
+MINE = ('background', 'fire truck', 'dog')
 
-def test_classes():
-    assert len(AVSBENCH_CLASSES) == len(set(AVSBENCH_CLASSES)) == 71
-    assert AVSBENCH_CLASSES[0] == 'background'
-    assert AVSBENCH_CLASSES[70] == 'woman'
-    assert AVSBENCH_CLASSES.index('guitar') == 28
+
+def test_avsbench():
+    names, palette = get_class_set()
+    assert names == AVSBENCH_CLASSES
+    assert len(set(names)) == 71
+    assert (names[0], names[28], names[70]) == ('background', 'guitar',
+                                                'woman')
     # index order is alphabetical after background
-    assert list(AVSBENCH_CLASSES[1:]) == sorted(AVSBENCH_CLASSES[1:])
-    # a_obj joins names by '_'
-    assert not [name for name in AVSBENCH_CLASSES if '_' in name]
+    assert list(names[1:]) == sorted(names[1:])
+    assert palette[28] == [64, 64, 128]
 
 
 def test_voc_palette():
     palette = voc_palette(256)
-    assert palette[0] == [0, 0, 0]
-    assert palette[1] == [128, 0, 0]
-    assert palette[2] == [0, 128, 0]
-    assert palette[4] == [0, 0, 128]
-    assert palette[28] == [64, 64, 128]
+    assert palette[:5] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0],
+                           [0, 0, 128]]
     assert palette[255] == [224, 224, 192]
     assert len({tuple(color) for color in palette}) == 256
-    with pytest.raises(ValueError, match='num_colors=257'):
-        voc_palette(257)
 
 
-def test_class_sets_and_tasks():
-    from mmteso.datasets.synthavs.classes import CLASSES, PALETTE
-    assert get_classes('synthavs') == tuple(CLASSES)
-    binary = get_task_meta('binary', 'avsbench')
-    assert binary.classes == ('background', 'sounding')
-    assert len(binary.palette) == 2
-    assert binary.class_names == AVSBENCH_CLASSES
-    assert len(binary.mask_palette) == 71
-    semantic = get_task_meta('semantic', 'synthavs')
-    assert semantic.classes == semantic.class_names == tuple(CLASSES)
-    assert [list(color) for color in PALETTE] == semantic.palette
-    assert len(get_classes('synthavs-hard')) == 17
-    for class_set in ('avsbench', 'synthavs'):
-        assert get_splits(class_set) == ('train', 'val', 'test')
-    with pytest.raises(ValueError, match="synthavs-hard.*'coco'"):
-        get_splits('coco')
-    with pytest.raises(ValueError, match="'avs'"):
-        get_task_meta('binary', 'avs')
-    with pytest.raises(ValueError, match="'multi'"):
-        get_task_meta('multi', 'avsbench')
+@pytest.mark.parametrize('file, content', [
+    ('label2idx.json', json.dumps(dict(zip(MINE, (1, 2, 3))))),
+    ('classes.json', json.dumps(MINE)),
+    ('classes.txt', '\n'.join(MINE) + '\n'),
+])
+@pytest.mark.parametrize('below', [True, False])
+def test_files_of_classes(tmp_path, file, content, below):
+    (tmp_path / file).write_text(content)
+    (tmp_path / 'colours.txt').write_text('0 0 0\n255, 0, 0\n0 255 0\n')
+    path, root = (file, str(tmp_path)) if below else \
+        (str(tmp_path / file), 'elsewhere')
+    assert get_class_set(dict(classes=path), root) == (MINE, voc_palette(3))
+    names, palette = get_class_set(
+        dict(classes=path, palette=str(tmp_path / 'colours.txt')), root)
+    assert palette == [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
+
+
+@pytest.mark.parametrize('metainfo, message', [
+    (dict(classes=MINE[1:]), "'background' and up to"),
+    (dict(classes=MINE + ('dog', )), 'each once'),
+    (dict(classes=MINE + ('fire_hose', )), "'fire_hose'.; write '-'"),
+    (dict(classes=MINE, palette=voc_palette(2)), 'each of the 3 classes'),
+    (dict(classes=MINE, palette=[[0, 0, 0]] * 3), 'different RGB'),
+    (dict(classes=MINE, palette=[[0, 0, 0], [1, 2, 300], [1, 2, 3]]), '255'),
+])
+def test_impossible_class_sets(metainfo, message):
+    with pytest.raises(ValueError, match=message):
+        get_class_set(metainfo)
+
+
+def test_no_file_of_classes(tmp_path):
+    with pytest.raises(FileNotFoundError, match="'none.txt'.*data_root"):
+        get_class_set(dict(classes='none.txt'), str(tmp_path))
+    (tmp_path / 'broken.json').write_text('{"background": ')
+    with pytest.raises(ValueError, match='broken.json is not a JSON file'):
+        get_class_set(dict(classes='broken.json'), str(tmp_path))
 
 
 @pytest.mark.parametrize('text, names', [
@@ -60,7 +72,6 @@ def test_class_sets_and_tasks():
     ('man_vacuum-cleaner', ('man', 'vacuum-cleaner')),
     ('h orse', ('horse', )),
     ('off-the-screen', ()),
-    ('background', ()),
     ('background_dog', ('dog', )),
     ('dog_dog_cat', ('dog', 'cat')),
     ('', ()),
@@ -69,39 +80,31 @@ def test_parse_a_obj(text, names):
     assert parse_a_obj(text, AVSBENCH_CLASSES) == names
 
 
-def test_parse_a_obj_refuses_unknown():
-    with pytest.raises(ValueError, match="'unicorn'.*71 classes"):
-        parse_a_obj('dog_unicorn', AVSBENCH_CLASSES)
+def test_parse_a_obj_of_other_classes():
+    assert parse_a_obj('dog_fire truck', MINE) == ('dog', 'fire truck')
+    with pytest.raises(ValueError, match="'horse'.*3 classes.*metainfo"):
+        parse_a_obj('dog_h orse', MINE)
 
 
 @pytest.mark.parametrize('base', [0, 1])
-def test_read_label2idx(tmp_path, base):
+def test_label2idx(tmp_path, base):
     path = tmp_path / 'label2idx.json'
     path.write_text(
         json.dumps({name: i
                     for i, name in enumerate(AVSBENCH_CLASSES, base)}))
-    table = read_label2idx(str(path), AVSBENCH_CLASSES)
-    assert table['background'] == 0 and table['woman'] == 70
-    assert len(table) == 71
+    check_label2idx(str(path), AVSBENCH_CLASSES)
 
 
 @pytest.mark.parametrize('table, message', [
     ({'a': 2, 'b': 3, 'c': 4}, r'0, 1, 2.*\[2, 3, 4\]'),
     ({'a': 1, 'b': 0, 'c': 2}, 'in the order of its keys'),
-    ({'a': 0, 'c': 1, 'b': 2}, "position 1: got 'c', expected 'b'"),
-    ({'a': 0, 'b': 1}, "position 2: got nothing, expected 'c'"),
-    ({'a': 0, 'b': 1, 'c': 2, 'd': 3}, "got 'd', expected nothing"),
-    (['a', 'b', 'c'], 'holds a list'),
+    ({'a': 0, 'c': 1, 'b': 2}, "position 1 on: .'c', 'b'. instead of .'b'"),
+    ({'a': 0, 'b': 1}, r"2 on: .. instead of .'c'.\. Are .* metainfo"),
+    ({'a': 0, 'b': 1, 'c': 2, 'd': 3}, r"3 on: .'d'. instead of \[\]"),
+    (['a', 'b', 'c'], 'must number its classes'),
 ])
-def test_read_label2idx_refuses(tmp_path, table, message):
+def test_label2idx_of_other_classes(tmp_path, table, message):
     path = tmp_path / 'label2idx.json'
     path.write_text(json.dumps(table))
     with pytest.raises(ValueError, match=message):
-        read_label2idx(str(path), ('a', 'b', 'c'))
-
-
-def test_read_label2idx_broken(tmp_path):
-    path = tmp_path / 'label2idx.json'
-    path.write_text('{"a": ')
-    with pytest.raises(ValueError, match='is not a JSON file'):
-        read_label2idx(str(path), ('a', 'b', 'c'))
+        check_label2idx(str(path), ('a', 'b', 'c'))

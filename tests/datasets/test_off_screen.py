@@ -8,12 +8,12 @@ from mmseg.registry import DATASETS
 
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
-from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, get_sound_alikes
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.off_screen import (GROUP_TABLES, SoundClip,
                                         classes_of_cues, clips_of_frames,
                                         off_screen_table, pair_off_screen,
                                         read_class_groups)
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs, get_variant
 
 CLASSES = AVSBENCH_CLASSES[1:]
 
@@ -176,13 +176,13 @@ def synthavs(tmp_path_factory):
     return root
 
 
-def build_synthavs(root, class_set='synthavs', split='test', indices=None,
-                   cue_file=None, **off_screen):
+def build_synthavs(root, split='test', indices=None, alike=(), cue_file=None,
+                   **off_screen):
     return DATASETS.build(
         dict(
             type='mmseg.AVSBenchDataset',
             data_root=root,
-            class_set=class_set,
+            metainfo=dict(classes='label2idx.json', sound_alikes=alike),
             subsets='v2',
             split=split,
             pipeline=[],
@@ -218,16 +218,22 @@ def test_twins_in_sound_are_not_foreign(tmp_path):
     root = str(tmp_path / 'hard')
     generate_synthavs(root, videos=104, frames=1, size=32, variant='hard')
     dataset = build_synthavs(
-        root, 'synthavs-hard', 'train', cue_file='cues.jsonl')
+        root,
+        'train',
+        alike=[[f'{texture}-{shape}' for shape in shapes]
+               for texture in ('solid', 'striped', 'dotted', 'checkered')
+               for shapes in (('disc', 'ring'), ('star', 'cross'))],
+        cue_file='cues.jsonl')
     visible = classes_of_cues(f'{root}/cues.jsonl',
                               dataset.shared_info['class_names'])
-    alike = get_sound_alikes('synthavs-hard')
+    alike = get_variant('hard').sound_alikes
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         twins = set().union(*(alike[name] for name in visible[info['uid']]))
         for donor in info['off_screen']:
             assert not twins & set(donor['a_obj'])
-    assert get_sound_alikes('avsbench') == {}
+    with pytest.raises(ValueError, match="sound_alikes names ..dog"):
+        build_synthavs(root, alike=[['dog', 'solid-disc']])
 
 
 def test_pairs_do_not_depend_on_the_part_of_the_set(synthavs):
@@ -240,7 +246,10 @@ def test_pairs_do_not_depend_on_the_part_of_the_set(synthavs):
 
 def test_off_by_default(synthavs):
     dataset = AVSBenchDataset(
-        synthavs, class_set='synthavs', subsets='v2', pipeline=[])
+        synthavs,
+        metainfo=dict(classes='label2idx.json'),
+        subsets='v2',
+        pipeline=[])
     assert 'off_screen' not in dataset.get_data_info(0)
 
 

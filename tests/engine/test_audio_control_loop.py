@@ -12,10 +12,10 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS, LOOPS, METRICS, MODELS
 from narrow import load, narrow_config, plain_config_text
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import AudioControlLoop, evaluate_audio_conditions
 from mmteso.engine.audio_control_loop import one_condition
 from mmteso.models import AudioTextSegmentor
+from mmteso.testbeds.synthavs import generate_synthavs
 
 CONDITIONS = ['normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen']
 

@@ -8,8 +8,8 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from narrow import load, narrow_config
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import evaluate_audio_conditions, format_audio_report
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,8 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger
 from narrow import load
 
-from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
+                           set_data_root)
 
 
 def parse(*words):
@@ -71,6 +72,28 @@ def warned(caplog, monkeypatch):
     logger.addHandler(caplog.handler)
     yield lambda: [record.getMessage() for record in caplog.records]
     logger.removeHandler(caplog.handler)
+
+
+def test_data_root():
+    """Of all data sets, in wrappers too; what is relative to it stays."""
+    cfg = load('ablations/synthavs/no-silent_full.py')
+    leaf = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset',
+        times=2,
+        dataset=dict(type='ConcatDataset', datasets=[leaf, leaf]))
+    parser = argparse.ArgumentParser()
+    add_data_root(parser)
+    before = cfg.pretty_text
+    set_data_root(cfg, parser.parse_args([]).data_root)
+    assert cfg.pretty_text == before
+    args = parser.parse_args(['--data-root', '/my data'])
+    set_data_root(cfg, args.data_root)
+    for dataset in (*cfg.train_dataloader.dataset.dataset.datasets,
+                    cfg.val_dataloader.dataset, cfg.test_dataloader.dataset):
+        assert dataset.data_root == '/my data'
+        assert dataset.cue_file == 'cues.jsonl'
+    assert 'data/synthavs' not in cfg.pretty_text
 
 
 def test_nested_fields_and_list_elements(warned):

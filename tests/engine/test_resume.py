@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from narrow import load, narrow_config, plain_config_text
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 CONFIG = 'teso/teso-cue_r18_synthavs.py'
 ITERS, SAVED = 4, 2

@@ -10,7 +10,7 @@ from narrow import plain_config_text
 from processes import run
 from two_processes_audio import CONDITIONS, audio_control
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 WORKER = Path(__file__).parents[1] / 'two_processes_audio.py'
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 @pytest.fixture(scope='session')

@@ -11,12 +11,11 @@ from mmseg.registry import DATASETS
 from narrow import CallHook
 
 from data import make_synthavs_index
-from mmteso.datasets.avsbench_meta import get_classes
+from mmteso.testbeds.synthavs import CLASSES as NAMES
 
-NAMES = get_classes('synthavs')
 SYNTHAVS = dict(
     type='AVSBenchDataset',
-    class_set='synthavs',
+    metainfo=dict(classes=NAMES),
     subsets='v2',
     serialize_data=False)
 

@@ -18,8 +18,8 @@ from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from narrow import CONFIGS, load, narrow_model
 from processes import ROOT, run
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import insert_audio_conditions
+from mmteso.testbeds.synthavs import generate_synthavs
 
 PROJECT = ROOT / 'projects' / 'example'
 README = (PROJECT / 'README.md').read_text(encoding='utf-8')

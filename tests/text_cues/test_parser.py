@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
-from mmteso.datasets.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
 from mmteso.io import normalize_phrase
+from mmteso.testbeds.synthavs.classes import CLASSES as SYNTHAVS_CLASSES
 from mmteso.text_cues.parser import CueParseError, parse_cues
 from mmteso.text_cues.parsing.plurals import singular
 

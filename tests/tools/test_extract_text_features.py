@@ -145,9 +145,11 @@ def test_other_banks_are_refused(text_encoder, message, cues, bank, tmp_path,
 def test_sources_of_phrases(config, cues, bank, tmp_path, monkeypatch, capsys):
     words = tmp_path / 'words.txt'
     words.write_text('Violin\n\nDOG\n')
+    classes = tmp_path / 'label2idx.json'
+    classes.write_text('{"background": 0, "red-disc": 1, "cyan-cross": 2}')
     run(monkeypatch, config, '--cues', cues, cues, '--phrase-files', words,
-        '--phrases', 'steam engine', 'Man', '--classes', 'synthavs', '--out',
-        bank)
+        '--phrases', 'steam engine', 'Man', '--classes', classes,
+        '--out', bank)
     found = set(FeatureFile(bank))
     named = {'dog', 'emergency car', 'man', 'violin', 'steam engine'}
     assert named < found

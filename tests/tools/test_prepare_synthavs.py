@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmteso.datasets.synthavs import read_manifest
+from mmteso.testbeds.synthavs import read_manifest
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_synthavs.py'
 

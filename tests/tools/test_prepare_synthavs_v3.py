@@ -8,7 +8,7 @@ from processes import ROOT
 
 from data import make_synthavs_index
 from mmteso.datasets import AVSBenchV3Dataset
-from mmteso.datasets.synthavs import CLASSES
+from mmteso.testbeds.synthavs import CLASSES
 
 TOOL = ROOT / 'tools' / 'prepare_synthavs_v3.py'
 HELD_OUT = ('green-square', 'pink-flower')  # the tool's own choice
@@ -38,7 +38,7 @@ def test_the_data_set_reads_them(root, monkeypatch, capsys):
         root,
         '3-shot',
         'train',
-        class_set='synthavs',
+        metainfo=dict(classes=CLASSES),
         check_files=False,
         frames_per_clip=2,
         serialize_data=False)

@@ -18,10 +18,10 @@ from narrow import load, narrow_config, plain_config_text
 from PIL import Image
 from processes import ROOT
 
-from mmteso.datasets.avsbench_meta import get_classes
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.datasets.avsbench_meta import get_class_set
 from mmteso.evaluation import AVSMetric
 from mmteso.models import AVSTTAModel
+from mmteso.testbeds.synthavs import generate_synthavs
 
 SCRIPT = str(ROOT / 'tools' / 'test.py')
 
@@ -202,7 +202,7 @@ def test_off_screen(command, tmp_path, capsys):
     """Predictions of each condition into a folder of its own."""
     groups = tmp_path / 'groups.yaml'
     names = command.cfg.test_dataloader.dataset
-    names = get_classes(names.class_set)[1:]
+    names = get_class_set(names.metainfo, names.data_root).names[1:]
     groups.write_text('\n'.join(f'{name}: [{name}]' for name in names))
     out = tmp_path / 'masks'
     # the only split with more than one clip

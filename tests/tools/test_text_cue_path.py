@@ -11,15 +11,16 @@ from processes import ROOT, free_port, run
 from tiny_hf import write_llava
 from tiny_imagebind import random_checkpoint
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.io import CueFile, FeatureFile
+from mmteso.testbeds.synthavs import generate_synthavs
 
 VIDEOS, FRAMES = 6, 2
 
 CUES = '''
 _base_ = {base!r}
 frames = dict(dataset=dict(
-    data_root={data!r}, subsets='v2', class_set='synthavs'))
+    data_root={data!r}, subsets='v2',
+    metainfo=dict(classes='label2idx.json')))
 captioner = dict(
     model={llava!r}, dtype='float32', generation=dict(max_new_tokens=12))
 reasoner = dict(model='tiny-chat', backoff=0.01)

@@ -10,7 +10,7 @@ import torch
 from narrow import load, narrow_config
 from processes import ROOT, free_port, run
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 TOOLS = ROOT / 'tools'
 

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from mmteso.apis import (SYNONYMS, configured_cues, evaluate_cue_file,
                          format_cue_recognition, read_truth)
-from mmteso.engine import add_cfg_options, merge_cfg_options, write_json
+from mmteso.engine import add_cfg_options, merge_cfg_options
 from mmteso.evaluation.functional import AVERAGES, TRUTHS, UNKNOWN
+from mmteso.io import write_json
 
 
 def parse_args():

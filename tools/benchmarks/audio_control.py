@@ -27,10 +27,10 @@ from torch import nn
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.datasets.synthavs import CLASSES, generate_synthavs
 from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
 from mmteso.models import BottleneckAdapter
 from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
+from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 WAYS = ('one condition', 'all in one pass', 'one pass each')
@@ -102,7 +102,10 @@ def make_config(args: argparse.Namespace, folder: str) -> Config:
     cfg.model.data_preprocessor.update(test_cfg=dict(size_divisor=32))
     dataset = cfg.test_dataloader.dataset
     dataset.update(
-        data_root=data_root, class_set='synthavs', subsets='v2', split='test')
+        data_root=data_root,
+        metainfo=dict(classes='label2idx.json'),
+        subsets='v2',
+        split='test')
     steps = [step for step in dataset.pipeline if step.type != 'Resize']
     resize = dict(
         type='Resize', scale=(args.size, args.size), keep_ratio=False)

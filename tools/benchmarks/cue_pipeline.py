@@ -217,7 +217,7 @@ def make_sources(args: argparse.Namespace, folder: str) -> Iterator[Source]:
                 dataset=dict(
                     type='AVSBenchDataset',
                     data_root=args.data_root,
-                    class_set='synthavs',
+                    metainfo=dict(classes='label2idx.json'),
                     subsets='v2',
                     split=None,
                     with_masks=False))).list_frames()

@@ -21,13 +21,12 @@ of classes it is left out when the file is loaded, as it is for OpenMMLab's.
 The license is that of the model's own card.
 """
 import argparse
-import os
 import os.path as osp
 
 import torch
 from mmengine.config import Config
 
-from mmteso.io import file_sha256
+from mmteso.io import atomic_write, file_sha256
 from mmteso.models.converters import (convert_mask2former, find_differences,
                                       mmseg_settings, normalization_settings,
                                       read_hf_mask2former)
@@ -72,10 +71,8 @@ def main():
         meta = dict(
             converted_from=osp.basename(osp.normpath(args.source)),
             source_sha256=file_sha256(source.path))
-        os.makedirs(osp.dirname(args.out) or '.', exist_ok=True)
-        partial = f'{args.out}.partial'
-        torch.save(dict(meta=meta, state_dict=state_dict), partial)
-        os.replace(partial, args.out)
+        with atomic_write(args.out) as partial:
+            torch.save(dict(meta=meta, state_dict=state_dict), partial)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     numbers = sum(value.numel() for value in state_dict.values())

@@ -42,7 +42,8 @@ dataset = dict(
     data_root=data_root,
     cue_file='cues.jsonl',
     cue_bank='cue_bank.safetensors',
-    class_set='synthavs',
+    # the generator writes its classes there
+    metainfo=dict(classes='label2idx.json'),
     subsets='v2',
     task='binary')
 train_dataloader = dict(
@@ -64,6 +65,4 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(split='test', pipeline=test_pipeline, **dataset))
 val_evaluator = [dict(type='AVSMetric'), dict(type='CueSelectionMetric')]
-test_evaluator = val_evaluator + [
-    dict(type='CueRecognitionMetric', class_set='synthavs')
-]
+test_evaluator = val_evaluator + [dict(type='CueRecognitionMetric')]

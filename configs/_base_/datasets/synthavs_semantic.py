@@ -13,5 +13,5 @@ test_evaluator = [
     # any class but background as sounding, comparable with the binary task
     dict(type='AVSMetric'),
     dict(type='CueSelectionMetric'),
-    dict(type='CueRecognitionMetric', class_set='synthavs')
+    dict(type='CueRecognitionMetric')
 ]

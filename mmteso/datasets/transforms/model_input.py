@@ -7,7 +7,8 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmteso.io.hf_folder import import_transformers, require_hf_files
+from mmteso.io.hf_folder import require_hf_files
+from mmteso.optional import require
 
 _FILES = ('preprocessor_config.json', 'processor_config.json')
 
@@ -55,7 +56,7 @@ class AudioToModelInput(BaseTransform):
     @cached_property
     def extractor(self) -> Any:
         """The feature extractor, made where it is first used."""
-        transformers = import_transformers(type(self).__name__)
+        transformers = require('transformers', 'text')
         return transformers.AutoFeatureExtractor.from_pretrained(
             self.pretrained, local_files_only=True)
 

@@ -180,7 +180,8 @@ class LoadTextCues(BaseTransform):
             KeyError: If the file has no line for the frame.
         """
         cues, _ = self.open(results['cue_file'], results['cue_bank'])
-        return list(cues[results['uid'], results['frame']].cues[:self.num_cues])
+        record = cues[results['uid'], results['frame']]
+        return list(record.cues[:self.num_cues])
 
     def transform(self, results: dict) -> dict:
         """Load the cues and their features.

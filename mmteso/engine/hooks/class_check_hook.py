@@ -91,7 +91,7 @@ class ClassCheckHook(Hook):
                     f'test_dataloader: class {index} of '
                     f'{type(dataset).__name__} is {tested!r}, but the '
                     f'checkpoint was trained on {trained!r} in its place.\n'
-                    'Set test_dataloader.dataset.class_set (and '
+                    'Set test_dataloader.dataset.metainfo (and '
                     'reduce_zero_label) as in training, or test another '
                     'checkpoint.')
 
@@ -127,5 +127,5 @@ def _compare_numbers(model: nn.Module, dataset, split: str) -> None:
                 f'{len(names)} classes ({shown}), but model.{path} '
                 f'({type(head).__name__}) has num_classes={number}.\n'
                 f"Set {split}_dataloader.dataset.task ('binary' has 2 "
-                "classes, 'semantic' those of class_set), or "
+                "classes, 'semantic' those of metainfo), or "
                 f'model.{path}.num_classes and the class_weight of its loss.')

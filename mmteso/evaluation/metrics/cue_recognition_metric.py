@@ -1,11 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Collection, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Collection, Dict, List, Optional, Sequence, Tuple
 
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from mmteso.datasets import choose_synonyms, load_class_synonyms
-from mmteso.datasets.avsbench_meta import get_classes
+from mmteso.datasets import (check_synonyms, choose_synonyms,
+                             load_class_synonyms)
 from ..functional import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
                           average_recognition, recognize_cues, true_classes)
 
@@ -48,9 +48,6 @@ class CueRecognitionMetric(BaseMetric):
     without a model.
 
     Args:
-        class_set (str | Sequence[str]): Names of the semantic classes,
-            background first: 'avsbench', 'synthavs', or the names themselves.
-            Default: 'avsbench'.
         truth (str): 'mask', the classes in the frame's semantic mask; or
             'a_obj', the video's label, for data whose masks are binary. An
             empty label (AVS-V3's lists leave some out) counts as silence.
@@ -80,7 +77,6 @@ class CueRecognitionMetric(BaseMetric):
     default_prefix = 'cues'
 
     def __init__(self,
-                 class_set: Union[str, Sequence[str]] = 'avsbench',
                  truth: str = 'mask',
                  synonyms: Optional[str] = 'auto',
                  head_noun: bool = True,
@@ -99,16 +95,23 @@ class CueRecognitionMetric(BaseMetric):
             if value not in known:
                 raise ValueError(f'{name} must be one of {list(known)}, but '
                                  f'got {value!r}.')
-        if isinstance(class_set, str):
-            class_set = get_classes(class_set)
-        self.class_names = tuple(class_set)
+        check_synonyms(synonyms)
         self.truth = truth
-        self.synonyms = choose_synonyms(synonyms, self.class_names)
+        self.synonyms = synonyms
         self.head_noun = head_noun
         self.unknown = unknown
         self.average = average
-        self._lookup = load_class_synonyms(self.synonyms, self.class_names,
-                                           head_noun)
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Sequence[str]: The data set's class set, background first."""
+        meta = self.dataset_meta or {}
+        names = meta.get('class_names', meta.get('classes'))
+        if names is None:
+            raise ValueError(
+                'CueRecognitionMetric needs a data set that knows its '
+                'classes: its metainfo has neither class_names nor classes.')
+        return names
 
     def describe(self) -> str:
         """What has to stand beside the numbers.
@@ -120,8 +123,9 @@ class CueRecognitionMetric(BaseMetric):
             mask="classes in the frame's mask",
             a_obj="the video's label")[self.truth]
         names = 'class names only'
-        if self.synonyms is not None:
-            names = (f'synonyms {self.synonyms!r} '
+        synonyms = choose_synonyms(self.synonyms, self.class_names)
+        if synonyms is not None:
+            names = (f'synonyms {synonyms!r} '
                      f'{"with" if self.head_noun else "without"} head nouns')
         average = dict(
             frame='per frame, then averaged',
@@ -171,15 +175,16 @@ class CueRecognitionMetric(BaseMetric):
         foreign = set(truth) - set(self.class_names[1:])
         if foreign:
             raise ValueError(
-                f'{sorted(foreign)} sound(s), which class_set lacks: it is '
-                f'not that of the data set. It has '
-                f'{list(self.class_names[1:])}.')
+                f'{sorted(foreign)} sound(s), which is none of the classes of '
+                f"the data set's metainfo, {list(self.class_names[1:])}.")
+        classes_of = load_class_synonyms(self.synonyms, self.class_names,
+                                         self.head_noun).classes_of
         places = [place for place in range(len(cues)) if kept[place]]
         return (recognize_cues(
-            cues, truth, self._lookup.classes_of, unknown=self.unknown),
+            cues, truth, classes_of, unknown=self.unknown),
                 recognize_cues([cues[place] for place in places],
                                truth,
-                               self._lookup.classes_of,
+                               classes_of,
                                scores=[scores[place] for place in places],
                                unknown=self.unknown))
 

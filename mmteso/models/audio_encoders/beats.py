@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.audio import FBANK_BANDS
+from mmteso.optional import require
 
 #: What of a BEATs checkpoint's ``cfg`` decides its features; the values are
 #: those of the published BEATs_iter* checkpoints.
@@ -209,13 +210,6 @@ def _without_quirks() -> Iterator[None]:
 
 
 def _import_beats() -> ModuleType:
-    try:
-        with _without_quirks():
-            from speechbrain.lobes.models import beats
-    except ImportError as error:
-        raise ImportError(
-            'BEATs needs the package speechbrain, and with it the torchaudio '
-            'that belongs to the installed torch: pip install speechbrain. '
-            "Or take another audio encoder, e.g. type='VGGish' or "
-            "type='TransformersAudioEncoder'.") from error
-    return beats
+    # which imports torchaudio: it has to be the installed torch's
+    with _without_quirks():
+        return require('speechbrain.lobes.models.beats', 'beats')

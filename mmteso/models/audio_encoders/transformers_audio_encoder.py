@@ -6,8 +6,9 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
-                                 quiet_transformers, require_hf_files)
+from mmteso.io.hf_folder import (WEIGHT_FILES, quiet_transformers,
+                                 require_hf_files)
+from mmteso.optional import require
 from ..state_hash import state_sha256
 
 POOLS = ('mean', 'cls', 'pooler')
@@ -78,7 +79,7 @@ class TransformersAudioEncoder(BaseModule):
         if init_cfg is not None:
             raise ValueError('TransformersAudioEncoder takes its weights from '
                              f'{pretrained!r}: leave out init_cfg')
-        transformers = import_transformers(type(self).__name__)
+        transformers = require('transformers', 'text')
         require_hf_files(pretrained, ['config.json'], type(self).__name__)
         self.pretrained = pretrained
         self.pool = pool

@@ -5,6 +5,8 @@ from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmteso.optional import require
+
 _FILE = 'vggish-10086976.pth'
 
 
@@ -35,16 +37,10 @@ class VGGish(BaseModule):
 
     def __init__(self, init_cfg: dict = None) -> None:
         super().__init__(init_cfg)
-        try:
-            from torchvggish.torchvggish import VGG, make_layers
-        except ImportError as error:
-            raise ImportError(
-                'VGGish needs the package torchvggish: pip install '
-                "'mmteso[audio]', or take audio_encoder=dict("
-                "type='LogMelStats')") from error
+        vggish = require('torchvggish.torchvggish', 'audio')
         # Building the layers here instead of calling torchvggish.vggish(),
         # which downloads; names match the weights' file.
-        network = VGG(make_layers(), postprocess=False)
+        network = vggish.VGG(vggish.make_layers(), postprocess=False)
         self.features = network.features
         self.embeddings = network.embeddings
         self.requires_grad_(False)

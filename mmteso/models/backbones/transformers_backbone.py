@@ -7,8 +7,9 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
-from mmteso.io.hf_folder import (WEIGHT_FILES, import_transformers,
-                                 quiet_transformers, require_hf_files)
+from mmteso.io.hf_folder import (WEIGHT_FILES, quiet_transformers,
+                                 require_hf_files)
+from mmteso.optional import require
 from ..load_part import load_part
 
 # What the folder's config may say otherwise: what matters in training only,
@@ -86,7 +87,7 @@ class TransformersBackbone(BaseModule):
         if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
             raise ValueError('init_cfg of TransformersBackbone must be of '
                              f'type Pretrained, but got {init_cfg}')
-        transformers = import_transformers(type(self).__name__)
+        transformers = require('transformers', 'text')
         self.model_type = model_type
         self.out_indices = tuple(out_indices)
         self.with_cp = with_cp

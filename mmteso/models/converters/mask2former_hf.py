@@ -5,9 +5,9 @@ import os.path as osp
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from mmteso.io.tensor_file import import_safetensors
 from .mask2former_names import conversion_rules, file_name, is_unused
 from .mask2former_settings import Mask2FormerError, complete_config
 
@@ -130,7 +130,7 @@ def read_hf_mask2former(source: str) -> HFMask2Former:
     preprocessor = osp.join(folder, 'preprocessor_config.json')
     try:
         if path.endswith('.safetensors'):
-            state_dict = import_safetensors().torch.load_file(path)
+            state_dict = load_file(path)
         else:
             state_dict = torch.load(
                 path, map_location='cpu', weights_only=True)

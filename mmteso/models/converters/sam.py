@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Tuple
 import torch
 from torch import Tensor
 
-from mmteso.io.state_dict_file import read_state_dict
+from mmteso.io import read_state_dict
 from ..sam import import_sam, make_config
 
 SAM_URL = ('https://dl.fbaipublicfiles.com/segment_anything/'

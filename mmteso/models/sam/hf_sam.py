@@ -6,6 +6,7 @@ from typing import Any, Mapping, Optional
 from torch import nn
 
 from mmteso.io.hf_config import differing_fields, make_hf_config
+from mmteso.optional import require
 
 CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
              'sam_vit_b_01ec64.pth FOLDER')
@@ -27,12 +28,7 @@ def import_sam():
     Raises:
         ImportError: If transformers is not installed.
     """
-    try:
-        from transformers.models.sam import modeling_sam
-    except ImportError as error:
-        raise ImportError("SAM's networks are those of transformers: pip "
-                          "install 'mmteso[text]'") from error
-    return modeling_sam
+    return require('transformers.models.sam.modeling_sam', 'text')
 
 
 def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):

@@ -86,8 +86,8 @@ class LabelFilterSegmentor(AudioTextSegmentor):
             raise ValueError(
                 f'the model predicts {self.out_channels} classes, but '
                 f"'cue_classes' tells of {allowed.shape[1]}: use "
-                "task='semantic' and the num_classes of the data set's "
-                'class_set.')
+                "task='semantic' and as many num_classes as the data set has "
+                'classes.')
         return allowed
 
 

@@ -11,8 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import tokenize
 from torch import Tensor, nn
 
-from mmteso.io import Provenance, file_sha256
-from mmteso.io.state_dict_file import read_state_dict
+from mmteso.io import Provenance, file_sha256, read_state_dict
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 
 WEIGHTS_URL = 'https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth'

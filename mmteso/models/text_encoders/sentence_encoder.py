@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmteso.io import Provenance
+from mmteso.optional import require
 from ..state_hash import state_sha256
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 
@@ -68,12 +69,7 @@ class SentenceEncoder(BaseTextEncoder):
         if pooling not in POOLINGS:
             raise ValueError(
                 f'pooling must be one of {POOLINGS}, but got {pooling!r}.')
-        try:
-            import transformers
-        except ImportError as error:
-            raise ImportError('SentenceEncoder needs the package '
-                              "transformers: pip install 'mmteso[text]'"
-                              ) from error
+        transformers = require('transformers', 'text')
         self.pooling = pooling
         self.normalize = normalize
         self.max_length = max_length

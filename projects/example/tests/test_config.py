@@ -10,8 +10,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint, save_checkpoint
 from mmseg.registry import DATASETS, MODELS
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import insert_audio_conditions
+from mmteso.testbeds.synthavs import generate_synthavs
 from mmteso_example import LogMelConv
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'teso-conv_r18_synthavs.py'

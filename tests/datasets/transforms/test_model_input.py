@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import builtins
 import json
 
 import numpy as np
@@ -146,17 +145,3 @@ def test_missing_folder(tmp_path):
     with pytest.raises(
             FileNotFoundError, match='preprocessor_config.json.*hf download'):
         AudioToModelInput(str(tmp_path / 'none'))
-
-
-def test_missing_package(folders, monkeypatch):
-    transform = transform_of(folders, 'ast')
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name == 'transformers':
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, '__import__', refuse)
-    with pytest.raises(ImportError, match='AudioToModelInput needs.*pip inst'):
-        transform(clip())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from both_kinds import run_test, run_training, whole_config
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 SEMANTIC = 'teso/teso_r18_synthavs-avss.py'
 

@@ -8,8 +8,8 @@ import torch
 from both_kinds import (random_checkpoint, read_checkpoint, run_test, run_tool,
                         run_training, use_tta, whole_config)
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import require_whole_checkpoint
+from mmteso.testbeds.synthavs import generate_synthavs
 from mmteso.version import __version__
 
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from mmseg.registry import METRICS
 
-from mmteso.datasets import SynonymError
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.evaluation import CueRecognitionMetric
 
 CLASSES = ('background', 'dog', 'guitar', 'man')
@@ -42,9 +42,16 @@ FRAMES = [
 ]
 
 
-def evaluate(*batches, **kwargs):
-    kwargs.setdefault('class_set', CLASSES)
+def build(class_names=CLASSES, **kwargs):
     metric = METRICS.build(dict(type='CueRecognitionMetric', **kwargs))
+    # as the runner says; of a binary data set
+    metric.dataset_meta = dict(
+        classes=('background', 'sounding'), class_names=class_names)
+    return metric
+
+
+def evaluate(*batches, **kwargs):
+    metric = build(**kwargs)
     for batch in batches:
         metric.process({}, batch)
     return metric.evaluate(sum(map(len, batches)))
@@ -71,7 +78,7 @@ def test_batches_and_processes_do_not_matter():
     """Collected results are pickled, in another order."""
     expected = evaluate(FRAMES)
     assert evaluate(FRAMES[2:], FRAMES[:2]) == expected
-    metric = CueRecognitionMetric(CLASSES)
+    metric = build()
     metric.process({}, FRAMES)
     results = pickle.loads(pickle.dumps(metric.results))[::-1]
     assert metric.compute_metrics(results) == {
@@ -105,7 +112,7 @@ def test_the_videos_label():
 ])
 def test_synonyms(options, precision):
     sample = frame('person old-dog', [True, True], [0., 1.], 'woman dog')
-    scores = evaluate([sample], class_set='avsbench', **options)
+    scores = evaluate([sample], class_names=AVSBENCH_CLASSES, **options)
     assert scores['cues/rec2_precision'] == precision
 
 
@@ -145,23 +152,28 @@ def test_samples_that_do_not_fit(sample, message):
     (dict(truth='label'), ValueError, "truth must be one of .'mask', 'a_obj'"),
     (dict(unknown='right'), ValueError, 'unknown must be one of'),
     (dict(average='video'), ValueError, 'average must be one of'),
-    (dict(class_set='coco'), ValueError, 'class_set must be one of'),
     (dict(synonyms='none.yaml'), FileNotFoundError, 'no synonyms'),
-    (dict(class_set='synthavs', synonyms='avsbench'), SynonymError, 'lacks'),
 ])
 def test_impossible_arguments(options, error, message):
     with pytest.raises(error, match=message):
         CueRecognitionMetric(**options)
 
 
+def test_classes_are_the_data_sets():
+    with pytest.raises(ValueError, match='Frame 2 of u: .*lacks'):
+        evaluate(FRAMES, synonyms='avsbench')
+    with pytest.raises(ValueError, match='knows its classes'):
+        CueRecognitionMetric().process({}, FRAMES)
+
+
 def test_describe():
-    assert "'avsbench' with head nouns" in CueRecognitionMetric().describe()
-    line = CueRecognitionMetric('synthavs').describe()
+    assert "'avsbench' with head nouns" in build(AVSBENCH_CLASSES).describe()
+    line = build().describe()
     assert '\n' not in line
     for part in ("in the frame's mask", 'class names only', 'are wrong',
                  'per frame, then averaged', 'ranked by score'):
         assert part in line
-    line = CueRecognitionMetric(
+    line = build(
         truth='a_obj',
         synonyms='avsbench',
         head_noun=False,

@@ -4,14 +4,12 @@
 Files of the real layout that only matter for their keys hold expanded zeros,
 which take no space.
 """
-import sys
 
 import pytest
 import torch
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmteso.models.audio_encoders import VGGish
 
 torchvggish = pytest.importorskip('torchvggish.torchvggish')
 
@@ -134,9 +132,3 @@ def test_only_pretrained_weights_make_sense():
     encoder._is_init = False
     with pytest.raises(ValueError, match='must be of type Pretrained.*Kaim'):
         encoder.init_weights()
-
-
-def test_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'torchvggish.torchvggish', None)
-    with pytest.raises(ImportError, match=r'mmteso\[audio\].*LogMelStats'):
-        VGGish()

@@ -371,10 +371,3 @@ def test_maps_that_are_not_what_transformers_says():
     with pytest.raises(RuntimeError, match=r'\(8, 16, 32, 64\) channels, but '
                        r'they have \(16, 32, 64, 64\)'):
         backbone(images(64, 64))
-
-
-def test_needs_transformers(monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'transformers', None)
-    with pytest.raises(
-            ImportError, match=r"TransformersBackbone needs .*mmteso\[text\]"):
-        TransformersBackbone('convnext')

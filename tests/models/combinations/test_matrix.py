@@ -12,8 +12,8 @@ from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from narrow import KEEP_ALL, load
 
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.engine import audio_condition_dataloader
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 @pytest.fixture(scope='module')

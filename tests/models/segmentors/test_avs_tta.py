@@ -15,8 +15,8 @@ from narrow import (CallHook, load, narrow_config, narrow_model,
 from torch import nn
 
 from data import make_avsbench
-from mmteso.datasets.synthavs import generate_synthavs
 from mmteso.models import AudioTextSegmentor, AVSTTAModel
+from mmteso.testbeds.synthavs import generate_synthavs
 
 
 class Segmentor(nn.Module):

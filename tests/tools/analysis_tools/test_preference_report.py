@@ -13,8 +13,8 @@ from PIL import Image
 from processes import ROOT
 
 from mmteso.apis.frame_pictures import masks_only
-from mmteso.datasets.synthavs import generate_synthavs
-from mmteso.engine import write_json
+from mmteso.io import write_json
+from mmteso.testbeds.synthavs import generate_synthavs
 
 SCRIPT = str(ROOT / 'tools' / 'analysis_tools' / 'preference_report.py')
 

@@ -8,7 +8,7 @@ import pytest
 from chat_server import ChatServer
 from processes import ROOT
 
-from mmteso.datasets.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs import generate_synthavs
 
 pytest.importorskip('httpx')
 pytest.importorskip('inflect')

@@ -7,6 +7,7 @@ import os.path as osp
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
 from mmteso.io import CueRecord, write_cue_file
+from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
 from .variant import Variant
 
 #: Version of the generator: data with the same version and arguments is the
@@ -227,8 +228,6 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
         json.dump(variant.label2idx, file, indent=1)
         file.write('\n')
     write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
-    # here, since models are a floor above
-    from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
     write_cue_bank(
         osp.join(out_dir, 'cue_bank.safetensors'),
         HashTextEncoder(

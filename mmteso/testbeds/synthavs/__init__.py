@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS: a synthetic audio-visual test bed in AVSBench's layout.
 
-It is not AVSBench; see :mod:`mmteso.datasets.synthavs.generator`.
+It is not AVSBench; see :mod:`mmteso.testbeds.synthavs.generator`.
 """
 from .classes import CLASSES, LABEL2IDX, PALETTE
 from .files import is_up_to_date, read_manifest

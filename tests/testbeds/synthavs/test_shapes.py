@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmteso.datasets.synthavs.shapes import (checks, crescent, cross, disc,
+from mmteso.testbeds.synthavs.shapes import (checks, crescent, cross, disc,
                                              dots, flower, ring, star, stripes)
 
 AXIS = (np.arange(400) + 0.5) / 200 - 1

@@ -8,7 +8,7 @@ from typing import Dict, FrozenSet, List, NamedTuple, Sequence, Set
 import numpy as np
 from PIL import Image
 
-from ..avsbench_meta import parse_a_obj
+from mmteso.datasets.avsbench_meta import parse_a_obj
 from .files import SUBSET, read_manifest
 from .variants import get_variant
 

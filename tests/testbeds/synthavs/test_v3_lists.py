@@ -7,7 +7,7 @@ import pytest
 
 from data import make_synthavs_index
 from mmteso.datasets.avsbench_v3 import V3_LISTS
-from mmteso.datasets.synthavs import CLASSES, write_v3_lists
+from mmteso.testbeds.synthavs import CLASSES, write_v3_lists
 
 STAR, RING, DISC = 'orange-star', 'blue-ring', 'red-disc'
 UNSEEN = [STAR, RING]

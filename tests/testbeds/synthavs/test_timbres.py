@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from mmteso.datasets.synthavs.classes import CLASSES
-from mmteso.datasets.synthavs.easy import TIMBRES
-from mmteso.datasets.synthavs.timbres import (NOISE_COLOURS, SAMPLE_RATE,
+from mmteso.testbeds.synthavs.classes import CLASSES
+from mmteso.testbeds.synthavs.easy import TIMBRES
+from mmteso.testbeds.synthavs.timbres import (NOISE_COLOURS, SAMPLE_RATE,
                                               sample_noise, sample_voice,
                                               second_envelope)
 

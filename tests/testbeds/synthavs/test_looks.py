@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from mmteso.datasets.synthavs.classes import CLASSES
-from mmteso.datasets.synthavs.easy import LOOKS
-from mmteso.datasets.synthavs.looks import (paint, sample_background,
+from mmteso.testbeds.synthavs.classes import CLASSES
+from mmteso.testbeds.synthavs.easy import LOOKS
+from mmteso.testbeds.synthavs.looks import (paint, sample_background,
                                             sample_body, stack_masks)
 
 

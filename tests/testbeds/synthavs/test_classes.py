@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
-from mmteso.datasets.synthavs.classes import (CLASSES, LABEL2IDX, PALETTE,
+from mmteso.testbeds.synthavs.classes import (CLASSES, LABEL2IDX, PALETTE,
                                               TRAIN_PRIORS)
-from mmteso.datasets.synthavs.easy import LOOKS, TIMBRES
+from mmteso.testbeds.synthavs.easy import LOOKS, TIMBRES
 
 
 def test_classes_and_their_indices():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mmteso.datasets.synthavs import (generate_synthavs, is_up_to_date,
+from mmteso.testbeds.synthavs import (generate_synthavs, is_up_to_date,
                                       read_manifest)
 
 TINY = dict(videos=3, frames=1, size=24)

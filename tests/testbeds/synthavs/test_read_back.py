@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mmteso.datasets import AVSBenchDataset
-from mmteso.datasets.synthavs import CLASSES, generate_synthavs
 from mmteso.io import CueFile
+from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
 
 FRAMES = 2
 
@@ -20,7 +20,10 @@ def root(tmp_path_factory):
 
 def _dataset(root, **kwargs):
     return AVSBenchDataset(
-        data_root=str(root), subsets='v2', class_set='synthavs', **kwargs)
+        data_root=str(root),
+        subsets='v2',
+        metainfo=dict(classes='label2idx.json'),
+        **kwargs)
 
 
 @pytest.mark.parametrize('split, videos', [('train', 4), ('val', 1),
@@ -53,6 +56,5 @@ def test_cue_file_is_read(root):
 
 
 def test_it_is_not_taken_for_avsbench(root):
-    with pytest.raises(ValueError, match='label2idx|class_set'):
-        AVSBenchDataset(
-            data_root=str(root), subsets='v2', class_set='avsbench')
+    with pytest.raises(ValueError, match='label2idx'):
+        AVSBenchDataset(data_root=str(root), subsets='v2')

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from mmteso.audio.log_mel import log_mel_examples
-from mmteso.datasets.synthavs import (CLASSES, LABEL2IDX, PALETTE,
+from mmteso.testbeds.synthavs import (CLASSES, LABEL2IDX, PALETTE,
                                       generate_synthavs)
-from mmteso.datasets.synthavs.generator import generate_video
-from mmteso.datasets.synthavs.scenario import (draw_sounding, draw_visible,
+from mmteso.testbeds.synthavs.generator import generate_video
+from mmteso.testbeds.synthavs.scenario import (draw_sounding, draw_visible,
                                                plan_split)
-from mmteso.datasets.synthavs.timbres import OBJECT_RMS
+from mmteso.testbeds.synthavs.timbres import OBJECT_RMS
 
 FRAMES = 3
 SIZE = 32

@@ -6,7 +6,7 @@ shapes so that no result, cue or class index can be mistaken for one of
 AVSBench's 71 classes. No name contains ``_``, because ``a_obj`` in
 ``metadata.csv`` joins names with it.
 """
-from ..avsbench_meta import voc_palette
+from mmteso.datasets.avsbench_meta import voc_palette
 
 BACKGROUND = 'background'
 

@@ -4,9 +4,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmteso.datasets.synthavs.classes import CLASSES, TRAIN_PRIORS
-from mmteso.datasets.synthavs.easy import EASY
-from mmteso.datasets.synthavs.scenario import (apportion, draw_sounding,
+from mmteso.testbeds.synthavs.classes import CLASSES, TRAIN_PRIORS
+from mmteso.testbeds.synthavs.easy import EASY
+from mmteso.testbeds.synthavs.scenario import (apportion, draw_sounding,
                                                draw_visible, plan_split,
                                                sounding_prior, split_sizes)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Dict, FrozenSet, List, Mapping, Tuple
 
-from ..avsbench_meta import voc_palette
+from mmteso.datasets.avsbench_meta import voc_palette
 from .looks import Look
 from .timbres import Timbre
 

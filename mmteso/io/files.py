@@ -1,0 +1,158 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Files as such: written whole, hashed, and read as YAML or JSON."""
+import hashlib
+import json
+import math
+import os
+import os.path as osp
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Mapping, Tuple, Union
+
+import numpy as np
+import yaml
+
+
+@contextmanager
+def atomic_write(path: str) -> Iterator[str]:
+    """A context that writes a file which appears when it is complete.
+
+    Args:
+        path (str): The file; an existing one is replaced at the end. Its
+            folder is made if needed.
+
+    Yields:
+        str: The path to write to instead. After an error that file is gone.
+    """
+    os.makedirs(osp.dirname(path) or '.', exist_ok=True)
+    partial = f'{path}.{os.getpid()}.partial'
+    with open(partial, 'wb') as file:
+        usual = os.fstat(file.fileno()).st_mode & 0o777
+    try:
+        yield partial
+        # safetensors 0.8 leaves files that nobody but their owner can read
+        os.chmod(partial, usual)
+        with open(partial, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        if osp.exists(partial):
+            os.remove(partial)
+
+
+def file_sha256(path: str) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Plain data only, and no key twice."""
+
+    def construct_mapping(self, node, deep=False):
+        # of a key that is no scalar the value is a list of nodes
+        _no_key_twice([(repr(key.value), None) for key, _ in node.value])
+        return super().construct_mapping(node, deep)
+
+
+def _no_key_twice(pairs: List[Tuple[Any, Any]]) -> Dict[Any, Any]:
+    values: Dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise ValueError(f'the key {key} occurs twice')
+        values[key] = value
+    return values
+
+
+def parse_yaml(content: Union[str, bytes]) -> Any:
+    """Read YAML that a user wrote.
+
+    Unlike :func:`mmengine.fileio.load` it makes plain data only, whatever the
+    text says, and a key that occurs twice in a mapping is an error, where
+    usually the first value is dropped without a word.
+
+    Args:
+        content (str | bytes): The text, UTF-8.
+
+    Returns:
+        Any: The data.
+
+    Raises:
+        ValueError: If it is no such YAML; the message says where.
+    """
+    try:
+        return yaml.load(content, Loader=_StrictLoader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(' '.join(str(error).split())) from error
+
+
+def parse_json(content: Union[str, bytes]) -> Any:
+    """The same of JSON.
+
+    Args:
+        content (str | bytes): The text, UTF-8.
+
+    Returns:
+        Any: The data.
+
+    Raises:
+        ValueError: If it is no JSON, or a key occurs twice in an object.
+    """
+    return json.loads(content, object_pairs_hook=_no_key_twice)
+
+
+def read_yaml(path: str) -> Any:
+    """Read a YAML file as :func:`parse_yaml` does; errors name the file."""
+    return _read(path, 'YAML', parse_yaml)
+
+
+def read_json(path: str) -> Any:
+    """Read a JSON file as :func:`parse_json` does; errors name the file."""
+    return _read(path, 'JSON', parse_json)
+
+
+def _read(path: str, kind: str, parse) -> Any:
+    with open(path, 'rb') as file:
+        content = file.read()
+    try:
+        return parse(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'"{path}" is no {kind} file: {error}') from error
+
+
+def plain(value: Any) -> Any:
+    """Turn a nested report into what JSON can hold.
+
+    Args:
+        value (Any): Mappings, lists, tuples, numbers (NumPy's too), strings,
+            None; not modified.
+
+    Returns:
+        Any: dicts with string keys, lists and Python's own types; numbers
+        that are not finite become None, since JSON has no NaN (Python's
+        encoder writes one nevertheless, which others refuse).
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(report: Mapping[str, Any], path: str) -> None:
+    """Write a report as JSON that every parser reads; see :func:`plain`.
+
+    Args:
+        report (Mapping): The report.
+        path (str): The file; its folder is made if needed.
+    """
+    with atomic_write(path) as partial, open(
+            partial, 'w', encoding='utf-8') as file:
+        json.dump(plain(report), file, indent=2, allow_nan=False)
+        file.write('\n')
