@@ -177,7 +177,8 @@ def test_command(command, root, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('options, message', [
-    ([], 'cue file "data/avsbench/cues.jsonl" does not exist'),
+    (['--cfg-options', 'test_dataloader.dataset.cue_file=no.jsonl'],
+     'no.jsonl" does not exist'),
     (['--num-cues', '-1'], 'must be at least 0'),
     (['--split', 'train', '--cfg-options', 'train_dataloader=None'],
      'the config has no train_dataloader'),

@@ -51,7 +51,7 @@ def test_training():
         '20221203_235230-7ec0f569.pth': 'load_from',
         'vggish-10086976.pth': 'model.audio_encoder.init_cfg.checkpoint',
         'cue_bank_imagebind.safetensors': 'dataset.cue_bank',
-        'audio_vggish.safetensors': 'load_features.feature_file',
+        'audio_vggish.safetensors': 'train_pipeline.feature_file',
         'cues.jsonl': 'dataset.cue_file'
     }
     assert list(names_of('teso/teso_r18_synthavs.py')) == [

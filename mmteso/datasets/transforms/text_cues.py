@@ -3,49 +3,15 @@ import logging
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
-from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 from torch import Tensor
 
 from mmteso.io import CueBank, CueFile, CueFileError, normalize_phrase
 from ..class_synonyms import check_synonyms, load_class_synonyms
+from .base import AVSTransform
 
 CUE_TARGETS = (None, 'mask', 'a_obj')
-
-
-def cue_targets(cues: Sequence[str],
-                sounding: Sequence[str],
-                class_names: Sequence[str],
-                num_cues: int,
-                synonyms: Optional[str] = 'auto') -> Tensor:
-    """Say for each cue whether its class sounds in the frame.
-
-    A cue names a class if both are equal up to case and separators
-    (:func:`mmteso.io.normalize_phrase`), and the classes that it means in
-    ``synonyms``; if it means several ('person'), it sounds if one of them
-    does.
-
-    Args:
-        cues (Sequence[str]): The frame's cues.
-        sounding (Sequence[str]): Names of the classes that sound.
-        class_names (Sequence[str]): All classes, background first.
-        num_cues (int): Length of the result, N_T.
-        synonyms (str, optional): 'avsbench', a file, 'auto' or None; see
-            :func:`mmteso.datasets.load_class_synonyms`. Defaults to 'auto'.
-
-    Returns:
-        Tensor: float32, (N_T): 1 sounds, 0 doesn't, -1 to be ignored because
-        there is no cue or it names no class (the background is none).
-    """
-    lookup = load_class_synonyms(synonyms, class_names)
-    sounding = {normalize_phrase(name) for name in sounding}
-    targets = torch.full((num_cues, ), -1.)
-    for index, cue in enumerate(cues[:num_cues]):
-        classes = {normalize_phrase(name) for name in lookup.classes_of(cue)}
-        if classes:
-            targets[index] = float(not sounding.isdisjoint(classes))
-    return targets
 
 
 def open_cue_file(path: str) -> CueFile:
@@ -79,7 +45,7 @@ def open_cue_file(path: str) -> CueFile:
 
 
 @TRANSFORMS.register_module()
-class LoadTextCues(BaseTransform):
+class LoadTextCues(AVSTransform):
     """Load a frame's text cues and look their features up in a cue bank.
 
     Which files is said by the data set (``cue_file`` and ``cue_bank`` of
@@ -104,8 +70,9 @@ class LoadTextCues(BaseTransform):
       padding.
     - text_valid (torch.Tensor): With a bank. bool, (N_T), False for padding.
     - cue_target (torch.Tensor): Only with ``cue_target``. float32, (N_T): 1
-      if the cue's class sounds in the frame, 0 if not, -1 for padding and
-      for a cue that names none of the data set's classes.
+      if the cue's class sounds in the frame (if it means several, one of
+      them), 0 if not, -1 for padding and for a cue that names none of the
+      data set's classes.
 
     Args:
         num_cues (int): Number of cues N_T per frame; further ones are cut
@@ -184,14 +151,7 @@ class LoadTextCues(BaseTransform):
         return list(record.cues[:self.num_cues])
 
     def transform(self, results: dict) -> dict:
-        """Load the cues and their features.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with cues and features.
-        """
+        """Load the cues and their features."""
         cues = self.look_up(results)
         results['text_cues'] = cues
         _, bank = self.open(results['cue_file'], results['cue_bank'])
@@ -201,13 +161,11 @@ class LoadTextCues(BaseTransform):
             results['text_feat'] = features
             results['text_valid'] = torch.arange(self.num_cues) < len(cues)
         if self.cue_target is not None:
-            results['cue_target'] = cue_targets(
-                cues, self._sounding(results), results['class_names'],
-                self.num_cues, self.synonyms)
+            results['cue_target'] = self._targets(cues, results)
         return results
 
-    def _sounding(self, results: dict) -> Sequence[str]:
-        """Names of the classes that sound."""
+    def _targets(self, cues: Sequence[str], results: dict) -> Tensor:
+        """Whether the class that each cue means sounds, (N_T)."""
         key = dict(mask='frame_classes', a_obj='a_obj')[self.cue_target]
         if results.get('class_names') is None or results.get(key) is None:
             raise ValueError(
@@ -216,9 +174,11 @@ class LoadTextCues(BaseTransform):
                 f'"class_names" or "{key}". With binary masks: '
                 "cue_target='a_obj'; without classes: cue_target=None; "
                 "cue_target='mask' stands behind LoadAVSAnnotations.")
-        return results[key]
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(num_cues={self.num_cues}, '
-                f'cue_target={self.cue_target!r}, '
-                f'synonyms={self.synonyms!r})')
+        lookup = load_class_synonyms(self.synonyms, results['class_names'])
+        sounding = {normalize_phrase(name) for name in results[key]}
+        targets = torch.full((self.num_cues, ), -1.)
+        for index, cue in enumerate(cues):
+            classes = set(map(normalize_phrase, lookup.classes_of(cue)))
+            if classes:
+                targets[index] = float(not sounding.isdisjoint(classes))
+        return targets
