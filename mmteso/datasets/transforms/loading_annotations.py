@@ -152,6 +152,9 @@ class LoadAVSAnnotations(AVSTransform):
             if value not in known[name]:
                 raise ValueError(f'{name} must be one of {known[name]}, but '
                                  f'got {value!r}')
+        if not 0 <= max_unknown <= 1:
+            raise ValueError('max_unknown must be a share of the pixels in '
+                             f'[0, 1], but got {max_unknown}')
         self.unknown_color = unknown_color
         self.max_unknown = max_unknown
         self.source = source
@@ -242,8 +245,8 @@ class LoadAVSAnnotations(AVSTransform):
             unknown = (image > 0) & (image != counts.argmax())
         count = int(np.count_nonzero(unknown))
         if count:
-            self._check_unknown(image[unknown], count / unknown.size,
-                                label_format, path, where)
+            self._check_unknown(image[unknown], unknown.size, label_format,
+                                path, where)
             labels[unknown] = 0 if self.unknown_color == 'background' else \
                 IGNORE_INDEX
             results['unknown_pixels'] += count
@@ -287,9 +290,10 @@ class LoadAVSAnnotations(AVSTransform):
                 "read with mask_source='labels_rgb')")
         return image
 
-    def _check_unknown(self, values: np.ndarray, share: float,
+    def _check_unknown(self, values: np.ndarray, size: int,
                        label_format: str, path: str, where: str) -> None:
         """Refuse pixels without meaning where they may not be settled."""
+        share = len(values) / size
         if self.unknown_color == 'background' or (
                 self.unknown_color == 'ignore' and share <= self.max_unknown):
             return
@@ -299,8 +303,8 @@ class LoadAVSAnnotations(AVSTransform):
             for value in different[:5]) + ', ...' * (len(different) > 5)
         kind, expected = _KINDS[label_format]
         raise ValueError(
-            f'{where}: {len(values)} pixels of {path} have an unknown {kind}: '
-            f'{shown}. Expected {expected}. Mend the file; or '
+            f'{where}: {len(values)} of {size} pixels of {path} have an '
+            f'unknown {kind}: {shown}. Expected {expected}. Mend the file; or '
             'LoadAVSAnnotations ignores them where they are at most '
             f'max_unknown of a frame (unknown_color={self.unknown_color!r}, '
             f'max_unknown={self.max_unknown}, here {share:.4f})')

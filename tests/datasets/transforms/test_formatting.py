@@ -99,12 +99,6 @@ def test_meta_keys(results):
     assert "('uid',)" in repr(PackAVTInputs(meta_keys=['uid']))
 
 
-def test_wrong_mask(results):
-    results['gt_seg_map'] = results['gt_seg_map'][None]
-    with pytest.raises(ValueError, match=r'0\.png must be \(H, W\)'):
-        PackAVTInputs()(results)
-
-
 def test_whole_pipeline_collates(tmp_path):
     """Two frames with different cues go through the default collate."""
     root = make_avsbench(tmp_path, ('v1m', ), ('train', ))
