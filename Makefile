@@ -32,7 +32,7 @@ help:
 	@echo 'make test-gpu        what needs a GPU'
 	@echo 'make test-slow       full-size builds and whole commands'
 	@echo 'make test-openmmlab  part of the tests with the classic OpenMMLab packages'
-	@echo 'make lint            flake8 and isort'
+	@echo 'make lint            ruff, codespell, the order of the rooms, mypy'
 	@echo 'make clean           remove environments and build outputs'
 
 venv: $(STAMP)
@@ -82,10 +82,10 @@ test-openmmlab: $(CLASSIC_STAMP)
 		$(PYTEST_ARGS)
 
 lint: $(STAMP)
-	$(VENV)/bin/python -m flake8 mmteso tools tests configs projects \
-		setup.py
-	$(VENV)/bin/python -m isort --check-only --diff mmteso tools tests \
-		configs projects setup.py
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/codespell
+	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/mypy
 
 clean:
 	rm -rf $(VENV) $(CLASSIC_VENV) build dist *.egg-info .pytest_cache \

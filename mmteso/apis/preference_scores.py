@@ -9,7 +9,6 @@ from mmengine.config import Config
 from mmteso.engine import protocols
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import read_json, read_yaml
-from mmteso.testbeds.synthavs.files import MANIFEST
 from mmteso.visualization import BarPanel
 
 # as the results of the evaluators are named, without their prefix; percent
@@ -90,14 +89,11 @@ def describe_data(cfg: Config) -> str:
         subsets, splits = (
             '+'.join([value] if isinstance(value, str) else value or ())
             for value in (leaf.get('subsets'), leaf.get('split')))
+        folder = osp.basename(osp.normpath(str(leaf.get('data_root', ''))))
         text = ', '.join(
-            filter(None, [
-                osp.basename(osp.normpath(str(leaf.get('data_root', '')))),
-                subsets,
-                splits,
-                leaf.get('task')
-            ]))
-        if osp.isfile(osp.join(str(leaf.get('data_root', '')), MANIFEST)):
+            filter(None, [folder, subsets, splits,
+                          leaf.get('task')]))
+        if folder.startswith('synthavs'):
             text += ' (SynthAVS: synthetic, not AVSBench)'
         parts.append(text)
     return '; '.join(parts)

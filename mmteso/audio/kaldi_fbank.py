@@ -34,7 +34,7 @@ def _mel(hertz: Tensor) -> Tensor:
     return 1127. * torch.log1p(hertz / 700.)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _constants(device: torch.device) -> tuple:
     """Window (400) and mel matrix (257, 128)."""
     window = torch.hann_window(

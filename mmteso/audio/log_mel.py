@@ -23,7 +23,7 @@ def _hertz_to_mel(hertz: Tensor) -> Tensor:
     return MEL_Q * torch.log1p(hertz / MEL_BREAK_HZ)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _constants(device: torch.device) -> tuple:
     """Window and mel matrix on a device."""
     # Periodic, not symmetric: one full cosine cycle of the window's length.

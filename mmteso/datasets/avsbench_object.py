@@ -2,40 +2,32 @@
 """The older AVSBench-object release: S4 (single source), MS3 (multiple)."""
 import csv
 import io
-import os.path as osp
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional
 
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
 from .avsbench_meta import SPLITS
-from .base_avs_dataset import BaseAVSDataset
-
-_FRAMES = 5
+from .base_avs_dataset import BaseAVSDataset, Clip
 
 
 class _Layout(NamedTuple):
-    """Where a subset keeps its files, and the columns of its CSV file."""
+    """A subset's folder, the columns of its CSV file, its images' names."""
     home: str
     num_columns: int
-    category_column: Optional[int]
-    split_column: int
-    image_stem: str
+    category: Optional[int]
+    split: int
+    image_prefix: str
 
 
-_LAYOUTS: Dict[str, _Layout] = dict(
-    s4=_Layout('Single-source', 4, 2, 3, '{name}_{number}'),
-    ms3=_Layout('Multi-sources', 2, None, 1, '{name}.mp4_{number}'))
+_LAYOUTS = dict(
+    s4=_Layout('Single-source', 4, 2, 3, '{}_'),
+    ms3=_Layout('Multi-sources', 2, None, 1, '{}.mp4_'))
 
+# sample's key, folder and suffix of the sound
 _AUDIO = dict(
     wav=('audio_path', 'audio_wav', '.wav'),
     log_mel=('log_mel_path', 'audio_log_mel', '.pkl'))
-
-
-class _Clip(NamedTuple):
-    name: str
-    category: Optional[str]
-    split: str
 
 
 @DATASETS.register_module()
@@ -77,12 +69,10 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         split (str): 'train', 'val' or 'test'. Defaults to 'train'.
         audio (str): 'wav', or 'log_mel' for the precomputed pickles.
             Defaults to 'wav'.
-        check_files (bool): See :class:`BaseAVSDataset`. Defaults to True.
-        missing (str): 'error' or 'skip'. See :class:`BaseAVSDataset`.
-            Defaults to 'error'.
         ann_file (str, optional): The CSV file, relative to ``data_root``.
             Defaults to None: the one shown above.
-        **kwargs: ``pipeline``, ``test_mode``, ``indices``, ... of
+        **kwargs: ``with_masks``, ``check_files``, ``missing``, ... of
+            :class:`BaseAVSDataset`, ``pipeline``, ``test_mode``, ... of
             :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
@@ -96,8 +86,6 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                  subset: str = 's4',
                  split: str = 'train',
                  audio: str = 'wav',
-                 check_files: bool = True,
-                 missing: str = 'error',
                  ann_file: Optional[str] = None,
                  **kwargs) -> None:
         for name, value, known in (('subset', subset, _LAYOUTS),
@@ -116,39 +104,26 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         super().__init__(
             task='binary',
             label_format='binary',
-            check_files=check_files,
-            missing=missing,
             data_root=data_root,
             ann_file=ann_file,
             **kwargs)
 
-    def collect_frames(self) -> List[dict]:
-        """List the frames of the split.
-
-        Returns:
-            list[dict]: One dict per frame, without the shared keys.
-        """
-        if not fileio.isdir(self.data_root, backend_args=self.backend_args):
-            raise FileNotFoundError(
-                f'data_root {self.data_root!r} is no folder; expected the '
-                f'one that holds {self._layout.home}')
+    def list_clips(self) -> List[Clip]:
+        """The clips of the split, in the order of the CSV file."""
         clips = self._read_clips()
-        categories = sorted({clip.category for clip in clips} - {None})
+        categories = {name for clip in clips for name in clip.a_obj}
         if categories:
-            # the CSV names them; the masks don't tell them apart
-            names = ('background', *categories)
+            # for what sounds; the masks don't tell them apart
+            names = ('background', *sorted(categories))
             self.shared_info['class_names'] = names
             self._metainfo['class_names'] = names
-        frames: List[dict] = []
-        for clip in clips:
-            if clip.split == self.split:
-                frames.extend(self._clip_frames(clip))
-        if not frames and not self.missing_files:
+        chosen = [clip for clip in clips if clip.split == self.split]
+        if not chosen:
             raise ValueError(f'{self.ann_file} has no clip of split '
                              f'{self.split!r} ({len(clips)} clips in all)')
-        return frames
+        return chosen
 
-    def _read_clips(self) -> List[_Clip]:
+    def _read_clips(self) -> List[Clip]:
         """Read and check the CSV file."""
         layout, path = self._layout, self.ann_file
         try:
@@ -158,102 +133,50 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                 f'no metadata file {path}; expected the CSV file of the '
                 f'AVSBench-object subset {self.subset!r} there '
                 '(data_root/ann_file)') from err
-        clips: List[_Clip] = []
-        lines: Dict[str, int] = {}
+        clips, names = [], set()
         reader = csv.reader(io.StringIO(text.lstrip('\ufeff'), newline=''))
-        first = True
-        for raw in reader:
-            row = [cell.strip() for cell in raw]
-            if not any(row):
-                continue
-            where = f'{path}, line {reader.line_num}'
+        rows = [(reader.line_num, row) for raw in reader
+                if any(row := [cell.strip() for cell in raw])]
+        if rows and rows[0][1][-1].lower() == 'split':  # a header
+            del rows[0]
+        for line, row in rows:
+            where = f'{path}, line {line}'
             if len(row) != layout.num_columns:
                 raise ValueError(f'{where}: {len(row)} columns, expected '
                                  f'{layout.num_columns}')
-            name, split = row[0], row[layout.split_column]
-            header = first and split.lower() == 'split'
-            first = False
-            if header:
-                continue
+            name, split = row[0], row[layout.split]
             if split not in SPLITS:
-                raise ValueError(f'{where}: column {layout.split_column} is '
+                raise ValueError(f'{where}: column {layout.split} is '
                                  f'{split!r}, expected the split, one of '
                                  f'{list(SPLITS)}')
-            if not name or name in lines:
-                raise ValueError(
-                    f'{where}: ' +
-                    (f'name {name!r} already stands in line {lines[name]}; '
-                     'a name names one clip' if name else 'the name is empty'))
-            lines[name] = reader.line_num
             category = None
-            if layout.category_column is not None:
-                category = row[layout.category_column]
-                if not category:
-                    raise ValueError(f'{where}: the category is empty')
-            clips.append(_Clip(name, category, split))
+            if layout.category is not None:
+                category = row[layout.category]
+            if not name or name in names or category == '':
+                raise ValueError(
+                    f'{where}: name {name!r}, category {category!r}; expected '
+                    'a name that no other line has, and no empty category')
+            names.add(name)
+            clips.append(self._clip(name, split, category))
         return clips
 
-    def _folders(self, clip: _Clip) -> Tuple[str, str, str]:
-        """Folders of a clip's images and masks, and its sound file."""
+    def _clip(self, name: str, split: str, category: Optional[str]) -> Clip:
         data = f'{self.data_root}/{self._layout.home}/{self.subset}_data'
-        _, audio, suffix = _AUDIO[self.audio]
-        below = clip.split
-        images = f'{data}/visual_frames/{clip.name}'
-        if clip.category is not None:
-            below = f'{clip.split}/{clip.category}'
-            images = f'{data}/visual_frames/{below}/{clip.name}'
-        return (images, f'{data}/gt_masks/{below}/{clip.name}',
-                f'{data}/{audio}/{below}/{clip.name}{suffix}')
-
-    def _clip_frames(self, clip: _Clip) -> List[dict]:
-        """Frames of a clip, less those whose files are missing."""
-        images, masks, sound = self._folders(clip)
-        video = f'{self.subset}/{clip.name}'
-        wanted = range(1 if (self.subset, clip.split) ==
-                       ('s4', 'train') else _FRAMES)
-        if self.check_files:
-            image_names = self.list_names(images)
-            mask_names = self.list_names(masks)
-            lacking = [(path, expected) for path, absent, expected in (
-                (images, image_names is None,
-                 f'expected the {_FRAMES} frames of the clip'),
-                (masks, mask_names is None,
-                 f'expected the masks of {len(wanted)} frames'),
-                (sound,
-                 not fileio.isfile(sound, backend_args=self.backend_args),
-                 'expected the sound of the clip')) if absent]
-            for path, expected in lacking:
-                self.note_missing(video, path, expected)
-            if lacking:
-                self.note_skipped(clip.name, wanted)
-                return []
-
-        frames = []
-        for frame in wanted:
-            image = self._layout.image_stem.format(
-                name=clip.name, number=frame + 1) + self.img_suffix
-            mask = f'{clip.name}_{frame + 1}{self.seg_map_suffix}'
-            if self.check_files:
-                lacking = [(path, expected) for path, absent, expected in (
-                    (osp.join(images, image), image not in image_names,
-                     f'expected {_FRAMES} frames'),
-                    (osp.join(masks, mask), mask not in mask_names,
-                     'expected the mask of the frame')) if absent]
-                for path, expected in lacking:
-                    self.note_missing(video, path, expected)
-                if lacking:
-                    self.note_skipped(clip.name, [frame])
-                    continue
-            frames.append({
-                'img_path': f'{images}/{image}',
-                'seg_map_path': f'{masks}/{mask}',
-                'visible_map_path': None,
-                _AUDIO[self.audio][0]: sound,
-                'uid': clip.name,
-                'frame': frame,
-                'num_frames': _FRAMES,
-                'subset': self.subset,
-                'split': clip.split,
-                'a_obj': (clip.category, ) if clip.category else ()
-            })
-        return frames
+        key, audio, suffix = _AUDIO[self.audio]
+        below, images = split, f'{data}/visual_frames'
+        if category is not None:
+            below = f'{split}/{category}'
+            images = f'{images}/{below}'
+        return Clip(
+            uid=name,
+            subset=self.subset,
+            split=split,
+            a_obj=() if category is None else (category, ),
+            images=f'{images}/{name}',
+            masks=f'{data}/gt_masks/{below}/{name}',
+            audio=(key, f'{data}/{audio}/{below}/{name}{suffix}'),
+            num_frames=5,
+            num_masks=1 if (self.subset, split) == ('s4', 'train') else None,
+            image_prefix=self._layout.image_prefix.format(name),
+            mask_prefix=f'{name}_',
+            first=1)

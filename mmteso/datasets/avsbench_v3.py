@@ -7,7 +7,7 @@ import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
 from .avsbench import AVSBenchDataset
-from .avsbench_meta import FRAMES_PER_CLIP, SPLITS
+from .avsbench_meta import SPLITS
 from .clip_metadata import ClipRow, read_clip_metadata
 
 _METADATA = 'metadata.csv'
@@ -90,12 +90,11 @@ class AVSBenchV3Dataset(AVSBenchDataset):
                  list_dir: str = 'v3',
                  subsets: Union[str, Sequence[str]] = ('v1m', 'v2'),
                  **kwargs) -> None:
-        if setting not in V3_LISTS:
-            raise ValueError(f'setting must be one of {list(V3_LISTS)}, but '
-                             f'got {setting!r}')
-        if split not in SPLITS:
-            raise ValueError(f'split must be one of {list(SPLITS)}, but got '
-                             f'{split!r}')
+        for name, value, known in (('setting', setting, V3_LISTS),
+                                   ('split', split, SPLITS)):
+            if value not in known:
+                raise ValueError(f'{name} must be one of {list(known)}, but '
+                                 f'got {value!r}')
         if 'ann_file' in kwargs:
             raise ValueError(
                 'setting and split say which list is read: pass list_dir, '
@@ -108,12 +107,8 @@ class AVSBenchV3Dataset(AVSBenchDataset):
             ann_file=osp.join(list_dir, V3_LISTS[setting][split]),
             **kwargs)
 
-    def read_clips(self) -> List[ClipRow]:
-        """Read the list, and complete it from ``metadata.csv``.
-
-        Returns:
-            list[ClipRow]: The clips, in the list's order.
-        """
+    def read_rows(self) -> List[ClipRow]:
+        """Read the list, and complete it from ``metadata.csv``."""
         try:
             rows = read_clip_metadata(self.ann_file, self.class_names, None,
                                       self.subsets, self.backend_args)
@@ -121,8 +116,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
             raise FileNotFoundError(
                 f'no list {self.ann_file} of AVS-V3 ({self.setting}, '
                 f'{self.split}); put the lists that GAVS publishes there, or '
-                'say by list_dir where they are (for SynthAVS: '
-                'tools/prepare_synthavs_v3.py)') from err
+                'say by list_dir where they are') from err
         path = osp.join(self.data_root, _METADATA)
         if fileio.exists(path, backend_args=self.backend_args):
             rows = self._completed(rows, path)
@@ -133,7 +127,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
         known = {
             row.uid: row
             for row in read_clip_metadata(path, self.class_names, None,
-                                          tuple(FRAMES_PER_CLIP),
+                                          None,
                                           self.backend_args)
         }
         wrong = []

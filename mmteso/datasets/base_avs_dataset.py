@@ -3,8 +3,8 @@
 import logging
 import os
 import os.path as osp
-from typing import (Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (Any, Callable, Dict, FrozenSet, Iterable, List, Mapping,
+                    NamedTuple, Optional, Tuple)
 
 import mmcv
 import mmengine.fileio as fileio
@@ -18,7 +18,6 @@ from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
 from .transforms import LoadTextCues
 
-TASKS = ('binary', 'semantic')
 _SHOWN = 10
 
 
@@ -38,11 +37,50 @@ class MissingFile(NamedTuple):
         return f'{self.video}: {self.path} ({self.expected})'
 
 
+class Clip(NamedTuple):
+    """Where a clip's files lie.
+
+    Those of frame t (from 0) are named by a prefix and ``first + t``.
+
+    Attributes:
+        uid (str): The clip's name.
+        subset (str): The subset that it belongs to.
+        split (str): The split that it belongs to.
+        a_obj (tuple[str]): Classes that sound in it.
+        images (str): Folder of its frames.
+        masks (str): Folder of its masks.
+        audio (tuple[str, str]): The sample's key for its sound, and the file.
+        num_frames (int, optional): None: as many as the folders hold.
+        num_masks (int, optional): How many frames, from the first on, have a
+            mask. None: all.
+        visible (str, optional): Folder of the masks of all visible objects,
+            which need not be there.
+        image_prefix (str): Defaults to ''.
+        mask_prefix (str): Defaults to ''.
+        first (int): Number of frame 0 in the names. Defaults to 0.
+        extra (dict): Further keys of its samples.
+    """
+    uid: str
+    subset: str
+    split: str
+    a_obj: Tuple[str, ...]
+    images: str
+    masks: str
+    audio: Tuple[str, str]
+    num_frames: Optional[int] = None
+    num_masks: Optional[int] = None
+    visible: Optional[str] = None
+    image_prefix: str = ''
+    mask_prefix: str = ''
+    first: int = 0
+    extra: Mapping[str, Any] = {}
+
+
 class BaseAVSDataset(BaseSegDataset):
     """Base of the audio-visual data sets: one frame is one sample.
 
-    Subclasses implement :meth:`collect_frames`. What all frames have in
-    common (class names, palette, ...) is kept once and joins a sample in
+    Subclasses implement :meth:`list_clips`. What all frames have in common
+    (class names, palette, ...) is kept once and joins a sample in
     :meth:`get_data_info`, so that a serialised frame stays below a kilobyte.
 
     Args:
@@ -50,6 +88,11 @@ class BaseAVSDataset(BaseSegDataset):
             (the class set).
         label_format (str): What masks hold: 'rgb' (the palette's colours),
             'index', or 'binary' (0 and 255, which tell no classes).
+        with_masks (bool): Whether every frame must have a mask. False is for
+            sets without ground truth, which ``tools/test.py`` predicts and
+            doesn't score, and for features of all frames: it also gives the
+            frames that have none (``seg_map_path=None``), as those of v1s
+            train. Needs ``check_files=True``. Defaults to True.
         check_files (bool): Whether to look for every needed file when the
             data set is built (names only, one directory scan per folder).
             False leaves it to the reading of a sample. Defaults to True.
@@ -103,6 +146,7 @@ class BaseAVSDataset(BaseSegDataset):
     def __init__(self,
                  task: str,
                  label_format: str,
+                 with_masks: bool = True,
                  check_files: bool = True,
                  missing: str = 'error',
                  metainfo: Optional[dict] = None,
@@ -111,21 +155,19 @@ class BaseAVSDataset(BaseSegDataset):
                  off_screen: Optional[dict] = None,
                  reduce_zero_label: bool = False,
                  **kwargs) -> None:
-        if reduce_zero_label:
-            if task == 'binary':
+        for name, value, known in (('task', task, ('binary', 'semantic')),
+                                   ('missing', missing, ('error', 'skip'))):
+            if value not in known:
                 raise ValueError(
-                    'reduce_zero_label=True ignores background, which would '
-                    "leave 'sounding' alone in the binary task: nothing to "
-                    "tell apart. It goes with task='semantic'")
-        if missing not in ('error', 'skip'):
-            raise ValueError("missing must be 'error' or 'skip', but got "
-                             f'{missing!r}')
-        if missing == 'skip' and not check_files:
-            raise ValueError("missing='skip' has to know the files when the "
-                             'data set is built: set check_files=True')
-        if task not in TASKS:
-            raise ValueError(f'task must be one of {list(TASKS)}, but got '
-                             f'{task!r}')
+                    f'{name} must be one of {known}, but got {value!r}')
+        if not check_files and (missing == 'skip' or not with_masks):
+            raise ValueError("missing='skip' and with_masks=False have to "
+                             'know which files there are: check_files=True')
+        if reduce_zero_label and task == 'binary':
+            raise ValueError(
+                'reduce_zero_label=True ignores background, which would leave '
+                "'sounding' alone in the binary task: nothing to tell apart. "
+                "It goes with task='semantic'")
         if label_format == 'binary':
             names, palette = None, BINARY_PALETTE
         else:
@@ -144,6 +186,7 @@ class BaseAVSDataset(BaseSegDataset):
             classes=BINARY_CLASSES if binary else names[first:],
             palette=BINARY_PALETTE if binary else palette[first:],
             class_names=names)
+        self.with_masks = with_masks
         self.check_files = check_files
         self.missing = missing
         self.missing_files: List[MissingFile] = []
@@ -185,47 +228,28 @@ class BaseAVSDataset(BaseSegDataset):
         binary task; None if the data know no classes."""
         return self.shared_info['class_names']
 
-    def _sound_alikes(self) -> Dict[str, FrozenSet[str]]:
-        """By class, the others that sound alike."""
-        groups = self._metainfo.get('sound_alikes', ())
-        unknown = {name for group in groups for name in group}.difference(
-            self.class_names or ())
-        if unknown:
-            raise ValueError(
-                f'metainfo.sound_alikes names {sorted(unknown)}, which are '
-                f'none of the classes {list(self.class_names or ())}')
-        alike: Dict[str, FrozenSet[str]] = {}
-        for group in groups:
-            for name in group:
-                alike[name] = alike.get(name, frozenset()).union(
-                    group).difference([name])
-        return alike
-
-    def collect_frames(self) -> List[dict]:
-        """List the frames, with what differs between them.
-
-        Calls :meth:`note_missing` for each file that isn't there.
-
-        Returns:
-            list[dict]: One dict per frame, clip by clip in the order of the
-            metadata, frames in time order.
-        """
+    def list_clips(self) -> Iterable[Clip]:
+        """The clips of the split, in the order of the metadata."""
         raise NotImplementedError
 
     def load_data_list(self) -> List[dict]:
         """List the frames and settle what happens with what is missing.
 
-        Returns:
-            list[dict]: One dict per frame.
-
         Raises:
-            FileNotFoundError: With ``missing='error'``, if a file is
-                missing; in any case if no frame is left.
-            ValueError: With ``missing='skip'``, if no frame can be loaded.
-                With ``off_screen``, if a clip has no donor.
+            FileNotFoundError: If ``data_root`` is missing; or files of clips,
+                with ``missing='error'`` or if no frame is left.
+            ValueError: If no frame can be loaded, with ``missing='skip'``. If
+                a clip has no donor, with ``off_screen``.
         """
         self.missing_files, self.skipped = [], []
-        frames = self.collect_frames()
+        if not fileio.isdir(self.data_root, backend_args=self.backend_args):
+            raise FileNotFoundError(
+                f'data_root {self.data_root!r} is no folder; expected the one '
+                f'that holds {osp.relpath(self.ann_file, self.data_root)}')
+        frames = [
+            frame for clip in self.list_clips()
+            for frame in self._clip_frames(clip)
+        ]
         if self.missing_files:
             self._report_missing(len(frames))
         if self.missing == 'skip':
@@ -235,39 +259,102 @@ class BaseAVSDataset(BaseSegDataset):
                 frames,
                 self.class_names,
                 cue_file=self.cue_file,
-                alike=self._sound_alikes(),
+                sound_alikes=self._metainfo.get('sound_alikes', ()),
                 **self.off_screen)
         return frames
 
-    def note_missing(self, video: str, path: str, expected: str) -> None:
-        """Remember a missing file until all have been looked for.
+    def _clip_frames(self, clip: Clip) -> List[dict]:
+        """Frames of a clip, less those whose files are found missing."""
+        images = masks = visible = None
+        if self.check_files or clip.num_frames is None:
+            images = self.list_names(clip.images)
+        if self.check_files:
+            masks = self.list_names(clip.masks)
+            visible = clip.visible and self.list_names(clip.visible)
+            has_visible = visible is not None
+        else:
+            has_visible = clip.visible is not None and fileio.isdir(
+                clip.visible, backend_args=self.backend_args)
 
-        Args:
-            video (str): The clip, as '{subset}/{uid}'.
-            path (str): The missing file or folder.
-            expected (str): What should have been there.
+        def names(frame):
+            number = clip.first + frame
+            return (f'{clip.image_prefix}{number}{self.img_suffix}',
+                    f'{clip.mask_prefix}{number}{self.seg_map_suffix}')
+
+        count = clip.num_frames
+        if count is None:
+            count = self._count_frames(images, masks)
+        wanted = range(count)
+        if self.with_masks and clip.num_masks is not None:
+            wanted = wanted[:clip.num_masks]
+        found = list(wanted)
+
+        def lacks(path, expected, frames):
+            """Note a missing file, which costs frames."""
+            self.missing_files.append(
+                MissingFile(f'{clip.subset}/{clip.uid}', path, expected))
+            for frame in set(frames).intersection(found):
+                found.remove(frame)
+
+        key, sound = clip.audio
+        if not count or (self.check_files and images is None):
+            lacks(clip.images, f'expected frames {names(0)[0]}, ...', wanted)
+        elif self.check_files and self.with_masks and masks is None:
+            lacks(
+                clip.masks, f'expected the masks of {len(wanted)} frames; '
+                'data without any: with_masks=False', wanted)
+        elif self.check_files and not fileio.isfile(
+                sound, backend_args=self.backend_args):
+            lacks(sound, 'expected the sound of the clip', wanted)
+        elif self.check_files:
+            for frame in wanted:
+                image, mask = names(frame)
+                if image not in images:
+                    lacks(f'{clip.images}/{image}', f'expected {count} frames',
+                          [frame])
+                if self.with_masks and mask not in masks:
+                    lacks(f'{clip.masks}/{mask}',
+                          'expected the mask of the frame', [frame])
+                if has_visible and mask not in visible:
+                    lacks(f'{clip.visible}/{mask}',
+                          'expected the visible objects of the frame', [frame])
+        self.skipped.extend(
+            (clip.uid, frame) for frame in wanted if frame not in found)
+        frames = []
+        for frame in found:
+            image, mask = names(frame)
+            has_mask = self.with_masks or mask in (masks or ())
+            frames.append({
+                'img_path': f'{clip.images}/{image}',
+                'seg_map_path': f'{clip.masks}/{mask}' if has_mask else None,
+                'visible_map_path':
+                f'{clip.visible}/{mask}' if has_visible else None,
+                key: sound,
+                'uid': clip.uid,
+                'frame': frame,
+                'num_frames': count,
+                'subset': clip.subset,
+                'split': clip.split,
+                'a_obj': clip.a_obj,
+                **clip.extra
+            })
+        return frames
+
+    def _count_frames(self, *listings: Optional[FrozenSet[str]]) -> int:
+        """The highest number in a clip's folders, plus 1.
+
+        A gap in the numbers, or a mask without its frame, is thus a missing
+        frame, not a shorter clip.
         """
-        self.missing_files.append(MissingFile(video, path, expected))
-
-    def note_skipped(self, uid: str, frames: Sequence[int]) -> None:
-        """Remember frames that are left out because a file is missing.
-
-        Args:
-            uid (str): The clip.
-            frames (Sequence[int]): 0-based frames.
-        """
-        self.skipped.extend((uid, frame) for frame in frames)
+        stems = [
+            osp.splitext(name)[0] for names in listings for name in names or ()
+            if name.endswith((self.img_suffix, self.seg_map_suffix))
+        ]
+        return max((int(stem) + 1 for stem in stems if stem.isdecimal()),
+                   default=0)
 
     def list_names(self, folder: str) -> Optional[FrozenSet[str]]:
-        """Names of the entries of a folder.
-
-        Args:
-            folder (str): The folder.
-
-        Returns:
-            frozenset[str] or None: The names; None if there is no such
-            folder.
-        """
+        """Names of the entries of a folder; None if there is no such one."""
         if self.backend_args is None:
             # mmengine's walker resolves a path per entry: 30 times slower.
             try:
@@ -286,26 +373,29 @@ class BaseAVSDataset(BaseSegDataset):
         count = len(self.missing_files)
         videos = len({entry.video for entry in self.missing_files})
         lines = [f'  {entry}' for entry in self.missing_files[:_SHOWN]]
-        if count > _SHOWN:
-            lines.append(f'  ... and {count - _SHOWN} more')
         what = (f'{self._describe()}: {count} missing files or folders in '
                 f'{videos} videos')
-        shown = f'The first {min(count, _SHOWN)}:\n' + '\n'.join(lines)
-        if self.missing == 'error':
+        shown = '\n'.join([f'The first {len(lines)}:', *lines])
+        if self.missing == 'error' or not num_left:
             raise FileNotFoundError(
                 f"{what}. Complete the data, or pass missing='skip' to "
-                f'leave out the frames that need them. {shown}')
+                f'leave out the frames that need them ({num_left} stay). '
+                f'{shown}')
+        self._report_skipped(len(self.skipped), num_left, f'{what}. {shown}')
+
+    def _report_skipped(self, num_skipped: int, num_left: int,
+                        reasons: str) -> None:
         if not num_left:
-            raise FileNotFoundError(f'{what}, and no frame is left. {shown}')
+            raise ValueError(f'No frame is left. {reasons}')
         print_log(
-            f"{what}; missing='skip' leaves out {len(self.skipped)} frames "
-            f'and keeps {num_left}. {shown}',
+            f"missing='skip' leaves out {num_skipped} frames and keeps "
+            f'{num_left}. {reasons}',
             logger='current',
             level=logging.WARNING)
 
     def _describe(self) -> str:
         return (f'{type(self).__name__} below {self.data_root!r}, split '
-                f'{getattr(self, "split", None)!r}')
+                f'{self.split!r}')
 
     def _without_broken(self, frames: List[dict]) -> List[dict]:
         """The frames that the loaders of the pipeline can load."""
@@ -313,21 +403,16 @@ class BaseAVSDataset(BaseSegDataset):
             len(frames), lambda idx: self._complete(dict(frames[idx])))
         if not report.faults:
             return frames
-        kept = []
-        for idx, frame in enumerate(frames):
-            if idx in report.faults:
-                self.note_skipped(frame['uid'], [frame['frame']])
-            else:
-                kept.append(frame)
-        what = (f'{report.summary()}. The reasons:\n'
-                f'{report.describe_faults()}')
-        if not kept:
-            raise ValueError(f'No frame is left. {what}')
-        print_log(
-            f"missing='skip' leaves out {len(report.faults)} frames and keeps "
-            f'{len(kept)}. {what}',
-            logger='current',
-            level=logging.WARNING)
+        self.skipped.extend(
+            (frames[idx]['uid'], frames[idx]['frame'])
+            for idx in report.faults)
+        kept = [
+            frame for idx, frame in enumerate(frames)
+            if idx not in report.faults
+        ]
+        self._report_skipped(
+            len(report.faults), len(kept), f'{report.summary()}. The reasons:'
+            f'\n{report.describe_faults()}')
         return kept
 
     def check_frames(self, num_workers: Optional[int] = None) -> DataReport:
@@ -354,14 +439,7 @@ class BaseAVSDataset(BaseSegDataset):
                             num_workers)
 
     def get_data_info(self, idx: int) -> dict:
-        """Get a frame's information, the shared one included.
-
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            dict: The sample as it enters the pipeline.
-        """
+        """A frame as it enters the pipeline, with what all have in common."""
         data_info = self._complete(super().get_data_info(idx))
         if self.off_screen is not None:
             data_info['off_screen'] = self._donors[data_info['uid']]
@@ -417,12 +495,6 @@ class BaseAVSDataset(BaseSegDataset):
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on a frame.
 
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            Any: What the pipeline returns.
-
         Raises:
             FileNotFoundError: The frame's image is missing.
             ValueError: The frame's image can't be decoded.
@@ -459,5 +531,5 @@ class BaseAVSDataset(BaseSegDataset):
         if image is None:
             raise ValueError(
                 f'{where} can\'t be decoded ({len(content)} bytes); expected '
-                f'a {os.path.splitext(path)[1]} image. The file is broken or '
+                f'a {osp.splitext(path)[1]} image. The file is broken or '
                 'cut short: copy it anew') from err

@@ -6,15 +6,13 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import (Dict, Iterator, List, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (Dict, Iterator, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple)
 
-from mmteso.io import normalize_phrase, parse_yaml
+from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES
 
 _FOLDER = osp.join(osp.dirname(__file__), 'synonyms')
-#: Tables that come with the package.
-SYNONYM_TABLES = ('avsbench', )
 
 
 class SynonymError(ValueError):
@@ -51,55 +49,41 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
         SynonymError: If the file is built otherwise.
     """
     path = name_or_path
-    if name_or_path in SYNONYM_TABLES:
-        path = osp.join(_FOLDER, f'{name_or_path}.yaml')
+    if path == 'avsbench':
+        path = osp.join(_FOLDER, 'avsbench.yaml')
     if not osp.isfile(path):
         raise FileNotFoundError(
-            f'There are no synonyms "{name_or_path}": expected one of '
-            f'{list(SYNONYM_TABLES)} or a file.')
+            f"There are no synonyms '{path}': expected 'avsbench' or a file.")
     try:
-        with open(path, 'rb') as file:
-            content = parse_yaml(file.read())
+        content = read_yaml(path)
     except ValueError as error:
-        raise SynonymError(f'{path} is no YAML file: {error}.') from error
-    if not isinstance(content, dict) or 'words' not in content:
-        raise SynonymError(f"{path} must hold a mapping with the key 'words'.")
-    unknown = content.keys() - set(SynonymTable._fields)
-    if unknown:
-        raise SynonymError(
-            f'{path} has the unknown keys {sorted(unknown)}; expected '
-            f'{list(SynonymTable._fields)}.')
+        raise SynonymError(f'{error}.') from error
+    fields = SynonymTable._fields
+    if not isinstance(content, dict) or 'words' not in content or \
+            content.keys() - set(fields):
+        raise SynonymError(f"{path} must hold a mapping with the key 'words', "
+                           f'and no other keys than {list(fields)}.')
     table = SynonymTable(**{k: v or {} for k, v in content.items()})
+
+    def is_strings(value):
+        return isinstance(value, list) and all(
+            isinstance(item, str) for item in value)
+
     for key in ('words', 'several'):
         part = getattr(table, key)
         if not isinstance(part, dict) or not all(
-                isinstance(k, str) and _is_strings(v)
+                isinstance(k, str) and is_strings(v)
                 for k, v in part.items()):
             raise SynonymError(
                 f"{path}: '{key}' must map strings to lists of strings (YAML "
                 'reads yes, no, on and off as such only in quotes).')
-    if table.none and not _is_strings(table.none):
+    if table.none and not is_strings(table.none):
         raise SynonymError(f"{path}: 'none' must be a list of strings.")
     return table._replace(none=list(table.none))
 
 
-def _is_strings(value) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(item, str) for item in value)
-
-
-def singulars(phrase: str) -> Iterator[str]:
-    """A phrase and what it may be the plural of.
-
-    English spelling alone decides, so there are non-words among them: look
-    each of them up in a list of known words.
-
-    Args:
-        phrase (str): As :func:`mmteso.io.normalize_phrase` writes it.
-
-    Yields:
-        str: The phrase itself, then its possible singular forms.
-    """
+def _forms(phrase: str) -> Iterator[str]:
+    """A phrase, then what it may be the plural of, non-words among them."""
     yield phrase
     for plural, singular in (('ies', 'y'), ('ves', 'f'), ('ves', 'fe'),
                              ('es', ''), ('s', ''), ('men', 'man')):
@@ -148,14 +132,12 @@ class ClassSynonyms:
             phrase: (name, )
             for phrase, name in self._names.items()
         }
-        if table is not None:
-            self._add_table(table)
-
-    def _add_table(self, table: SynonymTable) -> None:
+        if table is None:
+            return
         for name, words in table.words.items():
+            self._class(name)  # also where there are no words
             for word in words:
                 self._add(word, [name])
-            self._class(name)  # also where there are no words
         for word, names in table.several.items():
             if len(names) < 2:
                 raise SynonymError(
@@ -176,15 +158,13 @@ class ClassSynonyms:
     def _add(self, phrase: str, names: Sequence[str]) -> None:
         key = normalize_phrase(phrase)
         classes = {self._class(name) for name in names}
-        if not key:
-            raise SynonymError(f'the phrase {phrase!r} of {names} is empty.')
-        if key in self._meanings:
+        if not key or key in self._meanings:
             raise SynonymError(
                 f'the synonyms give {phrase!r} the meaning '
-                f'{sorted(classes) or "none"}, but it means '
-                f'{list(self._meanings[key]) or "none"} already' +
-                (', whose name it is.' if key in self._names else
-                 ". A word of several classes stands in 'several', once."))
+                f'{sorted(classes) or "none"}, but it is empty or means '
+                f'{list(self._meanings.get(key, ())) or "none"} already.\n'
+                "A word of several classes stands in 'several', once; a "
+                "class's name means this class alone.")
         self._meanings[key] = tuple(
             name for name in self.class_names[1:] if name in classes)
 
@@ -201,14 +181,10 @@ class ClassSynonyms:
         words = normalize_phrase(phrase).split()
         for start in range(len(words) if self.head_noun else 1):
             tail = ' '.join(words[start:])
-            for form in singulars(tail) if self.plurals else [tail]:
+            for form in _forms(tail) if self.plurals else [tail]:
                 if form in self._meanings:
                     return self._meanings[form]
         return ()
-
-    def phrases(self) -> List[str]:
-        """All known phrases, normalized and sorted."""
-        return sorted(self._meanings)
 
 
 def check_synonyms(synonyms: Optional[str]) -> None:
@@ -242,18 +218,6 @@ def choose_synonyms(synonyms: Optional[str],
     return 'avsbench' if tuple(class_names) == AVSBENCH_CLASSES else None
 
 
-@functools.lru_cache(maxsize=8)
-def _load(synonyms: Optional[str], class_names: Tuple[str, ...],
-          head_noun: bool) -> ClassSynonyms:
-    if synonyms is None:
-        return ClassSynonyms(class_names, plurals=False, head_noun=False)
-    try:
-        return ClassSynonyms(
-            class_names, read_synonyms(synonyms), head_noun=head_noun)
-    except SynonymError as error:
-        raise SynonymError(f'synonyms={synonyms!r}: {error}') from error
-
-
 def load_class_synonyms(synonyms: Optional[str],
                         class_names: Sequence[str],
                         head_noun: bool = True) -> ClassSynonyms:
@@ -275,3 +239,15 @@ def load_class_synonyms(synonyms: Optional[str],
     """
     return _load(
         choose_synonyms(synonyms, class_names), tuple(class_names), head_noun)
+
+
+@functools.lru_cache(maxsize=8)
+def _load(synonyms: Optional[str], class_names: Tuple[str, ...],
+          head_noun: bool) -> ClassSynonyms:
+    if synonyms is None:
+        return ClassSynonyms(class_names, plurals=False, head_noun=False)
+    try:
+        return ClassSynonyms(
+            class_names, read_synonyms(synonyms), head_noun=head_noun)
+    except SynonymError as error:
+        raise SynonymError(f'synonyms={synonyms!r}: {error}') from error

@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import mmengine.fileio as fileio
 
-from .avsbench_meta import FRAMES_PER_CLIP, names_unseen_source, parse_a_obj
+from .avsbench_meta import names_unseen_source, parse_a_obj
 
 REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
 
@@ -16,7 +16,8 @@ class ClipRow(NamedTuple):
 
     Attributes:
         uid (str): The clip's name, unique in the file (``vid`` isn't).
-        subset (str): The folder that holds it ('v1s', 'v1m' or 'v2').
+        subset (str): The folder that holds it, in AVSBench 'v1s', 'v1m' or
+            'v2'.
         split (str): 'train', 'val', 'test'; V3's lists have other words.
         a_obj (tuple[str]): Classes that sound in the clip, cleaned.
         vid (str): The video that it was cut from; '' if the file doesn't say.
@@ -35,7 +36,7 @@ class ClipRow(NamedTuple):
 def read_clip_metadata(path: str,
                        class_names: Sequence[str],
                        split: Union[str, Sequence[str], None],
-                       subsets: Sequence[str],
+                       subsets: Optional[Sequence[str]],
                        backend_args: Optional[dict] = None
                        ) -> List[ClipRow]:
     """Read the clips of some splits and subsets, in the file's order.
@@ -48,7 +49,7 @@ def read_clip_metadata(path: str,
         split (str | Sequence[str], optional): 'train' or another split that
             the file names, or several; None takes every row whatever its
             split says (for the V3 lists, one file a split).
-        subsets (Sequence[str]): Subsets to return.
+        subsets (Sequence[str], optional): Subsets to return; None means all.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
 
@@ -57,8 +58,8 @@ def read_clip_metadata(path: str,
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: A column is missing, a subset or class unknown, a uid
-            empty or used twice, or a split or subset has no row.
+        ValueError: A column is missing, a class unknown, a uid empty or used
+            twice, or a split or subset has no row.
     """
     try:
         text = fileio.get_text(path, backend_args=backend_args)
@@ -75,7 +76,7 @@ def read_clip_metadata(path: str,
     reader.fieldnames = columns
 
     splits = (split, ) if isinstance(split, str) else split
-    rows, lines, found = [], {}, set()
+    rows, uids, found = [], set(), set()
     for raw in reader:
         where = f'{path}, line {reader.line_num}'
         # csv pads a short row with None and puts what is too much at None.
@@ -84,29 +85,25 @@ def read_clip_metadata(path: str,
                              f'{len(columns)} columns of the header')
         values = {name: raw[name].strip() for name in REQUIRED_COLUMNS}
         uid, subset = values['uid'], values['label']
-        if not uid:
-            raise ValueError(f'{where}: the uid is empty')
-        if uid in lines:
-            raise ValueError(f'{where}: uid {uid!r} already stands in line '
-                             f'{lines[uid]}; a uid names one clip')
-        lines[uid] = reader.line_num
-        if subset not in FRAMES_PER_CLIP:
-            raise ValueError(f'{where}: label {subset!r} is none of '
-                             f'{list(FRAMES_PER_CLIP)}')
-        found.add(values['split'])
+        if not uid or not subset or uid in uids:
+            raise ValueError(
+                f'{where}: uid {uid!r}, label {subset!r}; expected a uid that '
+                'no other line has, and the subset as label')
+        uids.add(uid)
+        found.add((values['split'], subset))
         try:
             a_obj = parse_a_obj(values['a_obj'], class_names)
         except ValueError as err:
             raise ValueError(f'{where}: {err}') from err
-        if subset in subsets and (splits is None
-                                  or values['split'] in splits):
+        if (subsets is None or subset in subsets) and (
+                splits is None or values['split'] in splits):
             vid = (raw.get('vid') or '').strip()
             rows.append(
                 ClipRow(uid, subset, values['split'], a_obj, vid,
                         names_unseen_source(values['a_obj'])))
-    if not rows or set(splits or ()) - found:
+    if not rows or set(splits or ()) - {name for name, _ in found}:
         raise ValueError(
-            f'{path} has no clip of split {split!r} in the subsets '
-            f'{list(subsets)}; its {len(lines)} clips are of the splits '
-            f'{sorted(found)} (split=None takes them all)')
+            f'{path} has no clip of split {split!r} in the subsets {subsets}; '
+            f'it has {len(uids)} clips, of the splits and subsets '
+            f'{sorted(found)} (split=None takes all splits)')
     return rows

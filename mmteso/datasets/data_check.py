@@ -33,6 +33,7 @@ from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
 from mmengine.logging import print_log
 from tqdm import tqdm
 
+from mmteso.io import atomic_write
 from mmteso.version import __version__
 from .transforms import (LoadAudioClip, LoadAudioFeatures, LoadAVSAnnotations,
                          LoadLogMel, LoadTextCues)
@@ -119,14 +120,7 @@ class DataReport:
 
 
 def transforms_inside(transform: Any) -> Iterator[Any]:
-    """A transform and those that it wraps, as TestTimeAug does.
-
-    Args:
-        transform (Callable): A transform or a whole pipeline.
-
-    Yields:
-        Callable: The transform itself, then the others in their order.
-    """
+    """A transform or pipeline, and those inside of it, as in TestTimeAug."""
     yield transform
     for name in ('transforms', 'subroutines'):
         inner = getattr(transform, name, None)
@@ -136,18 +130,9 @@ def transforms_inside(transform: Any) -> Iterator[Any]:
 
 
 def datasets_inside(dataset: Any) -> Iterator[Any]:
-    """The data sets that a wrapper wraps, as ConcatDataset does.
-
-    Args:
-        dataset (Dataset): A data set.
-
-    Yields:
-        Dataset: Those that wrap no other; the data set itself if it is one.
-    """
-    if hasattr(dataset, 'dataset'):
-        inner = [dataset.dataset]
-    else:
-        inner = getattr(dataset, 'datasets', ())
+    """The data sets that a wrapper wraps, as ConcatDataset does, or itself."""
+    inner = [dataset.dataset] if hasattr(dataset, 'dataset') else getattr(
+        dataset, 'datasets', ())
     if not inner:
         yield dataset
     for wrapped in inner:
@@ -199,12 +184,10 @@ class _Memory:
         return known if isinstance(known, dict) else {}
 
     def save(self, known: Dict[str, Any]) -> None:
-        """Replace the file by a whole one, for whoever reads it now."""
-        partial = f'{self._path}.{os.getpid()}'
         try:
-            with open(partial, 'w', encoding='utf-8') as file:
+            with atomic_write(self._path) as partial, open(
+                    partial, 'w', encoding='utf-8') as file:
                 json.dump(known, file)
-            os.replace(partial, self._path)
         except OSError as error:
             print_log(
                 f'The frames found whole can\'t be remembered: {error}. They '
@@ -220,20 +203,20 @@ class _Reader:
                  run: Callable[[dict, Callable], Any]) -> None:
         # each once: TestTimeAug has one for each view
         steps = {repr(step): step for step in transforms_inside(pipeline)}
-        self.tables = [
-            step for step in steps.values() if isinstance(step, _TABLE_LOADERS)
-        ]
         files = {
             text: step
             for text, step in steps.items()
             if isinstance(step, tuple(_FILE_LOADERS))
         }
         self.files = Compose(list(files.values()))
-        self._keys = {
+        self.tables = [
+            step for step in steps.values() if isinstance(step, _TABLE_LOADERS)
+        ]
+        self._keys = sorted({
             key
             for kind, keys in _FILE_LOADERS.items() for key in keys
             if any(isinstance(step, kind) for step in files.values())
-        }
+        })
         self._settings = [__version__, *files]
         self._samples = samples
         self._run = run
@@ -241,7 +224,7 @@ class _Reader:
     def stamp(self, index: int) -> Optional[str]:
         """What changes when the frame has to be read again."""
         sample = self._samples(index)
-        paths = [sample.get(key) for key in sorted(self._keys)]
+        paths = [sample.get(key) for key in self._keys]
         try:
             stats = [os.stat(path) for path in paths if path is not None]
         except OSError:
@@ -254,12 +237,8 @@ class _Reader:
         return hashlib.sha1(repr(facts).encode()).hexdigest()
 
     def read(self, index: int) -> Any:
-        """Read the frame's files.
-
-        Returns:
-            str | list | None: Why it can't be loaded; or number and share of
-            the pixels of unknown colour; or None if there are none.
-        """
+        """Why the frame can't be loaded; or number and share of its pixels of
+        unknown colour, None if there are none."""
         try:
             sample = self._run(self._samples(index), self.files)
         except ImportError:

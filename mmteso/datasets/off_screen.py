@@ -10,12 +10,11 @@ import os.path as osp
 from typing import (Any, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple,
                     Optional, Sequence, Tuple)
 
-from mmteso.io import CueFile, parse_yaml
+from mmteso.io import CueFile, read_yaml
 from .class_synonyms import load_class_synonyms
 
 _FOLDER = osp.join(osp.dirname(__file__), 'groups')
-#: Tables of groups that come with the package.
-GROUP_TABLES = ('avsbench', )
+_NONE: FrozenSet[str] = frozenset()
 
 
 class SoundClip(NamedTuple):
@@ -53,23 +52,20 @@ def read_class_groups(
         class_names (Iterable[str]): Classes that need a group.
 
     Returns:
-        dict[str, frozenset[str]]: Groups by class; a class may be of two
-        kinds.
+        dict[str, frozenset[str]]: Groups by class; it may be of several.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is built otherwise, or a class is in no group.
     """
     path = name_or_path
-    if name_or_path in GROUP_TABLES:
-        path = osp.join(_FOLDER, f'{name_or_path}.yaml')
+    if path == 'avsbench':
+        path = osp.join(_FOLDER, 'avsbench.yaml')
     if not osp.isfile(path):
         raise FileNotFoundError(
-            f'There are no groups "{name_or_path}": expected one of '
-            f'{list(GROUP_TABLES)} or a YAML file with lists of classes by '
-            'group.')
-    with open(path, 'rb') as file:
-        content = parse_yaml(file.read())
+            f"There are no groups '{path}': expected 'avsbench' or a YAML "
+            'file with lists of classes by group.')
+    content = read_yaml(path)
     if not isinstance(content, dict) or not all(
             isinstance(names, list) and all(isinstance(n, str) for n in names)
             for names in content.values()):
@@ -115,33 +111,13 @@ def classes_of_cues(cue_file: str,
     }
 
 
-def clips_of_frames(frames: Iterable[Mapping[str, Any]]) -> List[SoundClip]:
-    """The clips behind the frames of a data set, each once.
-
-    Args:
-        frames (Iterable[dict]): Samples with ``uid`` and ``a_obj``, and where
-            known ``audio_path``, ``vid`` and ``unseen_source``.
-
-    Returns:
-        list[SoundClip]: In the order of the frames.
-    """
-    clips: Dict[str, SoundClip] = {}
-    for frame in frames:
-        if frame['uid'] not in clips:
-            clips[frame['uid']] = SoundClip(
-                frame['uid'],
-                frame.get('audio_path') or '', tuple(frame['a_obj']),
-                frame.get('vid') or '', bool(frame.get('unseen_source')))
-    return list(clips.values())
-
-
 def pair_off_screen(
     clips: Sequence[SoundClip],
     seed: int = 0,
     seen: Optional[Mapping[str, Iterable[str]]] = None,
     groups_of: Optional[Mapping[str, FrozenSet[str]]] = None,
     num_donors: int = 4,
-    alike: Optional[Mapping[str, Iterable[str]]] = None,
+    alike: Sequence[Sequence[str]] = ()
 ) -> Dict[str, Tuple[SoundClip, ...]]:
     """Choose for each clip others whose sound is foreign to it.
 
@@ -163,8 +139,7 @@ def pair_off_screen(
         num_donors (int): How many donors, best first, so that there is
             another one if a sound can't be used. A clip may get fewer.
             Defaults to 4.
-        alike (Mapping, optional): By class, others that sound alike. Defaults
-            to None.
+        alike (Sequence): Lists of classes that sound alike. Defaults to ().
 
     Returns:
         dict[str, tuple[SoundClip]]: Donors by uid, at least one each.
@@ -172,27 +147,33 @@ def pair_off_screen(
     Raises:
         ValueError: If a clip has no donor.
     """
-    seen, alike = seen or {}, alike or {}
+    seen = seen or {}
+
+    def groups_in(clip):
+        return _NONE if groups_of is None else _NONE.union(
+            *(groups_of[name] for name in clip.a_obj))
+
     lenders = sorted(clip for clip in clips if clip.can_lend)
     # many clips have the same classes: look through all lenders once for each
     eligible: Dict[Tuple[FrozenSet[str], FrozenSet[str]], list] = {}
     donors = {}
     for clip in clips:
-        classes = frozenset(clip.a_obj) | frozenset(seen.get(clip.uid, ()))
-        classes = classes.union(*(alike.get(name, ()) for name in classes))
-        groups = _groups(clip, groups_of)
+        classes = frozenset(clip.a_obj).union(seen.get(clip.uid, ()))
+        classes = classes.union(*(names for names in alike
+                                  if not classes.isdisjoint(names)))
+        groups = groups_in(clip)
         if (classes, groups) not in eligible:
             eligible[classes, groups] = [
                 lender for lender in lenders
                 if classes.isdisjoint(lender.a_obj)
-                and groups.isdisjoint(_groups(lender, groups_of))
+                and groups.isdisjoint(groups_in(lender))
             ]
-        found = _choose([
+        donors[clip.uid] = _choose([
             lender for lender in eligible[classes, groups]
             if lender.uid != clip.uid and (not clip.vid
                                            or lender.vid != clip.vid)
         ], f'{seed}/{clip.uid}', num_donors)
-        if not found:
+        if not donors[clip.uid]:
             raise ValueError(
                 f'no other clip can lend "{clip.uid}" a sound that is off its '
                 f'screen: it shows or sounds like {sorted(classes)}' +
@@ -201,18 +182,7 @@ def pair_off_screen(
                 'of known classes, none of other classes and another video. '
                 'Use a larger set, no groups, or leave out the condition '
                 '"off-screen"')
-        donors[clip.uid] = found
     return donors
-
-
-def _groups(
-    clip: SoundClip,
-    groups_of: Optional[Mapping[str,
-                                FrozenSet[str]]]) -> FrozenSet[str]:
-    """Groups of what sounds in a clip; none without ``groups_of``."""
-    if groups_of is None:
-        return frozenset()
-    return frozenset().union(*(groups_of[name] for name in clip.a_obj))
 
 
 def _choose(lenders: List[SoundClip], key: str,
@@ -226,18 +196,20 @@ def _choose(lenders: List[SoundClip], key: str,
     return tuple(chosen)
 
 
-def off_screen_table(frames: Iterable[Mapping[str, Any]],
-                     class_names: Optional[Sequence[str]],
-                     seed: int = 0,
-                     groups: Optional[str] = None,
-                     cue_file: Optional[str] = None,
-                     synonyms: Optional[str] = 'auto',
-                     alike: Optional[Mapping[str, Iterable[str]]] = None
-                     ) -> Dict[str, List[dict]]:
+def off_screen_table(
+        frames: Iterable[Mapping[str, Any]],
+        class_names: Optional[Sequence[str]],
+        seed: int = 0,
+        groups: Optional[str] = None,
+        cue_file: Optional[str] = None,
+        synonyms: Optional[str] = 'auto',
+        sound_alikes: Sequence[Sequence[str]] = ()
+) -> Dict[str, List[dict]]:
     """Donors for the frames of a data set.
 
     Args:
-        frames (Iterable[dict]): See :func:`clips_of_frames`.
+        frames (Iterable[dict]): Samples with ``uid`` and ``a_obj``, and where
+            known ``audio_path``, ``vid`` and ``unseen_source``.
         class_names (Sequence[str], optional): All classes, background first;
             None if the data set knows none.
         seed (int): See :func:`pair_off_screen`. Defaults to 0.
@@ -249,8 +221,8 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
             sounds is known.
         synonyms (str, optional): See :func:`classes_of_cues`. Defaults to
             'auto'.
-        alike (Mapping, optional): See :func:`pair_off_screen`. Defaults to
-            None.
+        sound_alikes (Sequence): Lists of classes that sound alike. Defaults
+            to ().
 
     Returns:
         dict[str, list[dict]]: By uid the donors, best first, each with
@@ -260,7 +232,13 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
         ValueError: If the data set has no classes or no sound files, or a
             clip has no donor.
     """
-    clips = clips_of_frames(frames)
+    clips = {}
+    for frame in frames:
+        clips[frame['uid']] = SoundClip(
+            frame['uid'],
+            frame.get('audio_path') or '', tuple(frame['a_obj']),
+            frame.get('vid') or '', bool(frame.get('unseen_source')))
+    clips = list(clips.values())
     if not any(clip.can_lend for clip in clips):
         what = 'sound files' if any(clip.a_obj for clip in clips) else \
             'classes (a_obj)'
@@ -269,18 +247,20 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
             f'this data set of {len(clips)} clips has no {what}. MS3 of the '
             'AVSBench-object release has none: use v1m of the '
             'AVSBench-semantic release, the same videos')
-    groups_of = None
-    if groups is not None:
-        groups_of = read_class_groups(
-            groups, {name for clip in clips for name in clip.a_obj})
-    seen = None
-    if cue_file is not None:
-        seen = classes_of_cues(cue_file, class_names, synonyms)
+    unknown = {name for names in sound_alikes for name in names}.difference(
+        class_names or ())
+    if unknown:
+        raise ValueError(f'metainfo.sound_alikes names {sorted(unknown)}, '
+                         f'which are none of the classes {class_names}')
+    groups_of = None if groups is None else read_class_groups(
+        groups, {name for clip in clips for name in clip.a_obj})
+    seen = None if cue_file is None else classes_of_cues(
+        cue_file, class_names, synonyms)
+    donors = pair_off_screen(clips, seed, seen, groups_of, alike=sound_alikes)
     return {
         uid: [
             dict(uid=donor.uid, audio_path=donor.audio_path, a_obj=donor.a_obj)
-            for donor in donors
+            for donor in chosen
         ]
-        for uid, donors in pair_off_screen(
-            clips, seed, seen, groups_of, alike=alike).items()
+        for uid, chosen in donors.items()
     }

@@ -248,11 +248,10 @@ def audio_conditions_dataloader(
 
 def _cue_arguments(pipeline: Sequence[dict]) -> Dict[str, Any]:
     """What a pipeline's ``LoadTextCues`` takes for synonyms."""
-    return {
-        'synonyms': step['synonyms']
-        for step in _steps_inside(pipeline)
-        if type_name(step) == 'LoadTextCues' and 'synonyms' in step
-    }
+    for step in _steps_inside(pipeline):
+        if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
+            return dict(synonyms=step['synonyms'])
+    return {}
 
 
 def _steps_inside(value: Any) -> Iterator[dict]:

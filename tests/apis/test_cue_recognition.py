@@ -182,7 +182,7 @@ def test_command(command, root, tmp_path, capsys):
     (['--num-cues', '-1'], 'must be at least 0'),
     (['--split', 'train', '--cfg-options', 'train_dataloader=None'],
      'the config has no train_dataloader'),
-    (['--cues', 'CUES', '--synonyms', 'x.yaml'], 'no synonyms "x.yaml"'),
+    (['--cues', 'CUES', '--synonyms', 'x.yaml'], "no synonyms 'x.yaml'"),
 ])
 def test_one_line_for_mistakes(command, root, capsys, options, message):
     options = [o.replace('CUES', f'{root}/cues.jsonl') for o in options]

@@ -61,13 +61,6 @@ def test_background_is_ignored(root):
     assert {len(frame['frame_classes']) for frame in whole} == {0, 1, 2}
 
 
-@pytest.mark.parametrize('dataset', [AVSBenchDataset, AVSBenchObjectDataset])
-def test_sounding_alone_is_nothing_to_tell_apart(root, objects, dataset):
-    with pytest.raises(ValueError, match="goes with task='semantic'"):
-        dataset(dict(AVSBenchDataset=root).get(dataset.__name__, objects),
-                reduce_zero_label=True)
-
-
 # ---------------------------------------------------- mmseg's LoadAnnotations
 @pytest.mark.parametrize('task', ['binary', 'semantic'])
 def test_stock_loader_gives_the_task(root, task):

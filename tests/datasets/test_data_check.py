@@ -200,6 +200,6 @@ def test_a_package_that_is_missing_breaks_no_file(root, monkeypatch):
     def no_package(*args, **kwargs):
         raise ImportError('pip install "mmteso[audio]"')
 
-    monkeypatch.setattr('mmteso.audio.waveform._import', no_package)
+    monkeypatch.setattr('mmteso.audio.waveform.require', no_package)
     with pytest.raises(ImportError, match='pip install'):
         build(root, missing='skip')

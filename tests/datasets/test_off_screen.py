@@ -9,8 +9,7 @@ from mmseg.registry import DATASETS
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
-from mmteso.datasets.off_screen import (GROUP_TABLES, SoundClip,
-                                        classes_of_cues, clips_of_frames,
+from mmteso.datasets.off_screen import (SoundClip, classes_of_cues,
                                         off_screen_table, pair_off_screen,
                                         read_class_groups)
 from mmteso.testbeds.synthavs import generate_synthavs, get_variant
@@ -31,7 +30,7 @@ def random_clips(seed, number=60):
     ]
 
 
-@pytest.mark.parametrize('seed', range(20))
+@pytest.mark.parametrize('seed', range(6))
 def test_a_donor_is_foreign(seed):
     """Whatever the clips: other video, known and disjoint classes."""
     clips = random_clips(seed)
@@ -41,8 +40,7 @@ def test_a_donor_is_foreign(seed):
         name: frozenset(rng.sample('abcdefgh', 1 + (name == 'bell')))
         for name in CLASSES
     } if seed % 2 else None
-    alike = dict(zip(CLASSES[:4], CLASSES[4:8])) if seed % 3 else {}
-    alike = {name: [other] for name, other in alike.items()}
+    alike = list(zip(CLASSES[:4], CLASSES[4:8])) if seed % 3 else []
     donors = pair_off_screen(clips, seed, seen, groups_of, alike=alike)
     assert list(donors) == [clip.uid for clip in clips]
     for clip in clips:
@@ -53,8 +51,10 @@ def test_a_donor_is_foreign(seed):
             assert donor.a_obj and not donor.unseen_source
             assert not set(donor.a_obj) & set(clip.a_obj)
             assert not set(donor.a_obj) & set(seen.get(clip.uid, ()))
-            for name in (*clip.a_obj, *seen.get(clip.uid, ())):
-                assert not set(donor.a_obj) & set(alike.get(name, ()))
+            shown = {*clip.a_obj, *seen.get(clip.uid, ())}
+            for names in alike:
+                assert not shown & set(names) or \
+                    not set(donor.a_obj) & set(names)
             assert not clip.vid or donor.vid != clip.vid
             if groups_of:
                 assert not any(
@@ -80,10 +80,6 @@ def test_order_does_not_matter_and_seeds_do():
     shuffled = random.Random(0).sample(clips, len(clips))
     assert pair_off_screen(clips, 1) == pair_off_screen(shuffled, 1)
     assert pair_off_screen(clips, 1) != pair_off_screen(clips, 2)
-    # the first ones stay when more are wanted
-    few = pair_off_screen(clips, 1, num_donors=1)
-    many = pair_off_screen(clips, 1, num_donors=9)
-    assert all(many[uid][:1] == few[uid] for uid in few)
 
 
 def test_same_in_every_process():
@@ -131,23 +127,13 @@ def test_who_lends_nothing(clip):
 # --------------------------------------------------------------------- groups
 def test_groups_of_avsbench():
     groups_of = read_class_groups('avsbench', CLASSES)
-    assert GROUP_TABLES == ('avsbench', ) and set(groups_of) == set(CLASSES)
+    assert set(groups_of) == set(CLASSES)
     assert {group for groups in groups_of.values() for group in groups
             } == {'music', 'human', 'animal', 'device'}
     assert {name for name, groups in groups_of.items() if len(groups) > 1
             } == {'keyboard', 'bell'}
     assert groups_of['violin'] == {'music'} and groups_of['wolf'] == {'animal'}
     assert groups_of['baby'] == {'human'} and groups_of['axe'] == {'device'}
-
-
-def test_avsbench_table_names_classes_only():
-    import yaml
-
-    from mmteso.datasets import off_screen
-    with open(f'{off_screen._FOLDER}/avsbench.yaml') as file:
-        content = yaml.safe_load(file)
-    names = [name for names in content.values() for name in names]
-    assert not set(names) - set(CLASSES)
 
 
 @pytest.mark.parametrize('text, message', [
@@ -244,15 +230,6 @@ def test_pairs_do_not_depend_on_the_part_of_the_set(synthavs):
         assert part.get_data_info(index) == whole.get_data_info(index)
 
 
-def test_off_by_default(synthavs):
-    dataset = AVSBenchDataset(
-        synthavs,
-        metainfo=dict(classes='label2idx.json'),
-        subsets='v2',
-        pipeline=[])
-    assert 'off_screen' not in dataset.get_data_info(0)
-
-
 def test_dirt_of_avsbench(tmp_path):
     """'off-the-screen' and 'background' lend nothing and may borrow."""
     root = make_avsbench(
@@ -300,14 +277,3 @@ def test_off_screen_needs_classes_and_sounds():
     frames = [dict(uid='a', a_obj=('x', )), dict(uid='b', a_obj=('y', ))]
     with pytest.raises(ValueError, match='no sound files'):
         off_screen_table(frames, None)
-
-
-def test_clips_of_frames():
-    frames = [
-        dict(uid='a', frame=i, a_obj=['x'], audio_path='p', vid='v')
-        for i in range(3)
-    ] + [dict(uid='b', frame=0, a_obj=())]
-    assert clips_of_frames(frames) == [
-        SoundClip('a', 'p', ('x', ), 'v', False),
-        SoundClip('b', '', ())
-    ]

@@ -114,7 +114,7 @@ def test_impossible_arguments():
         LoadTextCues(num_cues=0)
     with pytest.raises(ValueError, match="'a_obj'.*but got 'label'"):
         LoadTextCues(cue_target='label')
-    with pytest.raises(FileNotFoundError, match='no synonyms "none.yaml"'):
+    with pytest.raises(FileNotFoundError, match="no synonyms 'none.yaml'"):
         LoadTextCues(cue_target='mask', synonyms='none.yaml')
 
 

@@ -1,0 +1,75 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Answers of transformers' models that keep a JSON schema.
+
+llguidance masks the tokens that would leave the schema.
+"""
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+
+class JSONConstraint:
+    """A logits processor for ``generate`` that makes answers keep a schema.
+
+    Each text of a batch is constrained by itself, from its first new token to
+    its end token; white space outside of strings isn't allowed. One object
+    serves any number of ``generate`` calls, one after the other, greedy or
+    sampling, but no beam search::
+
+        constraint = JSONConstraint(tokenizer, schema, [2])
+        model.generate(**inputs, logits_processor=[constraint])
+
+    Args:
+        tokenizer (PreTrainedTokenizerFast): The model's.
+        schema (dict): The JSON schema.
+        eos_token_id (int | Sequence[int]): The tokens that end an answer.
+
+    Raises:
+        ImportError: If llguidance is missing.
+        ValueError: If the tokenizer isn't a fast one, or llguidance doesn't
+            know a keyword of the schema.
+    """
+
+    def __init__(self, tokenizer: Any, schema: Dict[str, Any],
+                 eos_token_id: Union[int, Sequence[int]]) -> None:
+        from llguidance import LLMatcher
+        from llguidance.hf import from_tokenizer
+        if isinstance(eos_token_id, int):
+            eos_token_id = [eos_token_id]
+        self._start = LLMatcher(
+            from_tokenizer(tokenizer, eos_token=list(eos_token_id)),
+            LLMatcher.grammar_from_json_schema(
+                schema, overrides=dict(whitespace_flexible=False)))
+        if self._start.is_error():
+            raise ValueError('The JSON schema can\'t be kept with this '
+                             f'tokenizer: {self._start.get_error()}')
+        self._matchers: List[Any] = []
+        self._seen: Optional[Any] = None
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Forbid what leaves the schema.
+
+        Args:
+            input_ids (Tensor): The tokens so far, (B, L).
+            scores (Tensor): Logits of the next token, (B, V).
+
+        Returns:
+            Tensor: The logits, -inf for forbidden tokens.
+        """
+        import torch
+        if self._seen is not None and torch.equal(input_ids[:, :-1],
+                                                  self._seen):
+            for matcher, token in zip(self._matchers,
+                                      input_ids[:, -1].tolist()):
+                # what follows the end is padding
+                if not matcher.is_stopped():
+                    matcher.consume_token(token)
+        else:  # the first token of a call
+            self._matchers = [self._start.deep_copy() for _ in input_ids]
+        self._seen = input_ids.clone()
+        allowed = torch.zeros(scores.shape, dtype=torch.bool)
+        for row, matcher in zip(allowed, self._matchers):
+            mask = torch.frombuffer(
+                bytearray(matcher.compute_logit_bias()), dtype=torch.uint8)
+            # the model may have more tokens than the tokenizer, or fewer
+            size = min(len(mask), len(row))
+            row[:size] = mask[:size] > 0
+        return scores.masked_fill(~allowed.to(scores.device), -float('inf'))
