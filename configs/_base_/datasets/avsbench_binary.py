@@ -2,6 +2,7 @@
 # the subset: v1s, v1m, or v2 (AVSS-binary).
 dataset_type = 'AVSBenchDataset'
 data_root = 'data/avsbench'
+num_cues = 4  # N_T
 frame_size = (384, 384)
 
 # The parts of the pipelines. A leaf that changes one puts the pipelines
@@ -32,7 +33,7 @@ load_sound = [
     dict(type='LoadAudioClip', clip_hop=1.0),
     dict(type='AudioToLogMel')
 ]
-load_cues = [dict(type='LoadTextCues', num_cues=4)]  # N_T
+load_cues = [dict(type='LoadTextCues', num_cues=num_cues)]
 pack = dict(type='PackAVTInputs')
 flip_views = dict(
     type='TestTimeAug',

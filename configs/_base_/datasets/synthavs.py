@@ -1,6 +1,7 @@
 # SynthAVS, the embedded test bed: tools/prepare_synthavs.py data/synthavs
 dataset_type = 'AVSBenchDataset'
 data_root = 'data/synthavs'
+num_cues = 4  # N_T
 
 # The parts of the pipelines. A leaf that changes one puts the pipelines
 # together anew, by these names.
@@ -10,10 +11,10 @@ load_masks = dict(type='LoadAVSAnnotations')
 load_all_masks = dict(type='LoadAVSAnnotations', load_visible=True)
 augmentation = [dict(type='RandomFlip', prob=0.5)]
 load_sound = [dict(type='LoadAudioClip'), dict(type='AudioToLogMel')]
-load_cues = [dict(type='LoadTextCues', num_cues=4)]  # N_T
+load_cues = [dict(type='LoadTextCues', num_cues=num_cues)]
 # the targets are for CueSelectionMetric; the model does not see them
 load_cues_and_targets = [
-    dict(type='LoadTextCues', num_cues=4, cue_target='mask')
+    dict(type='LoadTextCues', num_cues=num_cues, cue_target='mask')
 ]
 pack = dict(type='PackAVTInputs')
 flips = [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)]

@@ -3,7 +3,8 @@ _base_ = ['./full.py']
 
 model = dict(
     cue_loss=dict(type='CueLoss', threshold=0.0, loss_weight=1.0))
-load_cues = [dict(type='LoadTextCues', num_cues=4, cue_target='mask')]
+load_cues = [dict(
+    type='LoadTextCues', num_cues=_base_.num_cues, cue_target='mask')]
 train_pipeline = [
     _base_.load_image, _base_.load_masks, *_base_.augmentation,
     *_base_.load_sound, *load_cues, _base_.pack
