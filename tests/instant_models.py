@@ -5,10 +5,8 @@ Registered on import: name this module in a config's custom_imports.
 """
 import time
 
-from mmteso.text_cues import (CAPTIONERS, REASONERS, ModelUnavailableError,
-                              Reasoning)
-from mmteso.text_cues.captioners import BaseCaptioner
-from mmteso.text_cues.reasoners import BaseReasoner
+from mmteso.text_cues import (CAPTIONERS, REASONERS, BaseCaptioner,
+                              BaseReasoner, ModelUnavailableError, Reasoning)
 
 
 @CAPTIONERS.register_module()

@@ -13,19 +13,21 @@ import argparse
 import os
 import os.path as osp
 import shutil
-import subprocess
-import sys
 import time
-from glob import glob
 
 from mmengine.config import Config
 from mmengine.utils import mkdir_or_exist
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.apis import (draw_conditions, format_table, make_report,
-                         references, write_report)
-from mmteso.engine import AUDIO_CONDITIONS, evaluate_audio_conditions
+from mmteso.analysis.ablation import best_checkpoint, run_tool
+from mmteso.analysis.demo import format_report, make_report
+from mmteso.analysis.frames import (choose_frames, mask_rows, masks_only,
+                                    references)
+from mmteso.apis import evaluate_audio_conditions, init_model
+from mmteso.engine import AUDIO_CONDITIONS
+from mmteso.io import write_json
+from mmteso.visualization import draw_picture_grid
 
 MARKER = 'made-by-demo.txt'
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
@@ -61,15 +63,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_tool(name: str, *args: str) -> float:
-    """Run one of our command line tools; how many seconds it took."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, osp.join(ROOT, 'tools', name), *args],
-                   cwd=ROOT,
-                   check=True)
-    return time.perf_counter() - start
-
-
 def claim_folder(folder: str) -> None:
     """Make an empty folder; remove one that an earlier demo made."""
     marker = osp.join(folder, MARKER)
@@ -84,33 +77,23 @@ def claim_folder(folder: str) -> None:
         file.write('Made by tools/demo.py, which may remove this folder.\n')
 
 
-def best_checkpoint(folder: str) -> str:
-    """The checkpoint with the best J on the validation videos."""
-    found = glob(osp.join(folder, 'best_J_*.pth'))
-    if len(found) != 1:
-        raise FileNotFoundError(
-            f'expected one best_J_*.pth in {folder}, but found {found}')
-    return found[0]
-
-
 def main() -> None:
     args = parse_args()
     out = osp.abspath(args.out)
     train_dir = osp.join(out, 'train')
     claim_folder(train_dir)
-    cfg = Config.fromfile(osp.join(ROOT, CONFIGS[args.variant]))
-    print(f'{WHAT[args.variant]} (--variant {args.variant}), seed {args.seed}')
-
-    data_root = osp.join(ROOT, cfg.data_root)
-    run_tool('prepare_synthavs.py', data_root, '--reuse')
-    train_seconds = run_tool('train.py', CONFIGS[args.variant], '--work-dir',
-                             train_dir, '--cfg-options',
-                             f'randomness.seed={args.seed}', *args.cfg_options)
-
     # paths in the config are relative to the repository
     os.chdir(ROOT)
-    cfg = Config.fromfile(
-        osp.join(train_dir, osp.basename(CONFIGS[args.variant])))
+    config, what = CONFIGS[args.variant], WHAT[args.variant]
+    print(f'{what} (--variant {args.variant}), seed {args.seed}', flush=True)
+    run_tool('tools/prepare_synthavs.py',
+             Config.fromfile(config).data_root, '--reuse')
+    train_seconds = run_tool('tools/train.py', config, '--work-dir', train_dir,
+                             '--cfg-options', f'randomness.seed={args.seed}',
+                             *args.cfg_options)
+
+    # with the options
+    cfg = Config.fromfile(osp.join(train_dir, osp.basename(config)))
     cfg.work_dir = osp.join(out, 'test')
     checkpoint = best_checkpoint(train_dir)
     start = time.perf_counter()
@@ -124,20 +107,20 @@ def main() -> None:
         iterations=cfg.train_cfg.max_iters,
         seed=args.seed,
         variant=args.variant,
-        what=WHAT[args.variant],
-        config=CONFIGS[args.variant],
+        what=what,
+        config=config,
         checkpoint=osp.relpath(checkpoint, out),
         data='SynthAVS test split: synthetic, not AVSBench')
-    write_report(report, osp.join(out, 'report.json'))
-    draw_conditions(
-        cfg,
-        checkpoint,
-        AUDIO_CONDITIONS,
+    write_json(report, osp.join(out, 'report.json'))
+    rows = mask_rows({'model': init_model(cfg, checkpoint)},
+                     choose_frames(masks_only(cfg), 10), AUDIO_CONDITIONS)
+    draw_picture_grid(
+        rows,
         osp.join(out, 'overlays.png'),
-        title=f'SynthAVS, test videos: {WHAT[args.variant]}')
+        title=f'SynthAVS, test videos: {what}')
 
-    print(f'\n{WHAT[args.variant]}. SynthAVS test split, percent.')
-    print(format_table(report))
+    print(f'\n{what}. SynthAVS test split, percent.')
+    print(format_report(report))
     print(f'Listening score (ours): {report["listening_score"]:.2f}')
     for line in report['protocol']:
         print(line)

@@ -11,7 +11,6 @@ import os.path as osp
 import time
 
 from mmengine.config import Config
-from tqdm import tqdm
 
 from mmteso.apis import extract_audio_features
 from mmteso.engine import add_cfg_options, merge_cfg_options
@@ -37,13 +36,14 @@ def parse_args():
     parser.add_argument(
         '--subset',
         nargs='+',
+        default=(),
         help="subsets in place of the config's, e.g. v1s v1m v2, so that one "
         'file serves several configs')
     parser.add_argument(
         '--batch-size',
         type=int,
-        default=16,
-        help='clips that are encoded together (default: %(default)s)')
+        default=80,
+        help='frames that are encoded together (default: %(default)s)')
     parser.add_argument(
         '--workers',
         type=int,
@@ -76,10 +76,7 @@ def main():
             subsets=args.subset,
             batch_size=args.batch_size,
             num_workers=args.workers,
-            device=args.device,
-            # disable=None: no bar where the output is no terminal
-            progress=lambda clips, total: tqdm(
-                clips, total=total, unit='clip', disable=None))
+            device=args.device)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
     provenance = summary.provenance

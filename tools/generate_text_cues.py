@@ -1,31 +1,29 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Generate the text cues of frames: caption, reason, write (paper 3.2)."""
 import argparse
+import glob
+import itertools
 import os
 import os.path as osp
-import re
 import sys
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 from mmengine.config import Config
 
 import mmteso  # noqa: F401, registers the data sets
 from mmteso.engine import add_cfg_options
-from mmteso.io import CueFileError, CueWriter
+from mmteso.io import CueFile, CueFileError
 from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
                               CueGenerator, Frame, ModelUnavailableError,
-                              TooManyFailuresError, take_shard)
-from mmteso.text_cues.progress import ProgressReport
-from mmteso.text_cues.shards import (frames_done_elsewhere, other_parts,
-                                     shard_path)
+                              TooManyFailuresError)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Generate text cues for frames. Killed at any moment and '
-        'started again with --resume, it goes on where it was. Under '
-        'torchrun each process takes its shard; tools/merge_text_cues.py '
-        'puts shards together.')
+        'started again with --resume, it goes on where it was. Of several '
+        'processes (WORLD_SIZE and RANK in the environment, as torchrun sets '
+        'them) each takes its share of the clips and writes OUT.rankI.jsonl.')
     parser.add_argument(
         'config', help='config file, e.g. configs/text_cues/teso.py')
     parser.add_argument(
@@ -45,15 +43,10 @@ def parse_args() -> argparse.Namespace:
         help="cue file to write; default: the config's cue_file, in the "
         'folder of the data; FOLDER/cues.jsonl with --frames')
     parser.add_argument(
-        '--shard',
-        type=parse_shard,
-        metavar='I/N',
-        help='do only the I-th of N parts, I from 0 to N - 1, and write '
-        'OUT.shard-I-of-N.jsonl; default under torchrun: RANK/WORLD_SIZE')
-    parser.add_argument(
         '--resume',
         action='store_true',
-        help='go on with the cue file if it is there')
+        help='go on with the cue files that are there, whatever the number '
+        'of processes that wrote them')
     parser.add_argument(
         '--retry-failed',
         action='store_true',
@@ -68,41 +61,19 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.retry_failed and not args.resume:
         parser.error('--retry-failed goes with --resume')
-    if args.limit is not None and args.limit < 1:
-        parser.error('--limit must be at least 1')
     if args.frames and (args.data_root or args.subset or args.split):
         parser.error('--frames takes the place of the data set: leave out '
                      '--data-root, --subset and --split')
     return args
 
 
-def parse_shard(text: str) -> Tuple[int, int]:
-    """'I/N' as numbers."""
-    match = re.fullmatch(r'(\d+)/(\d+)', text)
-    index, count = map(int, match.groups()) if match else (0, 0)
-    if not index < count:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no shard: expected I/N with I from 0 to N - 1')
-    return index, count
-
-
-def choose_shard(args: argparse.Namespace) -> Optional[Tuple[int, int]]:
-    """The shard of the command line, else torchrun's."""
-    if args.shard is None and int(os.environ.get('WORLD_SIZE', 1)) > 1:
-        return int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])
-    return args.shard
-
-
 def configure(args: argparse.Namespace) -> Tuple[Config, str]:
     """The config with the command line's changes, and the file to write."""
-    try:
-        config = Config.fromfile(args.config)
-    except KeyError as error:  # an environment variable that isn't set
-        raise ValueError(f'{args.config}: {error.args[0]}') from error
-    out = config.get('cue_file')
+    config = Config.fromfile(args.config)
     if 'frames' not in config and not args.frames:
         raise ValueError(f'"{args.config}" has no field frames: is it one of '
                          'configs/text_cues?')
+    out = config.get('cue_file')
     if args.frames:
         config.frames = dict(type='FolderFrames', root=args.frames)
         out = osp.join(args.frames, 'cues.jsonl')
@@ -114,10 +85,10 @@ def configure(args: argparse.Namespace) -> Tuple[Config, str]:
     if args.data_root:
         # files of the config that lie with the data move with them
         out = out and moved(out, dataset.data_root, args.data_root)
-        captions = (config.get('captioner') or {}).get('captions_file')
-        if captions:
-            config.captioner.captions_file = moved(
-                captions, dataset.data_root, args.data_root)
+        for model in (config.get('captioner'), config.get('reasoner')):
+            for key in {'captions_file', 'answers_file'} & set(model or ()):
+                model[key] = moved(model[key], dataset.data_root,
+                                   args.data_root)
         dataset.data_root = args.data_root
     if args.subset:
         if 'subset' not in dataset:
@@ -143,69 +114,62 @@ def moved(path: str, old_root: str, new_root: str) -> str:
     return path if inner.startswith('..') else osp.join(new_root, inner)
 
 
-def build(registry, name: str, config: Optional[dict]):
-    """What a field of the config describes, if anything."""
-    if config is None:
-        return None
-    try:
-        return registry.build(config)
-    except (KeyError, TypeError) as error:  # unknown type or argument
-        message = error.args[0] if error.args else error
-        raise ValueError(f'the config\'s {name}: {message}') from error
-
-
-def leave_out_done(frames: Sequence[Frame], writer: CueWriter,
-                   others: Sequence[str], origin: dict,
-                   retry_failed: bool) -> List[Frame]:
-    """The frames without those that runs of other shards have made."""
-    done = frames_done_elsewhere(others, origin, retry_failed)
-    kept = [
+def take_share(frames: List[Frame], rank: int, world_size: int) -> List[Frame]:
+    """The frames of one process: clips are dealt out in turn."""
+    clips = {}
+    return [
         frame for frame in frames
-        if frame.key in writer.done or frame.key not in done
+        if clips.setdefault(frame.uid, len(clips)) % world_size == rank
     ]
-    if len(kept) < len(frames):
-        files = sorted({done[f.key] for f in frames if f.key in done})
-        print(f'{len(frames) - len(kept)} frames are in {", ".join(files)} '
-              'already: merge these files as well')
-    return kept
+
+
+def build(registry, config: Optional[dict]):
+    """What a field of the config describes, if anything."""
+    return None if config is None else registry.build(config)
+
+
+def generate(args: argparse.Namespace) -> None:
+    config, out = configure(args)
+    world_size = int(os.environ.get('WORLD_SIZE', 1))
+    rank = int(os.environ['RANK']) if world_size > 1 else 0
+    stem, suffix = osp.splitext(out)
+    path = f'{stem}.rank{rank}{suffix}' if world_size > 1 else out
+    existing = [
+        file for file in
+        [out, *sorted(glob.glob(f'{glob.escape(stem)}.rank*{suffix}'))]
+        if osp.exists(file)
+    ]
+    if not args.resume and {out, path} & set(existing):
+        raise FileExistsError(
+            f'"{path}" or "{out}" exists already. Go on with it by --resume, '
+            'or write to another file.')
+    generator = CueGenerator(
+        build(CAPTIONERS, config.get('captioner')),
+        build(REASONERS, config.get('reasoner')),
+        **config.get('generator', {}))
+    frames = build(FRAME_SOURCES, config.frames).list_frames()[:args.limit]
+    done = generator.find_done(existing, args.retry_failed) \
+        if args.resume else set()
+    counts = generator.run(take_share(frames, rank, world_size), path, done)
+    print(f'{path}: {counts["ok"] + counts["captioned"]} frames served, '
+          f'{counts["failed"]} failed, {counts["resumed"]} were there already')
+    if osp.exists(path):
+        cues = [r.cues for r in CueFile(path, cues_only=True).values()]
+        print(f'  cues per frame: {sum(map(len, cues)) / len(cues):.2f}, '
+              f'different cues: {len(set(itertools.chain(*cues)))}, frames '
+              f'without: {cues.count(())}')
+    if counts['failed'] and not counts['ok'] + counts['captioned']:
+        sys.exit('All frames failed: see "error" in the file.')
 
 
 def main() -> None:
-    args = parse_args()
-    report = ProgressReport()
     try:
-        config, out = configure(args)
-        shard = choose_shard(args)
-        path = shard_path(out, shard)
-        generator = CueGenerator(
-            build(CAPTIONERS, 'captioner', config.get('captioner')),
-            build(REASONERS, 'reasoner', config.get('reasoner')),
-            **config.get('generator', {}))
-        frames = build(FRAME_SOURCES, 'frames', config.frames).list_frames()
-        frames = frames[:args.limit]
-        if shard is not None:
-            frames = take_shard(frames, *shard)
-        with CueWriter(path, args.resume, args.retry_failed) as writer:
-            if writer.cut_bytes:
-                print(f'{path}: {writer.cut_bytes} bytes of a record that '
-                      "was not finished don't count")
-            if args.resume:
-                frames = leave_out_done(frames, writer, other_parts(
-                    out, shard), generator.origin, args.retry_failed)
-            progress = generator.run(frames, writer, report)
+        generate(parse_args())
     except KeyboardInterrupt:
-        report.close()
         sys.exit('Interrupted; start again with --resume to go on.')
-    except (CueFileError, ImportError, ModelUnavailableError, OSError,
-            TooManyFailuresError, ValueError) as error:
-        report.close()
+    except (CueFileError, ImportError, KeyError, ModelUnavailableError,
+            OSError, TooManyFailuresError, TypeError, ValueError) as error:
         sys.exit(f'{type(error).__name__}: {error}')
-    report.close()
-    print(f'{path}: {progress.done} frames written in {progress.seconds:.1f} '
-          f's, {progress.failed} of them failed; {progress.resumed} were '
-          'there already')
-    if progress.done and progress.failed == progress.done:
-        sys.exit('All frames failed: see "error" in the file.')
 
 
 if __name__ == '__main__':

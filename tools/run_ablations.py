@@ -1,83 +1,225 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Train and test all rows of the ablation on SynthAVS; print the tables.
+"""Train and test all rows of a table on SynthAVS; print the table.
 
-Every finished run leaves a small JSON file, and a run whose file is there is
-not repeated: an interrupted call is taken up where it stopped. The data sets
-and the pretrained visual model are made when they are missing.
+    python tools/run_ablations.py
+    python tools/run_ablations.py --bench combinations
+
+The benches are the ablation, and the combinations with other decode heads and
+backbones of mmseg. Every finished run leaves a JSON file in --results, and a
+run whose file is there is not repeated: an interrupted call is taken up where
+it stopped. The data sets and the pretrained visual model are made when they
+are missing. --record puts the runs into the bench's record, a file of docs/,
+from which --table prints the tables of the documents.
 """
 import argparse
 import os
 import os.path as osp
-import subprocess
-import sys
+from types import SimpleNamespace
 
 from mmengine.config import Config
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.apis.ablation_runs import (add_run_arguments, make_runs, open_runs,
-                                       parse_run_arguments)
-from mmteso.apis.ablation_tables import AUDIO_COLUMNS, format_ablation
-from mmteso.apis.ablations import Bench, collect, pretrain
-from mmteso.apis.demo_report import references
+from mmteso.analysis.ablation import (Bench, make_runs, open_runs, pretrain,
+                                      run_tool)
+from mmteso.analysis.frames import references
+from mmteso.analysis.records import (format_runs, read_rows, read_runs,
+                                     write_record)
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
-ROWS = 'configs/ablations/rows.yml'
-# one after the other
-PRETRAINING = ('pretrain', 'pretrain-binary')
-DATA = {
-    'data/synthavs-hard': (),
-    'data/synthavs-hard-no-silent': ('--train-silent', '0'),
-    'data/synthavs-hard-pretrain':
-    ('--videos', '3900', '--frames', '1', '--seed', '1')
-}
+# Columns of the tables: title, and name of the score.
+ABLATION_COLUMNS = (
+    ('J', 'normal/J'),
+    ('F', 'normal/F'),
+    ('J_part', 'normal/J_part'),
+    ('J seen', 'normal/J@test'),
+    ('J unseen', 'normal/J@test_unseen'),
+    ('J_part unseen', 'normal/J_part@test_unseen'),
+    ('cues kept, %: sounding', 'normal/cues/sounding_kept'),
+    ('silent', 'normal/cues/silent_kept'),
+    ('J under mute', 'mute/J'),
+    ('off-screen', 'off-screen/J'),
+)
+AUDIO_COLUMNS = (
+    ('J: normal', 'normal/J'),
+    ('mute', 'mute/J'),
+    ('wgn-10db', 'wgn-10db/J'),
+    ('wgn-40db', 'wgn-40db/J'),
+    ('off-screen', 'off-screen/J'),
+    ('drop of J, %: mute', 'drop_percent/mute/J'),
+    ('off-screen', 'drop_percent/off-screen/J'),
+    ('F: normal', 'normal/F'),
+    ('mute', 'mute/F'),
+    ('off-screen', 'off-screen/F'),
+    # the share of the pixels that are called sounding
+    ('FPR, %: mute', 'mute/foreground'),
+    ('wgn-10db', 'wgn-10db/foreground'),
+    ('off-screen', 'off-screen/foreground'),
+    ('listening score', 'listening_score'),
+)
+COMBINATION_COLUMNS = (
+    ('J: normal', 'normal/J'),
+    ('mute', 'mute/J'),
+    ('wgn-10db', 'wgn-10db/J'),
+    ('off-screen', 'off-screen/J'),
+    ('J_part', 'normal/J_part'),
+    ('F: normal', 'normal/F'),
+    ('mute', 'mute/F'),
+    ('FPR, %: mute', 'mute/foreground'),
+    ('off-screen', 'off-screen/foreground'),
+    ('listening score', 'listening_score'),
+    ('seconds of training', 'seconds/train'),
+)
+BENCHES = dict(
+    ablations=SimpleNamespace(
+        rows='configs/ablations/rows.yml',
+        configs='configs/ablations/synthavs',
+        work_dir='work_dirs/ablations/synthavs',
+        record='docs/ablations/synthavs.json',
+        seeds=3,
+        # one after the other; the rows start from them
+        pretraining=('pretrain', 'pretrain-binary'),
+        data={
+            'data/synthavs-hard': ('--variant', 'hard'),
+            'data/synthavs-hard-no-silent':
+            ('--variant', 'hard', '--train-silent', '0'),
+            'data/synthavs-hard-pretrain':
+            ('--variant', 'hard', '--videos', '3900', '--frames', '1',
+             '--seed', '1')
+        },
+        tables={
+            '': ABLATION_COLUMNS,
+            'Under other sounds': AUDIO_COLUMNS
+        }),
+    combinations=SimpleNamespace(
+        rows='configs/combinations/rows.yml',
+        configs='configs/combinations',
+        work_dir='work_dirs/combinations',
+        record='docs/combinations/synthavs.json',
+        seeds=1,
+        pretraining=(),
+        data={'data/synthavs': ()},
+        tables={'': COMBINATION_COLUMNS}))
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Train and test the rows of the ablation on SynthAVS '
-        '(synthetic, not AVSBench), run by run, and print the tables.')
-    add_run_arguments(
-        parser,
-        ROWS,
-        work_dir='work_dirs/ablations/synthavs',
-        results='docs/ablations/synthavs',
-        seeds=3)
+        description='Train and test the rows of a table on SynthAVS '
+        '(synthetic, not AVSBench), run by run, and print the table.')
+    parser.add_argument(
+        '--bench',
+        choices=list(BENCHES),
+        default='ablations',
+        help='which table (default: %(default)s)')
+    parser.add_argument(
+        '--rows',
+        nargs='+',
+        metavar='ROW',
+        help='names in rows.yml of the bench; default: all of them')
+    parser.add_argument(
+        '--seeds',
+        type=int,
+        help='seeds of each row: 0, 1, ... (default: 3 of the ablation, 1 of '
+        'the combinations)')
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        default=1,
+        help='runs at the same time, which share the CPU cores (default: 1)')
+    parser.add_argument(
+        '--threads',
+        type=int,
+        help='threads of a run; default: the cores divided by --jobs. '
+        'Another number rounds differently, which moves a result about as '
+        'far as another seed')
+    parser.add_argument(
+        '--work-dir', help='folder for checkpoints and logs; the bench\'s own '
+        'in work_dirs by default')
+    parser.add_argument(
+        '--results',
+        help='folder for the results; default: results in --work-dir')
     parser.add_argument(
         '--starts',
-        default='work_dirs/ablations/synthavs',
-        help='folder of the pretrained weights that all rows start from; '
-        'made when they are missing (default: %(default)s)')
-    return parse_run_arguments(parser, ROWS)
-
-
-def prepare_data() -> None:
-    """Generate the SynthAVS sets, unless they are there."""
-    for folder, options in DATA.items():
-        subprocess.run([
-            sys.executable, 'tools/prepare_synthavs.py', folder, '--variant',
-            'hard', '--reuse', *options
-        ],
-                       check=True)
+        help='folder of the pretrained weights that all rows start from; made '
+        'when they are missing (default: the bench\'s work_dirs)')
+    parser.add_argument(
+        '--retest',
+        action='store_true',
+        help='test the models of finished runs again, train nothing: for '
+        'when the tests have changed')
+    parser.add_argument(
+        '--table',
+        nargs='?',
+        const='',
+        metavar='RECORD',
+        help='run nothing: print the tables of a record or of a folder of '
+        'results (default: the bench\'s record)')
+    parser.add_argument(
+        '--record',
+        nargs='?',
+        const='',
+        metavar='RECORD',
+        help='run nothing: put what is in --results into a record (default: '
+        'the bench\'s), and print its tables')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='further settings of all rows, as of tools/train.py, not of '
+        'what they start from; keep what comes of it apart (--work-dir)')
+    args = parser.parse_args()
+    settings = BENCHES[args.bench]
+    args.seeds = settings.seeds if args.seeds is None else args.seeds
+    if args.seeds < 1 or args.jobs < 1:
+        parser.error('--seeds and --jobs must be at least 1')
+    args.starts = args.starts or settings.work_dir
+    args.work_dir = args.work_dir or settings.work_dir
+    args.results = args.results or osp.join(args.work_dir, 'results')
+    try:
+        args.rows = read_rows(settings.rows, args.rows)
+    except ValueError as error:
+        parser.error(str(error))
+    return args
 
 
 def main() -> None:
     # paths in the configs are relative to the repository
     os.chdir(ROOT)
     args = parse_args()
-    bench = Bench('configs/ablations/synthavs', args.work_dir, args.results,
-                  'tools', args.starts, tuple(args.cfg_options))
-    runs = [] if args.table else open_runs(bench, args)
-    if runs:
-        prepare_data()
-        for name in PRETRAINING:
-            pretrain(bench, name, os.cpu_count() or 1)
-        make_runs(bench, runs, args)
-    results = collect(bench, args.rows)
-    print(format_ablation(args.rows, results))
-    print('\nUnder other sounds:\n')
-    print(format_ablation(args.rows, results, AUDIO_COLUMNS))
-    test_set = Config.fromfile('configs/ablations/synthavs/full.py')
+    settings = BENCHES[args.bench]
+    bench = Bench(
+        settings.configs,
+        args.work_dir,
+        args.results,
+        starts=args.starts,
+        options=tuple(args.cfg_options))
+    source = args.results
+    if args.table is not None:
+        source = args.table or settings.record
+    elif args.record is not None:
+        source = args.record or settings.record
+        write_record(
+            read_runs(args.results), source, {
+                score
+                for columns in settings.tables.values()
+                for _, score in columns
+            })
+    else:
+        todo = open_runs(bench, args.rows, args.seeds, args.retest)
+        if todo:
+            for folder, options in settings.data.items():
+                run_tool('tools/prepare_synthavs.py', folder, '--reuse',
+                         *options)
+            for name in settings.pretraining:
+                pretrain(bench, name, os.cpu_count() or 1)
+            make_runs(bench, todo, args.jobs, args.threads, args.retest)
+    runs = read_runs(source)
+    for title, columns in settings.tables.items():
+        if title:
+            print(f'\n{title}:\n')
+        print(format_runs(args.rows, runs, columns))
+    test_set = Config.fromfile(bench.config_path(args.rows[0].name))
     if osp.isdir(test_set.data_root):
         print('\nWithout a model:')
         for name, scores in references(test_set).items():

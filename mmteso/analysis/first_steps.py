@@ -1,43 +1,21 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the first steps of an optimiser move, part by part."""
 import copy
-from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import Dict, List, Optional, Sequence
 
+import pandas as pd
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper, build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
-from prettytable import PrettyTable
 from torch import Tensor, nn
 
 from mmteso.engine.model_parts import grad_norm, parts_of
+from mmteso.visualization import format_table
 from .simulated import model_without_files, simulated_batches
-
-
-class PartStep(NamedTuple):
-    """What a step does to a part of a model.
-
-    Attributes:
-        part (str): See :func:`mmteso.engine.model_parts.part_of`.
-        parameters (int): Numbers in it.
-        norm (float): Of its gradient, before the clip.
-        clipped_norm (float): And after.
-        step (float): Mean of ``|step| / lr`` over the entries that have a
-            gradient (a ReLU and an adapter's zeros hide some), without weight
-            decay; NaN where none has. AdamW's first step is
-            ``g / (|g| + eps)``: 1 where eps is nothing beside the clipped
-            gradient, 0 where the part is starved.
-        relative (float): The step's norm in percent of the weights'; infinite
-            for weights that are zero.
-    """
-    part: str
-    parameters: int
-    norm: float
-    clipped_norm: float
-    step: float
-    relative: float
 
 
 @dataclass
@@ -45,18 +23,21 @@ class FirstSteps:
     """What :func:`first_steps` measures.
 
     Attributes:
-        steps (dict[int, list[PartStep]]): By iteration, from 1.
-        losses (list[float]): Of every iteration.
-        rates (list[float]): The largest learning rate of every iteration.
-        replayed (dict[str, list[PartStep]]): What the first step would be
-            with other settings, by their description.
-        inputs (str): What model and batches are made of.
+        steps (dict[int, pd.DataFrame]): By iteration, from 1, for each part
+            of the model: ``parameters``, their number; ``norm`` of the
+            gradient, ``clipped_norm`` after the clip; ``step``, the mean of
+            ``|step| / lr`` over the entries that have a gradient, without
+            weight decay: AdamW's first step is ``g / (|g| + eps)``, 1 where
+            eps is nothing beside the clipped gradient, 0 where the part is
+            starved; ``relative``, the step's norm in percent of the weights'.
+        replayed (dict[str, pd.DataFrame]): What the first step would be with
+            other settings, by their description.
+        losses, rates (list[float]): Of every iteration; the largest rate.
     """
-    steps: Dict[int, List[PartStep]]
-    losses: List[float]
-    rates: List[float]
-    replayed: Dict[str, List[PartStep]]
-    inputs: str
+    steps: Dict[int, pd.DataFrame] = field(default_factory=dict)
+    replayed: Dict[str, pd.DataFrame] = field(default_factory=dict)
+    losses: List[float] = field(default_factory=list)
+    rates: List[float] = field(default_factory=list)
 
 
 def first_steps(cfg: Config,
@@ -70,78 +51,71 @@ def first_steps(cfg: Config,
                 seed: int = 0) -> FirstSteps:
     """Train a config's model for a few iterations and look at the steps.
 
-    Runs on the CPU, with the config's optimiser, clip and schedule and with
-    the learning rates as they stand there (``auto_scale_lr`` scales a step
-    and not its ratio to the rate).
+    On the CPU, with the config's optimiser, clip, schedule and learning rates.
 
     Args:
         cfg (Config): A training config.
         iterations (Sequence[int]): Iterations to look at. Defaults to (1, ).
         clips (Sequence[float | None]): Other clips of the norm, None for
-            none, with which the first gradient is stepped again. Defaults to
-            ().
+            none, with which the first gradient is stepped again.
         epsilons (Sequence[float]): AdamW's eps for these; each clip is
             combined with each. Defaults to (): the config's.
         batch_size (int): Frames of an iteration. Defaults to 2.
-        checkpoint (str, optional): Weights. Defaults to None: random ones,
-            also where the config names pretrained ones.
+        checkpoint (str, optional): Weights. Defaults to None: random ones.
         real_data (bool): Take the config's training data and audio encoder
             instead of :func:`simulated_batches`. Defaults to False.
         epoch_length (int): Iterations of an epoch, for the schedule. Defaults
             to 93: V1M's 1480 frames, 16 at a time.
-        seed (int): Seed. Defaults to 0.
-
-    Returns:
-        FirstSteps: The measurement.
-
-    Raises:
-        ValueError: If the batches can't be simulated, since the config's
-            model has no size of the image.
+        seed (int): Defaults to 0.
     """
     cfg = copy.deepcopy(cfg)
     set_random_seed(seed)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        model = model_without_files(cfg, checkpoint, audio_encoder=real_data)
-        model.train()
-        if real_data:
-            cfg.train_dataloader.batch_size = batch_size
-            batches = _endless(
-                Runner.build_dataloader(cfg.train_dataloader, seed=seed))
-        else:
-            batches = simulated_batches(cfg, model, batch_size, seed=seed)
-        wrapper = _build_wrapper(model, cfg.optim_wrapper)
-        schedulers = _build_schedulers(wrapper, cfg.param_scheduler,
-                                       epoch_length)
-        result = FirstSteps({}, [], [], {}, _describe(cfg, checkpoint,
-                                                      real_data))
-        for iteration in range(1, max(iterations) + 1):
-            loss = _loss(model, next(batches))
-            model.zero_grad()
-            loss.backward()
-            if iteration == 1:
-                for clip in clips:
-                    for eps in epsilons or (None, ):
-                        name, other = _other_settings(cfg.optim_wrapper, clip,
-                                                      eps)
-                        result.replayed[name] = _replay(model, other)
-            result.losses.append(loss.item())
-            result.rates.append(
-                max(g['lr'] for g in wrapper.optimizer.param_groups))
-            if iteration in iterations:
-                result.steps[iteration] = _step(model, wrapper)
-            else:
-                wrapper.step()
-            for scheduler in schedulers:
-                scheduler.step()
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    model = model_without_files(cfg, checkpoint, audio_encoder=real_data)
+    model.train()
+    if real_data:
+        cfg.train_dataloader.batch_size = batch_size
+        loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
+        batches = chain.from_iterable(repeat(loader))
+    else:
+        batches = simulated_batches(cfg, model, batch_size, seed=seed)
+    wrapper = _build_wrapper(model, cfg.optim_wrapper)
+    schedules = cfg.param_scheduler or []
+    schedulers = [
+        PARAM_SCHEDULERS.build(
+            schedule,
+            default_args=dict(optimizer=wrapper, epoch_length=epoch_length))
+        for schedule in (
+            [schedules] if isinstance(schedules, dict) else schedules)
+    ]
+    result = FirstSteps()
+    for iteration, batch in zip(range(1, max(iterations) + 1), batches):
+        data = model.data_preprocessor(batch, training=True)
+        loss, _ = model.parse_losses(model(**data, mode='loss'))
+        model.zero_grad()
+        loss.backward()
+        if iteration == 1:
+            for clip in clips:
+                for eps in epsilons or (None, ):
+                    name = f'clip {"none" if clip is None else f"{clip:g}"}'
+                    other = copy.deepcopy(cfg.optim_wrapper)
+                    other.clip_grad = clip and dict(max_norm=clip)
+                    if eps is not None:
+                        other.optimizer.eps = eps
+                        name += f', eps {eps:g}'
+                    result.replayed[name] = _replay(model, other)
+        result.losses.append(loss.item())
+        result.rates.append(
+            max(group['lr'] for group in wrapper.optimizer.param_groups))
+        step = _step(model, wrapper)
+        if iteration in iterations:
+            result.steps[iteration] = step
+        for scheduler in schedulers:
+            scheduler.step()
     return result
 
 
-def _endless(loader: Any) -> Iterator[dict]:
-    while True:
-        yield from loader
-
-
-def _build_wrapper(model: nn.Module, cfg: ConfigDict) -> OptimWrapper:
+def _build_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
     """The config's, without weight decay: steps are the gradient's alone."""
     wrapper = build_optim_wrapper(model, cfg)
     for group in wrapper.optimizer.param_groups:
@@ -149,37 +123,7 @@ def _build_wrapper(model: nn.Module, cfg: ConfigDict) -> OptimWrapper:
     return wrapper
 
 
-def _build_schedulers(wrapper: OptimWrapper, cfgs: Any,
-                      epoch_length: int) -> List[Any]:
-    cfgs = [cfgs] if isinstance(cfgs, dict) else cfgs or []
-    return [
-        PARAM_SCHEDULERS.build(
-            cfg, default_args=dict(
-                optimizer=wrapper, epoch_length=epoch_length)) for cfg in cfgs
-    ]
-
-
-def _loss(model: nn.Module, batch: dict) -> Tensor:
-    data = model.data_preprocessor(batch, training=True)
-    losses = model(**data, mode='loss')
-    return model.parse_losses(losses)[0]
-
-
-def _other_settings(cfg: ConfigDict, clip: Optional[float],
-                    eps: Optional[float]) -> tuple:
-    cfg = copy.deepcopy(cfg)
-    name = f'clip {"none" if clip is None else f"{clip:g}"}'
-    if clip is None:
-        cfg.clip_grad = None
-    else:
-        cfg.clip_grad = dict(max_norm=clip, norm_type=2)
-    if eps is not None:
-        cfg.optimizer.eps = eps
-        name += f', eps {eps:g}'
-    return name, cfg
-
-
-def _replay(model: nn.Module, cfg: ConfigDict) -> List[PartStep]:
+def _replay(model: nn.Module, cfg: dict) -> pd.DataFrame:
     """The step that the model's gradient gives; the model stays as it is."""
     trained = [p for p in model.parameters() if p.grad is not None]
     before = [(p.detach().clone(), p.grad.clone()) for p in trained]
@@ -192,7 +136,7 @@ def _replay(model: nn.Module, cfg: ConfigDict) -> List[PartStep]:
 
 
 @torch.no_grad()
-def _step(model: nn.Module, wrapper: OptimWrapper) -> List[PartStep]:
+def _step(model: nn.Module, wrapper: OptimWrapper) -> pd.DataFrame:
     """Step, and compare with the weights and gradients before."""
     parts = parts_of(model, split_attention=True)
     weights = {
@@ -207,78 +151,54 @@ def _step(model: nn.Module, wrapper: OptimWrapper) -> List[PartStep]:
     }
     with torch.enable_grad():
         wrapper.step()
-    steps = []
+    rows = {}
     for part, parameters in parts.items():
         moved = [p - w for p, w in zip(parameters, weights[part])]
         length = _norm(weights[part])
-        steps.append(
-            PartStep(
-                part, sum(p.numel() for p in parameters), norms[part],
-                grad_norm(parameters),
-                torch.cat([(step / rates[p])[p.grad != 0].abs()
-                           for step, p in zip(moved, parameters)
-                           if p.grad is not None]).mean().item(),
-                100 * _norm(moved) / length if length else torch.inf))
-    return steps
+        # a ReLU and an adapter's zeros hide some entries
+        ratios = [(step / rates[p])[p.grad != 0].abs()
+                  for step, p in zip(moved, parameters) if p.grad is not None]
+        rows[part] = dict(
+            parameters=sum(p.numel() for p in parameters),
+            norm=norms[part],
+            clipped_norm=grad_norm(parameters),
+            step=torch.cat(ratios).mean().item(),
+            relative=100 * _norm(moved) / length if length else torch.inf)
+    return pd.DataFrame.from_dict(rows, orient='index')
 
 
 def _norm(tensors: Sequence[Tensor]) -> float:
     return float(sum(t.double().square().sum() for t in tensors))**0.5
 
 
-def _describe(cfg: Config, checkpoint: Optional[str],
-              real_data: bool) -> str:
-    weights = f'weights of {checkpoint}' if checkpoint else 'random weights'
-    if checkpoint is None and cfg.get('load_from'):
-        weights += ' (the config\'s load_from is not read)'
-    data = 'the training data' if real_data else (
-        'simulated batches: 1/f noise with ellipses, text features of length '
-        "100 and cosine 0.6, sparse non-negative sound; nobody's data")
-    return f'{weights}; {data}'
-
-
 def format_first_steps(result: FirstSteps) -> str:
-    """Tables of what the first steps move.
-
-    Args:
-        result (FirstSteps): From :func:`first_steps`.
-
-    Returns:
-        str: Lines of text.
-    """
-    lines = [result.inputs]
+    """Tables of what the first steps move."""
+    lines = []
     if result.replayed:
-        lines += ['', 'The first step with other settings, |step| / lr:']
-        table = _table(['part', *result.replayed])
-        for rows in zip(*result.replayed.values()):
-            table.add_row([rows[0].part, *(f'{row.step:.3f}' for row in rows)])
-        lines.append(str(table))
+        ratios = {name: x['step'] for name, x in result.replayed.items()}
+        lines += [
+            '\nThe first step with other settings, |step| / lr:',
+            _format(pd.DataFrame(ratios), '{:.3f}')
+        ]
+    titles = dict(
+        parameters='parameters (M)',
+        norm='gradient norm',
+        clipped_norm='after the clip',
+        step='|step| / lr',
+        relative='% of the weights')
     for iteration, steps in result.steps.items():
-        total = sum(step.norm**2 for step in steps)**0.5
+        total = (steps['norm']**2).sum()**0.5
         lines += [
-            '', f'Iteration {iteration}: loss '
+            f'\nIteration {iteration}: loss '
             f'{result.losses[iteration - 1]:.2f}, largest lr '
-            f'{result.rates[iteration - 1]:.2g}, gradient norm {total:.3g}'
+            f'{result.rates[iteration - 1]:.2g}, gradient norm {total:.3g}',
+            _format(
+                steps.assign(parameters=steps['parameters'] / 1e6).rename(
+                    columns=titles), '{:.3g}')
         ]
-        table = _table([
-            'part', 'parameters (M)', 'gradient norm', 'after the clip',
-            '|step| / lr', '% of the weights'
-        ])
-        for step in steps:
-            table.add_row([
-                step.part, f'{step.parameters / 1e6:.3f}', f'{step.norm:.2e}',
-                f'{step.clipped_norm:.2e}', f'{step.step:.3f}',
-                f'{step.relative:.3g}'
-            ])
-        lines.append(str(table))
-    if len(result.losses) > 1:
-        lines += [
-            '', 'losses: ' + ' '.join(f'{loss:.1f}' for loss in result.losses)
-        ]
-    return '\n'.join(lines)
+    losses = ' '.join(f'{loss:.1f}' for loss in result.losses)
+    return '\n'.join([*lines, f'\nlosses: {losses}'])
 
 
-def _table(columns: List[str]) -> PrettyTable:
-    table = PrettyTable(columns, align='r')
-    table.align['part'] = 'l'
-    return table
+def _format(table: pd.DataFrame, form: str) -> str:
+    return format_table(table.map(form.format).reset_index(names='part'))

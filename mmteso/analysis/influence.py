@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """How far sound and text move what a model computes."""
-from collections import defaultdict
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from contextlib import ExitStack
+from typing import Any, Dict, List, Tuple
 
 import torch
 from mmseg.utils import OptSampleList
@@ -19,59 +18,42 @@ STAGES = {
 }
 
 
-class Influence(NamedTuple):
-    """How far a stage moves when an input is another frame's.
-
-    Attributes:
-        stage (str): 'F_S', "F_Q'", 'fused features' or 'masks'.
-        sound (float): Mean over frames of ``|x' - x| / |x|`` in percent, with
-            the sound of another frame.
-        text (float): The same with the cues of another frame.
-    """
-    stage: str
-    sound: float
-    text: float
-
-
 @torch.no_grad()
-def measure_influence(model: nn.Module,
-                      inputs: Dict[str, Tensor],
-                      data_samples: OptSampleList = None) -> List[Influence]:
+def measure_influence(
+        model: nn.Module,
+        inputs: Dict[str, Tensor],
+        data_samples: OptSampleList = None) -> Dict[str, Tuple[float, float]]:
     """Swap sound or text of a batch and compare what comes out.
 
     Args:
         model (AudioTextSegmentor): In eval mode, with a ``prompt_encoder``.
         inputs (dict[str, Tensor]): As for its ``predict``, at least two
             frames: each gets the sound, or the cues, of the one before it.
-        data_samples (list[SegDataSample], optional): Metainfo of the frames.
-            Defaults to None.
+        data_samples (list[SegDataSample], optional): Defaults to None.
 
     Returns:
-        list[Influence]: Of the stages that the model has, in order.
-
-    Raises:
-        ValueError: If there is one frame alone, or no prompt encoder.
+        dict[str, tuple[float, float]]: By stage that the model has ('F_S',
+        "F_Q'", 'fused features', 'masks') the mean over frames of
+        ``|x' - x| / |x|`` in percent, with another sound and with other cues.
     """
-    if len(inputs['img']) < 2:
-        raise ValueError('influence needs two frames or more: with one there '
-                         'is no other sound to swap in')
-    if model.prompt_encoder is None:
-        raise ValueError('the model has no prompt_encoder: neither sound nor '
-                         'text reach it')
+    if len(inputs['img']) < 2 or model.prompt_encoder is None:
+        raise ValueError('influence needs two frames or more, to swap their '
+                         'sound, and a model with a prompt_encoder')
     text = {'text_feat', 'text_valid'} & inputs.keys()
-    sound = inputs.keys() - text - {'img'}
-    original = _stages(model, inputs, data_samples)
-    swapped = [
+    original, *swapped = [
         _stages(
             model, {
                 name: value.roll(1, 0) if name in names else value
                 for name, value in inputs.items()
-            }, data_samples) for names in (sound, text)
+            }, data_samples)
+        for names in ((), inputs.keys() - text - {'img'}, text)
     ]
-    return [
-        Influence(stage, *(_change(value, other[stage]) for other in swapped))
+    return {
+        stage: tuple(
+            100 * float(((other[stage] - value).norm(dim=1) /
+                         value.norm(dim=1)).mean()) for other in swapped)
         for stage, value in original.items()
-    ]
+    }
 
 
 def _stages(model: nn.Module, inputs: Dict[str, Tensor],
@@ -79,59 +61,43 @@ def _stages(model: nn.Module, inputs: Dict[str, Tensor],
     """What each stage computes, (B, ...)."""
     reads = getattr(model.prompt_encoder, 'reads', ('audio', 'text'))
     valid = inputs.get('text_valid') if 'text' in reads else None
-    with _recording(model, valid) as found:
+    found: Dict[str, List[Tensor]] = {}
+
+    def record(stage: str, output: Any) -> None:
+        if isinstance(output, AudioTextPrompt):
+            output = output.features
+            if valid is not None and output.shape[:2] == valid.shape:
+                # padding has features that nothing attends to
+                output = output * valid[..., None]
+        tensors = output if isinstance(output, (tuple, list)) else [output]
+        found.setdefault(stage, []).extend(
+            x.flatten(1).clone() for x in tensors)
+
+    with ExitStack() as stack:
+        for path, module in model.named_modules():
+            if path in STAGES:
+                handle = module.register_forward_hook(
+                    lambda _, args, output, stage=STAGES[path]: record(
+                        stage, output))
+                stack.callback(handle.remove)
         samples = model.predict(
             inputs, [sample.clone() for sample in data_samples]
             if data_samples else None)
-    stages = {name: torch.cat(parts, 1) for name, parts in found.items()}
+    stages = {
+        stage: torch.cat(found[stage], 1)
+        for stage in STAGES.values() if stage in found
+    }
     # frames may differ in size
     scores = [sample.sounding_score.data.flatten() for sample in samples]
     stages['masks'] = nn.utils.rnn.pad_sequence(scores, batch_first=True)
     return stages
 
 
-@contextmanager
-def _recording(
-        model: nn.Module,
-        valid: Optional[Tensor]) -> Iterator[Dict[str, List[Tensor]]]:
-    found: Dict[str, List[Tensor]] = defaultdict(list)
-    modules = dict(model.named_modules())
-    handles = [
-        modules[path].register_forward_hook(
-            _recorder(found[stage], valid))
-        for path, stage in STAGES.items() if path in modules
-    ]
-    try:
-        yield found
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _recorder(parts: List[Tensor], valid: Optional[Tensor]):
-
-    def record(module: nn.Module, args: tuple, output: Any) -> None:
-        if isinstance(output, AudioTextPrompt):
-            output = output.features
-            if valid is not None and output.shape[:2] == valid.shape:
-                # padding has features, but no say
-                output = output * valid[..., None]
-        tensors = output if isinstance(output, (tuple, list)) else [output]
-        parts.extend(x.flatten(1).clone() for x in tensors)
-
-    return record
-
-
 def describe_prompt(prompt: AudioTextPrompt, valid: Tensor) -> str:
     """How alike a frame's latents are, and what the dynamic mask makes of it.
 
-    Args:
-        prompt (AudioTextPrompt): Of some frames; parts that an ablation lacks
-            are left out.
-        valid (Tensor): Which cues are real, bool (B, N_T).
-
-    Returns:
-        str: One line.
+    Parts that an ablation lacks are left out. ``valid`` (B, N_T): which cues
+    are real.
     """
     facts = []
     if prompt.latents is not None and prompt.latents.shape[1] > 1:
@@ -146,8 +112,3 @@ def describe_prompt(prompt: AudioTextPrompt, valid: Tensor) -> str:
                      f'{float(scores.std()):.3f}')
         facts.append(f'{int(prompt.kept.sum())} of {len(scores)} cues kept')
     return ', '.join(facts)
-
-
-def _change(value: Tensor, other: Tensor) -> float:
-    relative = (other - value).norm(dim=1) / value.norm(dim=1)
-    return 100 * float(relative.mean())

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Models and batches where neither weights nor data are at hand."""
 import copy
-from typing import Any, Iterator, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 
 import torch
 from mmengine.config import Config
@@ -13,44 +13,20 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.nn import functional as F
 
-
-class TextStatistics(NamedTuple):
-    """Of the features of different cues.
-
-    Attributes:
-        length (float): Euclidean length of each.
-        cosine (float): Mean cosine of two.
-    """
-    length: float
-    cosine: float
-
-
-#: Of text encoders. ImageBind's package multiplies unit vectors by its logit
-#: scale, about 100; the cosine of "This is a {cue}." is assumed. That of
-#: all-MiniLM-L6-v2 was measured over AVSBench's 70 classes. ``hash`` is
-#: :class:`HashTextEncoder`.
-TEXT_STATISTICS = dict(
-    imagebind=TextStatistics(100., 0.6),
-    minilm=TextStatistics(1., 0.35),
-    hash=TextStatistics(1., 0.))
+#: Length of text features, and mean cosine of those of two cues. ImageBind's
+#: package multiplies unit vectors by its logit scale, about 100; the cosine of
+#: "This is a {cue}." is assumed. That of all-MiniLM-L6-v2 was measured over
+#: AVSBench's 70 classes. ``hash`` is :class:`HashTextEncoder`.
+TEXT_STATISTICS = dict(imagebind=(100., 0.6), minilm=(1., 0.35), hash=(1., 0.))
 
 
 def model_without_files(cfg: Config,
                         checkpoint: Optional[str] = None,
                         audio_encoder: bool = False) -> nn.Module:
-    """Build a config's segmentor without the files that it names.
+    """Build a config's segmentor with random weights in place of files.
 
-    What would be pretrained is random.
-
-    Args:
-        cfg (Config): The config; not modified.
-        checkpoint (str, optional): Weights of the whole model. Defaults to
-            None: new ones.
-        audio_encoder (bool): Whether it keeps its audio encoder;
-            :func:`simulated_batches` have what one gives. Defaults to False.
-
-    Returns:
-        AudioTextSegmentor: On the CPU.
+    With ``checkpoint`` all its weights are those. Its audio encoder is left
+    out by default: :func:`simulated_batches` have what one gives.
     """
     model_cfg = copy.deepcopy(cfg.model)
     _drop_pretrained(model_cfg)
@@ -66,39 +42,26 @@ def model_without_files(cfg: Config,
 def _drop_pretrained(cfg: Any) -> None:
     """Leave random weights where a config names files, in place."""
     if isinstance(cfg, dict):
-        init = cfg.get('init_cfg')
-        if isinstance(init, dict) and init.get('type') == 'Pretrained':
+        if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
             cfg['init_cfg'] = None
         cfg = cfg.values()
-    if not isinstance(cfg, str) and hasattr(cfg, '__iter__'):
-        for item in cfg:
-            if isinstance(item, (dict, list, tuple)):
-                _drop_pretrained(item)
+    for item in cfg:
+        if isinstance(item, (dict, list, tuple)):
+            _drop_pretrained(item)
 
 
 def simulated_batches(cfg: Config,
                       model: nn.Module,
                       batch_size: int,
-                      text: TextStatistics = TEXT_STATISTICS['imagebind'],
+                      text: Sequence[float] = TEXT_STATISTICS['imagebind'],
                       seed: int = 0) -> Iterator[dict]:
-    """Batches with the statistics of real features, of no meaning.
+    """Endless batches with the statistics of real features, of no meaning.
 
     Images are noise with the spectrum of natural ones (amplitude 1 / f), in
     which one or two ellipses of another colour are the mask. A text feature
     is a direction that all cues share plus one of its own; sound is
     non-negative and two thirds zeros, as VGGish's. Two to four cues are
     valid.
-
-    Args:
-        cfg (Config): A training config.
-        model (nn.Module): Its model.
-        batch_size (int): Frames of a batch.
-        text (TextStatistics): Of the text features. Defaults to ImageBind's,
-            which the paper takes.
-        seed (int): Seed. Defaults to 0.
-
-    Yields:
-        dict: What the model's data preprocessor takes.
 
     Raises:
         ValueError: If the config does not say how large its images are.
@@ -108,45 +71,37 @@ def simulated_batches(cfg: Config,
         raise ValueError(
             'the config has neither data_preprocessor.size nor frame_size, '
             'so images can\'t be simulated: take its data (--real-data)')
+    length, cosine = text
     encoder = model.prompt_encoder
-    audio_dims = getattr(encoder, 'audio_dims', 128)
     text_dims = getattr(encoder, 'text_dims', 1024)
     num_cues = cfg.get('num_cues', 4)
-    classes = model.decode_head.num_classes if hasattr(
-        model.decode_head, 'num_classes') else 2
     rng = torch.Generator().manual_seed(seed)
     common = torch.randn(text_dims, generator=rng)
-
-    def sample() -> tuple:
-        mask, image = _picture(size, classes, rng)
-        own = torch.randn(num_cues, text_dims, generator=rng)
-        features = text.length * F.normalize(
-            text.cosine**0.5 * common + (1 - text.cosine)**0.5 * own, dim=1)
-        count = int(torch.randint(2, num_cues + 1, (), generator=rng))
-        valid = torch.arange(num_cues) < count
-        audio = torch.randn(audio_dims, generator=rng).sub(0.43).relu()
-        target = torch.rand(num_cues, generator=rng).round()
-        data_sample = SegDataSample(
-            metainfo=dict(
-                ori_shape=size, img_shape=size, pad_shape=size))
-        data_sample.gt_sem_seg = PixelData(data=mask[None])
-        data_sample.gt_cues = LabelData(
-            label=target.masked_fill(~valid, -1))
-        inputs = dict(
-            img=image,
-            audio_feat=audio,
-            text_feat=features * valid[:, None],
-            text_valid=valid)
-        return inputs, data_sample
-
     while True:
-        inputs, data_samples = zip(*(sample() for _ in range(batch_size)))
-        yield dict(
-            inputs={
-                key: [item[key] for item in inputs]
-                for key in inputs[0]
-            },
-            data_samples=list(data_samples))
+        batch = dict(inputs={}, data_samples=[])
+        for _ in range(batch_size):
+            mask, image = _picture(
+                size, getattr(model.decode_head, 'num_classes', 2), rng)
+            own = torch.randn(num_cues, text_dims, generator=rng)
+            features = length * F.normalize(
+                cosine**0.5 * common + (1 - cosine)**0.5 * own, dim=1)
+            count = int(torch.randint(2, num_cues + 1, (), generator=rng))
+            valid = torch.arange(num_cues) < count
+            audio = torch.randn(
+                getattr(encoder, 'audio_dims', 128), generator=rng)
+            target = torch.rand(num_cues, generator=rng).round()
+            sample = SegDataSample(
+                metainfo=dict(ori_shape=size, img_shape=size, pad_shape=size),
+                gt_sem_seg=PixelData(data=mask[None]),
+                gt_cues=LabelData(label=target.masked_fill(~valid, -1)))
+            batch['data_samples'].append(sample)
+            for key, value in dict(
+                    img=image,
+                    audio_feat=audio.sub(0.43).relu(),
+                    text_feat=features * valid[:, None],
+                    text_valid=valid).items():
+                batch['inputs'].setdefault(key, []).append(value)
+        yield batch
 
 
 def _picture(size: Sequence[int], classes: int,

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
 from mmteso.io import plain, write_json
-from .amp import enable_amp
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
                               audio_conditions_dataloader,
@@ -10,19 +9,19 @@ from .audio_control_loop import AudioControlLoop
 from .audio_evaluation import evaluate_audio_conditions
 from .audio_report import (flat_scores, format_audio_report, make_audio_report,
                            protocols)
-from .cfg_options import (add_cfg_options, add_data_root, merge_cfg_options,
-                          set_data_root)
 from .config_comparison import (ConfigDifference, config_differences,
                                 warn_of_other_config)
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
                     GradNormHook, PlainCheckpointHook, RandomStateHook,
-                    StartCheckpointHook, StrictCheckpointHook,
                     TrainingSummaryHook)
-from .optimizers import CPUAmpOptimWrapper, TrainableOptimWrapperConstructor
-from .resume_option import resume_from_work_dir
+from .options import (CPUAmpOptimWrapper, add_cfg_options, add_data_root,
+                      enable_amp, merge_cfg_options, resume_from_work_dir,
+                      set_data_root)
 from .sound_steps import describe_sound, find_sound_steps
-from .strict_loading import require_whole_checkpoint, strict_loading
+from .strict_loading import (StartCheckpointHook, StrictCheckpointHook,
+                             require_whole_checkpoint, strict_loading)
+from .trainable_constructor import TrainableOptimWrapperConstructor
 from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 from .without_masks import predict_without_masks
 

@@ -31,13 +31,7 @@ _FORMER_DEFAULTS = dict(
     SeDAM=dict(no_cue='learned', normalize=False))
 
 
-class _NotSet:
-
-    def __repr__(self) -> str:
-        return 'not set'
-
-
-_NOT_SET = _NotSet()
+_NOT_SET = type('_NotSet', (), dict(__repr__=lambda self: 'not set'))()
 
 
 class ConfigDifference(NamedTuple):
@@ -54,13 +48,10 @@ class ConfigDifference(NamedTuple):
     config: Any
 
     def __str__(self) -> str:
-        return (f'{self.field}: {_short(self.checkpoint)} in training, '
-                f'{_short(self.config)} now')
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f'{text[:77]}...'
+        then, now = (
+            text if len(text) <= 80 else f'{text[:77]}...'
+            for text in map(repr, (self.checkpoint, self.config)))
+        return f'{self.field}: {then} in training, {now} now'
 
 
 def config_differences(meta: Dict[str, Any],
@@ -70,12 +61,12 @@ def config_differences(meta: Dict[str, Any],
     Compared are the model, without what only training sees (losses, initial
     weights, what is frozen, dropout), and the steps of the test pipeline that
     load and alter pictures, sound and cues, without the paths of their files.
-    A field that the config does not set has the constructor's default. One
-    that an older checkpoint's config does not set is a difference.
+    A field that the config does not set has the constructor's default; one
+    that the config of a checkpoint without ``mmteso_version`` does not set is
+    a difference.
 
     Args:
-        meta (dict): ``meta`` of a checkpoint: ``cfg``, the text of its
-            config, and ``mmteso_version``.
+        meta (dict): Of a checkpoint, with the text of its config as ``cfg``.
         cfg (Config): Of the test; with ``tta_model`` as ``model`` the
             pipelines of test-time augmentation are compared.
 
@@ -90,7 +81,7 @@ def config_differences(meta: Dict[str, Any],
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
-    pipeline = _find(then.get('test_dataloader'), 'pipeline')
+    pipeline = then.get('test_dataloader')
     model = now.get('model')
     if isinstance(model, dict) and 'module' in model:
         model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
@@ -109,18 +100,12 @@ def config_differences(meta: Dict[str, Any],
                 cue_bank=banks[0]),
             dict(
                 model=model,
-                pipeline=_steps(_find(loader, 'pipeline')),
+                pipeline=_steps(loader),
                 cue_bank=banks[1]), '', 'mmteso_version' in meta))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
-    """Log what :func:`config_differences` finds.
-
-    Args:
-        checkpoint (dict): With ``meta``. Without a config in it, that is what
-            is logged.
-        cfg (Config): Of the test.
-    """
+    """Log what :func:`config_differences` finds, or that it can't tell."""
     try:
         differences = config_differences(checkpoint.get('meta', {}), cfg)
     except ValueError as error:
@@ -146,22 +131,21 @@ def _find(dataloader: Any, key: str) -> Any:
     return next(filter(None, (_find(value, key) for value in values)), None)
 
 
-def _steps(pipeline: Any) -> Dict[str, dict]:
-    """Steps by type; those inside of others stand for them."""
-    steps: Dict[str, dict] = {}
-    waiting = [pipeline]
-    while waiting:
-        step = waiting.pop(0)
-        if isinstance(step, list):
-            waiting[:0] = step
-        elif isinstance(step, dict) and 'transforms' in step:
-            waiting.insert(0, step['transforms'])
-        elif isinstance(step, dict):
-            name = _kind(step)
-            while name in steps:
-                name += "'"
-            steps[name] = step
-    return steps
+def _steps(part: Any) -> Dict[str, dict]:
+    """A pipeline's steps by type, found in a dataloader or a wrapper."""
+    if isinstance(part, list):
+        steps: Dict[str, dict] = {}
+        for step in part:
+            for name, spec in _steps(step).items():
+                while name in steps:
+                    name += "'"
+                steps[name] = spec
+        return steps
+    for key in ('dataset', 'datasets', 'pipeline', 'transforms'):
+        if isinstance(part, dict) and key in part:
+            # of several data sets the first one's
+            return _steps(part[key][0] if key == 'datasets' else part[key])
+    return {_kind(part): part} if isinstance(part, dict) else {}
 
 
 def _kind(spec: dict) -> str:

@@ -27,32 +27,29 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
         bool: Whether something was to be done.
 
     Raises:
-        ValueError: If the launcher is not 'pytorch' (``torchrun``), which is
-            the only one that works without GPUs.
+        ValueError: If the launcher is not 'pytorch' (``torchrun``).
     """
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none' or get_device() != 'cpu':
         return False
     if launcher != 'pytorch':
         raise ValueError(
-            'no GPU was found. Without GPUs several processes are started by '
-            '`tools/dist_train.sh` or `torchrun` (launcher "pytorch"), but '
-            f'got launcher "{launcher}"')
+            f'no GPU was found for launcher "{launcher}".\nWithout GPUs '
+            'start several processes by tools/dist_train.sh or torchrun '
+            '(launcher "pytorch")')
     if not torch_dist.is_initialized():
-        options = dict(cfg.get('env_cfg', {}).get('dist_cfg', {}))
         # the rest, such as backend='nccl', is for GPUs
-        timeout = options.get('timeout')
+        timeout = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
         torch_dist.init_process_group(
             'gloo',
             timeout=None if timeout is None else datetime.timedelta(
                 seconds=timeout))
-    wrapper = dict(
-        type='MMDistributedDataParallel',
-        broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
-    wrapper.update(cfg.get('model_wrapper_cfg') or {})
-    wrapper['device_ids'] = None
-    cfg.model_wrapper_cfg = wrapper
+    cfg.model_wrapper_cfg = {
+        'type': 'MMDistributedDataParallel',
+        'broadcast_buffers': False,
+        'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        **(cfg.get('model_wrapper_cfg') or {}), 'device_ids': None
+    }
     if cfg.get('sync_bn'):
         print_log(
             'without GPUs BatchNorm is not synchronised: torch has no '
@@ -63,7 +60,7 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
 
 
 def leave_cpu_distributed() -> None:
-    """Leave the process group of :func:`prepare_cpu_distributed`.
+    """Leave the process group of :func:`prepare_cpu_distributed`, if any.
 
     To be called by all processes when their work is done and the runner is no
     longer referenced. gloo's threads free the tensors of a collective after
@@ -73,7 +70,7 @@ def leave_cpu_distributed() -> None:
     threads are given time and joined before.
 
     Not for an ``atexit`` hook: after an error in one process the others never
-    reach the barrier. Does nothing without a gloo group.
+    reach the barrier.
     """
     if not (torch_dist.is_available() and torch_dist.is_initialized()
             and torch_dist.get_backend() == 'gloo'):

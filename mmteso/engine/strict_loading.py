@@ -1,14 +1,20 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Checkpoints that have to bring all of a model, and nothing else."""
 import logging
+import os.path as osp
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Iterator, List, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
 from torch import nn
+
+from .config_comparison import warn_of_other_config
 
 _LINES = 20  # of an error
 
@@ -46,7 +52,7 @@ def strict_loading(model: nn.Module,
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
-    found = {}
+    found: Dict[str, List[str]] = {}
 
     def drop_allowed(module: nn.Module, incompatible) -> None:
         for kind in ('missing', 'unexpected'):
@@ -71,7 +77,7 @@ def strict_loading(model: nn.Module,
     except RuntimeError as error:
         if not found:  # not about keys
             raise
-        lines = [
+        lines = [f'{checkpoint} does not fit the model of the config:'] + [
             f'{kind} ({len(keys)}): {_list(keys)}'
             for kind, keys in found.items() if keys
         ]
@@ -82,7 +88,6 @@ def strict_loading(model: nn.Module,
         lines += shapes[:_LINES]
         if len(shapes) > _LINES:
             lines.append(f'and {len(shapes) - _LINES} more of other sizes')
-        lines.insert(0, f'{checkpoint} does not fit the model of the config:')
         raise RuntimeError(
             '\n  '.join(lines) + '\nTest it with the config that it was '
             'trained with. Keys that may be missing or unexpected are named '
@@ -93,7 +98,7 @@ def strict_loading(model: nn.Module,
 
 def _list(keys: Sequence[str]) -> str:
     """Keys by their first two parts: 'decode_head.pmqs.* (24)'."""
-    groups = {}
+    groups: Dict[str, List[str]] = {}
     for key in keys:
         groups.setdefault('.'.join(key.split('.')[:2]), []).append(key)
     names = [
@@ -103,3 +108,61 @@ def _list(keys: Sequence[str]) -> str:
     if len(names) > _LINES:
         names[_LINES:] = [f'and more, {len(names)} groups in all']
     return ', '.join(names)
+
+
+@HOOKS.register_module()
+class StrictCheckpointHook(Hook):
+    """Loads the checkpoint of a test strictly.
+
+    mmengine's runner leaves what a checkpoint lacks at its initial values,
+    with a line on the console. With this hook missing and unexpected keys are
+    an error, and what the config changes in the computation since the
+    training is logged as a warning.
+
+    For tests, in which ``tools/test.py`` registers it. A training starts from
+    a stock Mask2Former, which has to lack what is new.
+
+    Args:
+        allow_keys (Sequence[str]): Patterns, as in a shell, of keys that the
+            checkpoint may lack or have beyond the model. Defaults to none.
+    """
+
+    # after the hooks that make something of the model, as EMAHook does
+    priority = 'LOWEST'
+
+    def __init__(self, allow_keys: Sequence[str] = ()) -> None:
+        self.allow_keys = tuple(allow_keys)
+
+    def before_run(self, runner: Runner) -> None:
+        """Load ``load_from``, before the runner would."""
+        path = runner.cfg.get('load_from')
+        if path:
+            with strict_loading(runner.model, path, self.allow_keys):
+                runner.load_checkpoint(path, strict=True)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the configs."""
+        warn_of_other_config(checkpoint, runner.cfg)
+
+
+@HOOKS.register_module()
+class StartCheckpointHook(Hook):
+    """Says where a missing ``load_from`` comes from.
+
+    For configs that start from what another config trained. Looks before the
+    weights are initialised and anything is downloaded. An address
+    (``https://...``) and ``load_from=None`` are left to the runner.
+
+    Args:
+        hint (str): What to do if the file isn't there.
+    """
+
+    def __init__(self, hint: str) -> None:
+        self.hint = hint
+
+    def before_run(self, runner: Runner) -> None:
+        """Look for the file."""
+        path = runner.cfg.get('load_from')
+        if path and '://' not in path and not osp.isfile(path):
+            raise FileNotFoundError(f'no checkpoint load_from={path!r}. '
+                                    f'{self.hint}')

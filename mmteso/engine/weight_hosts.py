@@ -17,29 +17,21 @@ OPENMMLAB_HOSTS = ('https://download.openmmlab.com/',
 
 
 def same_files(url: str) -> List[str]:
-    """Addresses of one file.
-
-    Args:
-        url (str): One of them.
-
-    Returns:
-        list[str]: ``url``, then those on the other hosts of OpenMMLab's
-        files.
-    """
+    """A file's address, and those on the other hosts of OpenMMLab's files."""
     for host in OPENMMLAB_HOSTS:
         if url.startswith(host):
-            path = url[len(host):]
             return [url] + [
-                other + path for other in OPENMMLAB_HOSTS if other != host
+                other + url[len(host):]
+                for other in OPENMMLAB_HOSTS if other != host
             ]
     return [url]
 
 
 def hash_in_name(name: str) -> Optional[str]:
-    """The digits of its SHA-256 that a file's name ends with.
+    """The digits of its SHA-256 that a name ends with: 'resnet50-19c8e357.pth'
 
     Args:
-        name (str): A name, path or address, e.g. 'resnet50-19c8e357.pth'.
+        name (str): A name, path or address.
 
     Returns:
         str | None: 8 to 64 digits. None if there are none.
@@ -49,14 +41,7 @@ def hash_in_name(name: str) -> Optional[str]:
 
 
 def cached_path(url: str) -> str:
-    """Where torch.hub, and with it mmengine, keeps what it downloads.
-
-    Args:
-        url (str): Address of a file.
-
-    Returns:
-        str: Its path on this machine, whether it is there or not.
-    """
+    """Where torch.hub, and with it mmengine, keeps what it downloads."""
     return osp.join(torch.hub.get_dir(), 'checkpoints', osp.basename(url))
 
 
@@ -107,17 +92,6 @@ def load_from_openmmlab(filename: str, map_location=None) -> dict:
 
     Like mmengine's for any address, but with the other hosts where the
     address doesn't answer, and with the SHA-256 compared.
-
-    Args:
-        filename (str): Address of a checkpoint.
-        map_location (str | Callable, optional): See :func:`torch.load`.
-            Defaults to None.
-
-    Returns:
-        dict: The checkpoint.
-
-    Raises:
-        OSError: If no host has it.
     """
     path = cached_path(filename)
     # one process of each machine; load_from_http lets the others wait

@@ -1,11 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Files of the project's own: cues, features, and the refusing unpickler."""
 from .config_text import parse_config_text
-from .cue_file import (CueFile, CueFileError, CueRecord, iter_cue_records,
-                       write_cue_file)
-from .cue_merge import (CueSummary, MergedCues, merge_cue_files,
-                        missing_frames, missing_shards, summarize_cues)
-from .cue_writer import CueWriter
+from .cue_file import (CueFile, CueFileError, CueRecord, append_cue_records,
+                       find_cue_files, iter_cue_records, write_cue_file)
 from .feature_file import (CueBank, FeatureFile, FeatureFileError,
                            MissingPhrasesError, Provenance, feature_key,
                            write_feature_file)
@@ -18,14 +15,13 @@ from .vid_json import (VidClip, VidJsonError, export_vid_json, import_vid_json,
                        read_vid_json, write_vid_json)
 
 __all__ = [
-    'CueBank', 'CueFile', 'CueFileError', 'CueRecord', 'CueSummary',
-    'CueWriter', 'FeatureFile', 'FeatureFileError', 'MergedCues',
-    'MissingPhrasesError', 'Provenance', 'TensorPickleError', 'VidClip',
-    'VidJsonError', 'atomic_write', 'decode_labels', 'export_vid_json',
-    'feature_key', 'file_sha256', 'import_vid_json', 'iter_cue_records',
-    'load_tensor_pickle', 'merge_cue_files', 'missing_frames',
-    'missing_shards', 'normalize_phrase', 'parse_config_text', 'parse_json',
-    'parse_yaml', 'plain', 'read_image', 'read_json', 'read_state_dict',
-    'read_vid_json', 'read_yaml', 'summarize_cues', 'write_cue_file',
+    'CueBank', 'CueFile', 'CueFileError', 'CueRecord', 'FeatureFile',
+    'FeatureFileError', 'MissingPhrasesError', 'Provenance',
+    'TensorPickleError', 'VidClip', 'VidJsonError', 'append_cue_records',
+    'atomic_write', 'decode_labels', 'export_vid_json', 'feature_key',
+    'file_sha256', 'find_cue_files', 'import_vid_json', 'iter_cue_records',
+    'load_tensor_pickle', 'normalize_phrase', 'parse_config_text',
+    'parse_json', 'parse_yaml', 'plain', 'read_image', 'read_json',
+    'read_state_dict', 'read_vid_json', 'read_yaml', 'write_cue_file',
     'write_feature_file', 'write_json', 'write_vid_json'
 ]

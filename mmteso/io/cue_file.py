@@ -1,23 +1,27 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""The text cue file: JSON lines, one record per frame.
+"""The text cue file: JSON lines, one record per frame, append-only.
 
 A record is keyed by ``uid`` and ``frame`` (AVSBench's ``vid`` is not unique)
 and says what was seen, what was reasoned and by which models, so that a cue
 can be traced. Only ``uid``, ``frame`` and ``cues`` are required::
 
     {"uid": "-0AB_0_5000", "frame": 0, "cues": ["dog", "man"], ...}
+
+A frame may occur several times, because failed frames are tried again: the
+last record counts. An unfinished last line, left by a process that was
+killed, doesn't count.
 """
 import dataclasses
+import glob
 import json
-from typing import Iterable, Iterator, Mapping, Optional, Tuple
+import os
+from typing import (Iterable, Iterator, List, Mapping, Optional, Sequence,
+                    Tuple, Union)
 
 from .files import atomic_write
 
 CUE_STATUSES = ('ok', 'failed', 'captioned')
-
-# A server may answer half of a surrogate pair, which UTF-8 can't hold; as a
-# backslash escape it is JSON and read back as it was.
-LONE_SURROGATES = 'backslashreplace'
+_RECORD_START = b'{"uid": "'  # see CueRecord.to_json
 
 
 class CueFileError(ValueError):
@@ -31,26 +35,17 @@ class CueRecord:
     Args:
         uid (str): The clip.
         frame (int): The frame, from 0.
-        cues (tuple[str]): Names of objects that could sound, most likely
+        cues (Sequence[str]): Names of objects that could sound, most likely
             first; may be empty.
-        caption (str): What the captioner answered. Defaults to ''.
-        reasoning (str): What the reasoner answered. Defaults to ''.
-        captioner (str): The captioning model. Defaults to ''.
-        reasoner (str): The reasoning model. Defaults to ''.
-        prompt (str): Name of the reasoner's prompt. Defaults to ''.
-        prompt_hash (str): SHA-256 of the prompt's file. Defaults to ''.
+        caption, reasoning (str): What captioner and reasoner answered.
+        captioner, reasoner (str): The models.
+        prompt (str): Name of the reasoner's prompt.
+        prompt_hash, caption_prompt_hash (str): SHA-256 of the prompts' files.
         status (str): 'ok'; 'failed' if no cues could be obtained, or
-            'captioned' if none were asked for yet: the record holds a
-            caption only. Defaults to 'ok'.
+            'captioned' if none were asked for yet.
+        error (str): Why a frame has failed.
         seconds (float, optional): Time that the frame took.
-            Defaults to None.
-        caption_prompt_hash (str): SHA-256 of the captioner's prompt file.
-            Defaults to ''.
-        error (str): Why a frame has failed. Defaults to ''.
-
-    Raises:
-        TypeError: If a field has another type.
-        ValueError: If a field has an impossible value.
+        version (str): Version and commit of mmteso that made the cues.
     """
     uid: str
     frame: int
@@ -65,163 +60,136 @@ class CueRecord:
     seconds: Optional[float] = None
     caption_prompt_hash: str = ''
     error: str = ''
+    version: str = ''
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            if field.type is str and not isinstance(
-                    getattr(self, field.name), str):
-                raise TypeError(f'"{field.name}" must be a string, but got '
-                                f'{getattr(self, field.name)!r}')
-        if not self.uid:
-            raise ValueError('"uid" must not be empty')
-        if type(self.frame) is not int or self.frame < 0:
-            raise ValueError('"frame" must be a whole number from 0, but got '
-                             f'{self.frame!r}')
-        if (not isinstance(self.cues, (list, tuple))
-                or not all(isinstance(cue, str) for cue in self.cues)):
-            raise TypeError(
-                f'"cues" must be a list of strings, but got {self.cues!r}')
-        if not all(cue.strip() for cue in self.cues):
-            raise ValueError(f'"cues" holds an empty cue: {self.cues!r}')
-        if self.status not in CUE_STATUSES:
-            raise ValueError(f'"status" must be one of {CUE_STATUSES}, but '
-                             f'got {self.status!r}')
-        if self.seconds is not None and (isinstance(self.seconds, bool)
-                                         or not isinstance(
-                                             self.seconds, (int, float))):
-            raise TypeError('"seconds" must be a number or null, but got '
-                            f'{self.seconds!r}')
-        # A list would make the record mutable and unhashable.
+        # a list would make the record mutable and unhashable
         object.__setattr__(self, 'cues', tuple(self.cues))
+
+    @property
+    def key(self) -> Tuple[str, int]:
+        """Clip and frame."""
+        return self.uid, self.frame
 
     @classmethod
     def from_json(cls, line: str) -> 'CueRecord':
-        """Read one line.
-
-        Args:
-            line (str): A JSON object.
-
-        Returns:
-            CueRecord: The record.
-
-        Raises:
-            ValueError: If the line isn't JSON, or lacks a required key, or
-                has an unknown one, or a field has an impossible value.
-            TypeError: If a field has another type.
-        """
+        """Read one line; ValueError if a key is missing, unknown or wrong."""
+        values = json.loads(line)
         try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f'not a JSON object ({error})') from error
-        if not isinstance(values, dict):
-            raise ValueError(
-                f'a JSON object is expected, but got {values!r:.80}')
-        missing = {'uid', 'frame', 'cues'} - values.keys()
-        if missing:
-            raise ValueError(f'missing {sorted(missing)}')
-        unknown = values.keys() - {f.name for f in dataclasses.fields(cls)}
-        if unknown:
-            raise ValueError(f'unknown {sorted(unknown)}')
-        return cls(**values)
+            record = cls(**values)
+        except TypeError as error:
+            raise ValueError(f'no record of a cue file ({error})') from error
+        fits = {
+            field.name: isinstance(getattr(record, field.name), str)
+            for field in dataclasses.fields(cls) if field.type is str
+        }
+        fits['cues'] = isinstance(values['cues'], list) and all(
+            isinstance(cue, str) and cue.strip() for cue in record.cues)
+        fits['frame'] = type(record.frame) is int and record.frame >= 0
+        fits['status'] = record.status in CUE_STATUSES
+        fits['uid'] &= bool(record.uid)
+        for name, good in fits.items():
+            if not good:
+                raise ValueError(f'"{name}" is {values[name]!r:.80}')
+        return record
 
     def to_json(self) -> str:
-        """Write one line, always with all keys in the same order.
-
-        Returns:
-            str: A JSON object without line break.
-        """
+        """Write one line, always with all keys in the same order."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+    def to_bytes(self) -> bytes:
+        """The line with its line break, in UTF-8."""
+        # half of a surrogate pair, which a server may answer, is no UTF-8
+        return f'{self.to_json()}\n'.encode(errors='backslashreplace')
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether a file's last line is the beginning of a record."""
+    begun = line.rstrip(b'\0')  # a power cut may leave NULs
+    return not line.endswith(b'\n') and (begun.startswith(_RECORD_START)
+                                         or _RECORD_START.startswith(begun))
 
 
 def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
-    """Read a cue file record by record.
+    """Read a cue file: line number (from 1) and record of each line.
 
-    Args:
-        path (str): The file. Blank lines are passed over.
-
-    Yields:
-        tuple[int, CueRecord]: Line number (from 1) and record.
+    Blank lines and an unfinished last one are passed over.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        CueFileError: If a line doesn't follow the format, or the file is not
-            UTF-8.
+        CueFileError: If another line is no record.
     """
     try:
-        file = open(path, encoding='utf-8')
+        file = open(path, 'rb')
     except FileNotFoundError as error:
+        parts = f'{os.path.splitext(path)[0]}.rank*.jsonl'
+        hint = 'tools/generate_text_cues.py generates one; that of SynthAVS ' \
+            'comes with the data (tools/prepare_synthavs.py)'
+        if glob.glob(parts):
+            hint = f'`cat {parts} > {path}` puts it together'
         raise FileNotFoundError(
-            f'The cue file "{path}" does not exist. '
-            'tools/generate_text_cues.py generates one; that of SynthAVS '
-            'comes with the data (tools/prepare_synthavs.py).') from error
+            f'The cue file "{path}" does not exist: {hint}.') from error
     with file:
-        try:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = CueRecord.from_json(line)
-                except (TypeError, ValueError) as error:
-                    raise CueFileError(
-                        f'{path}, line {number}: {error}.') from error
-                yield number, record
-        except UnicodeDecodeError as error:
-            # no line: the file is decoded some kilobytes at a time
-            raise CueFileError(f'{path}: no UTF-8 text ({error}). A cue file '
-                               'is JSON lines in UTF-8.') from error
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = CueRecord.from_json(line.decode())
+            except ValueError as error:
+                if _is_torn(line):
+                    return
+                raise CueFileError(
+                    f'{path}, line {number}: {error}.') from error
+            yield number, record
+
+
+def find_cue_files(paths: Union[str, os.PathLike, Sequence]) -> List[str]:
+    """The files that are meant by a path, a pattern, or several of them.
+
+    One that neither exists nor matches anything is returned as it is.
+    """
+    single = isinstance(paths, (str, os.PathLike))
+    found = []
+    for path in map(os.fspath, [paths] if single else paths):
+        matches = [] if os.path.exists(path) else sorted(glob.glob(path))
+        found += matches or [path]
+    return found
 
 
 class CueFile(Mapping):
-    """The records of a cue file by ``(uid, frame)``.
+    """The records of one cue file, or several, by ``(uid, frame)``.
+
+    Of several records of a frame the last one counts, but a failed one
+    replaces no other (the files of several processes have no order).
 
     Args:
-        path (str): The file.
-        cues_only (bool): Forget the texts behind the cues (caption,
-            reasoning, ...), which take most of the memory: every worker of
-            a data loader has a copy. Defaults to False.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        CueFileError: If a line doesn't follow the format, or a frame occurs
-            twice with different content.
-
-    Examples:
-        >>> cue_file = CueFile('data/synthavs/cues.jsonl')
-        >>> cue_file['synthavs-train-00000_0_5000', 3].cues
-        ('green-square', 'yellow-triangle')
+        path (str | Sequence[str]): A file, several, or a pattern such as
+            'data/avsbench/cues.rank*.jsonl'.
+        cues_only (bool): Forget the texts behind the cues, which take most of
+            the memory of a data loader's workers.
     """
 
-    def __init__(self, path: str, cues_only: bool = False) -> None:
+    def __init__(self,
+                 path: Union[str, os.PathLike, Sequence],
+                 cues_only: bool = False) -> None:
         self.path = path
         self._records = {}
-        lines = {}
-        for number, record in iter_cue_records(path):
-            key = (record.uid, record.frame)
-            digest = hash(record)
-            if lines.setdefault(key, (number, digest))[1] != digest:
-                raise CueFileError(
-                    f'{path}, line {number}: frame {record.frame} of '
-                    f'"{record.uid}" was given already in line '
-                    f'{lines[key][0]}, with other content. Keep one of them.')
-            if cues_only:
-                record = CueRecord(
-                    record.uid,
-                    record.frame,
-                    record.cues,
-                    status=record.status)
-            self._records[key] = record
+        for file in find_cue_files(path):
+            for _, record in iter_cue_records(file):
+                if record.status == 'failed' and \
+                        record.key in self._records:
+                    continue
+                if cues_only:
+                    record = CueRecord(
+                        *record.key, record.cues, status=record.status)
+                self._records[record.key] = record
 
     def __getitem__(self, key: Tuple[str, int]) -> CueRecord:
         if key not in self._records:
-            uid, frame = key
             raise KeyError(
                 f'The cue file "{self.path}" ({len(self)} frames) has no cues '
-                f'for frame {frame} of "{uid}". Each frame needs a line, be '
-                'its list of cues empty.')
+                f'for frame {key[1]} of "{key[0]}". Each frame needs a line, '
+                'be its list of cues empty.')
         return self._records[key]
-
-    def __contains__(self, key) -> bool:
-        return key in self._records
 
     def __iter__(self):
         return iter(self._records)
@@ -240,29 +208,36 @@ class CueFile(Mapping):
         return sum(r.status == 'failed' for r in self._records.values())
 
 
-def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
-    """Write a cue file; the same records give the same bytes.
+def append_cue_records(path: str, records: Iterable[CueRecord]) -> None:
+    """Append records to a cue file; they are on the disk when this returns.
 
-    The file appears under its name only once it is complete.
-
-    Args:
-        path (str): The file; an existing one is replaced.
-        records (Iterable[CueRecord]): The records, written in this order.
-
-    Raises:
-        CueFileError: If a frame occurs twice.
+    An unfinished last line, left by a process that was killed, is taken away;
+    a file that ends in something else is refused.
     """
-    seen = set()
-    with atomic_write(path) as partial, open(
-            partial,
-            'w',
-            encoding='utf-8',
-            errors=LONE_SURROGATES,
-            newline='\n') as file:
-        for record in records:
-            key = (record.uid, record.frame)
-            if key in seen:
-                raise CueFileError(f'{path}: frame {record.frame} of '
-                                   f'"{record.uid}" is written twice.')
-            seen.add(key)
-            file.write(record.to_json() + '\n')
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, 'a+b') as file:
+        file.seek(max(file.tell() - 1, 0))
+        if file.read(1) not in (b'', b'\n'):
+            file.seek(0)
+            *_, last = file
+            try:
+                CueRecord.from_json(last.decode())
+                file.write(b'\n')
+            except ValueError as error:
+                if not _is_torn(last):
+                    raise CueFileError(
+                        f'"{path}" is no cue file, it ends in {last!r:.80}. '
+                        'Write to another file.') from error
+                file.truncate(file.tell() - len(last))
+        file.write(b''.join(record.to_bytes() for record in records))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
+    """Write a cue file, which appears, or replaces one, when it is complete.
+
+    The same records give the same bytes.
+    """
+    with atomic_write(path) as partial, open(partial, 'wb') as file:
+        file.writelines(record.to_bytes() for record in records)

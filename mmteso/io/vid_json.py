@@ -12,22 +12,20 @@ GeWu-Lab/Sounding-Object-Segmentation-Preference):
   it apart at the commas. So a comma follows the last cue, too, or it would
   read "manNone". Files with and without that comma are read.
 """
-import dataclasses
 import json
 import re
 from collections import Counter
-from typing import (Any, Collection, Dict, Iterable, List, Mapping, NamedTuple,
-                    Sequence, Tuple)
+from typing import (Collection, Dict, Iterable, List, Mapping, NamedTuple,
+                    Tuple)
 
 from .cue_file import CueRecord
-from .cue_merge import list_some
-from .files import atomic_write
+from .files import atomic_write, read_json
 from .phrases import normalize_phrase
 
 #: What :attr:`mmteso.io.CueRecord.reasoner` says of imported cues.
 IMPORTED = 'imported'
-_FRAME = re.compile(r'f(0|[1-9][0-9]*)')
 _PADDING = 'none'
+_SHOWN = 10
 
 #: Cues by vid and frame.
 VidTable = Dict[str, Dict[int, Tuple[str, ...]]]
@@ -50,8 +48,7 @@ class VidClip(NamedTuple):
     num_required: int
 
 
-@dataclasses.dataclass(frozen=True)
-class VidImport:
+class VidImport(NamedTuple):
     """What came out of an import.
 
     Attributes:
@@ -64,8 +61,7 @@ class VidImport:
     left_out: Dict[str, List[str]]
 
 
-@dataclasses.dataclass(frozen=True)
-class VidExport:
+class VidExport(NamedTuple):
     """What came out of an export.
 
     Attributes:
@@ -78,15 +74,6 @@ class VidExport:
     table: VidTable
     left_out: Dict[str, List[str]]
     unserved: int
-
-
-def _object(pairs: Sequence[Tuple[str, Any]]) -> Dict[str, Any]:
-    """A JSON object, in which no key may occur twice."""
-    counts = Counter(key for key, _ in pairs)
-    twice = [key for key, count in counts.items() if count > 1]
-    if twice:
-        raise VidJsonError(f'"{twice[0]}" occurs twice in one object')
-    return dict(pairs)
 
 
 def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
@@ -105,42 +92,35 @@ def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
         FileNotFoundError: If there is no such file.
         VidJsonError: If it has another format.
     """
-    counts = dict.fromkeys(('None', 'repeated', 'spaces'), 0)
     try:
-        with open(path, encoding='utf-8-sig') as file:
-            values = json.load(file, object_pairs_hook=_object)
-        if not isinstance(values, dict):
-            raise VidJsonError('an object {"vid": {"f0": "guitar,man,"}} is '
-                               f'expected, but got {values!r:.80}')
-        table = {
-            vid: {
-                frame: _read_cues(text, counts)
-                for frame, text in _frames(vid, frames)
+        values = read_json(path)
+    except ValueError as error:
+        raise VidJsonError(str(error)) from error
+    counts = Counter({'None': 0, 'repeated': 0, 'spaces': 0})
+    table: VidTable = {}
+    try:
+        for vid, frames in values.items():
+            table[vid] = {
+                _frame(name): _read_cues(text, counts)
+                for name, text in frames.items()
             }
-            for vid, frames in values.items()
-        }
-    except (ValueError, RecursionError) as error:
-        raise VidJsonError(f'{path}: {error}.') from error
-    return table, counts
+    except (AttributeError, ValueError) as error:
+        where = f'"{vid}" holds {frames!r:.80}' if isinstance(
+            values, dict) else f'it holds {values!r:.80}'
+        raise VidJsonError(
+            f'"{path}": {where}.\nExpected is '
+            '{"vid": {"f0": "guitar,man,", ...}, ...}') from error
+    return table, dict(counts)
 
 
-def _frames(vid: str, frames: Any) -> Iterable[Tuple[int, str]]:
-    if not isinstance(frames, dict):
-        raise VidJsonError(f'"{vid}" must hold an object {{"f0": '
-                           f'"guitar,man,"}}, but holds {frames!r:.80}')
-    for name, text in frames.items():
-        match = _FRAME.fullmatch(name)
-        if not match:
-            raise VidJsonError(f'"{vid}" holds "{name}", expected frames '
-                               '"f0", "f1", ...')
-        if not isinstance(text, str):
-            raise VidJsonError(f'"{name}" of "{vid}" must be a string of '
-                               f'cues with commas, but is {text!r:.80}')
-        yield int(match[1]), text
+def _frame(name: str) -> int:
+    if not re.fullmatch('f(0|[1-9][0-9]*)', name):
+        raise ValueError(f'"{name}" is no frame')
+    return int(name[1:])
 
 
 def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:
-    cues = {}
+    cues: Dict[str, str] = {}
     for part in text.split(','):
         cue = part.strip()
         phrase = normalize_phrase(cue)
@@ -156,8 +136,6 @@ def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:
 
 def write_vid_json(path: str, table: VidTable) -> None:
     """Write a file of the authors' format.
-
-    It appears under its name only once it is complete.
 
     Args:
         path (str): The file; an existing one is replaced.
@@ -176,7 +154,7 @@ def write_vid_json(path: str, table: VidTable) -> None:
         file.write('\n')
 
 
-def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
+def _clips_by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
     clips: Dict[str, List[str]] = {}
     for uid, vid in vids.items():
         clips.setdefault(vid, []).append(uid)
@@ -185,10 +163,13 @@ def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
 
 def _refuse(problems: Mapping[str, List[str]], allowed: Collection[str],
             advice: Mapping[str, str]) -> None:
-    texts = [
-        f'{advice[kind].format(len(items))}\n{list_some(items)}'
-        for kind, items in problems.items() if items and kind not in allowed
-    ]
+    texts = []
+    for kind, items in problems.items():
+        if items and kind not in allowed:
+            lines = [f'  {item}' for item in items[:_SHOWN]]
+            if len(items) > _SHOWN:
+                lines.append(f'  ... and {len(items) - _SHOWN} more')
+            texts += [advice[kind].format(len(items)), *lines]
     if texts:
         raise VidJsonError('\n'.join(texts))
 
@@ -217,42 +198,34 @@ def import_vid_json(table: VidTable,
     Raises:
         VidJsonError: If there is a problem that isn't in ``skip``.
     """
-    by_vid = _by_vid({uid: clip.vid for uid, clip in clips.items()})
-    left_out = dict(
-        colliding=[
-            f'"{vid}": {", ".join(by_vid[vid])}' for vid in table
-            if len(by_vid.get(vid, ())) > 1
-        ],
-        unknown=[
-            f'"{vid}"' for vid in table
-            if vid not in by_vid and vid not in other_vids
-        ],
-        missing=[],
-        other=[
-            f'"{vid}"' for vid in table
-            if vid not in by_vid and vid in other_vids
-        ])
+    by_vid = _clips_by_vid({uid: clip.vid for uid, clip in clips.items()})
+    left_out: Dict[str, List[str]] = dict(
+        colliding=[], unknown=[], missing=[], other=[])
+    for vid in table:
+        if len(by_vid.get(vid, ())) > 1:
+            left_out['colliding'].append(f'"{vid}": {", ".join(by_vid[vid])}')
+        elif vid not in by_vid:
+            kind = 'other' if vid in other_vids else 'unknown'
+            left_out[kind].append(f'"{vid}"')
     records = []
     for uid, clip in clips.items():
         frames = table.get(clip.vid)
         if frames is None:
             left_out['missing'].append(f'"{uid}"')
-            continue
-        if len(by_vid[clip.vid]) > 1:
-            continue
-        left_out['unknown'] += [
-            f'frame {frame} of "{uid}", which has {clip.num_frames}'
-            for frame in frames if frame >= clip.num_frames
-        ]
-        left_out['missing'] += [
-            f'frame {frame} of "{uid}"' for frame in range(clip.num_required)
-            if frame not in frames
-        ]
-        records += [
-            CueRecord(uid, frame, cues, reasoner=IMPORTED)
-            for frame, cues in sorted(frames.items())
-            if frame < clip.num_frames
-        ]
+        elif len(by_vid[clip.vid]) == 1:
+            left_out['unknown'] += [
+                f'frame {frame} of "{uid}", which has {clip.num_frames}'
+                for frame in frames if frame >= clip.num_frames
+            ]
+            left_out['missing'] += [
+                f'frame {frame} of "{uid}"'
+                for frame in range(clip.num_required) if frame not in frames
+            ]
+            records += [
+                CueRecord(uid, frame, cues, reasoner=IMPORTED)
+                for frame, cues in sorted(frames.items())
+                if frame < clip.num_frames
+            ]
     _refuse(
         left_out, {*skip, 'other'},
         dict(
@@ -288,7 +261,7 @@ def export_vid_json(records: Iterable[CueRecord],
     """
     records = list(records)
     uids = dict.fromkeys(record.uid for record in records)
-    by_vid = _by_vid({uid: vids[uid] for uid in uids if uid in vids})
+    by_vid = _clips_by_vid({uid: vids[uid] for uid in uids if uid in vids})
     left_out = dict(
         colliding=[
             f'"{vid}": {", ".join(found)}' for vid, found in by_vid.items()

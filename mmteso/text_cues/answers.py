@@ -1,70 +1,60 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From a language model's answer to the names of objects.
 
-Cues are asked for in a JSON schema (:func:`cue_schema`). Whether an answer
-keeps it has to be checked (:func:`validate_answer`), because some servers
-accept a schema and ignore it. Answers in free text, with a last line
-``Answer: guitar, man``, are read by :func:`read_answer`.
+Names are asked for in a JSON schema. Whether an answer keeps it has to be
+checked: there are servers that accept a schema and ignore it. Free answers
+are asked to end with a line ``Answer: guitar, man``.
 """
 import functools
 import json
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional
 
 from mmteso.io import normalize_phrase
 
 _KEY = 'sounding_objects'
-_NAME_LENGTH = 31
-# A pattern, because some engines break strings with minLength or maxLength,
-# and a string without bound may never end.
-_NAME = f'^[a-z][a-z -]{{0,{_NAME_LENGTH - 1}}}$'
+# A pattern, because engines differ in minLength and maxLength; with an end,
+# because a model may never end a string.
+_NAME = '^[a-z][a-z -]{0,30}$'
 
-_THINK_OPEN = (r'<(?:seed:)?(?:think(?:ing)?|thought|reasoning)>|\[THINK\]|'
-               r'<\|START_THINKING\|>|<\|channel>thought')
-_THINK_CLOSE = (r'</(?:seed:)?(?:think(?:ing)?|thought|reasoning)>|'
-                r'\[/THINK\]|<\|END_THINKING\|>|<channel\|>')
-_THOUGHT = re.compile(rf'(?:{_THINK_OPEN}).*?(?:{_THINK_CLOSE}|\Z)',
-                      re.I | re.S)
-# gpt-oss's harmony format, also as it is decoded without special tokens
-_HARMONY_FINAL = re.compile(
-    r'<\|channel\|>final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>')
-_HARMONY_PLAIN = re.compile(r'analysis(?=[A-Z]).*?(?:assistantfinal|\Z)', re.S)
+_TAGS = r'(?:seed:)?(?:think(?:ing)?|thought|reasoning)>|'
+_OPEN = rf'<{_TAGS}\[THINK\]|<\|START_THINKING\|>|<\|channel>thought'
+_CLOSE = rf'</{_TAGS}\[/THINK\]|<\|END_THINKING\|>|<channel\|>'
+_THOUGHT = re.compile(rf'(?:{_OPEN}).*?(?:{_CLOSE}|\Z)', re.I | re.S)
+# gpt-oss's harmony format, and the same decoded without special tokens
+_FINAL = re.compile(r'<\|channel\|>final.*?<\|message\|>([^<]*)', re.S)
+_ANALYSIS = re.compile(r'\Aanalysis(?=[A-Z]).*?(?:assistantfinal|\Z)', re.S)
 
-_TOKEN = re.compile(r'</?[^<>\s]{1,30}>')  # </s>, <|im_end|>, <b>
+# Behind these a model goes on with a conversation of its own.
+_NEXT_TURN = re.compile(
+    r'</s>|<end_of_turn>|<\|(?:im_end|eot_id|end|endoftext|return)\|>|'
+    r'^\W*(?:caption|question|user|human)\s*:', re.I | re.M)
+_TAG = re.compile(r'</?[^<>\s]{1,30}>')
 _HEADING = re.compile(
     r'^[^\w\n]*(?:final |the )?answer(?:[^\w\n]*:| is)[*_ \t]*', re.I | re.M)
-# Where a model goes on with a conversation of its own
-_NEXT_TURN = re.compile(
-    r'<\|(?:im_end|eot_id|end|endoftext|return)\|>|</s>|<end_of_turn>|'
-    r'^\W*(?:caption|question|user|human)\s*:', re.I | re.M)
 _JSON = re.compile(r'\{[^{}]*\}|\[[^][{}]*\]')
 _SEPARATOR = re.compile(r'[,;\n]|\band\b')
-_REMARK = re.compile(r'\([^()]*\)')
-_MAX_WORDS = 4
-# What stands in no name, but in prose where names should be
+_NOTHING = re.compile(r'\W*(?:none|nothing|nobody|silence|n/a|no (?:\w+ )?'
+                      r'(?:objects?|sounds?|sources?))\b', re.I)
+# In prose, but in no name.
 _PROSE = re.compile(
     r'[:?!%=]|\b(?:i|it|they|you|there|this|that|which|who|is|are|was|were|be|'
     r'can|cannot|could|may|might|not|but|because|likely|yes|maybe|possibly|'
     r'objects?|things?|answer|caption)\b')
 
+_REMARK = re.compile(r'\([^()]*\)')
 _BEFORE = re.compile(
     r'(?:(?:an?|the|some|several|many|two|three|four|five|six|\d+|(?:group|'
     r'pair|couple|crowd|herd|flock|pack|set)s? of)\s+)+')
-_NOTHING = re.compile(
-    r'(?:none|nothing|nobody|silence|n/a|no (?:\w+ )?(?:objects?|sounds?|'
-    r'sources?))\b')
-
-# Names in -s, -men, ... that are no plurals, or have no other form.
+# In -s, -men or -a, and no plurals, or without another form.
 _NO_PLURALS = frozenset("""
     abdomen atlas bagpipes barracks bias binoculars canvas chaos clothes
     cosmos gas glasses goggles headphones jeans lens media news opera pajamas
     pancreas pants pyjamas rhinoceros series shorts specimen stairs sunglasses
     thermos tights tongs trousers tweezers yes""".split())
-# Other words in -us and -is are singular.
-_PLURALS_IN_US_OR_IS = frozenset(
-    'bikinis emus erhus gnus kiwis menus skis taxis'.split())
+# inflect takes every other word in -us and -is for a plural, too.
 _SINGULARS = dict(
-    busses='bus', cacti='cactus', clippers='clipper', gasses='gas')
+    clippers='clipper', emus='emu', erhus='erhu', skis='ski', taxis='taxi')
 
 
 class AnswerError(ValueError):
@@ -72,44 +62,21 @@ class AnswerError(ValueError):
 
 
 def cue_schema(max_cues: int = 16) -> Dict[str, Any]:
-    """The JSON schema of an answer: ``{"sounding_objects": ["guitar"]}``.
+    """The JSON schema of answers such as ``{"sounding_objects": ["dog"]}``.
 
-    Args:
-        max_cues (int): Most names. Defaults to 16.
-
-    Returns:
-        dict: The schema. Every string and list of it has an end, so that no
-        model runs on within it.
+    They have ``max_cues`` names at most, each of at most 31 characters.
     """
-    names = dict(
-        type='array',
-        items=dict(type='string', pattern=_NAME),
-        maxItems=max_cues)
+    name = dict(type='string', pattern=_NAME)
     return dict(
         type='object',
-        properties={_KEY: names},
+        properties={_KEY: dict(type='array', items=name, maxItems=max_cues)},
         required=[_KEY],
         additionalProperties=False)
 
 
-def longest_answer(schema: Dict[str, Any]) -> int:
-    """Most tokens of an answer in :func:`cue_schema`, its end included.
-
-    Args:
-        schema (dict): The schema.
-
-    Returns:
-        int: Its longest answer without white space, in characters, each of
-        which is a token at most.
-    """
-    count = schema['properties'][_KEY]['maxItems']
-    names = count * len(f'"{"n" * _NAME_LENGTH}",')
-    return len(json.dumps({_KEY: []})) + names + 1
-
-
 def validate_answer(text: str,
                     schema: Optional[Dict[str, Any]] = None) -> List[str]:
-    """Read an answer that was to keep a schema, and check that it does.
+    """Read an answer, and check that it keeps the schema.
 
     Args:
         text (str): The answer, nothing but JSON.
@@ -128,11 +95,10 @@ def validate_answer(text: str,
     except (ValueError, RecursionError) as error:
         raise AnswerError(f'the answer is no JSON: {error}') from None
     names = answer.get(_KEY) if isinstance(answer, dict) else None
-    if not isinstance(names, list) or len(answer) > 1:
-        raise AnswerError(f'the answer is no object with "{_KEY}" alone')
-    if len(names) > wanted['maxItems']:
-        raise AnswerError(f'the answer has {len(names)} names, but at most '
-                          f'{wanted["maxItems"]} were asked for')
+    if (not isinstance(names, list) or len(answer) > 1
+            or len(names) > wanted['maxItems']):
+        raise AnswerError(f'the answer is no object with "{_KEY}", a list of '
+                          f'at most {wanted["maxItems"]} names, alone')
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(
                 wanted['items']['pattern'], name):
@@ -140,37 +106,25 @@ def validate_answer(text: str,
     return names
 
 
-def strip_thinking(message: Union[str, Mapping[str, Any]]) -> str:
-    """The answer without what the model thought before it.
+def strip_thinking(text: str) -> str:
+    """An answer without what the model thought before it.
 
-    Args:
-        message (str | Mapping): What the model wrote, or a message of a chat
-            completion, of which the fields for thoughts ("reasoning",
-            "reasoning_content") are left out. Thoughts in the text are those
-            in ``<think>`` and similar tags, of which either may be missing,
-            and all of gpt-oss's channels but the final one.
-
-    Returns:
-        str: The answer; '' if the model didn't come to one.
+    Thoughts stand in ``<think>`` and similar tags, of which either may be
+    missing, and in gpt-oss's channels but the last. '' if there is no more.
     """
-    if not isinstance(message, str):
-        message = message.get('content') or ''
-    if '<|channel|>' in message:
-        final = _HARMONY_FINAL.split(message)
-        return re.split(r'<\|', final[-1])[0].strip() if final[1:] else ''
-    text = message.lstrip()
-    match = _HARMONY_PLAIN.match(text)
-    text = _THOUGHT.sub('', text[match.end():] if match else text)
+    if '<|channel|>' in text:
+        return ''.join(_FINAL.findall(text)[-1:]).strip()
+    text = _THOUGHT.sub('', _ANALYSIS.sub('', text.lstrip()))
     # without an opening tag: the chat template had written it
-    return re.split(_THINK_CLOSE, text, flags=re.I)[-1].strip()
+    return re.split(_CLOSE, text, flags=re.I)[-1].strip()
 
 
 def read_answer(text: str) -> List[str]:
     """Read an answer that keeps no schema.
 
     The names are those of the last JSON object with "sounding_objects", else
-    those behind the last ``Answer:``, in a JSON list or separated by commas.
-    Without heading a JSON list is enough. 'none' means that there are none.
+    those behind the last ``Answer:``, in a JSON list or separated by commas,
+    else those of a JSON list. 'none' means that there are none.
 
     Args:
         text (str): The answer, with or without thoughts.
@@ -179,94 +133,68 @@ def read_answer(text: str) -> List[str]:
         list[str]: The names, as :func:`normalise_cues` writes them.
 
     Raises:
-        AnswerError: If there is no such place, or what stands there is prose.
+        AnswerError: If there is no such place, or prose stands there.
     """
     text = strip_thinking(text)
-    turn = _NEXT_TURN.search(text)
-    if turn and text[:turn.start()].strip():
-        text = text[:turn.start()]
-    text = _TOKEN.sub(' ', text).strip()
-    if not text:
-        raise AnswerError('the answer is empty, or ends within its reasoning')
-    found = [value for value in _read_json(text) if isinstance(value, dict)]
-    if found:
-        return _names(found[-1][_KEY])
+    first = _NEXT_TURN.split(text)[0]
+    answers = _HEADING.search(first) or _JSON.search(first)
+    text = _TAG.sub(' ', first if answers else text)
     *before, answer = _HEADING.split(text)
-    lists = list(_read_json(answer))
-    if lists:
-        return _names(lists[-1])
-    if not before:
+    found = _read_json(text, dict) or _read_json(answer, list)
+    if not (found or before):
         raise AnswerError('the answer has neither JSON nor a line "Answer:"')
     line, _, below = _REMARK.sub(' ', answer).partition('\n')
-    return _names(_SEPARATOR.split(line or below.strip().split('\n\n')[0]))
-
-
-def _read_json(text: str) -> Iterable[Union[dict, list]]:
-    """Objects with names, and lists of strings."""
-    for match in _JSON.finditer(text):
-        try:
-            value = json.loads(match.group())
-        except ValueError:
-            continue
-        names = value.get(_KEY) if isinstance(value, dict) else value
-        if isinstance(names, list) and all(
-                isinstance(name, str) for name in names):
-            yield value
-
-
-def _names(items: List[str]) -> List[str]:
+    items = found[-1] if found else _SEPARATOR.split(
+        line or below.strip().split('\n\n')[0])
     names = normalise_cues(items)
     for name in names:
-        if (len(name.split()) > _MAX_WORDS or _PROSE.search(name)
-                or not re.search('[a-z]{2}', name)):
+        if len(name.split()) > 4 or not re.search('[a-z]{2}', name) \
+                or _PROSE.search(name):
             raise AnswerError(f'"{name:.80}" in the answer is no name')
-    if not names and items and not any(map(_is_nothing, items)):
+    if items and not (names or any(map(_NOTHING.match, items))):
         raise AnswerError('the answer names nothing')
     return names
 
 
-def _is_nothing(name: str) -> bool:
-    return bool(_NOTHING.match(name.strip(' \t"\'.*-').lower()))
+def _read_json(text: str, kind: type) -> List[List[str]]:
+    """The lists of names in a text, each alone or in an object."""
+    found = []
+    for match in _JSON.findall(text):
+        try:
+            value = json.loads(match)
+        except ValueError:
+            continue
+        names = value.get(_KEY) if isinstance(value, dict) else value
+        if (isinstance(value, kind) and isinstance(names, list)
+                and all(isinstance(name, str) for name in names)):
+            found.append(names)
+    return found
 
 
 def normalise_cues(names: Iterable[str]) -> List[str]:
     """Each name once, as :func:`cue_name` writes it; 'none' is no name."""
-    cues = (cue_name(name) for name in names if not _is_nothing(name))
+    cues = (cue_name(name) for name in names if not _NOTHING.match(name))
     return list(dict.fromkeys(filter(None, cues)))
 
 
 def cue_name(text: str) -> str:
     """Write a name as cues are written.
 
-    Args:
-        text (str): The name, as a model wrote it: 'The Two Hair-Dryers.'
-
-    Returns:
-        str: In lower case, words separated by spaces, without article,
-        number or remarks in brackets, the last word in the singular: 'hair
-        dryer'.
+    In lower case, with spaces, without article, number or remark, the last
+    word in the singular: 'hair dryer' for 'The two Hair-Dryers (on)'.
     """
     text = normalize_phrase(_REMARK.sub(' ', text))
-    text = re.sub(r'^[\W\d_]+|[^\w]+$', '', text)
-    text = _BEFORE.sub('', text, 1) if _BEFORE.match(text) else text
-    *rest, last = text.split() or ['']
+    text = re.sub(r'^[\W\d_]+|\W+$', '', text)
+    before = _BEFORE.match(text)
+    *rest, last = text[before.end() if before else 0:].split() or ['']
     return ' '.join([*rest, singular(last)])
-
-
-@functools.lru_cache(maxsize=None)
-def _inflect() -> Any:
-    import inflect
-    return inflect.engine()
 
 
 @functools.lru_cache(maxsize=4096)
 def singular(word: str) -> str:
     """The singular of a noun in lower case; the word itself if it is one."""
-    if word in _SINGULARS:
-        return _SINGULARS[word]
-    if (len(word) < 3 or not word.isalpha() or word in _NO_PLURALS
-            or word.endswith('ss')
-            or (word.endswith(('us', 'is'))
-                and word not in _PLURALS_IN_US_OR_IS)):
-        return word
-    return _inflect().singular_noun(word) or word
+    if word in _SINGULARS or word in _NO_PLURALS or len(word) < 3 \
+            or not word.isalpha() or word.endswith(('ss', 'us', 'is')):
+        return _SINGULARS.get(word, word)
+    import inflect
+    return inflect.engine().singular_noun(word) or word

@@ -6,6 +6,14 @@ llguidance masks the tokens that would leave the schema.
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 
+def longest_answer(schema: Dict[str, Any]) -> int:
+    """Most tokens of an answer of ``cue_schema``, its end included."""
+    names, = schema['properties'].values()
+    # {"sounding_objects":[]}, the end, and a name of 31 letters and ," " for
+    # each; a token is a character at least
+    return 24 + 34 * names['maxItems']
+
+
 class JSONConstraint:
     """A logits processor for ``generate`` that makes answers keep a schema.
 

@@ -1,36 +1,22 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Where the frames come from that are to get text cues."""
+"""Where the frames come from that are to get text cues.
+
+A source has a method ``list_frames()``, which lists all frames, clip by clip.
+"""
 import os
 import re
-from abc import ABCMeta, abstractmethod
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Tuple
 
 from mmseg.registry import DATASETS
 
-from .registry import FRAME_SOURCES
-from .structures import Frame
+from .base import FRAME_SOURCES, Frame
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
 
 
-class BaseFrames(metaclass=ABCMeta):
-    """A list of frames, clip by clip, in time order within a clip."""
-
-    @abstractmethod
-    def list_frames(self) -> List[Frame]:
-        """List the frames.
-
-        Returns:
-            list[Frame]: All frames; those of a clip are neighbours.
-
-        Raises:
-            FileNotFoundError: If there are none.
-        """
-
-
 @FRAME_SOURCES.register_module()
-class DatasetFrames(BaseFrames):
-    """The frames of a data set.
+class DatasetFrames:
+    """The frames of a data set, with its videos' labels if it knows them.
 
     Args:
         dataset (dict): Config of an audio-visual data set (whose samples have
@@ -43,30 +29,19 @@ class DatasetFrames(BaseFrames):
         self.dataset = dict(dataset, pipeline=[])
 
     def list_frames(self) -> List[Frame]:
-        """See :meth:`BaseFrames.list_frames`.
-
-        Returns:
-            list[Frame]: One per sample, with the video's labels if the data
-            set knows them.
-
-        Raises:
-            FileNotFoundError: If the data set is empty or incomplete.
-            KeyError: If the data set's samples don't say clip and frame.
-        """
+        """All frames; FileNotFoundError if there are none."""
         dataset = DATASETS.build(self.dataset)
-        samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-        if not samples:
+        clips: Dict[str, List[dict]] = {}
+        for sample in map(dataset.get_data_info, range(len(dataset))):
+            if not {'img_path', 'uid', 'frame'} <= sample.keys():
+                raise ValueError(
+                    f'The samples of {type(dataset).__name__} lack img_path, '
+                    'uid or frame: text cues are kept by clip and frame. Take '
+                    'an audio-visual data set, or FolderFrames.')
+            clips.setdefault(sample['uid'], []).append(sample)
+        if not clips:
             raise FileNotFoundError(
                 f'{type(dataset).__name__} is empty: {self.dataset}')
-        lacking = {'img_path', 'uid', 'frame'} - set(samples[0])
-        if lacking:
-            raise KeyError(
-                f'The samples of {type(dataset).__name__} lack '
-                f'{sorted(lacking)}: text cues are kept by clip and frame. '
-                'Take an audio-visual data set, or FolderFrames.')
-        clips: Dict[str, List[dict]] = {}
-        for sample in samples:
-            clips.setdefault(sample['uid'], []).append(sample)
         frames = []
         for uid, clip in clips.items():
             clip.sort(key=lambda sample: sample['frame'])
@@ -86,26 +61,19 @@ def _natural(name: str) -> Tuple:
 
 
 @FRAME_SOURCES.register_module()
-class FolderFrames(BaseFrames):
+class FolderFrames:
     """Image files in a folder, for videos that are no data set.
 
-    The folder holds the frames of one clip, or a folder for each clip with
-    the frames in it or in its ``frames``::
-
-        root/*.jpg                 one clip, named like the folder
-        root/{uid}/*.jpg           clips
-        root/{uid}/frames/*.jpg    clips, as AVSBench has them
-
-    Frames are taken in the natural order of their names (2 before 10).
+    The folder holds the frames of one clip (``root/*.jpg``), or a folder for
+    each clip with the frames in it (``root/{uid}/*.jpg``) or, as AVSBench has
+    them, in its ``frames`` (``root/{uid}/frames/*.jpg``). Frames are taken in
+    the natural order of their names (2 before 10).
 
     Args:
         root (str): The folder.
         numbering (str): The frame numbers: 'order', counted from 0 whatever
             the files are called (``ffmpeg`` begins with 1), or 'name', the
             number that the file is called. Defaults to 'order'.
-
-    Raises:
-        ValueError: If ``numbering`` is neither.
     """
 
     def __init__(self, root: str, numbering: str = 'order') -> None:
@@ -115,43 +83,8 @@ class FolderFrames(BaseFrames):
         self.root = root
         self.numbering = numbering
 
-    def _images(self, folder: str) -> List[str]:
-        names = [
-            name for name in os.listdir(folder)
-            # macOS leaves ._0.jpg beside 0.jpg
-            if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != '.'
-        ]
-        return sorted(names, key=_natural)
-
-    def _clip(self, uid: str, folder: str, names: Sequence[str]
-              ) -> List[Frame]:
-        paths = tuple(os.path.join(folder, name) for name in names)
-        numbers = range(len(names))
-        if self.numbering == 'name':
-            stems = [os.path.splitext(name)[0] for name in names]
-            wrong = [stem for stem in stems if not stem.isdecimal()]
-            if wrong or len({int(stem) for stem in stems}) < len(stems):
-                raise ValueError(
-                    f"numbering='name' needs files called by different "
-                    f'numbers in "{folder}", but got '
-                    f'{(wrong or stems)[:10]}')
-            numbers = [int(stem) for stem in stems]
-        return [
-            Frame(uid, number, path, paths)
-            for number, path in zip(numbers, paths)
-        ]
-
     def list_frames(self) -> List[Frame]:
-        """See :meth:`BaseFrames.list_frames`.
-
-        Returns:
-            list[Frame]: One per image, without labels.
-
-        Raises:
-            FileNotFoundError: If there is no such folder, or no image in it.
-            ValueError: If the layout is mixed, or names aren't numbers where
-                they have to be.
-        """
+        """All frames; FileNotFoundError if there are none."""
         if not os.path.isdir(self.root):
             raise FileNotFoundError(
                 f'The folder of frames "{self.root}" does not exist.')
@@ -159,23 +92,35 @@ class FolderFrames(BaseFrames):
         clips = []
         for uid in sorted(os.listdir(root), key=_natural):
             folder = os.path.join(root, uid)
-            if not os.path.isdir(folder):
-                continue
             if os.path.isdir(os.path.join(folder, 'frames')):
                 folder = os.path.join(folder, 'frames')
-            names = self._images(folder)
-            if names:
-                clips.append((uid, folder, names))
-        own = self._images(root)
-        if own and clips:
-            raise ValueError(
-                f'"{self.root}" holds images ({own[0]}, ...) and folders with '
-                f'images ({clips[0][0]}, ...). Give one clip, or a folder '
-                'per clip.')
-        if own:
-            clips = [(os.path.basename(root), root, own)]
-        if not clips:
-            raise FileNotFoundError(
-                f'There is no image ({", ".join(IMAGE_SUFFIXES)}) in '
-                f'"{self.root}", its folders, or their "frames".')
-        return [frame for clip in clips for frame in self._clip(*clip)]
+            if os.path.isdir(folder):
+                clips += self._clip(uid, folder)
+        own = self._clip(os.path.basename(root), root)
+        if bool(own) == bool(clips):
+            raise (ValueError if own else FileNotFoundError)(
+                f'"{self.root}" holds {len(own)} images, and its folders '
+                f'{len(clips)} ({", ".join(IMAGE_SUFFIXES)}). Give one clip, '
+                'or a folder per clip.')
+        return own or clips
+
+    def _clip(self, uid: str, folder: str) -> List[Frame]:
+        """The frames in a folder, none if it holds no images."""
+        names = [
+            name for name in sorted(os.listdir(folder), key=_natural)
+            # macOS leaves ._0.jpg beside 0.jpg
+            if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != '.'
+        ]
+        numbers = list(range(len(names)))
+        if self.numbering == 'name':
+            stems = [os.path.splitext(name)[0] for name in names]
+            numbers = [int(stem) for stem in stems if stem.isdecimal()]
+            if len(set(numbers)) < len(names):
+                raise ValueError(
+                    f"numbering='name' needs files called by different "
+                    f'numbers in "{folder}", but got {names[:10]}')
+        paths = tuple(os.path.join(folder, name) for name in names)
+        return [
+            Frame(uid, number, path, paths)
+            for number, path in zip(numbers, paths)
+        ]

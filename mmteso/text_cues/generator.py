@@ -1,48 +1,31 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From frames to a cue file: caption, reason, write (paper 3.2)."""
-import dataclasses
-import threading
 import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable, Deque, List, Optional, Sequence, Tuple
+from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from mmteso.io import CueFileError, CueRecord, CueWriter
-from .captioners import BaseCaptioner
-from .loading import LoadedBatch, iter_batches
-from .reasoners import BaseReasoner
-from .structures import ChatFailure, Frame, Reasoning
+from mmengine.utils import get_git_hash
+from PIL import Image
+from tqdm import tqdm
+
+from mmteso.io import (CueFileError, CueRecord, append_cue_records,
+                       iter_cue_records, read_image)
+from mmteso.version import __version__
+from .base import (BaseCaptioner, BaseReasoner, ChatFailure, Frame,
+                   LoadedFrame, Reasoning)
+
+Key = Tuple[str, int]
+#: The frames of a batch, and what is wrong with those that could not be read.
+Batch = Tuple[List[LoadedFrame], Dict[Key, str]]
 
 
 class TooManyFailuresError(RuntimeError):
     """So many frames failed in a row that going on makes no sense."""
 
 
-@dataclasses.dataclass
-class Progress:
-    """How far a run has come.
-
-    Attributes:
-        total (int): Frames that are to be in the file.
-        resumed (int): Those of them that were there already.
-        done (int): Frames written by this run.
-        failed (int): Those of them that failed.
-        seconds (float): Time since the start.
-    """
-    total: int
-    resumed: int
-    done: int = 0
-    failed: int = 0
-    seconds: float = 0.
-
-
 class CueGenerator:
-    """Generates the text cues of frames.
-
-    One batch after the other is captioned, reasoned about and written. With
-    ``overlap`` the next batch is captioned while the last one is reasoned
-    about, which pays where the reasoner is a server: up to two batches are
-    then in flight, and lost if the process is killed.
+    """Generates the text cues of frames, batch by batch.
 
     Args:
         captioner (BaseCaptioner, optional): Describes the frames; None for
@@ -50,232 +33,190 @@ class CueGenerator:
         reasoner (BaseReasoner, optional): Names what could sound; None to
             write the descriptions only, for a second run that reads them
             with ``FixedCaptions``.
-        batch_size (int): Frames of a batch. Defaults to 8.
-        num_workers (int): Threads that read images. Defaults to 2.
-        overlap (bool): Caption and reason at the same time. Defaults to
-            False.
+        batch_size (int): Frames of a batch.
+        num_workers (int): Threads that read images.
+        overlap (bool): Caption the next batch while the last one is reasoned
+            about, which pays where the reasoner is a server. Up to two
+            batches are then lost if the process is killed.
         max_failures (int, optional): Stop after so many failed frames in a
-            row; None never stops. Defaults to 100.
+            row; None never stops.
 
-    Raises:
-        ValueError: If captioner and reasoner don't go together, or a number
-            is out of range.
+    Attributes:
+        origin (dict): What a record says of the models and prompts that made
+            it.
     """
 
-    def __init__(self,
-                 captioner: Optional[BaseCaptioner],
-                 reasoner: Optional[BaseReasoner],
-                 batch_size: int = 8,
-                 num_workers: int = 2,
-                 overlap: bool = False,
+    def __init__(self, captioner: Optional[BaseCaptioner],
+                 reasoner: Optional[BaseReasoner], batch_size: int = 8,
+                 num_workers: int = 2, overlap: bool = False,
                  max_failures: Optional[int] = 100) -> None:
-        if captioner is None and reasoner is None:
-            raise ValueError('A captioner, a reasoner or both are needed.')
-        if captioner is None and reasoner.needs_caption:
+        if captioner is None and (reasoner is None or reasoner.needs_caption):
             raise ValueError(
-                f'{type(reasoner).__name__} reasons about captions, but the '
-                'captioner is None.')
-        for name, value in (('batch_size', batch_size),
-                            ('num_workers', num_workers),
-                            ('max_failures', max_failures)):
-            if value is not None and value < 1:
-                raise ValueError(f'{name} must be at least 1, but got {value}')
-        self.captioner = captioner
-        self.reasoner = reasoner
-        self.batch_size = batch_size
-        self.num_workers = num_workers
-        self.overlap = overlap and None not in (captioner, reasoner)
-        self.max_failures = max_failures
+                f'The captioner is None, and {type(reasoner).__name__} as '
+                'reasoner needs captions.')
+        self.captioner, self.reasoner = captioner, reasoner
+        self.batch_size, self.num_workers = batch_size, num_workers
+        self.overlap, self.max_failures = overlap, max_failures
+        self.origin = dict(
+            captioner=getattr(captioner, 'name', ''),
+            caption_prompt_hash=getattr(captioner, 'prompt_hash', ''),
+            reasoner=getattr(reasoner, 'name', ''),
+            prompt=getattr(reasoner, 'prompt_name', ''),
+            prompt_hash=getattr(reasoner, 'prompt_hash', ''))
 
-    @property
-    def origin(self) -> dict:
-        """What a record says of the models and prompts that made it."""
-        origin = {}
-        if self.captioner is not None:
-            origin.update(
-                captioner=self.captioner.name,
-                caption_prompt_hash=self.captioner.prompt_hash)
-        if self.reasoner is not None:
-            origin.update(
-                reasoner=self.reasoner.name,
-                prompt=self.reasoner.prompt_name,
-                prompt_hash=self.reasoner.prompt_hash)
-        return origin
-
-    def check_origin(self, writer: CueWriter) -> None:
-        """Refuse to go on with what other models or prompts began.
-
-        Args:
-            writer (CueWriter): The file.
+    def find_done(self, paths: Sequence[str],
+                  retry_failed: bool = False) -> Set[Key]:
+        """Clips and frames that cue files hold, with or without failed ones.
 
         Raises:
-            CueFileError: If it holds records of another origin.
+            CueFileError: If other models or prompts began a file.
         """
-        fields = ('captioner', 'caption_prompt_hash', 'reasoner', 'prompt',
-                  'prompt_hash')
-        own = tuple(self.origin.get(field, '') for field in fields)
-        for other in sorted(writer.origins - {own}):
-            wrong = [
-                f'{field} is {have!r}, now it is {want!r}'
-                for field, have, want in zip(fields, other, own)
-                if have != want
-            ]
-            raise CueFileError(
-                f'"{writer.path}" was begun with other models or prompts: '
-                f'{"; ".join(wrong)}. Write to another file.')
+        done = set()
+        for path in paths:
+            for _, record in iter_cue_records(path):
+                wrong = [
+                    f'{key} is {getattr(record, key)!r}, now {value!r}'
+                    for key, value in self.origin.items()
+                    if getattr(record, key) != value
+                ]
+                if wrong:
+                    raise CueFileError(
+                        f'"{path}" was begun with other models or prompts '
+                        f'({"; ".join(wrong)}). Write to another file.')
+                if record.status != 'failed' or not retry_failed:
+                    done.add(record.key)
+        return done
 
-    def run(self,
-            frames: Sequence[Frame],
-            writer: CueWriter,
-            report: Callable[[Progress], None] = lambda progress: None
-            ) -> Progress:
-        """Generate the cues of the frames that the file lacks.
+    def run(self, frames: Sequence[Frame], path: str,
+            done: Set[Key] = frozenset()) -> Counter:
+        """Append the cues of frames to a cue file.
 
         Args:
-            frames (Sequence[Frame]): All frames that the file is to hold.
-            writer (CueWriter): The file.
-            report (Callable): Called with the progress at the start and
-                after each batch.
+            frames (Sequence[Frame]): The frames.
+            path (str): The file.
+            done (set[tuple[str, int]]): Frames to leave out.
 
         Returns:
-            Progress: The final state.
+            Counter: Number of frames by status; 'resumed' were left out.
 
         Raises:
-            CueFileError: If other models or prompts began the file.
-            ValueError: If a frame is given twice.
             ModelUnavailableError: If a model can't serve any frame.
-            TooManyFailuresError: After ``max_failures`` failed frames in a
-                row. All of them are in the file, as failed.
+            TooManyFailuresError: After ``max_failures`` failures in a row.
         """
-        self.check_origin(writer)
-        twice = [key for key, number in Counter(
-            frame.key for frame in frames).items() if number > 1]
-        if twice:
-            raise ValueError(
-                f'{len(twice)} frames are given twice, the first: frame '
-                f'{twice[0][1]} of "{twice[0][0]}". A clip needs a name of '
-                'its own.')
-        todo = [frame for frame in frames if frame.key not in writer.done]
-        progress = Progress(len(frames), len(frames) - len(todo))
-        start = time.perf_counter()
-        failures = 0
-
-        def write(records: List[CueRecord]) -> None:
-            nonlocal failures
-            writer.write(records)
-            for record in records:
-                failed = record.status == 'failed'
-                failures = failures + 1 if failed else 0
-                progress.failed += failed
-            progress.done += len(records)
-            progress.seconds = time.perf_counter() - start
-            report(progress)
-            if self.max_failures and failures >= self.max_failures:
-                raise TooManyFailuresError(
-                    f'The last {failures} frames failed, the last one: '
-                    f'{records[-1].error} They are in "{writer.path}" as '
-                    'failed.')
-
-        stopped = threading.Event()
-
-        def finish(batch: _CaptionedBatch) -> None:
-            if stopped.is_set():
-                return  # the batch before has failed: don't ask once more
-            try:
-                write(self._finish(batch))
-            except BaseException:
-                stopped.set()
-                raise
-
-        report(progress)
+        for key, count in Counter(f.key for f in frames).most_common(1):
+            if count > 1:
+                raise ValueError(f'Frame {key[1]} of "{key[0]}" is given '
+                                 f'{count} times: a clip needs its own name.')
+        todo = [frame for frame in frames if frame.key not in done]
+        counts = Counter(resumed=len(frames) - len(todo))
         if not todo:
-            return progress
+            return counts
         # The reasoner first: a server that isn't there shows at once, the
         # captioner's weights take minutes.
         for model in (self.reasoner, self.captioner):
             if model is not None:
                 model.prepare(todo)
-        reads = None if self.captioner is None else self.captioner.reads
-        batches = iter_batches(todo, reads, self.batch_size, self.num_workers)
+        version = f'{__version__}+{get_git_hash(digits=7)}'
+        failures = 0
+        log = tqdm(
+            total=len(frames), initial=counts['resumed'], unit='frame')
         # One thread reasons and writes: what was reasoned about is written
         # even if the captioner fails at the next batch.
-        with ThreadPoolExecutor(1, 'reasoner') as pool:
+        with log, ThreadPoolExecutor(1) as pool:
+
+            def finish(*captioned) -> None:
+                nonlocal failures
+                records = [
+                    CueRecord(**values, **self.origin, version=version)
+                    for values in self._reason(*captioned)
+                ]
+                append_cue_records(path, records)
+                for record in records:
+                    counts[record.status] += 1
+                    failures = (failures + 1) * (record.status == 'failed')
+                log.set_postfix(failed=counts['failed'], refresh=False)
+                log.update(len(records))
+                if self.max_failures and failures >= self.max_failures:
+                    raise TooManyFailuresError(
+                        f'The last {failures} frames failed, the last one: '
+                        f'{records[-1].error} They are in "{path}" as failed.')
+
             pending: Deque[Future] = deque()
-            for batch in batches:
-                captioned = self._caption(batch)
-                pending.append(pool.submit(finish, captioned))
+            for batch in self._load(todo):
+                pending.append(pool.submit(finish, *self._caption(*batch)))
                 while len(pending) > self.overlap:
                     pending.popleft().result()
             while pending:
                 pending.popleft().result()
-        return progress
+        return counts
 
-    def _caption(self, batch: LoadedBatch) -> '_CaptionedBatch':
-        """Describe the frames of a batch that could be read."""
+    def _load(self, frames: Sequence[Frame]) -> Iterator[Batch]:
+        """Read batches of images ahead, in threads."""
+        reads = self.captioner and self.captioner.reads
+        size, waiting = self.batch_size, deque()
+        with ThreadPoolExecutor(self.num_workers) as pool:
+            for start in range(0, len(frames), size):
+                waiting.append(
+                    pool.submit(load_batch, frames[start:start + size], reads))
+                if len(waiting) > self.num_workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _caption(self, loaded: List[LoadedFrame],
+                 errors: Dict[Key, str]) -> tuple:
+        """Described frames, their captions, errors of others, seconds."""
         start = time.perf_counter()
-        frames = [loaded.frame for loaded in batch.loaded]
-        captions = [''] * len(frames)
-        needs_caption = self.reasoner is None or self.reasoner.needs_caption
-        if self.captioner is not None and frames:
-            captions = self.captioner.caption(batch.loaded)
-            _check_count(self.captioner, captions, frames)
-        done = _CaptionedBatch(failed=list(batch.broken))
-        for frame, caption in zip(frames, captions):
+        captions = [''] * len(loaded)
+        if self.captioner is not None and loaded:
+            captions = self.captioner.caption(loaded)
+        needed = self.reasoner is None or self.reasoner.needs_caption
+        described = []
+        for (frame, _), caption in zip(loaded, captions, strict=True):
             if isinstance(caption, ChatFailure):
-                done.failed.append((frame, caption.error))
-            elif needs_caption and not caption.strip():
+                errors[frame.key] = caption.error
+            elif needed and not caption.strip():
                 # a reasoner would make something up
-                done.failed.append((frame, 'The captioner said nothing.'))
+                errors[frame.key] = 'The captioner said nothing.'
             else:
-                done.frames.append(frame)
-                done.captions.append(caption)
-        done.seconds = time.perf_counter() - start
-        return done
+                described.append((frame, caption))
+        return described, errors, time.perf_counter() - start
 
-    def _finish(self, batch: '_CaptionedBatch') -> List[CueRecord]:
-        """The records of a captioned batch."""
+    def _reason(self, captioned: List[Tuple[Frame, str]],
+                errors: Dict[Key, str], seconds: float) -> Iterator[dict]:
+        """The fields of a captioned batch's records."""
         start = time.perf_counter()
-        found = [Reasoning(()) for _ in batch.frames]
-        if self.reasoner is not None and batch.frames:
-            found = self.reasoner.reason(batch.frames, batch.captions)
-            _check_count(self.reasoner, found, batch.frames)
-        seconds = batch.seconds + time.perf_counter() - start
-        share = round(seconds / max(len(batch.frames), 1), 4)
-        served = 'captioned' if self.reasoner is None else 'ok'
-        records = [
-            CueRecord(
-                frame.uid,
-                frame.frame,
-                reasoning.cues,
-                caption=caption,
-                reasoning=reasoning.text,
-                status='failed' if reasoning.failed else served,
-                error=reasoning.error,
-                seconds=share,
-                **self.origin) for frame, caption, reasoning in zip(
-                    batch.frames, batch.captions, found)
-        ]
-        records += [
-            CueRecord(
-                frame.uid,
-                frame.frame, (),
-                status='failed',
-                error=error,
-                **self.origin) for frame, error in batch.failed
-        ]
-        return records
+        frames, captions = zip(*captioned) if captioned else ((), ())
+        found = [Reasoning(()) for _ in frames]
+        if self.reasoner is not None and frames:
+            found = self.reasoner.reason(frames, captions)
+        seconds += time.perf_counter() - start
+        for frame, caption, (cues, text, error) in zip(
+                frames, captions, found, strict=True):
+            served = 'captioned' if self.reasoner is None else 'ok'
+            yield dict(
+                uid=frame.uid, frame=frame.frame, cues=cues, caption=caption,
+                reasoning=text, status='failed' if error else served,
+                error=error, seconds=round(seconds / len(frames), 4))
+        for (uid, number), error in errors.items():
+            yield dict(
+                uid=uid, frame=number, cues=(), status='failed', error=error)
 
 
-@dataclasses.dataclass
-class _CaptionedBatch:
-    """Frames with their captions, the others with why they have none."""
-    frames: List[Frame] = dataclasses.field(default_factory=list)
-    captions: List[str] = dataclasses.field(default_factory=list)
-    failed: List[Tuple[Frame, str]] = dataclasses.field(default_factory=list)
-    seconds: float = 0.
+def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> Batch:
+    """Read what a captioner reads of some frames ('frame', 'clip' or None).
 
-
-def _check_count(model, answers: Sequence, frames: Sequence) -> None:
-    if len(answers) != len(frames):
-        raise ValueError(f'{type(model).__name__} gave {len(answers)} answers '
-                         f'for {len(frames)} frames.')
+    One whose image is missing or broken doesn't cost the others.
+    """
+    loaded, errors, images = [], {}, {}  # frames of a clip share images
+    for frame in frames:
+        paths = dict(
+            frame=(frame.img_path, ), clip=frame.clip_paths).get(reads, ())
+        try:
+            for path in paths:
+                if path not in images:
+                    images[path] = Image.fromarray(read_image(path))
+            loaded.append(LoadedFrame(frame, tuple(images[p] for p in paths)))
+        except (OSError, ValueError) as error:
+            errors[frame.key] = str(error)
+    return loaded, errors

@@ -1,11 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .bar_chart import BarPanel, draw_bar_chart
-from .heat_maps import HeatRow, draw_heat_grid, overlay_heat
-from .overlays import FrameRow, draw_overlay_grid, overlay_mask
-from .picture_grid import PictureRow, picture_grid
+from .picture_grid import (PictureRow, draw_picture_grid, overlay_heat,
+                           overlay_mask)
+from .tables import format_number, format_table
 
 __all__ = [
-    'BarPanel', 'FrameRow', 'HeatRow', 'PictureRow', 'draw_bar_chart',
-    'draw_heat_grid', 'draw_overlay_grid', 'overlay_heat', 'overlay_mask',
-    'picture_grid'
+    'BarPanel', 'PictureRow', 'draw_bar_chart', 'draw_picture_grid',
+    'format_number', 'format_table', 'overlay_heat', 'overlay_mask'
 ]

@@ -54,9 +54,6 @@ def options_of(tool):
     if path.suffix == '.sh':
         path = path.with_name(path.stem.replace('dist_', '') + '.py')
     source = path.read_text(encoding='utf-8')
-    if 'add_run_arguments(' in source:  # what two tools share
-        source += (ROOT / 'mmteso/apis/ablation_runs.py').read_text(
-            encoding='utf-8')
     found = {
         node.value
         for node in ast.walk(ast.parse(source))

@@ -28,16 +28,6 @@ def test_lookup(phrase, classes):
     assert synonyms.classes_of(phrase) == tuple(classes.split())
 
 
-def test_options():
-    exact = ClassSynonyms(CLASSES, TABLE, plurals=False, head_noun=False)
-    plurals = ClassSynonyms(CLASSES, TABLE, head_noun=False)
-    head = ClassSynonyms(CLASSES, TABLE, plurals=False)
-    found = [[s.classes_of(p) for s in (exact, plurals, head)]
-             for p in ('hound', 'hounds', 'old hound', 'old hounds')]
-    dog = ('dog', )
-    assert found == [[dog] * 3, [(), dog, ()], [(), (), dog], [()] * 3]
-
-
 def test_without_a_table():
     """Exactly the names, as cues were always compared with them."""
     names = load_class_synonyms(None, CLASSES)

@@ -40,22 +40,13 @@ assert not distributed.is_initialized()
 '''
 
 
-@pytest.mark.parametrize('launcher, device', [('none', 'cpu'),
-                                              ('pytorch', 'cuda'),
-                                              ('slurm', 'cuda')])
-def test_nothing_to_do(monkeypatch, launcher, device):
-    monkeypatch.setattr('mmteso.engine.distributed.get_device',
-                        lambda: device)
-    cfg = Config(dict(launcher=launcher))
-    assert not prepare_cpu_distributed(cfg)
-    assert 'model_wrapper_cfg' not in cfg
-
-
 def test_no_sync_bn_on_cpus(monkeypatch):
     """torch's SyncBatchNorm refuses tensors of a CPU."""
     monkeypatch.setattr('mmteso.engine.distributed.get_device',
                         lambda: 'cpu')
     monkeypatch.setattr('torch.distributed.is_initialized', lambda: True)
+    monkeypatch.setattr('mmteso.engine.distributed.print_log',
+                        lambda *args, **kwargs: None)
     cfg = Config(dict(launcher='pytorch', sync_bn='torch'))
     assert prepare_cpu_distributed(cfg)
     assert cfg.sync_bn is None

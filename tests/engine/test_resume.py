@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from narrow import load, narrow_config, plain_config_text
 
+from mmteso.engine.seeded_batches import release_batches
 from mmteso.testbeds.synthavs import generate_synthavs
 
 CONFIG = 'teso/teso-cue_r18_synthavs.py'
@@ -107,7 +108,7 @@ def test_resumed_equals_uninterrupted(synthavs, tmp_path, num_workers):
     stopped.register_hook(InterruptHook())
     with pytest.raises(_Interrupted):
         stopped.train()
-    stopped.train_loop.dataloader_iterator.close()
+    release_batches(stopped.train_loop)
     halfway = torch.load(
         tmp_path / 'parts' / f'iter_{SAVED}.pth', weights_only=True)
 

@@ -7,9 +7,8 @@ import pytest
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.io import normalize_phrase
 from mmteso.text_cues.answers import (AnswerError, cue_name, cue_schema,
-                                      longest_answer, normalise_cues,
-                                      read_answer, strip_thinking,
-                                      validate_answer)
+                                      normalise_cues, read_answer,
+                                      strip_thinking, validate_answer)
 
 pytest.importorskip('inflect')
 
@@ -37,15 +36,7 @@ def test_an_answer_that_breaks_the_schema(text):
         validate_answer(text, cue_schema(max_cues=4))
 
 
-def test_the_schema_bounds_the_answer():
-    text = answer(*['d' * 31] * 16)
-    validate_answer(text)
-    # "a", "b" has a space after the comma, which constrained decoding leaves
-    # out, and the answer's end is a token
-    assert longest_answer(cue_schema()) >= len(text.replace(' ', '')) + 1
-
-
-@pytest.mark.parametrize('message, said', [
+@pytest.mark.parametrize('text, said', [
     ('<think>Answer: dog</think>\nAnswer: cat', 'Answer: cat'),
     ('Answer: dog, I guess.\n</think>Answer: cat', 'Answer: cat'),
     ('<think>Answer: dog, or', ''),
@@ -53,12 +44,10 @@ def test_the_schema_bounds_the_answer():
     (HARMONY, 'Answer: cat'),
     (HARMONY[:HARMONY.index('<|end|>')], ''),
     (re.sub(r'<\|.*?\|>', '', HARMONY), 'Answer: cat'),
-    (dict(content='Answer: cat', reasoning='Answer: dog'), 'Answer: cat'),
-    (dict(content=None, reasoning_content='Answer: dog'), ''),
     ('Analysis: a cat.\nAnswer: cat', 'Analysis: a cat.\nAnswer: cat'),
 ])
-def test_thoughts_are_no_answer(message, said):
-    assert strip_thinking(message) == said
+def test_thoughts_are_no_answer(text, said):
+    assert strip_thinking(text) == said
 
 
 @pytest.mark.parametrize('text, names', [
@@ -71,6 +60,7 @@ def test_thoughts_are_no_answer(message, said):
     ('Answer: none', []),
     ('Answer: Nothing in the frame can sound.', []),
     ('Answer: dog\n\nCaption: A cat.\nAnswer: cat', ['dog']),
+    ('Sure!\nCaption: A dog barks.\nAnswer: dog', ['dog']),
     ('Answer: dog</s>[INST] Answer: cat', ['dog']),
     (f'Sure:\n```json\n{answer("dogs", "man")}\n```\nAnswer: cat',
      ['dog', 'man']),

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from data import make_avsbench
-from mmteso.text_cues import (FRAME_SOURCES, DatasetFrames, FolderFrames,
-                              Frame, take_shard)
+from mmteso.text_cues import FRAME_SOURCES, DatasetFrames, FolderFrames
 
 
 def write_images(folder, *names):
@@ -59,7 +58,7 @@ def test_a_split_of_a_data_set(avsbench):
 
 def test_a_data_set_without_clips_is_refused(tmp_path):
     write_images(tmp_path, 'a.png')
-    with pytest.raises(KeyError, match=r"\['frame', 'uid'\].*FolderFrames"):
+    with pytest.raises(ValueError, match='img_path, uid.*FolderFrames'):
         DatasetFrames(
             dict(
                 type='BaseSegDataset',
@@ -102,7 +101,7 @@ def test_numbers_from_names(tmp_path):
 def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match='does not exist'):
         FolderFrames(str(tmp_path / 'nowhere')).list_frames()
-    with pytest.raises(FileNotFoundError, match='no image'):
+    with pytest.raises(FileNotFoundError, match='holds 0 images'):
         FolderFrames(str(tmp_path)).list_frames()
     write_images(tmp_path, 'a.jpg')
     write_images(tmp_path / 'b', 'b.jpg')
@@ -110,23 +109,3 @@ def test_wrong_folders(tmp_path):
         FolderFrames(str(tmp_path)).list_frames()
     with pytest.raises(ValueError, match="'order' or 'name'"):
         FolderFrames(str(tmp_path), numbering='size')
-
-
-@pytest.mark.parametrize('count', [1, 2, 3, 8])
-def test_shards_part_the_frames_by_clip(count):
-    frames = [
-        Frame(f'clip{i}', t, '') for i in range(7) for t in range(i % 3 + 1)
-    ]
-    shards = [take_shard(frames, i, count) for i in range(count)]
-    assert sorted(keys(f for s in shards for f in s)) == sorted(keys(frames))
-    clips = [{frame.uid for frame in shard} for shard in shards]
-    assert sum(map(len, clips)) == 7
-    assert max(map(len, clips)) - min(map(len, clips)) <= 1
-    for shard in shards:
-        assert shard == [frame for frame in frames if frame in shard]
-
-
-@pytest.mark.parametrize('shard', [(2, 2), (-1, 2), (0, 0)])
-def test_impossible_shards(shard):
-    with pytest.raises(ValueError, match='does not exist'):
-        take_shard([Frame('a', 0, '')], *shard)

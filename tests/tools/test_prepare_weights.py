@@ -8,6 +8,7 @@ import torch
 from processes import ROOT
 
 TOOL = ROOT / 'tools' / 'prepare_weights.py'
+SWIN = ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py'
 
 
 @pytest.fixture
@@ -28,23 +29,18 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_missing(run):
-    config = ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py'
-    status, out, _ = run(config, '--check')
+def test_check(run, tmp_path):
+    status, out, _ = run(SWIN, '--check')
     assert status == 1
     for text in ('vggish-10086976.pth', '7ec0f569.pth', 'imagebind_huge.pth',
                  'tools/generate_text_cues.py', 'CC BY-NC-SA 4.0'):
         assert text in out
-
-
-def test_check(run, tmp_path):
     content = b'weights'
     digest = hashlib.sha256(content).hexdigest()
     config = tmp_path / 'config.py'
     config.write_text("model = dict(init_cfg=dict(type='Pretrained', "
-                      "checkpoint='checkpoints/vggish-10086976.pth'))\n")
-    (tmp_path / 'checkpoints').mkdir()
-    path = tmp_path / 'checkpoints' / 'vggish-10086976.pth'
+                      "checkpoint='vggish-10086976.pth'))\n")
+    path = tmp_path / 'vggish-10086976.pth'
     path.write_bytes(content)
     # a wrong file stays where it is: it may be somebody's own
     for option in ([], ['--check']):
@@ -54,13 +50,13 @@ def test_check(run, tmp_path):
     path.rename(tmp_path / 'own.pth')
     status, out, _ = run(config, '--check', '--cfg-options',
                          'model.init_cfg.checkpoint=own.pth')
-    assert status == 0
-    assert f'SHA-256 {digest}, not known' in out
+    assert status == 0 and f'SHA-256 {digest}, not known' in out
+    status, _, errors = run('none.py')
+    assert status == 2 and 'none.py' in errors
 
 
 def test_download(run, tmp_path, monkeypatch):
     """What can be is downloaded; what fails is named."""
-
     urls = []
 
     def download(url, path, hash_prefix, progress):
@@ -70,8 +66,7 @@ def test_download(run, tmp_path, monkeypatch):
         urls.append(url)
 
     monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
-    status, out, errors = run(
-        ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py')
+    status, _, errors = run(SWIN)
     assert status == 1
     assert (tmp_path / 'checkpoints' / 'vggish-10086976.pth').exists()
     assert len(list((tmp_path / 'hub' / 'checkpoints').iterdir())) == 1
@@ -79,8 +74,3 @@ def test_download(run, tmp_path, monkeypatch):
         ['mmassets.onedl.ai', 'github.com']
     assert 'imagebind_huge.pth: no network' in errors
     assert 'put it at checkpoints/imagebind_huge.pth' in errors
-
-
-def test_no_such_config(run):
-    status, _, errors = run('none.py')
-    assert status == 2 and 'none.py' in errors

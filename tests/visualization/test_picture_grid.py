@@ -1,84 +1,91 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from PIL import Image
 
-from mmteso.visualization import PictureRow, picture_grid
+from mmteso.visualization import (PictureRow, draw_picture_grid, overlay_heat,
+                                  overlay_mask)
 from mmteso.visualization.picture_grid import SOUND_RANGE
 
 
 def picture(value):
-    return np.full((8, 8, 3), value, np.uint8)
+    return np.full((4, 6, 3), value, np.uint8)
 
 
-def test_rows_and_columns():
-    rows = [
-        PictureRow(dict(frame=picture(i), masked=picture(10 + i)), f'row {i}')
-        for i in range(3)
-    ]
-    figure = picture_grid(rows, title='all')
-    axes = figure.axes
-    assert len(axes) == 6
-    shown = [axis.images[0].get_array()[0, 0, 0] for axis in axes]
-    assert shown == [0, 10, 1, 11, 2, 12]
-    assert [axis.get_title() for axis in axes] == [
-        'frame', 'masked', '', '', '', ''
-    ]
-    assert [axis.get_ylabel() for axis in axes
-            ] == ['row 0', '', 'row 1', '', 'row 2', '']
-    assert figure.get_suptitle() == 'all'
+def test_mask_keeps_colours_inside_and_greys_the_rest():
+    image = picture(0)
+    image[...] = (30, 60, 210)
+    mask = np.zeros((4, 6), bool)
+    mask[0, 0] = True
+    result = overlay_mask(image, mask, dim=0.5)
+    assert result.dtype == np.uint8
+    assert result[0, 0].tolist() == [30, 60, 210]
+    assert result[1, 1].tolist() == [50, 50, 50]
+    assert (image == (30, 60, 210)).all(), 'the frame itself must not change'
 
 
-def test_sound_above_the_pictures():
-    """A strip for the rows that have one, pitch upwards, on one scale."""
+def test_heat_goes_from_dark_to_bright():
+    heat = np.zeros((4, 6))
+    heat[0, 0], heat[1, 1], heat[2, 2] = 5, 2.5, 50
+    result = overlay_heat(picture(100), heat, highest=5, strength=1)
+    dark, half, bright = (
+        np.round(255 * np.array(colormaps['inferno'](level)[:3]))
+        for level in (0., 0.5, 1.))
+    assert result.dtype == np.uint8 and result.shape == (4, 6, 3)
+    assert np.abs(result[3, 3] - dark).max() <= 1
+    assert np.abs(result[1, 1] - half).max() <= 2
+    assert np.abs(result[0, 0] - bright).max() <= 1
+    # hotter than the scale looks like its end
+    assert (result[2, 2] == result[0, 0]).all()
+    # the frame shines through, grey
+    image = picture(100)
+    image[0, 0] = (0, 0, 240)
+    result = overlay_heat(image, np.zeros((4, 6)), highest=0, strength=0.5)
+    assert np.ptp(result[0, 0].astype(int)) <= 2 and result[0, 0, 0] == 40
+
+
+def test_rows_and_columns(tmp_path):
+    """A strip of sound where there is one, pitch upwards, on one scale."""
     sound = np.arange(12.).reshape(3, 4)  # 3 times, 4 mels
     rows = [
         PictureRow(
             dict(frame=picture(0), mute=picture(1)),
-            sounds=dict(mute=sound)),
-        PictureRow(dict(frame=picture(2), mute=picture(3)))
+            label='TeSO\na frame of a video with a long name',
+            sounds=dict(mute=sound),
+            notes=dict(mute='IoU 3 %\nsound of a video with a long name')),
+        PictureRow(dict(frame=picture(2), mute=picture(3)), 'row 1')
     ]
-    axes = picture_grid(rows).axes
-    assert len(axes) == 6
+    path = str(tmp_path / 'grid.png')
+    figure = draw_picture_grid(rows, path, title='all')
+    assert min(Image.open(path).size) > 300
+    axes = figure.axes
     assert not axes[0].images and not axes[0].get_frame_on()
     strip, = axes[1].images
     assert np.array_equal(strip.get_array(), sound.T)
-    assert strip.origin == 'lower'
-    assert strip.get_clim() == SOUND_RANGE
-    # the names of the columns stand above the first strip
-    assert axes[0].get_title() == 'frame' and axes[2].get_title() == ''
+    assert strip.origin == 'lower' and strip.get_clim() == SOUND_RANGE
+    # the names of the columns stand above the first line
+    assert [axis.get_title() for axis in axes] == ['frame', 'mute'] + [''] * 4
     assert [axis.images[0].get_array()[0, 0, 0]
             for axis in axes[2:]] == [0, 1, 2, 3]
-
-
-def test_notes_and_labels():
-    row = PictureRow(
-        dict(a=picture(0), b=picture(0)),
-        label='TeSO\na frame of a video with a long name',
-        notes=dict(b='IoU 3 %'))
-    figure = picture_grid([row])
-    first, second = figure.axes
-    assert (first.get_xlabel(), second.get_xlabel()) == ('', 'IoU 3 %')
-    lines = first.get_ylabel().splitlines()
-    assert lines[0] == 'TeSO' and len(lines) == 3
-    assert max(map(len, lines)) <= 18
-    row.notes['b'] += '\nsound of a video with a long name'
-    longer = picture_grid([row])
-    assert longer.axes[1].get_xlabel().splitlines() == [
+    assert axes[2].get_ylabel().splitlines()[0] == 'TeSO'
+    assert axes[4].get_ylabel() == 'row 1'
+    assert axes[3].get_xlabel().splitlines() == [
         'IoU 3 %', 'sound of a video with a', 'long name'
     ]
-    assert longer.get_figheight() > figure.get_figheight()
+    assert figure.get_suptitle() == 'all'
 
 
-def test_room_beside_the_grid():
-    row = PictureRow(dict(a=picture(0)))
-    narrow, wide = picture_grid([row]), picture_grid([row], extra_width=2)
-    assert wide.get_figwidth() == narrow.get_figwidth() + 2
+def test_heat_scale(tmp_path):
+    rows = [PictureRow(dict(frame=picture(0)))]
+    figure = draw_picture_grid(
+        rows, str(tmp_path / 'heat.png'), heat_scale=(4., 'how much'))
+    bar = figure.axes[-1]
+    assert bar.get_ylabel() == 'how much' and bar.get_ylim() == (0, 4)
 
 
-def test_rows_must_have_the_same_columns():
-    with pytest.raises(ValueError, match=r"\['a'\] and \['b'\]"):
-        picture_grid(
-            [PictureRow(dict(a=picture(0))),
-             PictureRow(dict(b=picture(0)))])
-    with pytest.raises(ValueError, match='no rows'):
-        picture_grid([])
+def test_rows_must_have_the_same_columns(tmp_path):
+    rows = [PictureRow(dict(a=picture(0))), PictureRow(dict(b=picture(0)))]
+    for wrong in (rows, []):
+        with pytest.raises(ValueError, match='rows of the same pictures'):
+            draw_picture_grid(wrong, str(tmp_path / 'x.png'))

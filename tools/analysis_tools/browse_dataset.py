@@ -4,16 +4,23 @@
     python tools/analysis_tools/browse_dataset.py \
         configs/teso/teso_r18_synthavs.py --output-dir look --number 8
 
-mmseg's browse_dataset.py knows images alone as a sample's inputs.
+mmseg's browse_dataset.py knows images alone as a sample's inputs. The pictures
+are ``{index}_{subset}_{uid}_{frame}.png``, at the size of the ground truth,
+which is painted over them.
 """
 import argparse
+import os
+import os.path as osp
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, VISUALIZERS
 
 # before mmseg.models: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.apis import draw_dataset
+from mmteso.analysis.frames import picture_of
 from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.engine.sound_steps import dataloader_of
 
 
 def parse_args():
@@ -32,15 +39,45 @@ def parse_args():
     parser.add_argument(
         '--number', type=int, help='how many frames; default: all')
     add_cfg_options(parser)
-    return parser.parse_args()
+    return parser, parser.parse_args()
 
 
 def main():
-    args = parse_args()
+    parser, args = parse_args()
     cfg = Config.fromfile(args.config)
     merge_cfg_options(cfg, args.cfg_options)
-    for line in draw_dataset(cfg, args.output_dir, args.split, args.number):
-        print(line)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    try:
+        dataset = DATASETS.build(dataloader_of(cfg, args.split)['dataset'])
+    except ValueError as error:
+        parser.error(str(error))
+    visualizer = VISUALIZERS.build(
+        dict(
+            type='SegLocalVisualizer',
+            name='browse_dataset',
+            vis_backends=[],
+            alpha=0.5))
+    visualizer.dataset_meta = dataset.metainfo
+    os.makedirs(args.output_dir, exist_ok=True)
+    for index in range(min(len(dataset), args.number or len(dataset))):
+        item = dataset[index]
+        sample = item['data_samples']
+        # the index tells frames apart that a wrapper repeats
+        name = (f'{index}_{sample.subset}_{sample.uid}_{sample.frame}'
+                '.png').replace('/', '_')
+        visualizer.add_datasample(
+            name,
+            picture_of(item),
+            data_sample=sample,
+            draw_pred=False,
+            out_file=osp.join(args.output_dir, name))
+        sounding = sample.get('frame_classes')
+        if sounding is None:
+            sounding = sample.get('a_obj', ())
+        shapes = ', '.join(f'{key} {" x ".join(map(str, value.shape))}'
+                           for key, value in item['inputs'].items())
+        print(f'{name}: sounds {list(sounding)}, cues '
+              f'{sample.get("text_cues")}, {shapes}')
 
 
 if __name__ == '__main__':

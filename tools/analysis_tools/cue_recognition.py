@@ -9,10 +9,9 @@ Compares captioners and reasoners before anything is trained on their cues.
 import argparse
 
 from mmengine.config import Config
-from tqdm import tqdm
 
-from mmteso.apis import (SYNONYMS, configured_cues, evaluate_cue_file,
-                         format_cue_recognition, read_truth)
+from mmteso.analysis.recognition import (configured_cues, evaluate_cue_file,
+                                         format_cue_recognition, read_truth)
 from mmteso.engine import add_cfg_options, merge_cfg_options
 from mmteso.evaluation.functional import AVERAGES, TRUTHS, UNKNOWN
 from mmteso.io import write_json
@@ -48,7 +47,7 @@ def parse_args():
     parser.add_argument(
         '--synonyms',
         default='auto',
-        help=f'one of {", ".join(SYNONYMS)}, or a YAML file of your own; '
+        help='auto, avsbench, none, or a YAML file of your own; '
         "auto is avsbench for AVSBench's classes, else none: class names "
         'only (default: %(default)s)')
     parser.add_argument(
@@ -92,12 +91,7 @@ def main():
             num_cues = number if num_cues is None else num_cues
         if num_cues < 0:
             parser.error('--num-cues must be at least 0')
-        truth = read_truth(
-            cfg,
-            args.split,
-            args.truth,
-            # disable=None: no bar where the output is no terminal
-            progress=lambda frames: tqdm(frames, unit='frame', disable=None))
+        truth = read_truth(cfg, args.split, args.truth)
         results = [
             evaluate_cue_file(
                 truth,

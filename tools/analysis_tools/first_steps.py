@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 
 # before mmseg.models: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.analysis import first_steps, format_first_steps
+from mmteso.analysis.first_steps import first_steps, format_first_steps
 from mmteso.engine import add_cfg_options, merge_cfg_options
 
 
@@ -86,6 +86,12 @@ def main():
         real_data=args.real_data,
         epoch_length=args.epoch_length,
         seed=args.seed)
+    weights = f'weights of {args.checkpoint}' if args.checkpoint else \
+        'random weights (what the config loads is not read)'
+    print(f'{weights}; ' + (
+        'the training data' if args.real_data else
+        'simulated batches: 1/f noise with ellipses, text features of length '
+        "100 and cosine 0.6, sparse non-negative sound; nobody's data"))
     print(format_first_steps(result))
 
 

@@ -8,11 +8,12 @@ Needs neither weights nor data.
 """
 import argparse
 
+from mmengine.analysis.print_helper import complexity_stats_table
 from mmengine.config import Config
 
 # before mmseg.models: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
-from mmteso.apis import format_complexity, model_complexity
+from mmteso.analysis.complexity import analyze_flops
 from mmteso.engine import add_cfg_options, merge_cfg_options
 
 
@@ -28,6 +29,11 @@ def parse_args():
         metavar='N',
         help='height and width of the image, or one number for both; '
         'default: what the test pipeline resizes to')
+    parser.add_argument(
+        '--depth',
+        type=int,
+        default=1,
+        help='levels of modules in the table; default: %(default)s')
     add_cfg_options(parser)
     return parser, parser.parse_args()
 
@@ -37,11 +43,23 @@ def main():
     cfg = Config.fromfile(args.config)
     merge_cfg_options(cfg, args.cfg_options)
     try:
-        complexity = model_complexity(cfg, args.shape)
+        analyzer, model, shapes = analyze_flops(cfg, args.shape)
     except ValueError as error:
-        parser.error(f'{error} (--shape)' if 'height' in str(error) else
-                     str(error))
-    print(format_complexity(complexity))
+        parser.error(str(error))
+    print('Inputs: ' + ', '.join(f'{name} {" x ".join(map(str, shape))}'
+                                 for name, shape in shapes.items()))
+    print(
+        complexity_stats_table(
+            analyzer, max_depth=args.depth, show_param_shapes=False))
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    print(f'FLOPs: {analyzer.total() / 1e9:.3f} G, parameters: '
+          f'{sum(n for n, _ in sizes) / 1e6:.3f} M, of which '
+          f'{sum(n for n, trains in sizes if trains) / 1e6:.3f} M train')
+    print("Up to the decode head's output. A multiply-add is one FLOP; only "
+          'products, convolutions, normalisation and resampling count, not '
+          'activations, softmax or sums. Without auxiliary heads, and without '
+          'what is computed before the model: text features, log-mels, cached '
+          'audio features.')
 
 
 if __name__ == '__main__':

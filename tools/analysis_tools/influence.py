@@ -13,21 +13,22 @@ VGGish-like sound, and text like that of the encoders that --text names.
 """
 import argparse
 
+import pandas as pd
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
-from prettytable import PrettyTable, TableStyle
 
 # registers everything; see tools/test.py
 import mmteso  # noqa: F401
-from mmteso.analysis import (TEXT_STATISTICS, describe_prompt,
-                             measure_influence, model_without_files,
-                             simulated_batches)
-from mmteso.apis.frame_pictures import condition_datasets
+from mmteso.analysis.frames import build_test_set
+from mmteso.analysis.influence import describe_prompt, measure_influence
+from mmteso.analysis.simulated import (TEXT_STATISTICS, model_without_files,
+                                       simulated_batches)
 from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.visualization import format_table
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,7 +75,7 @@ def main() -> None:
     model.eval()
     batches = {}
     if args.data:
-        dataset = condition_datasets(cfg, ['normal'])['normal']
+        dataset = build_test_set(cfg)
         step = max(1, len(dataset) // args.frames)
         batches['data'] = pseudo_collate(
             [dataset[i * step] for i in range(args.frames)])
@@ -89,16 +90,15 @@ def main() -> None:
         found[name] = measure_influence(model, **data)
         prompts[name] = describe_prompt(
             model.encode_prompt(**data), data['inputs']['text_valid'])
-    table = PrettyTable(['text', 'stage', 'other sound', 'other text'])
-    table.align = 'r'
-    table.set_style(TableStyle.MARKDOWN)
-    for name, stages in found.items():
-        for stage, sound, text in stages:
-            table.add_row([name, stage, f'{sound:.2f} %', f'{text:.2f} %'])
+    table = pd.DataFrame(
+        [[name, stage, f'{sound:.2f} %', f'{text:.2f} %']
+         for name, stages in found.items()
+         for stage, (sound, text) in stages.items()],
+        columns=['text', 'stage', 'other sound', 'other text'])
     weights = args.checkpoint or 'random weights'
     inputs = 'frames of the test set' if args.data else 'simulated inputs'
     print(f'{args.config}: {weights}, {args.frames} {inputs}\n')
-    print(table)
+    print(format_table(table, markdown=True, left=2))
     for name, description in prompts.items():
         print(f'\n{name}: {description}')
 

@@ -16,8 +16,9 @@ from mmengine.config import Config
 
 # registers everything; see tools/test.py
 import mmteso  # noqa: F401
-from mmteso.apis import (PICTURES, ComparedModel, make_preference_report,
-                         read_paper_numbers)
+from mmteso.analysis.preference import (PICTURES, ComparedModel,
+                                        make_preference_report,
+                                        read_paper_numbers)
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (AUDIO_CONDITIONS, add_cfg_options,
                            audio_condition_transform, merge_cfg_options)
@@ -99,8 +100,8 @@ def parse_args():
     parser.add_argument(
         '--pictures',
         nargs='+',
-        choices=PICTURES,
-        default=PICTURES,
+        choices=list(PICTURES),
+        default=list(PICTURES),
         help='what to draw (default: all)')
     parser.add_argument(
         '--note', default='', help='written into report and titles')

@@ -15,6 +15,7 @@ import tempfile
 import time
 from typing import Callable, Dict, List, NamedTuple, Sequence
 
+import pandas as pd
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -22,7 +23,6 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
-from prettytable import PrettyTable
 from torch import nn
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
@@ -31,6 +31,7 @@ from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
 from mmteso.models import BottleneckAdapter
 from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
 from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
+from mmteso.visualization import format_table
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 WAYS = ('one condition', 'all in one pass', 'one pass each')
@@ -230,45 +231,43 @@ def end_to_end(cfg: Config, conditions: Sequence[str], frames: int,
                        lambda: [run() for run in single]))), repeat, count)
 
 
-def add_rows(table: PrettyTable, title: str,
-             seconds: Dict[str, List[Seconds]]) -> float:
-    """One row per way; returns the cost of all conditions over one."""
+def rows_of(title: str, seconds: Dict[str, List[Seconds]]) -> List[dict]:
+    """One row per way; the ratios are to one condition."""
     base = Seconds(*map(min, zip(*seconds[WAYS[0]])))
+    rows = []
     for name, values in seconds.items():
         least = Seconds(*map(min, zip(*values)))
         median = statistics.median(value.clock for value in values)
-        table.add_row([
-            title, name, f'{1000 * least.clock:.0f}', f'{1000 * median:.0f}',
-            f'{least.clock / base.clock:.2f}', f'{1000 * least.cpu:.0f}',
-            f'{least.cpu / base.cpu:.2f}'
-        ])
-    return min(value.clock for value in seconds[WAYS[1]]) / base.clock
+        rows.append({
+            'what': title,
+            'way': name,
+            'min (ms)': f'{1000 * least.clock:.0f}',
+            'median (ms)': f'{1000 * median:.0f}',
+            'ratio': f'{least.clock / base.clock:.2f}',
+            'CPU min (ms)': f'{1000 * least.cpu:.0f}',
+            'CPU ratio': f'{least.cpu / base.cpu:.2f}'
+        })
+    return rows
 
 
 def main(argv=None) -> None:
     args = parse_args(argv)
     init_default_scope('mmseg')
     MMLogger.get_current_instance().setLevel('ERROR')
-    table = PrettyTable([
-        'what', 'way', 'min (ms)', 'median (ms)', 'ratio', 'CPU min (ms)',
-        'CPU ratio'
-    ])
-    table.align = 'r'
-    table.align['what'] = table.align['way'] = 'l'
     os.makedirs(args.work_dir, exist_ok=True)
-    ratios, differences = [], {}
+    rows, differences = [], {}
     with tempfile.TemporaryDirectory(dir=args.work_dir) as folder:
         cfg = make_config(args, folder)
         model = build_model(cfg, args.device)
         for size in args.batch_sizes:
             seconds, differences[size] = forward_passes(
                 model, cfg, args.conditions, size, args.repeat)
-            ratios.append(
-                add_rows(table, f'forward, {size} frames', seconds))
+            rows += rows_of(f'forward, {size} frames', seconds)
         del model
+        ratios = [float(row['ratio']) for row in rows if row['way'] == WAYS[1]]
         if args.frames:
-            add_rows(
-                table, 'end to end, a frame',
+            rows += rows_of(
+                'end to end, a frame',
                 end_to_end(cfg, args.conditions, args.frames, args.repeat))
     print(f'{osp.relpath(args.config, ROOT)} at {args.size} x {args.size}, '
           f'random weights; conditions: {", ".join(args.conditions)}')
@@ -276,7 +275,7 @@ def main(argv=None) -> None:
           f'{platform.python_version()}, torch {torch.__version__}, '
           f'{args.device}, {torch.get_num_threads()} threads; '
           f'{args.repeat} rounds, the ways in turn')
-    print(table)
+    print(format_table(pd.DataFrame(rows), left=2))
     print('ratio: least time by that of one condition; CPU: of all threads of '
           'this process (on a busy machine the two differ)')
     for size, difference in differences.items():

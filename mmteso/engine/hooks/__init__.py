@@ -3,16 +3,11 @@ from .avs_visualization_hook import AVSVisualizationHook
 from .class_check_hook import ClassCheckHook
 from .data_check_hook import DataCheckHook
 from .grad_norm_hook import GradNormHook
-from .plain_checkpoint_hook import (PlainCheckpointHook, restore_buffers,
-                                    to_plain)
+from .plain_checkpoint_hook import PlainCheckpointHook
 from .random_state_hook import RandomStateHook
-from .start_checkpoint_hook import StartCheckpointHook
-from .strict_checkpoint_hook import StrictCheckpointHook
 from .training_summary_hook import TrainingSummaryHook
 
 __all__ = [
     'AVSVisualizationHook', 'ClassCheckHook', 'DataCheckHook', 'GradNormHook',
-    'PlainCheckpointHook', 'RandomStateHook', 'StartCheckpointHook',
-    'StrictCheckpointHook', 'TrainingSummaryHook', 'restore_buffers',
-    'to_plain'
+    'PlainCheckpointHook', 'RandomStateHook', 'TrainingSummaryHook'
 ]

@@ -38,14 +38,7 @@ class AVSVisualizationHook(SegVisualizationHook):
                        batch_idx: int,
                        data_batch: Any = None,
                        outputs: Sequence = ()) -> None:
-        """Draw the first frame of every ``interval``-th batch.
-
-        Args:
-            runner (Runner): The runner.
-            batch_idx (int): Number of the batch in the validation.
-            data_batch (Any): Not used.
-            outputs (Sequence[SegDataSample]): Predictions.
-        """
+        """Draw the first frame of every ``interval``-th batch."""
         if self.draw and batch_idx % self.interval == 0:
             # runner.iter would build the training loop where there is none,
             # and with it the training data
@@ -58,14 +51,7 @@ class AVSVisualizationHook(SegVisualizationHook):
                         batch_idx: int,
                         data_batch: Any = None,
                         outputs: Sequence = ()) -> None:
-        """Draw every frame.
-
-        Args:
-            runner (Runner): Not used.
-            batch_idx (int): Not used.
-            data_batch (Any): Not used.
-            outputs (Sequence[SegDataSample]): Predictions.
-        """
+        """Draw every frame."""
         if self.draw:
             for sample in outputs:
                 self._draw_sample(sample, 'test', step=0)
@@ -74,25 +60,15 @@ class AVSVisualizationHook(SegVisualizationHook):
                              runner,
                              condition: str,
                              outputs: Sequence = ()) -> None:
-        """Draw every frame under another sound (:class:`AudioControlLoop`).
-
-        Args:
-            runner (Runner): Not used.
-            condition (str): Not used; the samples know it.
-            outputs (Sequence[SegDataSample]): Predictions.
-        """
+        """Draw every frame under another sound (:class:`AudioControlLoop`)."""
         self.after_test_iter(runner, 0, outputs=outputs)
 
     def _draw_sample(self, sample, mode: str, step: int) -> None:
-        missing = [
-            key for key in ('subset', 'uid', 'frame') if key not in sample
-        ]
-        if missing:
+        if not {'subset', 'uid', 'frame'} <= set(sample.metainfo_keys()):
             raise KeyError(
-                f'AVSVisualizationHook needs {missing} in the metainfo of '
-                f'every data sample, got {sorted(sample.metainfo_keys())}. '
-                'Add them to the meta_keys of PackAVTInputs, or use '
-                'SegVisualizationHook.')
+                'AVSVisualizationHook needs subset, uid and frame in the '
+                f'metainfo, but got {sorted(sample.metainfo_keys())}. Add '
+                'them to the meta_keys of PackAVTInputs.')
         name = f'{mode}_{sample.subset}_{sample.uid}_{sample.frame}'
         condition = sample.get('audio_condition', 'normal')
         if condition != 'normal':

@@ -16,29 +16,25 @@ class DataCheckHook(Hook):
     """Reads all files before a training, and counts what masks can't mean.
 
     Before the first iteration the loaders of the training and the validation
-    set are run on every frame, once (see :mod:`mmteso.datasets.data_check`).
-    Frames that they refuse would end the training when their turn comes; they
-    are named now. With ``missing='skip'`` the data set has left them out
-    already. Every process looks, and finds what another one on its machine
-    has read; from the second start on new and changed files alone are read.
+    set are run on every frame (see :mod:`mmteso.datasets.data_check`). Frames
+    that they refuse would end the training when their turn comes; they are
+    named now. From the second start on new and changed files alone are read.
 
     At the end of each epoch (of training iterations without epochs: before
-    each validation, and at the end) it is logged how many pixels had a colour
-    that is no class's, what ``LoadAVSAnnotations`` makes of which its
-    ``unknown_color`` says. Pixels are counted as masks are loaded, before
-    they are cropped; all processes' together.
+    each validation, and at the end) it is logged how many pixels of the masks
+    as loaded, in all processes, had a colour that is no class's;
+    ``LoadAVSAnnotations.unknown_color`` says what becomes of them.
 
-    In the default hooks of our schedules;
-    ``default_hooks.data_check.enabled=False`` leaves the check out, for data
-    that are no local files (these have no size and time here, so that they
-    would be read at each start and by each process), and
+    In the default hooks of our schedules.
+    ``default_hooks.data_check.enabled=False`` is for data that are no local
+    files: these would be read at each start and by each process.
     ``tools/check_data.py`` checks them once.
 
     Args:
         num_workers (int, optional): Number of threads that read. Defaults to
             None: as many as the machine has cores, at most 8.
-        enabled (bool): Whether to look at the files at all; pixels are
-            counted anyhow. Defaults to True.
+        enabled (bool): Whether to look at the files; pixels are counted
+            anyhow. Defaults to True.
 
     Raises:
         ValueError: Before the training, if frames can't be loaded.
@@ -55,11 +51,7 @@ class DataCheckHook(Hook):
         self._pixels = self._masks = self._seen = 0
 
     def before_train(self, runner) -> None:
-        """Check the files of the training and the validation set.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Check the files of the training and the validation set."""
         if not self.enabled:
             return
         loaders = [runner.train_dataloader]
@@ -95,11 +87,7 @@ class DataCheckHook(Hook):
             self._seen += 1
 
     def before_val_epoch(self, runner) -> None:
-        """Report on the training up to here, where it has no epochs.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Report on the training up to here, where it has no epochs."""
         self._report('training')
 
     def _after_epoch(self, runner, mode: str = 'train') -> None:

@@ -33,14 +33,7 @@ class GradNormHook(Hook):
         self.interval = interval
 
     def before_train(self, runner: Runner) -> None:
-        """Look at the gradients whenever the optimiser is about to step.
-
-        Args:
-            runner (Runner): The runner.
-
-        Raises:
-            TypeError: With several optimisers.
-        """
+        """Look at the gradients whenever the optimiser is about to step."""
         wrapper = runner.optim_wrapper
         if isinstance(wrapper, OptimWrapperDict):
             raise TypeError('GradNormHook knows one optimiser, but got '
@@ -68,9 +61,5 @@ class GradNormHook(Hook):
         self._handle = wrapper.optimizer.register_step_pre_hook(measure)
 
     def after_train(self, runner: Runner) -> None:
-        """Stop looking.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Stop looking."""
         self._handle.remove()

@@ -2,13 +2,10 @@
 """Checkpoints that hold only tensors and plain Python types."""
 import logging
 from collections import OrderedDict
-from enum import Enum
-from pathlib import PurePath
 from typing import Any, List
 
 import numpy as np
 import torch
-from mmengine.config import ConfigDict
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, print_log
 from mmseg.registry import HOOKS
@@ -17,15 +14,30 @@ from mmteso.version import __version__
 
 # A history buffer becomes a dict that has this key.
 _BUFFER = 'history_buffer'
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.Tensor,
-          torch.Size, torch.dtype, torch.device)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.Size,
+          torch.dtype, torch.device)
 
 
 class _NotPlain(Exception):
     pass
 
 
-def _convert(value: Any, path: str, dropped: List[str]) -> Any:
+def to_plain(value: Any, dropped: List[str], path: str = '') -> Any:
+    """Convert a nested state to tensors and plain Python types.
+
+    NumPy scalars become numbers, arrays of numbers tensors, subclasses of
+    dict, list, str and so on their base type, a ``HistoryBuffer`` a dict of
+    tensors (:func:`restore_buffers` turns it back). What cannot be converted
+    is left out of the dict that holds it.
+
+    Args:
+        value (Any): The state; not modified.
+        dropped (list[str]): Gets the path and type of each value left out.
+        path (str): Of the value. Defaults to ''.
+
+    Returns:
+        Any: The converted state. Tensors are shared with ``value``.
+    """
     # bool, np.float64 and str enums are subclasses of plain types, so exact
     # types first
     if isinstance(value, torch.Tensor) or type(value) in _PLAIN:
@@ -41,67 +53,32 @@ def _convert(value: Any, path: str, dropped: List[str]) -> Any:
         return value.item()
     if isinstance(value, np.ndarray) and value.dtype.kind in 'biufc':
         return torch.from_numpy(np.ascontiguousarray(value))
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, Enum):
-        return _convert(value.value, path, dropped)
-    if isinstance(value, ConfigDict):
-        value = value.to_dict()
     if isinstance(value, dict):
-        items = {}
+        items = OrderedDict() if isinstance(value, OrderedDict) else {}
         for key, item in value.items():
             here = f'{path}.{key}' if path else str(key)
             try:
-                items[_convert(key, here, dropped)] = _convert(
-                    item, here, dropped)
+                items[to_plain(key, dropped, here)] = to_plain(
+                    item, dropped, here)
             except _NotPlain:
                 dropped.append(f'{here} ({type(item).__name__})')
-        if not isinstance(value, OrderedDict):
-            return items
-        # keeps a state dict's `_metadata`
-        ordered = OrderedDict(items)
-        ordered.__dict__.update(_convert(vars(value), path, dropped))
-        return ordered
-    if isinstance(value, (list, tuple, set, frozenset)):
-        kind = next(kind for kind in (list, tuple, set, frozenset)
-                    if isinstance(value, kind))
-        # an element cannot be left out without moving the others
-        items = [_convert(item, path, dropped) for item in value]
-        # torch reads sets, but not frozen ones
-        return set(items) if kind is frozenset else kind(items)
+        if isinstance(items, OrderedDict):  # a state dict's `_metadata`
+            items.__dict__.update(to_plain(vars(value), dropped, path))
+        return items
+    # an element of these cannot be left out without moving the others; torch
+    # reads sets, but not frozen ones
+    for kind, plain in ((list, list), (tuple, tuple), (set, set),
+                        (frozenset, set)):
+        if isinstance(value, kind):
+            return plain(to_plain(item, dropped, path) for item in value)
     for plain in (bool, int, float, str, bytes):
         if isinstance(value, plain):
             return plain(value)
     raise _NotPlain
 
 
-def to_plain(state: dict, dropped: List[str]) -> dict:
-    """Convert a nested state to tensors and plain Python types.
-
-    NumPy scalars become numbers, arrays of numbers tensors, subclasses of
-    dict, list, str and so on their base type, a ``HistoryBuffer`` a dict of
-    tensors (:func:`restore_buffers` turns it back). What cannot be converted
-    is left out.
-
-    Args:
-        state (dict): The state; not modified.
-        dropped (list[str]): Gets the path and type of each value left out.
-
-    Returns:
-        dict: The converted state. Tensors are shared with ``state``.
-    """
-    return _convert(state, '', dropped)
-
-
 def restore_buffers(log_scalars: dict) -> dict:
-    """Turn the dicts made of history buffers into history buffers.
-
-    Args:
-        log_scalars (dict): Of a checkpoint's message hub.
-
-    Returns:
-        dict: The same with every converted buffer restored.
-    """
+    """Turn the dicts made of history buffers into history buffers again."""
     return {
         name: HistoryBuffer(value[_BUFFER].cpu().numpy(),
                             value['counts'].cpu().numpy(),
@@ -127,12 +104,7 @@ class PlainCheckpointHook(Hook):
     priority = 'LOWEST'
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Convert all of a checkpoint.
-
-        Args:
-            runner (Runner): The runner.
-            checkpoint (dict): Modified in place.
-        """
+        """Convert all of a checkpoint."""
         # which defaults made the model, where the config leaves them open
         checkpoint.setdefault('meta', {})['mmteso_version'] = __version__
         dropped: List[str] = []
@@ -145,12 +117,7 @@ class PlainCheckpointHook(Hook):
                 level=logging.WARNING)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Restore the history buffers of the message hub.
-
-        Args:
-            runner (Runner): The runner.
-            checkpoint (dict): Modified in place.
-        """
+        """Restore the history buffers of the message hub."""
         hub = checkpoint.get('message_hub')
         if isinstance(hub, dict) and 'log_scalars' in hub:
             hub['log_scalars'] = restore_buffers(hub['log_scalars'])

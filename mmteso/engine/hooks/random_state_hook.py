@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Randomness that an interrupted and resumed training repeats exactly."""
 from typing import Any, Optional
 
 import torch
@@ -8,8 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
-from ..seeded_batches import SeededDataIterator, SeededEpochs
-from ..seeding import EPOCH_STREAM, MODEL_STREAM, derive_seed, seed_cpu
+from ..seeded_batches import (EPOCH_STREAM, MODEL_STREAM, derive_seed,
+                              release_batches, seed_batches, seed_cpu)
 
 
 @HOOKS.register_module()
@@ -32,14 +31,10 @@ class RandomStateHook(Hook):
     loader workers, as far as the device computes deterministically.
 
     The seed is that of the run which wrote the checkpoint, also when it was
-    drawn at random. With an ``IterBasedTrainLoop`` and mmengine's
-    ``InfiniteSampler`` the batches to skip are not loaded; with other samplers
-    they are. With an ``EpochBasedTrainLoop`` resuming is exact from
+    drawn at random. With an ``EpochBasedTrainLoop`` resuming is exact from
     checkpoints at the end of an epoch, because mmengine starts an epoch that
-    was interrupted anew. Batches are counted across epochs, so that each
-    epoch has random transforms of its own, and ``persistent_workers`` changes
-    nothing, like the number of workers. Other loops than these two are
-    refused.
+    was interrupted anew. Loops that are neither this nor an
+    ``IterBasedTrainLoop`` are refused.
     """
 
     # before any hook that might draw
@@ -49,66 +44,37 @@ class RandomStateHook(Hook):
         self._sampler_seed: Optional[int] = None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the seed of the order of the training samples.
-
-        Args:
-            runner (Runner): The runner.
-            checkpoint (dict): ``meta.sampler_seed`` is added.
-        """
+        """Keep the seed of the samples' order, as ``meta.sampler_seed``."""
         seed = getattr(runner.train_dataloader.sampler, 'seed', None)
         checkpoint['meta']['sampler_seed'] = None if seed is None else int(
             seed)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Remember the order of the samples for the case of resuming.
-
-        Args:
-            runner (Runner): The runner.
-            checkpoint (dict): The loaded checkpoint.
-        """
+        """Remember the order of the samples for the case of resuming."""
         self._sampler_seed = checkpoint.get('meta', {}).get('sampler_seed')
 
     def before_train(self, runner) -> None:
-        """Take over the sample order, and the making of batches.
-
-        Args:
-            runner (Runner): The runner.
-
-        Raises:
-            TypeError: If the loop is of another kind.
-        """
+        """Take over the sample order, and the making of batches."""
         loop = runner.train_loop
-        resumed = loop.iter > 0
-        sampler = loop.dataloader.sampler
-        if (resumed and self._sampler_seed is not None
-                and hasattr(sampler, 'seed')):
-            # the sampler was built before the checkpoint was read
-            sampler.seed = self._sampler_seed
-        if isinstance(loop, IterBasedTrainLoop):
-            loop.dataloader_iterator = SeededDataIterator(
-                loop, runner.seed, get_rank())
-        elif isinstance(loop, EpochBasedTrainLoop):
-            loop.dataloader = SeededEpochs(loop, runner.seed, get_rank())
-        else:
+        if not isinstance(loop, (IterBasedTrainLoop, EpochBasedTrainLoop)):
             raise TypeError(
                 'RandomStateHook knows the batches of IterBasedTrainLoop and '
-                f'EpochBasedTrainLoop, but got a {type(loop).__name__}; '
-                'derive it from one of them, or leave the hook out')
+                f'EpochBasedTrainLoop, but got a {type(loop).__name__}.\n'
+                'Derive it from one of them, or leave the hook out')
+        sampler = loop.dataloader.sampler
+        if loop.iter and self._sampler_seed is not None and hasattr(
+                sampler, 'seed'):
+            # the sampler was built before the checkpoint was read
+            sampler.seed = self._sampler_seed
+        seed_batches(loop, runner.seed, get_rank())
 
     def after_train(self, runner) -> None:
         """Stop the loader's workers.
 
         Left to the garbage collection of the runner they take seconds each,
         because it frees their queues first.
-
-        Args:
-            runner (Runner): The runner.
         """
-        loop = runner.train_loop
-        iterator = getattr(loop, 'dataloader_iterator', None)
-        for batches in (iterator, loop.dataloader):
-            if isinstance(batches, (SeededDataIterator, SeededEpochs)):
-                batches.close()
+        release_batches(runner.train_loop)
 
     def _seed(self, runner, stream: int) -> None:
         seed = derive_seed(runner.seed, get_rank(), stream, runner.iter)
@@ -118,22 +84,12 @@ class RandomStateHook(Hook):
             torch.cuda.manual_seed(seed)
 
     def before_train_epoch(self, runner) -> None:
-        """Seed what an epoch-based loop draws before its first iteration.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Seed what an epoch-based loop draws before its first iteration."""
         self._seed(runner, EPOCH_STREAM)
 
     def before_train_iter(self,
                           runner,
                           batch_idx: int,
                           data_batch: Any = None) -> None:
-        """Seed the generators of the process for this iteration.
-
-        Args:
-            runner (Runner): The runner.
-            batch_idx (int): Not used.
-            data_batch (Any): Not used.
-        """
+        """Seed the generators of the process for this iteration."""
         self._seed(runner, MODEL_STREAM)

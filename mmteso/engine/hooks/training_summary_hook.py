@@ -22,11 +22,7 @@ class TrainingSummaryHook(Hook):
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Log it, since only now everything is built, scaled and resumed.
-
-        Args:
-            runner (Runner): The runner.
-        """
+        """Log it, since only now everything is built, scaled and resumed."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module

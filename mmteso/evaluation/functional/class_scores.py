@@ -21,9 +21,8 @@ class ClassCounts:
     Attributes:
         classes (np.ndarray): Classes in prediction or ground truth, (K, )
             int32, ascending.
-        inter (np.ndarray): Pixels of the class in both, (K, ) int32.
-        pred (np.ndarray): Pixels predicted as the class, (K, ) int32.
-        gt (np.ndarray): Pixels of the class in the truth, (K, ) int32.
+        inter, pred, gt (np.ndarray): Pixels of each class in both, in the
+            prediction and in the truth, (K, ) int32.
     """
 
     classes: np.ndarray
@@ -42,9 +41,8 @@ def count_classes(pred: Tensor,
         pred (Tensor): Predicted classes, any shape, integer.
         gt (Tensor): True classes, the same shape, integer.
         num_classes (int): Number of classes C, background included.
-        ignore_index (int): Value of ``gt`` whose pixels are left out. The
-            reference has none: its loader turns every colour that is not in
-            the palette into background. Default: 255.
+        ignore_index (int): Value of ``gt`` whose pixels are left out (the
+            reference has none). Default: 255.
 
     Returns:
         ClassCounts: Counts on the CPU; no classes if all of ``gt`` is
@@ -78,25 +76,6 @@ def count_classes(pred: Tensor,
         classes, inter[classes], n_pred[classes], n_gt[classes])))
 
 
-def iou_and_f(counts: ClassCounts,
-              beta2: float = 0.3) -> Tuple[np.ndarray, np.ndarray]:
-    """IoU and F of one frame's classes.
-
-    Args:
-        counts (ClassCounts): Counts of K classes.
-        beta2 (float): Squared weight of recall. Default: 0.3.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: IoU and F, each (K, ) float64. F is 0
-        where precision or recall is 0 or undefined (NaN in the reference).
-    """
-    inter = counts.inter.astype(np.float64)
-    iou = inter / (counts.pred + counts.gt - inter)
-    # (1 + b) P R / (b P + R), multiplied out so that nothing divides by 0.
-    f = (1 + beta2) * inter / (counts.pred + beta2 * counts.gt)
-    return iou, f
-
-
 def average_classes(frames: Iterable[ClassCounts],
                     num_classes: int,
                     beta2: float = 0.3,
@@ -119,7 +98,12 @@ def average_classes(frames: Iterable[ClassCounts],
     sums = np.zeros((2, num_classes))
     occurs = np.zeros(num_classes, dtype=np.int64)
     for counts in frames:
-        sums[:, counts.classes] += iou_and_f(counts, beta2)
+        inter = counts.inter.astype(np.float64)
+        iou = inter / (counts.pred + counts.gt - inter)
+        # (1 + b) P R / (b P + R), multiplied out so that nothing divides by 0;
+        # 0 where precision or recall is 0 or undefined (NaN in the reference)
+        f = (1 + beta2) * inter / (counts.pred + beta2 * counts.gt)
+        sums[:, counts.classes] += iou, f
         occurs[counts.classes] += 1
     sums[:, 0] += num_padded
     occurs[0] += num_padded
@@ -130,32 +114,24 @@ def average_classes(frames: Iterable[ClassCounts],
 
 def mean_over_classes(values: np.ndarray,
                       protocol: str = 'occurring') -> Tuple[float, float]:
-    """Average per-class values over the classes.
+    """Average per-class values (C, ), background first, over the classes.
 
     Args:
-        values (np.ndarray): One value per class, (C, ), background first, NaN
-            for classes that never occurred.
+        values (np.ndarray): NaN for classes that never occurred.
         protocol (str): 'occurring' averages over the classes that occur, and
             without class 0 for the figure without background. 'avsbench'
             counts classes that never occur as 0, and drops the *last* class,
-            not background, for the figure without background. Default:
-            'occurring'.
+            not background, for the figure without background.
 
     Returns:
         tuple[float, float]: The mean with and without background; NaN if
         there is no class to average over.
-
-    Raises:
-        ValueError: If the protocol is unknown.
     """
     if protocol == 'avsbench':
         values = np.nan_to_num(values, nan=0.0)
         without = values[:-1]
-    elif protocol == 'occurring':
+    else:
         without = values[1:][~np.isnan(values[1:])]
         values = values[~np.isnan(values)]
-    else:
-        raise ValueError(
-            f"protocol is {protocol!r}; expected 'occurring' or 'avsbench'.")
     return tuple(
         float(x.mean()) if x.size else float('nan') for x in (values, without))

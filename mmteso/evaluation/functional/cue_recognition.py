@@ -7,10 +7,10 @@ import dataclasses
 import itertools
 import math
 from typing import (Any, Callable, Collection, Dict, FrozenSet, Hashable,
-                    Iterable, Iterator, List, Mapping, Optional, Sequence, Set)
+                    Iterable, Mapping, Optional, Sequence, Set)
 
 from mmteso.io import normalize_phrase
-from .averages import mean
+from .foreground import mean
 
 TRUTHS = ('mask', 'a_obj')
 UNKNOWN = ('wrong', 'ignore')
@@ -25,10 +25,8 @@ class FrameRecognition:
     """What a frame's cues got right.
 
     Attributes:
-        right (int): Different things named that sound.
-        wrong (int): Different things named that don't.
-        named (int): Classes that sound and are named by some cue.
-        true (int): Classes that sound.
+        right, wrong (int): Different things named that sound, that don't.
+        named, true (int): Classes that sound and are named; that sound.
         ap (float): Average precision; NaN if no class sounds.
     """
     right: int
@@ -52,12 +50,9 @@ class FrameRecognition:
     def f1(self) -> float:
         """Harmonic mean of both; NaN if there is neither cue nor class."""
         if self.right:
-            return _harmonic_mean(self.precision, self.recall)
+            return 2 * self.precision * self.recall / (
+                self.precision + self.recall)
         return 0. if self.wrong or self.true else math.nan
-
-
-def _harmonic_mean(precision: float, recall: float) -> float:
-    return 2 * precision * recall / (precision + recall)
 
 
 def true_classes(frame: Mapping[str, Any], truth: str) -> FrozenSet[str]:
@@ -68,9 +63,6 @@ def true_classes(frame: Mapping[str, Any], truth: str) -> FrozenSet[str]:
         truth (str): 'mask', the classes in its semantic mask
             (``frame_classes``); or 'a_obj', the video's label, the same for
             all frames and where there is a label also for silent ones.
-
-    Returns:
-        frozenset[str]: Names of classes.
 
     Raises:
         KeyError, ValueError: If the frame lacks what the truth needs.
@@ -91,17 +83,6 @@ def true_classes(frame: Mapping[str, Any], truth: str) -> FrozenSet[str]:
             (": its mask is binary. Use truth='a_obj', the video's label."
              if truth == 'mask' else '.'))
     return frozenset(frame[key])
-
-
-def _ranks(scores: Optional[Sequence[float]],
-           count: int) -> Iterator[List[int]]:
-    """Places of the cues from the first rank to the last, ties together."""
-    if scores is None:
-        yield from ([place] for place in range(count))
-        return
-    order = sorted(range(count), key=lambda place: -scores[place])
-    for _, places in itertools.groupby(order, key=lambda p: scores[p]):
-        yield list(places)
 
 
 def recognize_cues(cues: Sequence[str],
@@ -137,25 +118,25 @@ def recognize_cues(cues: Sequence[str],
         unknown (str): A cue that means no class is 'wrong', or left out
             ('ignore'). Defaults to 'wrong'.
 
-    Returns:
-        FrameRecognition: The counts.
-
     Raises:
-        ValueError: If the scores are of another number than the cues, or one
-            is NaN.
+        ValueError: If a score is NaN.
     """
-    if scores is not None:
-        if len(scores) != len(cues):
-            raise ValueError(
-                f'{len(scores)} scores were given for {len(cues)} cues.')
-        if any(math.isnan(score) for score in scores):
-            raise ValueError(f'A score of the cues is NaN: {list(scores)}.')
+    if any(math.isnan(score) for score in scores or ()):
+        raise ValueError(f'A score of the cues is NaN: {list(scores)}.')
     truth = frozenset(truth)
     right: Set[Hashable] = set()
     wrong: Set[Hashable] = set()
     named: Set[str] = set()
     ap = 0. if truth else math.nan
-    for places in _ranks(scores, len(cues)):
+    places = range(len(cues))
+    ranks = [[place] for place in places]
+    if scores is not None:
+        by_score = sorted(places, key=lambda place: -scores[place])
+        ranks = [
+            list(group) for _, group in itertools.groupby(
+                by_score, key=lambda place: scores[place])
+        ]
+    for places in ranks:
         before = len(named)
         for place in places:
             classes = frozenset(classes_of(cues[place]))
@@ -186,18 +167,21 @@ def average_recognition(frames: Iterable[FrameRecognition],
             without cues have 0), F1 over the frames that have either.
             'pooled', each thing named and each class weighs the same:
             precision, recall and F1 of the sums. AP is per frame in both.
-            Defaults to 'frame'.
 
     Returns:
         dict[str, float]: ``precision``, ``recall``, ``F1`` and ``AP`` in
         [0, 1]; NaN where no frame counts.
     """
     frames = list(frames)
+
+    def known(values: Iterable[float]) -> float:
+        return mean(value for value in values if not math.isnan(value))
+
     scores = dict(
-        precision=_known(f.precision for f in frames),
-        recall=_known(f.recall for f in frames),
-        F1=_known(f.f1 for f in frames),
-        AP=_known(f.ap for f in frames))
+        precision=known(f.precision for f in frames),
+        recall=known(f.recall for f in frames),
+        F1=known(f.f1 for f in frames),
+        AP=known(f.ap for f in frames))
     if average == 'pooled':
         pool = FrameRecognition(
             sum(f.right for f in frames), sum(f.wrong for f in frames),
@@ -206,7 +190,3 @@ def average_recognition(frames: Iterable[FrameRecognition],
         scores.update(
             precision=pool.precision, recall=pool.recall, F1=pool.f1)
     return scores
-
-
-def _known(values: Iterable[float]) -> float:
-    return mean(value for value in values if not math.isnan(value))

@@ -1,16 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""J and F of one frame's sounding-object mask, as AVSBench defines them.
-
-All functions work on one frame and only count pixels, so they take tensors of
-any (equal) shape. Counting happens on the tensors' own device; the few
-divisions that follow are done in float32 on the CPU, as the reference code
-does them, so results do not depend on the device.
+"""J and F of sounding-object masks, digit for digit as AVSBench has them.
 
 Source of the definitions: ``mask_iou``, ``_eval_pr`` and ``Eval_Fmeasure`` in
 ``utils/utility.py`` of OpenNLPLab/AVSBench.
 """
+import math
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -23,10 +19,8 @@ SCORE_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class FrameScore:
-    """Everything that the averages need to know of one frame.
-
-    A few scalars and, where the ground truth is not empty, 255 floats (about
-    1 KB), because mmengine gathers these from all processes.
+    """All that the averages need to know of one frame, in about 1 KB, because
+    mmengine gathers these from all processes.
 
     Attributes:
         iou (float): IoU, or for an empty ground truth the share of pixels
@@ -46,86 +40,10 @@ class FrameScore:
     f_curve: Optional[np.ndarray] = None
 
 
-def f_thresholds(num_thresholds: int = 255) -> Tensor:
-    """The thresholds of the F curve.
-
-    Args:
-        num_thresholds (int): Their number. Default: 255.
-
-    Returns:
-        Tensor: (num_thresholds, ) float32, ascending from 0. In float32 the
-        reference's end point ``1 - 1e-10`` is exactly 1.
-    """
-    return torch.linspace(0, 1 - 1e-10, num_thresholds, dtype=torch.float32)
-
-
-def select_pixels(score: Tensor,
-                  gt: Tensor,
-                  ignore_index: Optional[int] = 255) -> Tuple[Tensor, Tensor]:
-    """Check a frame's score and ground truth and drop the ignored pixels.
-
-    The reference has no ignored pixels in binary masks. Here they count
-    nowhere: neither in IoU and F, nor in the number of pixels that an empty
-    ground truth divides by.
-
-    Args:
-        score (Tensor): Sounding score in [0, 1], any shape, any float type
-            (compared in float32, as the reference does).
-        gt (Tensor): Ground truth of the same number of pixels, 0 background,
-            anything else sounding (so a semantic map is binarised).
-        ignore_index (int, optional): Value of ``gt`` to leave out; None
-            leaves nothing out. Default: 255.
-
-    Returns:
-        tuple[Tensor, Tensor]: Score (P, ) float32 and ground truth (P, ) bool
-        of the P valid pixels.
-
-    Raises:
-        ValueError: If shapes differ, no pixel is valid, or a score is NaN or
-            outside [0, 1].
-    """
-    # (1, H, W) and (H, W) are the same frame, (H, W) and (W, H) are not.
-    if tuple(d for d in score.shape if d != 1) != tuple(
-            d for d in gt.shape if d != 1):
-        raise ValueError(
-            f'The score has shape {tuple(score.shape)}, the ground truth '
-            f'{tuple(gt.shape)}; expected equal height and width. Scores '
-            "belong at the ground truth's own size (ori_shape).")
-    score = score.detach().reshape(-1).float()
-    gt = gt.detach().to(score.device).reshape(-1)
-    if gt.numel() > 0:
-        low, high = (x.item() for x in score.aminmax())
-        # Written so that NaN fails it.
-        if not (low >= -SCORE_TOLERANCE and high <= 1 + SCORE_TOLERANCE):
-            raise ValueError(
-                f'Scores lie in [{low:g}, {high:g}]; expected [0, 1] without '
-                'NaN. A head has to write probabilities (softmax, sigmoid or '
-                'S_1 / (S_0 + S_1)), not logits; NaN means that the model '
-                'diverged.')
-    if ignore_index is not None:
-        valid = gt != ignore_index
-        if not valid.all():
-            score, gt = score[valid], gt[valid]
-    if gt.numel() == 0:
-        raise ValueError(
-            'The frame has no pixel to score: all of its ground truth is '
-            f'ignored (value {ignore_index}). Leave the frame out of the '
-            'dataset.')
-    return score, gt != 0
-
-
+# ------------------------------------------------------------------ one frame
 def mask_iou(pred: Tensor, gt: Tensor, eps: float = 1e-7) -> Tensor:
-    """IoU of one frame with AVSBench's convention for empty masks.
-
-    Args:
-        pred (Tensor): Predicted sounding pixels, bool, any shape.
-        gt (Tensor): Truly sounding pixels, bool, the same shape.
-        eps (float): Added to the union, as the reference does. In float32 it
-            changes a union of 1 pixel only. Default: 1e-7.
-
-    Returns:
-        Tensor: Scalar float32 on the CPU: ``inter / (union + eps)``; for an
-        empty ground truth the share of pixels predicted background.
+    """IoU of two bool masks, a scalar float32 on the CPU: ``inter / (union +
+    eps)``; for an empty ground truth the share of pixels predicted background.
     """
     if gt.any():
         inter, union = (pred & gt).sum(), (pred | gt).sum()
@@ -134,26 +52,29 @@ def mask_iou(pred: Tensor, gt: Tensor, eps: float = 1e-7) -> Tensor:
     return inter.cpu().float() / (union.cpu().float() + eps)
 
 
-def precision_recall_curve(
-        score: Tensor,
-        gt: Tensor,
-        num_thresholds: int = 255) -> Tuple[Tensor, Tensor]:
-    """Precision and recall at every threshold, in one pass.
+def f_curve(score: Tensor,
+            gt: Tensor,
+            num_thresholds: int = 255,
+            beta2: float = 0.3) -> Tensor:
+    """F at every threshold, ``score >= threshold``, in one pass.
 
-    A pixel is positive at a threshold if ``score >= threshold``. Each pixel
-    is put into the bin of the last threshold it reaches; sums over the bins
-    from above are then the counts at every threshold.
+    Each pixel is put into the bin of the last threshold it reaches; sums over
+    the bins from above are then the counts at every threshold.
 
     Args:
         score (Tensor): Sounding score in [0, 1], float32, any shape.
         gt (Tensor): Truly sounding pixels, bool, the same shape.
-        num_thresholds (int): See :func:`f_thresholds`. Default: 255.
+        num_thresholds (int): Number of thresholds, evenly from 0 to the
+            reference's ``1 - 1e-10``, which float32 makes 1. Default: 255.
+        beta2 (float): Squared weight of recall. Default: 0.3.
 
     Returns:
-        tuple[Tensor, Tensor]: Precision ``tp / (n_pred + 1e-20)`` and recall
-        ``tp / (n_gt + 1e-20)``, each (num_thresholds, ) float32 on the CPU.
+        Tensor: (num_thresholds, ) float32 on the CPU. Precision is
+        ``tp / (n_pred + 1e-20)``, recall ``tp / (n_gt + 1e-20)``, and 0 / 0
+        counts as 0.
     """
-    thresholds = f_thresholds(num_thresholds).to(score.device)
+    thresholds = torch.linspace(
+        0, 1 - 1e-10, num_thresholds, dtype=torch.float32).to(score.device)
     # right=True: the number of thresholds <= score, so ties are reached.
     reached = torch.searchsorted(
         thresholds, score.reshape(-1), right=True, out_int32=True)
@@ -164,24 +85,8 @@ def precision_recall_curve(
     # Threshold i is passed by bins i + 1 and above.
     passed = counts.flip(1).cumsum(1).flip(1)[:, 1:]
     tp = passed[1].float()
-    n_pred = passed.sum(0).float()
-    n_gt = counts[1].sum().float()
-    return tp / (n_pred + 1e-20), tp / (n_gt + 1e-20)
-
-
-def f_measure(precision: Tensor,
-              recall: Tensor,
-              beta2: float = 0.3) -> Tensor:
-    """F measure from precision and recall, NaN (0 / 0) counting as 0.
-
-    Args:
-        precision (Tensor): Precision in [0, 1], any shape.
-        recall (Tensor): Recall in [0, 1], the same shape.
-        beta2 (float): Squared weight of recall. Default: 0.3.
-
-    Returns:
-        Tensor: F of the inputs' shape and type.
-    """
+    precision = tp / (passed.sum(0).float() + 1e-20)
+    recall = tp / (counts[1].sum().float() + 1e-20)
     # This order of operations is the reference's: it decides the last digit.
     f = (1 + beta2) * precision * recall / (beta2 * precision + recall)
     return torch.nan_to_num_(f, nan=0.0)
@@ -199,50 +104,218 @@ def score_frame(score: Tensor,
     """Score one frame.
 
     Args:
-        score (Tensor): Sounding score, (H, W) or (1, H, W), in [0, 1].
+        score (Tensor): Sounding score, (H, W) or (1, H, W), in [0, 1], any
+            float type (compared in float32, as the reference does).
         gt (Tensor): Ground truth, (H, W) or (1, H, W): 0 background, any
             other class sounding.
         visible (Tensor, optional): All visible objects, sounding or not, of
             the shape of ``gt``: 0 background. Default: None.
-        threshold (float): A pixel is predicted sounding if its score is
-            strictly greater. Default: 0.5.
-        beta2 (float): Squared weight of recall in F. Default: 0.3.
-        num_thresholds (int): Number of thresholds of F. Default: 255.
-        ignore_index (int, optional): Pixels of ``gt`` and ``visible`` to
-            leave out. Default: 255.
-        part_min_pixels (int): From how many visible pixels outside the ground
-            truth on some visible object counts as silent. Default: 1.
+        threshold, beta2, num_thresholds, part_min_pixels: See
+            :class:`AVSMetric`.
+        ignore_index (int, optional): Pixels of ``gt`` and ``visible`` that
+            count nowhere (the reference has none). Default: 255.
         with_f (bool): Whether to compute the F curve. Default: True.
 
     Returns:
         FrameScore: The frame's scores.
 
     Raises:
-        ValueError: See :func:`select_pixels`.
+        ValueError: If shapes differ, no pixel is valid, or a score is NaN or
+            outside [0, 1].
     """
+    # (1, H, W) and (H, W) are the same frame, (H, W) and (W, H) are not.
+    shapes = [
+        tuple(side for side in x.shape if side != 1)
+        for x in (score, gt, gt if visible is None else visible)
+    ]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f'The score has shape {shapes[0]}, the ground truth {shapes[1]} '
+            f'and the map of visible objects {shapes[2]}; expected equal '
+            "height and width. Scores belong at the ground truth's own size "
+            '(ori_shape).')
     part = None
     if visible is not None:
-        if visible.shape != gt.shape:
-            raise ValueError(
-                f'The map of visible objects has shape '
-                f'{tuple(visible.shape)}; expected the shape of the ground '
-                f'truth, {tuple(gt.shape)}.')
-        silent = (visible != 0) & (gt == 0)
-        if ignore_index is not None:
-            silent &= visible != ignore_index
+        silent = (visible != 0) & (visible != ignore_index) & (gt == 0)
         part = silent.sum().item() >= part_min_pixels
 
-    score, gt = select_pixels(score, gt, ignore_index)
+    score = score.detach().reshape(-1).float()
+    gt = gt.detach().to(score.device).reshape(-1)
+    if gt.numel():
+        low, high = (x.item() for x in score.aminmax())
+        # Written so that NaN fails it.
+        if not (low >= -SCORE_TOLERANCE and high <= 1 + SCORE_TOLERANCE):
+            raise ValueError(
+                f'Scores lie in [{low:g}, {high:g}]; expected [0, 1] without '
+                'NaN. A head has to write probabilities (softmax, sigmoid or '
+                'S_1 / (S_0 + S_1)), not logits; NaN means that the model '
+                'diverged.')
+    if ignore_index is not None:
+        score, gt = score[gt != ignore_index], gt[gt != ignore_index]
+    if not gt.numel():
+        raise ValueError(
+            'The frame has no pixel to score: all of its ground truth is '
+            f'ignored (value {ignore_index}). Leave the frame out of the '
+            'dataset.')
+    gt = gt != 0
     pred = score > threshold
     sounding = bool(gt.any())
     curve = None
     if with_f and sounding:
-        curve = f_measure(
-            *precision_recall_curve(score, gt, num_thresholds),
-            beta2=beta2).numpy()
+        curve = f_curve(score, gt, num_thresholds, beta2).numpy()
     return FrameScore(
         iou=mask_iou(pred, gt).item(),
         foreground=pred.sum().item() / pred.numel(),
         sounding=sounding,
         part=None if part is None else part and sounding,
         f_curve=curve)
+
+
+# ----------------------------------------------------------------- a test set
+def mean(values: Iterable[float]) -> float:
+    """The exactly rounded sum divided by the count, whatever the order; NaN
+    for no values, because an average over no frames is not a score of 0."""
+    values = [float(v) for v in values]
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def average_frames(frames: Sequence[FrameScore],
+                   blank_share: float = 0.002) -> Dict[str, float]:
+    """Average over frames, each frame weighing the same.
+
+    Independent, to the last digit, of the frames' order and so of batch size
+    and number of processes.
+
+    Args:
+        frames (Sequence[FrameScore]): Scores of at least one frame.
+        blank_share (float): A frame with a smaller share of its pixels
+            predicted is blank. Default: 0.002.
+
+    Returns:
+        dict[str, float]: The results of :class:`AVSMetric` as fractions in
+        [0, 1]; NaN where no frame qualifies. Without ``J_part`` if the visible
+        objects are not known, without ``F`` and ``F_curve`` if the frames
+        carry no curves.
+
+    Raises:
+        ValueError: If there are no frames, or only some of them know the
+            visible objects.
+    """
+    if not frames:
+        raise ValueError('No frame was scored; expected at least one.')
+    known = [frame.part is not None for frame in frames]
+    if any(known) and not all(known):
+        raise ValueError(
+            f'{sum(known)} of {len(frames)} frames have a map of the visible '
+            'objects (gt_visible); expected all or none, because J_part over '
+            'some of the frames is not comparable. Load it for the whole '
+            'dataset, or set load_visible=False.')
+
+    sounding = [frame for frame in frames if frame.sounding]
+    scores = dict(
+        J=mean(frame.iou for frame in frames),
+        J_sounding=mean(frame.iou for frame in sounding),
+        foreground=mean(frame.foreground for frame in frames),
+        blank=mean(frame.foreground < blank_share for frame in sounding))
+    if all(known):
+        scores['J_part'] = mean(frame.iou for frame in frames if frame.part)
+    if all(frame.f_curve is not None for frame in sounding):
+        curves = [frame.f_curve for frame in sounding]
+        scores['F'] = mean(curve.max() for curve in curves)
+        # One list of all frames' values per threshold.
+        by_threshold = np.stack(curves, 1).tolist() if curves else []
+        scores['F_curve'] = max(map(mean, by_threshold), default=math.nan)
+    return scores
+
+
+def average_avsbench(frames: Sequence[FrameScore],
+                     group_size: int) -> Tuple[float, float]:
+    """J and F as AVSBench's test scripts print them, digit for digit.
+
+    The scripts average within a batch and then over batches, so the result
+    depends on the batch: a last, smaller batch weighs as much as the others,
+    F takes its maximum over a curve that is averaged over the non-empty
+    frames of the batch (so it rises as batches shrink), and a batch whose
+    ground truth is all empty adds 0 to F. All sums are in float32, in the
+    frames' order, except that F is summed over batches in float64; a run of
+    the scripts on a GPU can still differ from them in the last digit.
+
+    Args:
+        frames (Sequence[FrameScore]): Scores with F curves of at least one
+            frame, in the order of the dataset.
+        group_size (int): Frames per batch: the scripts' ``test_batch_size``
+            (in videos) times the frames of a video.
+
+    Returns:
+        tuple[float, float]: J and F as fractions in [0, 1].
+    """
+    starts = range(0, len(frames), group_size)
+    j_sum, f_sum = torch.zeros(()), 0.0
+    for start in starts:
+        group = frames[start:start + group_size]
+        j_sum += torch.sum(torch.tensor([f.iou for f in group])) / len(group)
+        curves = [torch.from_numpy(f.f_curve) for f in group if f.sounding]
+        if curves:
+            curve_sum = torch.zeros_like(curves[0])
+            for curve in curves:
+                curve_sum += curve
+            f_sum += (curve_sum / len(curves)).max().item()
+    return (j_sum / len(starts)).item(), f_sum / len(starts)
+
+
+def reference_scores(frames: Iterable[Any],
+                     ignore_index: int = 255,
+                     **kwargs) -> Dict[str, Dict[str, float]]:
+    """J of "everything visible" and of "all blank", which need no model.
+
+    Segmenting whatever is visible already scores high where most visible
+    objects sound, and a blank mask scores the share of silent frames.
+
+    Args:
+        frames (Iterable): Either pairs of ground truth and map of the visible
+            objects, (H, W) or (1, H, W) integer tensors or arrays, 0
+            background; or a dataset whose items have ``data_samples`` with
+            ``gt_sem_seg`` and ``gt_visible``.
+        ignore_index (int): Pixels to leave out. Default: 255.
+        **kwargs: ``threshold`` and ``part_min_pixels`` of
+            :func:`score_frame`.
+
+    Returns:
+        dict[str, dict[str, float]]: For 'everything' and 'blank' the ``J``
+        and ``J_part`` in percent; ``J_part`` is NaN if no frame qualifies.
+
+    Raises:
+        KeyError: If a dataset's items lack ground truth or visible objects.
+    """
+    rows: Dict[str, List[FrameScore]] = dict(everything=[], blank=[])
+    # A dataset has no __iter__, and iterating it by index would rely on an
+    # IndexError at its end, which not every wrapper raises.
+    items = frames
+    if hasattr(frames, '__len__') and hasattr(frames, '__getitem__'):
+        items = (frames[i] for i in range(len(frames)))
+    for item in items:
+        if isinstance(item, dict):
+            sample = item['data_samples']
+            if 'gt_sem_seg' not in sample or 'gt_visible' not in sample:
+                raise KeyError(
+                    'The data sample has no gt_sem_seg or no gt_visible; '
+                    'expected a test pipeline with '
+                    'LoadAVSAnnotations(load_visible=True) and PackAVTInputs.')
+            item = sample.gt_sem_seg.data, sample.gt_visible.data
+        gt, visible = (torch.as_tensor(np.asarray(labels)) for labels in item)
+        seen = ((visible != 0) & (visible != ignore_index)).float()
+        for name, score in (('everything', seen), ('blank', 0 * seen)):
+            rows[name].append(
+                score_frame(
+                    score,
+                    gt,
+                    visible,
+                    ignore_index=ignore_index,
+                    with_f=False,
+                    **kwargs))
+    averages = {name: average_frames(scored) for name, scored in rows.items()}
+    return {
+        name: {key: 100 * scores[key]
+               for key in ('J', 'J_part')}
+        for name, scores in averages.items()
+    }

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..functional import (FrameScore, average_avsbench, average_frames,
                           score_frame)
-from .prediction_files import write_prediction
+from .samples import naming, needs, write_prediction
 
 
 @METRICS.register_module()
@@ -87,11 +87,8 @@ class AVSMetric(BaseMetric):
             and score nothing; no ground truth is needed. Default: False.
         report_by (str, optional): Key of the metainfo, such as 'split', by
             whose values the frames are reported apart too. Default: None.
-        collect_device (str): Device used to collect results from several
-            processes, 'cpu' or 'gpu'. Default: 'cpu'.
-        prefix (str, optional): Prefix of the results' names. Default: None.
-        collect_dir (str, optional): Folder that several processes exchange
-            results through if ``collect_device='cpu'``. Default: None.
+        **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
+            :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         ValueError: If an argument is out of its range, ``group_size`` and
@@ -114,29 +111,17 @@ class AVSMetric(BaseMetric):
                  output_dir: Optional[str] = None,
                  format_only: bool = False,
                  report_by: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None,
-                 collect_dir: Optional[str] = None) -> None:
-        super().__init__(
-            collect_device=collect_device,
-            prefix=prefix,
-            collect_dir=collect_dir)
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
         if protocol not in ('frame', 'avsbench'):
             raise ValueError(
                 f"protocol is {protocol!r}; expected 'frame' or 'avsbench'.")
-        if protocol == 'avsbench' and (not isinstance(group_size, int)
-                                       or group_size < 1):
+        if (protocol == 'avsbench') != bool(group_size):
             raise ValueError(
-                f"group_size is {group_size!r}; protocol='avsbench' needs the "
-                'number of frames in a batch of the reference: videos times '
-                'frames in a video, e.g. 5 for one video of V1S or V1M.')
-        if protocol == 'frame' and group_size is not None:
-            raise ValueError(
-                f'group_size is {group_size!r}, but protocol=\'frame\' has no '
-                "groups. Leave it out or set protocol='avsbench'.")
-        if num_thresholds < 2:
-            raise ValueError(
-                f'num_thresholds is {num_thresholds}; expected at least 2.')
+                f'group_size is {group_size!r} with protocol={protocol!r}; '
+                "'avsbench', and no other, needs the number of frames in a "
+                'batch of the reference: videos times frames in a video, e.g. '
+                '5 for one video of V1S or V1M.')
         self.protocol = protocol
         self.group_size = group_size
         self.threshold = threshold
@@ -152,13 +137,9 @@ class AVSMetric(BaseMetric):
         self._sizes: List[Tuple[int, int]] = []
 
     def describe(self) -> str:
-        """What has to stand beside the numbers to make them comparable.
-
-        Returns:
-            str: One line: how frames are averaged, the thresholds, and the
-            size that was scored; the ground truth's own in pixels only after
-            an evaluation, in the main process.
-        """
+        """How frames are averaged, the thresholds and the scored size, in one
+        line; the ground truth's own size in pixels only after an evaluation,
+        in the main process."""
         if self.format_only:
             return f'predictions at score > {self.threshold:g}, not scored'
         average = 'per frame, then averaged'
@@ -178,30 +159,35 @@ class AVSMetric(BaseMetric):
                 f'{self.num_thresholds} thresholds; scored at {size}')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Score each frame of a batch, and write it if so configured.
-
-        Args:
-            data_batch (dict): A batch of data from the dataloader; unused.
-            data_samples (Sequence[dict]): Data samples with predictions and
-                ground truth, as dicts.
-        """
+        """Score each frame of a batch, and write it if so configured."""
         for sample in data_samples:
-            self._check_background(sample)
-            score = self._data(
-                sample, 'sounding_score',
-                'TeSOHead writes it; another head can be scored if it adds a '
-                'PixelData (1, H, W) of that name with softmax or sigmoid '
-                'probabilities of "sounding"')
+            if sample.get('reduce_zero_label') or (
+                    self.dataset_meta or {}).get('reduce_zero_label'):
+                raise ValueError(
+                    'AVSMetric scores sounding against background, which '
+                    'reduce_zero_label=True of the data set ignores. Score '
+                    "with AVSSMetric or mmseg's IoUMetric, or keep "
+                    'background.')
+            needs(
+                sample,
+                sounding_score='TeSOHead writes it; another head can be '
+                'scored if it adds a PixelData (1, H, W) of that name with '
+                'softmax or sigmoid probabilities of "sounding"')
+            score = sample['sounding_score']['data']
             if self.output_dir is not None:
                 write_prediction(self.output_dir, sample,
                                  255 * (score > self.threshold))
             if self.format_only:
                 self.results.append(None)
                 continue
-            gt = self._data(
-                sample, 'gt_sem_seg',
-                'a test set without masks can\'t be scored; otherwise add '
-                'LoadAVSAnnotations to the pipeline')
+            needed = dict(
+                gt_sem_seg='a test set without masks can\'t be scored; '
+                'otherwise add LoadAVSAnnotations to the pipeline')
+            if self.report_by is not None:
+                needed[self.report_by] = 'report_by names it: add it to ' \
+                    'the meta_keys of PackAVTInputs, or leave report_by out'
+            needs(sample, **needed)
+            gt = sample['gt_sem_seg']['data']
             visible = None
             if 'gt_visible' in sample:
                 visible = sample['gt_visible']['data'].to(gt.device)
@@ -211,7 +197,7 @@ class AVSMetric(BaseMetric):
                 gt = _resize_labels(gt, self.score_size)
                 if visible is not None:
                     visible = _resize_labels(visible, self.score_size)
-            try:
+            with naming(sample):
                 frame = score_frame(
                     score,
                     gt,
@@ -221,27 +207,16 @@ class AVSMetric(BaseMetric):
                     num_thresholds=self.num_thresholds,
                     ignore_index=self.ignore_index,
                     part_min_pixels=self.part_min_pixels)
-            except ValueError as error:
-                raise ValueError(
-                    f'{self._name(sample)} can\'t be scored. {error}'
-                ) from error
-            self.results.append((sample.get('sample_idx'), frame,
-                                 self._group(sample), tuple(gt.shape[-2:])))
+            self.results.append(
+                (sample.get('sample_idx'), frame,
+                 str(sample.get(self.report_by)), tuple(gt.shape[-2:])))
 
     def compute_metrics(
         self, results: List[Tuple[Optional[int], FrameScore, Optional[str],
                                   Tuple[int, int]]]
     ) -> Dict[str, float]:
-        """Average over all frames, and over each group of ``report_by``.
-
-        Args:
-            results (list): ``(sample_idx, FrameScore, group, (H, W))`` of
-                all processes.
-
-        Returns:
-            dict[str, float]: See the class; in percent. Nothing with
-            ``format_only``.
-        """
+        """Average over the frames of all processes, and over each group of
+        ``report_by``; see the class. Nothing with ``format_only``."""
         if self.format_only:
             return {}
         self._sizes = sorted({row[3] for row in results},
@@ -277,17 +252,6 @@ class AVSMetric(BaseMetric):
                 self._in_dataset_order(results), self.group_size)
         return scores
 
-    def _group(self, sample: dict) -> Optional[str]:
-        """The group that a frame is reported with."""
-        if self.report_by is None:
-            return None
-        if self.report_by not in sample:
-            raise KeyError(
-                f'{self._name(sample)} has no {self.report_by!r}, which '
-                'report_by names: add it to the meta_keys of PackAVTInputs, '
-                'or leave report_by out.')
-        return str(sample[self.report_by])
-
     @staticmethod
     def _in_dataset_order(results: List[tuple]) -> List[FrameScore]:
         """Sort frames by ``sample_idx``, which has to be there and unique."""
@@ -305,30 +269,6 @@ class AVSMetric(BaseMetric):
                 'dataset at a time (no ConcatDataset) with '
                 'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
         return [row[1] for row in sorted(results, key=lambda r: r[0])]
-
-    def _check_background(self, sample: dict) -> None:
-        """Refuse a truth that doesn't say where nothing sounds."""
-        if sample.get('reduce_zero_label') or (self.dataset_meta or {}).get(
-                'reduce_zero_label'):
-            raise ValueError(
-                'AVSMetric scores sounding against background, which '
-                'reduce_zero_label=True of the data set ignores. Score with '
-                "AVSSMetric or mmseg's IoUMetric, or keep background.")
-
-    @classmethod
-    def _data(cls, sample: dict, key: str, advice: str):
-        """Take a PixelData's tensor from a sample or say who writes it."""
-        if key not in sample:
-            raise KeyError(
-                f'{cls._name(sample)} has no {key!r}, got '
-                f'{sorted(sample)}: {advice}.')
-        return sample[key]['data']
-
-    @staticmethod
-    def _name(sample: dict) -> str:
-        """Name a frame in a message."""
-        return (f"Frame {sample.get('frame', '?')} of "
-                f"{sample.get('uid', sample.get('img_path', '?'))}")
 
 
 def _resize_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:

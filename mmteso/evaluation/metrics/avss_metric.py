@@ -9,7 +9,7 @@ from prettytable import PrettyTable
 
 from ..functional.class_scores import (ClassCounts, average_classes,
                                        count_classes, mean_over_classes)
-from .prediction_files import write_prediction
+from .samples import naming, needs, write_prediction
 
 
 @METRICS.register_module()
@@ -35,15 +35,12 @@ class AVSSMetric(BaseMetric):
 
     A table of all classes goes to the log.
 
-    Habits of the reference (OpenNLPLab/AVSBench, ``avss/test.py``), all read
-    off its code: classes that never occur count 0 in the mean over all;
-    "noBg" drops the last class instead of background; clips of 5 seconds are
-    padded to 10 frames whose outputs and truth are background, and these
-    frames are scored, as perfect ones of the class background; frames are
-    scored at 224 x 224, squeezed. Which of them the published tables of
-    others share could not be confirmed; its figures are float32 sums, ours
-    float64, so they agree to about 6 digits. Its masks have no pixels to
-    ignore; ours leave out ``ignore_index``.
+    Habits of the reference (OpenNLPLab/AVSBench, ``avss/test.py``), read off
+    its code: classes that never occur count 0 in the mean over all; "noBg"
+    drops the last class instead of background; clips of 5 seconds are padded
+    to 10 frames whose outputs and truth are background, and these are scored;
+    frames are scored at 224 x 224, squeezed. Its figures are float32 sums,
+    ours float64, so they agree to about 6 digits.
 
     Args:
         protocol (str): 'occurring' (default) averages over classes that
@@ -68,13 +65,9 @@ class AVSSMetric(BaseMetric):
             a folder of its own. Default: None, nothing is written.
         format_only (bool): As of mmseg's ``IoUMetric``: write predictions
             and score nothing; no ground truth is needed. Default: False.
-        collect_device (str): Device used to collect results from several
-            processes, 'cpu' or 'gpu'. Default: 'cpu'.
-        prefix (str, optional): Prefix of the results' names. Default: None,
-            which gives ``avss/...``, so that the metric can stand beside
-            ``IoUMetric`` and ``AVSMetric``.
-        collect_dir (str, optional): Folder that several processes exchange
-            results through if ``collect_device='cpu'``. Default: None.
+        **kwargs: ``collect_device``, ``prefix`` (default: 'avss', so that the
+            metric can stand beside ``IoUMetric`` and ``AVSMetric``) and
+            ``collect_dir`` of :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         ValueError: If an argument is out of its range, a frame can't be
@@ -93,21 +86,12 @@ class AVSSMetric(BaseMetric):
                  ignore_index: int = 255,
                  output_dir: Optional[str] = None,
                  format_only: bool = False,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None,
-                 collect_dir: Optional[str] = None) -> None:
-        super().__init__(
-            collect_device=collect_device,
-            prefix=prefix,
-            collect_dir=collect_dir)
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
         if protocol not in ('occurring', 'avsbench'):
             raise ValueError(
                 f"protocol is {protocol!r}; expected 'occurring' or "
                 "'avsbench'.")
-        if pad_clips_to is not None and pad_clips_to < 1:
-            raise ValueError(
-                f'pad_clips_to is {pad_clips_to}; expected a number of '
-                'frames, e.g. 10, or None.')
         self.protocol = protocol
         self.pad_clips_to = pad_clips_to
         self.num_classes = num_classes
@@ -117,11 +101,7 @@ class AVSSMetric(BaseMetric):
         self.format_only = format_only
 
     def describe(self) -> str:
-        """What has to stand beside the numbers to make them comparable.
-
-        Returns:
-            str: One line: how images and classes are averaged.
-        """
+        """How images and classes are averaged, in one line."""
         if self.format_only:
             return 'predictions, not scored'
         classes = 'over classes that occur'
@@ -162,58 +142,34 @@ class AVSSMetric(BaseMetric):
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each frame of a batch; write it if configured.
-
-        Args:
-            data_batch (dict): A batch of data from the dataloader; unused.
-            data_samples (Sequence[dict]): Data samples with predictions and
-                ground truth, as dicts.
         """
-        needed = ['pred_sem_seg']
+        needed = dict(pred_sem_seg='the head writes it')
         if not self.format_only:
-            needed.append('gt_sem_seg')
+            needed['gt_sem_seg'] = 'LoadAVSAnnotations loads it'
         if self.pad_clips_to is not None:
-            needed += ['uid', 'num_frames']
+            needed['uid'] = needed['num_frames'] = \
+                'keep it in the meta_keys of PackAVTInputs'
         for sample in data_samples:
-            missing = [key for key in needed if key not in sample]
-            if missing:
-                raise KeyError(
-                    f'AVSSMetric needs {missing} in every data sample, got '
-                    f'{sorted(sample)}. The head writes pred_sem_seg, '
-                    'LoadAVSAnnotations gt_sem_seg, and PackAVTInputs packs '
-                    'the meta_keys uid and num_frames.')
+            needs(sample, **needed)
             if self.output_dir is not None:
                 self._write(sample)
             if self.format_only:
                 self.results.append(None)
                 continue
-            name = (f"Frame {sample.get('frame', '?')} of "
-                    f"{sample.get('uid', sample.get('img_path', '?'))}")
-            try:
+            with naming(sample):
                 counts = count_classes(sample['pred_sem_seg']['data'],
                                        sample['gt_sem_seg']['data'],
                                        self._num_classes(), self.ignore_index)
-            except ValueError as error:
-                raise ValueError(
-                    f'{name} can\'t be scored. {error}') from error
             self.results.append(
                 (sample.get('uid'), sample.get('num_frames'), counts))
 
     def compute_metrics(
         self, results: List[Tuple[Optional[str], Optional[int], ClassCounts]]
     ) -> Dict[str, float]:
-        """Average over images, then over classes.
-
-        Args:
-            results (list): ``(uid, num_frames, ClassCounts)`` of all
-                processes.
-
-        Returns:
-            dict[str, float]: See the class. Nothing with ``format_only``.
-        """
+        """Average over the images of all processes, then over classes; see the
+        class. Nothing with ``format_only``."""
         if self.format_only:
             return {}
-        if not results:
-            raise ValueError('No frame was scored; expected at least one.')
         num_padded = 0
         if self.pad_clips_to is not None:
             if self._reduced:
@@ -228,17 +184,11 @@ class AVSSMetric(BaseMetric):
         miou, miou_no_bg = mean_over_classes(per_class['IoU'], self.protocol)
         f, f_no_bg = mean_over_classes(per_class['F'], self.protocol)
         self._log(per_class, len(results), num_padded)
-        if self._reduced:
-            return dict(
-                mIoU=100 * miou,
-                F=100 * f,
-                num_classes=int((per_class['frames'] > 0).sum()))
-        return dict(
-            mIoU=100 * miou,
-            F=100 * f,
-            mIoU_noBg=100 * miou_no_bg,
-            F_noBg=100 * f_no_bg,
-            num_classes=int((per_class['frames'] > 0).sum()))
+        scores = dict(mIoU=100 * miou, F=100 * f)
+        if not self._reduced:
+            scores.update(mIoU_noBg=100 * miou_no_bg, F_noBg=100 * f_no_bg)
+        scores['num_classes'] = int((per_class['frames'] > 0).sum())
+        return scores
 
     def _num_padded(self, results: list) -> int:
         """Number of frames that padding every clip would add."""

@@ -8,6 +8,7 @@ from mmteso.datasets import (check_synonyms, choose_synonyms,
                              load_class_synonyms)
 from ..functional import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
                           average_recognition, recognize_cues, true_classes)
+from .samples import naming, needs
 
 
 @METRICS.register_module()
@@ -63,10 +64,8 @@ class CueRecognitionMetric(BaseMetric):
             Default: 'wrong'.
         average (str): 'frame': each frame weighs the same; 'pooled': each
             cue and class does. Default: 'frame'.
-        collect_device (str): 'cpu' or 'gpu'. Default: 'cpu'.
-        prefix (str, optional): Prefix of the results' names. Default: 'cues'.
-        collect_dir (str, optional): Folder for exchanging results. Default:
-            None.
+        **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
+            :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         ValueError: If an argument is out of its range, a frame's truth is not
@@ -82,13 +81,8 @@ class CueRecognitionMetric(BaseMetric):
                  head_noun: bool = True,
                  unknown: str = 'wrong',
                  average: str = 'frame',
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None,
-                 collect_dir: Optional[str] = None) -> None:
-        super().__init__(
-            collect_device=collect_device,
-            prefix=prefix,
-            collect_dir=collect_dir)
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
         for name, value, known in (('truth', truth, TRUTHS),
                                    ('unknown', unknown, UNKNOWN),
                                    ('average', average, AVERAGES)):
@@ -114,11 +108,7 @@ class CueRecognitionMetric(BaseMetric):
         return names
 
     def describe(self) -> str:
-        """What has to stand beside the numbers.
-
-        Returns:
-            str: One line: truth, synonyms, and how frames are averaged.
-        """
+        """Truth, synonyms, and how frames are averaged, in one line."""
         truth = dict(
             mask="classes in the frame's mask",
             a_obj="the video's label")[self.truth]
@@ -138,29 +128,16 @@ class CueRecognitionMetric(BaseMetric):
                 'cues')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Compare the cues of each frame of a batch with what sounds.
-
-        Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions with metainfo.
-        """
+        """Compare the cues of each frame of a batch with what sounds."""
         for sample in data_samples:
-            for key, cure in (
-                ('cue_kept', 'only a segmentor with a prompt_encoder writes '
-                 'it'), ('cue_scores', 'only a segmentor with a '
-                         'prompt_encoder writes it'),
-                ('text_cues', 'LoadTextCues gives it; keep it in the '
-                 'meta_keys of PackAVTInputs')):
-                if key not in sample:
-                    raise KeyError(f'CueRecognitionMetric needs {key!r} in '
-                                   f'the data samples: {cure}.')
+            writer = 'only a segmentor with a prompt_encoder writes it'
+            needs(
+                sample, cue_kept=writer, cue_scores=writer,
+                text_cues='LoadTextCues gives it; keep it in the meta_keys of '
+                'PackAVTInputs')
             truth = true_classes(sample, self.truth)
-            try:
+            with naming(sample):
                 self.results.append(self._recognize(sample, truth))
-            except ValueError as error:
-                raise ValueError(
-                    f'Frame {sample.get("frame", "?")} of '
-                    f'{sample.get("uid", "?")}: {error}') from error
 
     def _recognize(
         self, sample: dict, truth: Collection[str]
@@ -191,13 +168,7 @@ class CueRecognitionMetric(BaseMetric):
     def compute_metrics(
         self, results: List[Tuple[FrameRecognition, FrameRecognition]]
     ) -> Dict[str, float]:
-        """Average over all frames.
-
-        Args:
-            results (list): REC#1 and REC#2 of the frames of all processes.
-
-        Returns:
-            dict[str, float]: See the class; in percent.
+        """Average over the frames of all processes, in percent; see the class.
         """
         scores = {}
         for number, frames in enumerate(zip(*results), start=1):

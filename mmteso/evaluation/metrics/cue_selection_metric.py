@@ -1,8 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
+
+from .samples import needs
 
 
 @METRICS.register_module()
@@ -24,48 +26,26 @@ class CueSelectionMetric(BaseMetric):
     only) of each data sample.
 
     Args:
-        collect_device (str): 'cpu' or 'gpu'. Default: 'cpu'.
-        prefix (str, optional): Prefix of the results' names. Default: 'cues'.
-        collect_dir (str, optional): Folder for exchanging results. Default:
-            None.
+        **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
+            :class:`mmengine.evaluator.BaseMetric`.
     """
 
     default_prefix = 'cues'
 
-    def __init__(self,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None,
-                 collect_dir: Optional[str] = None) -> None:
-        super().__init__(
-            collect_device=collect_device,
-            prefix=prefix,
-            collect_dir=collect_dir)
-
     def describe(self) -> str:
-        """What has to stand beside the numbers.
-
-        Returns:
-            str: One line: what the shares are shares of.
-        """
+        """What the shares are shares of, in one line."""
         return ('shares of the cues that sound and of those that do not that '
                 'the dynamic mask keeps, pooled over all frames; padding and '
                 'cues of no known class are left out')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count the cues of each frame of a batch.
-
-        Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions with ground truth.
-        """
+        """Count the cues of each frame of a batch."""
         for sample in data_samples:
-            for key, cure in (('cue_kept', 'only a segmentor with a '
-                               'prompt_encoder writes it'),
-                              ('gt_cues', "set cue_target='mask' in "
-                               'LoadTextCues of the test pipeline')):
-                if key not in sample:
-                    raise KeyError(f'CueSelectionMetric needs {key!r} in the '
-                                   f'data samples: {cure}.')
+            needs(
+                sample,
+                cue_kept='only a segmentor with a prompt_encoder writes it',
+                gt_cues="set cue_target='mask' in LoadTextCues of the test "
+                'pipeline')
             kept = sample['cue_kept'].cpu().bool()
             target = sample['gt_cues']['label'].cpu()
             self.results.append(
@@ -80,10 +60,9 @@ class CueSelectionMetric(BaseMetric):
                                       int]]) -> Dict[str, float]:
         """Shares over all frames, in percent; NaN where no cue counts."""
         sounding_kept, sounding, silent_kept, silent = map(sum, zip(*results))
-        return dict(
-            sounding_kept=_percent(sounding_kept, sounding),
-            silent_kept=_percent(silent_kept, silent))
-
-
-def _percent(part: int, whole: int) -> float:
-    return 100. * part / whole if whole else float('nan')
+        return {
+            key: 100. * part / whole if whole else float('nan')
+            for key, part, whole in (
+                ('sounding_kept', sounding_kept, sounding),
+                ('silent_kept', silent_kept, silent))
+        }

@@ -6,7 +6,7 @@ from typing import Iterable, List, NamedTuple, Sequence
 import torch
 from tqdm import tqdm
 
-from mmteso.io import (CueBank, FeatureFileError, Provenance, iter_cue_records,
+from mmteso.io import (CueBank, CueFile, FeatureFileError, Provenance,
                        normalize_phrase, write_feature_file)
 
 
@@ -63,7 +63,7 @@ def collect_phrases(cue_files: Sequence[str] = (),
     for path in cue_files:
         # the same spellings again and again: to be normalized once each
         spellings: set = set()
-        for _, record in iter_cue_records(path):
+        for record in CueFile(path, cues_only=True).values():
             spellings.update(record.cues)
         _add(found, spellings, path)
     if not found:

@@ -104,11 +104,8 @@ def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:
 
 
 def _without_defaults(arguments: Dict[str, Any]) -> Dict[str, Any]:
-    """Arguments as the manifest holds them.
-
-    Those that came later are left out at their defaults, so that the
-    manifests from before them still say the same.
-    """
+    """Arguments as the manifest holds them: later ones only where they differ
+    from their defaults, so that older manifests still say the same."""
     return {
         key: value
         for key, value in arguments.items() if _LATER.get(key) != value
@@ -155,12 +152,6 @@ def claim_folder(out_dir: str, arguments: Dict[str, Any], uids: List[str],
                  overwrite: bool) -> None:
     """Make the folder ready and note in it what is about to be written.
 
-    Args:
-        out_dir (str): The data set's folder.
-        arguments (dict): The generator's arguments, for the manifest.
-        uids (list[str]): Videos that will be written.
-        overwrite (bool): Whether to remove a SynthAVS that is there.
-
     Raises:
         FileExistsError: If the folder isn't empty and may not be, or can't
             be, overwritten.
@@ -188,15 +179,7 @@ def claim_folder(out_dir: str, arguments: Dict[str, Any], uids: List[str],
 
 
 def make_video_folders(out_dir: str, uid: str) -> str:
-    """Make a video's folders.
-
-    Args:
-        out_dir (str): The data set's folder.
-        uid (str): The video.
-
-    Returns:
-        str: The video's folder.
-    """
+    """Make a video's folders; the path of the video's own."""
     folder = osp.join(out_dir, SUBSET, uid)
     for kind in FRAME_FILES:
         os.makedirs(osp.join(folder, kind), exist_ok=True)
@@ -239,12 +222,7 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
 
 
 def finish_folder(out_dir: str, statistics: Dict[str, Any]) -> None:
-    """Mark the data set as complete.
-
-    Args:
-        out_dir (str): The data set's folder.
-        statistics (dict): Counts per split, for the manifest.
-    """
+    """Mark the data set as complete and note its statistics."""
     manifest = read_manifest(out_dir)
     manifest.update(complete=True, statistics=statistics)
     _write_manifest(out_dir, manifest)

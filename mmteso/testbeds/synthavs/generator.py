@@ -33,17 +33,19 @@ import numpy as np
 from PIL import Image
 
 from mmteso.io import CueRecord
-from .classes import BACKGROUND
 from .easy import EASY
 from .files import (FRAME_FILES, SUBSET, claim_folder, finish_folder,
                     make_video_folders, write_index)
+from .hard import HARD
 from .looks import Body, paint, sample_background, sample_body, stack_masks
 from .scenario import (DEFAULT_VIDEOS, SILENT_PERCENT, VideoPlan,
                        draw_sounding, draw_visible, plan_split, split_sizes)
 from .timbres import (NOISE_COLOURS, SAMPLE_RATE, sample_noise, sample_voice,
                       second_envelope)
-from .variant import Variant
-from .variants import get_variant
+from .variant import BACKGROUND, Variant
+
+#: The variants by the name that the generator and its tool take.
+VARIANTS = {variant.name: variant for variant in (EASY, HARD)}
 
 # At least this share of the frame, and of its own pixels, is seen of each
 # object in each frame.
@@ -82,37 +84,27 @@ class Video:
 
         An object hidden behind a silent one stays hidden.
         """
-        heard = [
-            self.variant.classes.index(name)
-            for name, sounds in zip(self.names, self.sounding[frame])
-            if sounds
-        ]
+        names = np.array(self.names)[self.sounding[frame]]
+        indices = [self.variant.classes.index(name) for name in names]
         visible = self.visible[frame]
-        return np.where(np.isin(visible, heard), visible, 0).astype(np.uint8)
+        return (visible * np.isin(visible, indices)).astype(np.uint8)
 
     @property
     def a_obj(self) -> str:
         """Names of the classes that sound anywhere in the clip, in index
-        order, joined by ``_``; 'background' if none does (as AVSBench says
-        for five v1m clips)."""
-        heard = {
-            name
-            for name, sounds in zip(self.names, self.sounding.any(axis=0))
-            if sounds
-        }
+        order, joined by ``_``; 'background' if none does (as AVSBench says for
+        five v1m clips)."""
+        sounding = np.array(self.names)[self.sounding.any(axis=0)].tolist()
         return '_'.join(
-            c for c in self.variant.classes if c in heard) or BACKGROUND
+            c for c in self.variant.classes if c in sounding) or BACKGROUND
 
 
 def _place_bodies(
     names: List[str], frames: int, size: int, rng: np.random.Generator,
     variant: Variant
 ) -> Tuple[List[Body], List[List[np.ndarray]], List[np.ndarray]]:
-    """Draw objects until each is well visible in every frame.
-
-    Returns:
-        tuple: The bodies, their coverage maps per frame, the index maps.
-    """
+    """Draw objects until each is well visible in every frame: the bodies,
+    their coverage maps per frame, the index maps."""
     indices = [variant.classes.index(name) for name in names]
     for _ in range(_MAX_DRAWS):
         bodies = [
@@ -169,18 +161,7 @@ def generate_video(plan: VideoPlan,
                    size: int,
                    rng: np.random.Generator,
                    variant: Variant = EASY) -> Video:
-    """Make one clip in memory.
-
-    Args:
-        plan (VideoPlan): What it must contain.
-        split (str): 'train', ...: sets the classes and sounding priors.
-        size (int): Side of the square frames in pixels.
-        rng (np.random.Generator): The clip's own source of randomness.
-        variant (Variant): What to make it of. Defaults to the easy one.
-
-    Returns:
-        Video: The clip.
-    """
+    """Make one clip in memory."""
     frames = len(plan.silent)
     names = draw_visible(plan.num_visible, rng, variant, split)
     sounding = draw_sounding(names, split, plan.silent, rng, variant)
@@ -242,17 +223,12 @@ def _write_video(folder: str, video: Video) -> None:
 
 
 def _new_counts(classes: Sequence[str]) -> Dict[str, Any]:
-    return dict(
-        videos=0,
-        frames=0,
-        silent=0,
-        silent_with_noise=0,
-        partial=0,
-        visible_1=0,
-        visible_2=0,
-        visible_3=0,
-        class_visible={name: 0 for name in classes},
-        class_sounding={name: 0 for name in classes})
+    counts: Dict[str, Any] = dict.fromkeys(
+        ('videos', 'frames', 'silent', 'silent_with_noise', 'partial',
+         'visible_1', 'visible_2', 'visible_3'), 0)
+    for key in ('class_visible', 'class_sounding'):
+        counts[key] = dict.fromkeys(classes, 0)
+    return counts
 
 
 def _count(counts: Dict[str, Any], video: Video, plan: VideoPlan) -> None:
@@ -299,8 +275,7 @@ def generate_synthavs(
         out_dir (str): Folder to write; made if missing.
         videos (int): Number of videos in all, split 10 : 1 : 2 into train,
             val and test (hard: 10 : 1 : 1 : 1, with test_unseen) with at
-            least one each. Defaults to 520, which gives 400, 40 and 80
-            (hard: 400, 40, 40 and 40).
+            least one each. Defaults to 520.
         frames (int): Frames, and seconds, of each video. Defaults to 5.
         size (int): Side of the square frames in pixels, at least 24.
             Defaults to 96.
@@ -329,17 +304,14 @@ def generate_synthavs(
         FileExistsError: If ``out_dir`` isn't empty and ``overwrite`` is
             False, or holds no SynthAVS to overwrite.
     """
-    if frames < 1:
-        raise ValueError(f'frames={frames}: a video needs at least one')
-    if size < 24:
+    if frames < 1 or size < 24 or seed < 0 or not (
+            0 <= train_silent_percent <= 100) or variant not in VARIANTS:
         raise ValueError(
-            f'size={size}: shapes can\'t be told apart below 24 pixels')
-    if seed < 0:
-        raise ValueError(f'seed={seed} must not be negative')
-    if not 0 <= train_silent_percent <= 100:
-        raise ValueError(f'train_silent_percent={train_silent_percent} must '
-                         'be from 0 to 100')
-    kind = get_variant(variant)
+            f'frames={frames}, size={size}, seed={seed}, train_silent_percent='
+            f'{train_silent_percent}, variant={variant!r}; expected at least '
+            '1 frame, at least 24 pixels, no negative seed, 0 to 100 percent '
+            f'and one of {list(VARIANTS)}')
+    kind = VARIANTS[variant]
     sizes = split_sizes(videos, kind)
 
     jobs = []
@@ -351,7 +323,7 @@ def generate_synthavs(
         plans = plan_split(sizes[split], frames, np.random.default_rng(first),
                            kind, silent_percent)
         for index, (plan, stream) in enumerate(zip(plans, streams)):
-            vid = f'{kind.class_set}-{split}-{index:05d}'
+            vid = f'{kind.prefix}-{split}-{index:05d}'
             uid = f'{vid}_0_{frames * 1000}'
             jobs.append((split, vid, uid, plan, stream))
 

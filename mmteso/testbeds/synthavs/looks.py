@@ -30,12 +30,10 @@ class Look:
         inside (Callable): The outline; see :mod:`.shapes`.
         colours (Callable): Draws an object's colours from a
             ``np.random.Generator``: one, or two with a pattern.
-        pattern (Callable, optional): Where the second colour is; see
-            :mod:`.shapes`. It turns and moves with the object. Defaults to
-            None, one colour all over.
+        pattern (Callable, optional): Where the second colour is. It turns and
+            moves with the object.
         periods (tuple[float, float]): Least and greatest period of the
-            pattern, as a fraction of the frame's side. Defaults to
-            (0.1, 0.1).
+            pattern, as a fraction of the frame's side.
     """
     inside: Plane
     colours: Callable[[np.random.Generator], Tuple[Colour, ...]]
@@ -44,14 +42,7 @@ class Look:
 
 
 def near_hue(hue: float) -> Callable[[np.random.Generator], Tuple[Colour]]:
-    """Colours of a class that has one of its own.
-
-    Args:
-        hue (float): Hue of the HSV colour in [0, 1).
-
-    Returns:
-        Callable: Draws one vivid colour within 0.022 of the hue.
-    """
+    """Draws one vivid colour within 0.022 of a hue in [0, 1)."""
 
     def colours(rng):
         drawn = (hue + rng.uniform(-0.022, 0.022)) % 1
@@ -62,28 +53,14 @@ def near_hue(hue: float) -> Callable[[np.random.Generator], Tuple[Colour]]:
 
 
 def any_hue(rng: np.random.Generator) -> Tuple[Colour]:
-    """Draw one vivid colour of any hue.
-
-    Args:
-        rng (np.random.Generator): Source of the draw.
-
-    Returns:
-        tuple: One RGB colour in [0, 1].
-    """
+    """Draw one vivid RGB colour of any hue, in [0, 1]."""
     return (colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.65, 1),
                                 rng.uniform(0.6, 1)), )
 
 
 def two_tones(rng: np.random.Generator) -> Tuple[Colour, Colour]:
-    """Draw a light and a dark colour of any hues, in random order.
-
-    Args:
-        rng (np.random.Generator): Source of the draw.
-
-    Returns:
-        tuple: Two RGB colours in [0, 1]; every channel of the light one is
-        brighter than any of the dark one.
-    """
+    """Draw a light and a dark RGB colour of any hues, in random order; every
+    channel of the light one is brighter than any of the dark one."""
     light = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.1, 0.5),
                                 rng.uniform(0.85, 1))
     dark = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.3, 1),
@@ -134,11 +111,8 @@ class Body:
                                                  self.period + self.phase)
 
     def _samples(self, second: float, size: int):
-        """Sample points over the object's box, in the outline's coordinates.
-
-        Returns:
-            tuple: Slice of the rows and of the columns of the box, x and y
-            (SUPERSAMPLE points per pixel side).
+        """Rows and columns of the object's box as slices, and the sample
+        points in it, SUPERSAMPLE per pixel side, in the outline's coordinates.
         """
         centre = self.place(second)
         reach = self.scale * _area_and_extent(self.look.inside)[1]
@@ -154,31 +128,16 @@ class Body:
                 cos * x + sin * y, cos * y - sin * x)
 
     def coverage(self, second: float, size: int) -> np.ndarray:
-        """Share of each pixel that the object covers, unoccluded.
-
-        Args:
-            second (float): Time in seconds.
-            size (int): Side of the square frame in pixels.
-
-        Returns:
-            np.ndarray: (size, size) float32 in [0, 1].
-        """
+        """Share of each pixel that the object covers, unoccluded: (size, size)
+        float32."""
         covered = np.zeros((size, size), np.float32)
         rows, columns, x, y = self._samples(second, size)
         covered[rows, columns] = _pixel_means(self.look.inside(x, y))
         return covered
 
     def tones(self, second: float, size: int) -> np.ndarray:
-        """The object's colour before shading.
-
-        Args:
-            second (float): Time in seconds.
-            size (int): Side of the square frame in pixels.
-
-        Returns:
-            np.ndarray: RGB in [0, 1]: (3, ) without a pattern; with one
-            (size, size, 3), the first colour outside the object's box.
-        """
+        """RGB in [0, 1] before shading: (3, ) without a pattern, with one
+        (size, size, 3), the first colour outside the object's box."""
         first = np.asarray(self.colours[0])
         if self.look.pattern is None:
             return first
@@ -201,17 +160,8 @@ def _pixel_means(samples: np.ndarray) -> np.ndarray:
 def sample_body(look: Look,
                 rng: np.random.Generator,
                 areas: Tuple[float, float] = (0.04, 0.10)) -> Body:
-    """Draw an object that stays inside the frame at all times.
-
-    Args:
-        look (Look): Look of its class.
-        rng (np.random.Generator): Source of the jitter.
-        areas (tuple[float, float]): Least and greatest area, as a share of
-            the frame's. Defaults to (0.04, 0.10).
-
-    Returns:
-        Body: An object of that area, moving by up to 0.3 of the side.
-    """
+    """Draw an object that stays inside the frame at all times, of a share of
+    its area, and moves by up to 0.3 of the side."""
     area = rng.uniform(*areas)
     unit_area, unit_extent = _area_and_extent(look.inside)
     margin = np.sqrt(area / unit_area) * unit_extent
@@ -259,15 +209,8 @@ def stack_masks(coverages: Sequence[np.ndarray],
 
 
 def sample_background(size: int, rng: np.random.Generator) -> np.ndarray:
-    """A muted colour under a random texture of blotches at several scales.
-
-    Args:
-        size (int): Side in pixels.
-        rng (np.random.Generator): Source of the texture.
-
-    Returns:
-        np.ndarray: (size, size, 3) float32 RGB, about [0, 1].
-    """
+    """A muted colour under a random texture of blotches at several scales:
+    (size, size, 3) float32 RGB, about [0, 1]."""
     base = colorsys.hsv_to_rgb(
         rng.uniform(), rng.uniform(0, 0.35), rng.uniform(0.2, 0.8))
     texture = np.full((size, size, 3), base, np.float32)
@@ -287,18 +230,8 @@ def sample_background(size: int, rng: np.random.Generator) -> np.ndarray:
 def paint(background: np.ndarray, bodies: Sequence[Body],
           coverages: Sequence[np.ndarray], second: float,
           rng: np.random.Generator) -> np.ndarray:
-    """Draw objects, bottom to top, on a background and add sensor noise.
-
-    Args:
-        background (np.ndarray): (size, size, 3) float RGB, about [0, 1].
-        bodies (Sequence[Body]): The objects.
-        coverages (Sequence[np.ndarray]): Their coverage maps, same order.
-        second (float): Time in seconds, at which the maps were made.
-        rng (np.random.Generator): Source of the sensor noise.
-
-    Returns:
-        np.ndarray: (size, size, 3) uint8 RGB.
-    """
+    """Draw objects, bottom to top, with their coverage maps at a time on a
+    background and add sensor noise: (size, size, 3) uint8 RGB."""
     size = len(background)
     axis = (np.arange(size) + 0.5) / size - 0.5
     image = background.copy()

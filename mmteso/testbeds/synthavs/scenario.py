@@ -18,15 +18,7 @@ SILENT_PERCENT = 15
 
 
 def apportion(total: int, parts: Tuple[int, ...]) -> List[int]:
-    """Split a number in proportion, by largest remainders.
-
-    Args:
-        total (int): What to split.
-        parts (tuple[int]): Relative sizes.
-
-    Returns:
-        list[int]: Counts that sum to ``total``.
-    """
+    """Split a number in proportion to ``parts``, by largest remainders."""
     whole = sum(parts)
     counts = [total * part // whole for part in parts]
     remainders = [total * part % whole for part in parts]
@@ -37,16 +29,8 @@ def apportion(total: int, parts: Tuple[int, ...]) -> List[int]:
 
 
 def split_sizes(videos: int, variant: Variant = EASY) -> Dict[str, int]:
-    """Number of videos of each split, at least one each.
-
-    Args:
-        videos (int): Number of videos in all, at least one for each split.
-        variant (Variant): Whose splits. Defaults to the easy one.
-
-    Returns:
-        dict[str, int]: Keyed by split, train first, which gives to the
-        others what they lack.
-    """
+    """Number of videos by split, at least one each; train gives to the others
+    what they lack."""
     splits = list(variant.split_parts)
     if videos < len(splits):
         raise ValueError(f'videos={videos} is too few: {", ".join(splits)} '
@@ -76,23 +60,13 @@ def plan_split(videos: int,
                rng: np.random.Generator,
                variant: Variant = EASY,
                silent_percent: int = SILENT_PERCENT) -> List[VideoPlan]:
-    """Deal a split's quotas out to its videos.
+    """Deal a split's quotas out to its videos, as one plan per video.
 
     Counts of visible objects follow ``variant.visible_percent`` exactly,
     silent seconds are ``silent_percent`` of all, rounded down. Half of the
     silent seconds, and the sounding ones if the variant says so, carry
     ambient noise, with colours in turn and levels spread evenly over
     ``variant.ambient_db``; the other silent seconds are digital silence.
-
-    Args:
-        videos (int): Number of videos.
-        frames (int): Seconds, and frames, of each.
-        rng (np.random.Generator): Shuffles the cards.
-        variant (Variant): Whose quotas. Defaults to the easy one.
-        silent_percent (int): Percent of silent seconds. Defaults to 15.
-
-    Returns:
-        list[VideoPlan]: One per video.
     """
     counts = np.repeat((1, 2, 3), apportion(videos, variant.visible_percent))
     counts = rng.permutation(counts)
@@ -122,17 +96,9 @@ def plan_split(videos: int,
     return plans
 
 
-def sounding_prior(split: str, name: str, variant: Variant = EASY) -> float:
-    """Probability that a visible object of a class sounds in a second.
-
-    Args:
-        split (str): 'train' (skewed over classes), or another (even).
-        name (str): Class name.
-        variant (Variant): Whose priors. Defaults to the easy one.
-
-    Returns:
-        float: The probability before conditioning on "something sounds".
-    """
+def _prior(split: str, name: str, variant: Variant) -> float:
+    """Probability that a visible object of a class sounds in a second, before
+    conditioning on "something sounds"."""
     return variant.train_priors[name] if split == 'train' \
         else variant.test_prior
 
@@ -141,20 +107,9 @@ def draw_visible(num_visible: int,
                  rng: np.random.Generator,
                  variant: Variant = EASY,
                  split: str = 'train') -> List[str]:
-    """Draw distinct classes.
-
-    Each class that the split may show is equally likely, but that in
-    'test_unseen' one is drawn among the unseen and the rest among all others.
-
-    Args:
-        num_visible (int): How many.
-        rng (np.random.Generator): Source of the draw.
-        variant (Variant): Whose classes. Defaults to the easy one.
-        split (str): Split. Defaults to 'train'.
-
-    Returns:
-        list[str]: Class names, in random order.
-    """
+    """Draw distinct classes in random order. Each that the split may show is
+    equally likely, but that in 'test_unseen' one is drawn among the unseen and
+    the rest among all others."""
     if split != UNSEEN_SPLIT:
         indices = rng.permutation(len(variant.seen))[:num_visible]
         return [variant.seen[index] for index in indices]
@@ -170,23 +125,10 @@ def draw_sounding(names: List[str],
                   silent: Tuple[bool, ...],
                   rng: np.random.Generator,
                   variant: Variant = EASY) -> np.ndarray:
-    """Draw which visible objects sound in each second.
-
-    Each sounds independently with its class's prior, given that at least one
-    does; in silent seconds none does.
-
-    Args:
-        names (list[str]): Classes of the visible objects.
-        split (str): Split, which sets the priors.
-        silent (tuple[bool]): For each second, whether nothing sounds.
-        rng (np.random.Generator): Source of the draws.
-        variant (Variant): Whose priors. Defaults to the easy one.
-
-    Returns:
-        np.ndarray: (len(silent), len(names)) bool.
-    """
-    priors = np.array(
-        [sounding_prior(split, name, variant) for name in names])
+    """Draw which visible objects sound in each second, (len(silent),
+    len(names)) bool: each by itself with its class's prior, given that at
+    least one does; in silent seconds none does."""
+    priors = np.array([_prior(split, name, variant) for name in names])
     # All non-empty subsets, as rows, with their conditional probabilities.
     subsets = np.array([[code >> bit & 1 for bit in range(len(names))]
                         for code in range(1, 2**len(names))], bool)

@@ -14,16 +14,8 @@ Plane = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def star(points: int, inner: float) -> Plane:
-    """A star of outer radius 1.
-
-    Args:
-        points (int): Number of its tips.
-        inner (float): Radius of its dents; ``cos(pi / points)`` makes a
-            regular polygon.
-
-    Returns:
-        Callable: The outline.
-    """
+    """Outline: a star with tips at radius 1 and dents at radius ``inner``;
+    ``cos(pi / points)`` makes a regular polygon."""
 
     def inside(x, y):
         half = np.pi / points
@@ -37,14 +29,7 @@ def star(points: int, inner: float) -> Plane:
 
 
 def ring(hole: float) -> Plane:
-    """A ring of outer radius 1.
-
-    Args:
-        hole (float): Its inner radius.
-
-    Returns:
-        Callable: The outline.
-    """
+    """Outline: a ring of outer radius 1 around a hole of radius ``hole``."""
 
     def inside(x, y):
         radius = np.hypot(x, y)

@@ -8,10 +8,6 @@ import numpy as np
 #: Samples per second of ``audio.wav``.
 SAMPLE_RATE = 16000
 
-#: Root mean square of an object's sound before level jitter; full scale is
-#: 1. Three objects at the loudest level stay below full scale.
-OBJECT_RMS = 0.05
-
 NOISE_COLOURS = ('white', 'pink', 'brown')
 
 # Slope of the amplitude spectrum over frequency, as a power.
@@ -57,11 +53,6 @@ def sample_voice(timbre: Timbre, seconds: int,
     Pitch (``detune`` either way), the partials' strengths (2 dB), phases and
     the modulation rates (10 %) vary from one object to the next.
 
-    Args:
-        timbre (Timbre): Sound of its class.
-        seconds (int): Length.
-        rng (np.random.Generator): Source of the jitter.
-
     Returns:
         np.ndarray: (seconds * 16000, ) float64 of unit RMS.
     """
@@ -93,29 +84,16 @@ def sample_voice(timbre: Timbre, seconds: int,
 
 def sample_noise(colour: str, samples: int,
                  rng: np.random.Generator) -> np.ndarray:
-    """Ambient noise that belongs to no object.
-
-    Args:
-        colour (str): 'white', 'pink' (power falls with frequency) or 'brown'
-            (with its square); the latter two are flat below 60 Hz.
-        samples (int): Length.
-        rng (np.random.Generator): Source of the noise.
-
-    Returns:
-        np.ndarray: (samples, ) float64 of unit RMS.
-    """
+    """Ambient noise of unit RMS that belongs to no object, (samples, )
+    float64: 'white', 'pink' (power falls with frequency) or 'brown' (with its
+    square); the latter two are flat below 60 Hz."""
     slope = _SLOPES[colour]
     return _shaped_noise(samples, lambda f: np.maximum(f, 60)**slope, rng)
 
 
 def second_envelope() -> np.ndarray:
-    """Gain of one sounding second: 1 but for fades of 8 ms at both ends.
-
-    The fades lie inside the second, so nothing leaks into its neighbours.
-
-    Returns:
-        np.ndarray: (16000, ) float64 in [0, 1].
-    """
+    """Gain of one sounding second, (16000, ): 1 but for fades of 8 ms at both
+    ends, inside of it, so that nothing leaks into its neighbours."""
     envelope = np.ones(SAMPLE_RATE)
     fade = int(0.008 * SAMPLE_RATE)
     ramp = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / fade)**2

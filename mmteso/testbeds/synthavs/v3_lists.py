@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmteso.datasets.avsbench_meta import parse_a_obj
 from .files import SUBSET, read_manifest
-from .variants import get_variant
+from .generator import VARIANTS
 
 SHOTS = (1, 3, 5)
 #: Share of the seen clips that validate: 535 of 5,342 in AVS-V3.
@@ -19,13 +19,13 @@ VAL_SHARE = 0.1
 
 class _Clip(NamedTuple):
     row: Dict[str, str]
-    heard: FrozenSet[str]
+    sounding: FrozenSet[str]
     visible: FrozenSet[str]
 
 
 def _read_clips(root: str, class_names: Sequence[str],
                 frames: int) -> List[_Clip]:
-    """Clips of all splits, with what is heard and seen in them."""
+    """Clips of all splits, with what sounds and what is visible in them."""
     with open(osp.join(root, 'metadata.csv'), encoding='utf-8',
               newline='') as file:
         rows = list(csv.DictReader(file))
@@ -46,11 +46,11 @@ def _read_clips(root: str, class_names: Sequence[str],
 
 def _choose_shots(clips: List[_Clip], unseen: Sequence[str],
                   rng: np.random.Generator) -> Dict[str, List[str]]:
-    """For each unseen class, clips in which it alone sounds, in the order in
-    which they are taken: one shot is the first of three."""
+    """For each unseen class the clips in which it alone sounds, in the order
+    in which they are taken: one shot is the first of three."""
     chosen = {}
     for name in unseen:
-        alone = [clip.row['uid'] for clip in clips if clip.heard == {name}]
+        alone = [clip.row['uid'] for clip in clips if clip.sounding == {name}]
         if len(alone) < max(SHOTS):
             raise ValueError(
                 f'only {len(alone)} unseen clips in which {name!r} alone '
@@ -100,7 +100,7 @@ def write_v3_lists(root: str,
     if not manifest['complete']:
         raise ValueError(f'{root} is incomplete; generate it again')
     arguments = manifest['arguments']
-    names = get_variant(arguments.get('variant', 'easy')).classes
+    names = VARIANTS[arguments.get('variant', 'easy')].classes
     unknown = [name for name in unseen if name not in names[1:]]
     if not unseen or unknown or len(set(unseen)) < len(unseen):
         raise ValueError('unseen must be different ones of '
@@ -114,7 +114,7 @@ def write_v3_lists(root: str,
     held_out = frozenset(unseen)
     seen_clips = [clip for clip in clips if not clip.visible & held_out]
     unseen_clips = [
-        clip for clip in clips if clip.heard and clip.heard <= held_out
+        clip for clip in clips if clip.sounding and clip.sounding <= held_out
     ]
     number_val = round(VAL_SHARE * len(seen_clips))
     if not number_val:
@@ -125,35 +125,30 @@ def write_v3_lists(root: str,
         rng.permutation(len(seen_clips))[:number_val].tolist())
     shots = _choose_shots(unseen_clips, unseen, rng)
 
-    lists = {
-        'meta_v3_seen.csv': ('seen', seen_clips),
-        'meta_v3_seen_train.csv': ('seen_train', [
-            clip for i, clip in enumerate(seen_clips) if i not in validating
-        ]),
-        'meta_v3_seen_val.csv': ('seen_val', [
-            clip for i, clip in enumerate(seen_clips) if i in validating
-        ]),
-        'meta_v3_unseen.csv': ('unseen', unseen_clips)
-    }
+    lists = dict(seen=seen_clips, seen_train=[], seen_val=[],
+                 unseen=unseen_clips)
+    for index, clip in enumerate(seen_clips):
+        lists['seen_val' if index in validating else 'seen_train'].append(clip)
     for number in SHOTS:
         train = {uid for uids in shots.values() for uid in uids[:number]}
         for split in ('train', 'test'):
-            lists[f'v3_{number}_shot/{split}.csv'] = (
-                f'v3_{number}_shot_{split}', [
-                    clip for clip in unseen_clips
-                    if (clip.row['uid'] in train) == (split == 'train')
-                ])
-            if not lists[f'v3_{number}_shot/{split}.csv'][1]:
+            lists[f'v3_{number}_shot_{split}'] = [
+                clip for clip in unseen_clips
+                if (clip.row['uid'] in train) == (split == 'train')
+            ]
+            if not lists[f'v3_{number}_shot_{split}']:
                 raise ValueError(f'no clip is left to test {number} shots '
                                  'on: generate more videos')
-    for path, (word, chosen) in lists.items():
-        _write_list(osp.join(folder, path), word, chosen)
-    return {path: len(chosen) for path, (_, chosen) in lists.items()}
-
-
-def _write_list(path: str, word: str, clips: Sequence[_Clip]) -> None:
-    os.makedirs(osp.dirname(path), exist_ok=True)
-    with open(path, 'w', encoding='utf-8', newline='') as file:
-        writer = csv.DictWriter(file, clips[0].row, lineterminator='\n')
-        writer.writeheader()
-        writer.writerows({**clip.row, 'split': word} for clip in clips)
+    counts = {}
+    for word, chosen in lists.items():
+        path = f'meta_v3_{word}.csv'
+        if word.startswith('v3_'):
+            path = f'{word.replace("_shot_", "_shot/")}.csv'
+        counts[path] = len(chosen)
+        path = osp.join(folder, path)
+        os.makedirs(osp.dirname(path), exist_ok=True)
+        with open(path, 'w', encoding='utf-8', newline='') as file:
+            writer = csv.DictWriter(file, clips[0].row, lineterminator='\n')
+            writer.writeheader()
+            writer.writerows({**clip.row, 'split': word} for clip in chosen)
+    return counts

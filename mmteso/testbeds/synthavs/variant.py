@@ -1,11 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What one variant of SynthAVS consists of."""
-from dataclasses import dataclass, replace
-from typing import Dict, FrozenSet, List, Mapping, Tuple
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Tuple
 
 from mmteso.datasets.avsbench_meta import voc_palette
 from .looks import Look
 from .timbres import Timbre
+
+#: The class that no object has.
+BACKGROUND = 'background'
 
 #: The split whose videos each show an unseen class.
 UNSEEN_SPLIT = 'test_unseen'
@@ -17,8 +20,7 @@ class Variant:
 
     Attributes:
         name (str): As ``generate_synthavs`` and the tool take it.
-        class_set (str): ``class_set`` of the data sets that read it. Clip
-            names begin with it.
+        prefix (str): What the clips' names begin with.
         classes (tuple[str]): Class names in index order, background first.
             No name contains ``_``, because ``a_obj`` joins names with it.
         looks (Mapping[str, Look]): Look by class.
@@ -54,7 +56,7 @@ class Variant:
             to False.
     """
     name: str
-    class_set: str
+    prefix: str
     classes: Tuple[str, ...]
     looks: Mapping[str, Look]
     areas: Tuple[float, float]
@@ -82,26 +84,6 @@ class Variant:
         return voc_palette(len(self.classes))
 
     @property
-    def sound_alikes(self) -> Dict[str, FrozenSet[str]]:
-        """By class, the others whose sound may be the very same.
-
-        Their timbres are equal but for pitches whose ranges overlap.
-        """
-        return {
-            name: frozenset(
-                other for other, second in self.timbres.items()
-                if other != name and _may_be_equal(first, second))
-            for name, first in self.timbres.items()
-        }
-
-    @property
     def seen(self) -> Tuple[str, ...]:
         """The classes of the training split, in index order."""
         return tuple(c for c in self.classes[1:] if c not in self.unseen)
-
-
-def _may_be_equal(first: Timbre, second: Timbre) -> bool:
-    if replace(second, pitch=first.pitch) != first:
-        return False
-    low, high = sorted((first.pitch, second.pitch))
-    return high * (1 - first.detune) <= low * (1 + first.detune)

@@ -5,7 +5,6 @@ import torch
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmengine.visualization import Visualizer
-from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
@@ -48,10 +47,6 @@ def pictures(tmp_path, monkeypatch):
 
     names.folder = folder
     return names
-
-
-def test_registered():
-    assert HOOKS.get('AVSVisualizationHook') is AVSVisualizationHook
 
 
 def test_first_frames_of_two_videos(tmp_path, pictures):
@@ -109,27 +104,6 @@ def test_validation_alone_needs_no_training_data(tmp_path, pictures):
     runner.register_hook(DrawsAFrame(tmp_path))
     runner.val()
     assert pictures() == ['val_v2_clip_0_0_0.png', 'val_v2_clip_4_0_0.png']
-
-
-def test_draws_nothing_unasked(tmp_path, pictures):
-    with pytest.warns(UserWarning, match='draw is False'):
-        hook = AVSVisualizationHook()
-    hook.after_test_iter(RUNNER, 0, {}, [make_sample(tmp_path)])
-    hook.after_val_iter(RUNNER, 0, {}, [make_sample(tmp_path)])
-    assert pictures() == []
-
-
-def test_sample_without_a_name(tmp_path, pictures):
-    sample = SegDataSample(metainfo=dict(img_path='0.png', uid='a'))
-    with pytest.raises(KeyError, match="'subset', 'frame'.*PackAVTInputs"):
-        AVSVisualizationHook(draw=True).after_test_iter(
-            RUNNER, 0, {}, [sample])
-
-
-def test_uid_with_a_folder(tmp_path, pictures):
-    AVSVisualizationHook(draw=True).after_test_iter(
-        RUNNER, 0, {}, [make_sample(tmp_path, 'a/b')])
-    assert pictures() == ['test_v2_a_b_0_0.png']
 
 
 def test_other_sounds_have_names_of_their_own(tmp_path, pictures):

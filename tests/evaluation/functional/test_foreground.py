@@ -1,83 +1,149 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+"""J and F against AVSBench's definitions, written out slowly and literally."""
+import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
-from mmteso.evaluation.functional import (f_measure, f_thresholds, mask_iou,
-                                          precision_recall_curve, score_frame,
-                                          select_pixels)
+from mmteso.evaluation import reference_scores
+from mmteso.evaluation.functional import (FrameScore, average_avsbench,
+                                          average_frames, mean, score_frame)
 
-
-def test_thresholds():
-    thresholds = f_thresholds()
-    assert thresholds.shape == (255, ) and thresholds.dtype == torch.float32
-    assert thresholds[0] == 0 and thresholds[-1] == 1
-    assert (thresholds.diff() > 0).all()
-    assert torch.equal(f_thresholds(3), torch.tensor([0, 0.5, 1]))
-
-
-def test_hand_computed_frame():
-    score = torch.tensor([[0.9, 0.6], [0.5, 0.1]])
-    gt = torch.tensor([[1, 0], [1, 0]])
-    frame = score_frame(score, gt)
-    # 0.5 is not above 0.5: predicted are 0.9 and 0.6, 1 of 3 in the union.
-    assert frame.iou == pytest.approx(1 / 3)
-    assert frame.foreground == 0.5
-    assert frame.sounding and frame.part is None
-    # At threshold 0 everything is predicted: P = 1/2, R = 1.
-    assert frame.f_curve[0] == pytest.approx(1.3 * 0.5 / (0.3 * 0.5 + 1))
-    # At 127/254 the pixel of 0.5 is reached: P = 2/3, R = 1.
-    assert frame.f_curve[127] == pytest.approx(1.3 * 2 / 3 / (0.2 + 1))
-    # Above 0.6 only 0.9 is left: P = 1, R = 1/2.
-    assert frame.f_curve[200] == pytest.approx(1.3 * 0.5 / (0.3 + 0.5))
-    assert frame.f_curve[254] == 0
-    assert frame.f_curve.max() == frame.f_curve[200]
+KINDS = ('random', 'empty', 'full', 'blank', 'all_predicted', 'perfect',
+         'inverted', 'binary', 'ties', 'on_thresholds', 'near_thresholds',
+         'one_pixel', 'box', 'constant', 'half_half', 'sharp')
+THRESHOLDS = torch.linspace(0, 1 - 1e-10, 255)
 
 
-def test_threshold_is_an_argument_and_strict():
-    score, gt = torch.tensor([[0.45, 0.2]]), torch.tensor([[1, 0]])
-    assert score_frame(score, gt).iou == 0
-    assert score_frame(score, gt, threshold=0.4).foreground == 0.5
-    assert score_frame(score, gt, threshold=0.45).foreground == 0
+def literal_frame(score, gt):
+    """J in float32; F per threshold, or None for an empty ground truth."""
+    pred = (score > 0.5).float()
+    if gt.sum() == 0:
+        inter = ((1 - gt) * (1 - pred)).sum()
+        return inter / (torch.tensor(float(gt.numel())) + 1e-7), None
+    iou = (pred * gt).sum() / (torch.max(pred, gt).sum() + 1e-7)
+    # compare with each threshold, no sorting, no bins
+    pred = (score >= THRESHOLDS[:, None, None]).float()
+    tp = (pred * gt).sum((1, 2))
+    prec = tp / (pred.sum((1, 2)) + 1e-20)
+    rec = tp / (gt.sum() + 1e-20)
+    f = (1 + 0.3) * prec * rec / (0.3 * prec + rec)
+    f[torch.isnan(f)] = 0
+    return iou, f
 
 
-@pytest.mark.parametrize('pred, gt, expected', [
-    ([0, 0, 0, 0], [0, 0, 0, 0], 1),
-    ([1, 0, 0, 0], [0, 0, 0, 0], 0.75),
-    ([1, 1, 1, 1], [0, 0, 0, 0], 0),
-    ([0, 0, 0, 0], [1, 1, 0, 0], 0),
-    ([1, 1, 0, 0], [1, 1, 0, 0], 1),
-    ([1, 1, 0, 0], [0, 1, 1, 0], 1 / 3),
-])
-def test_mask_iou(pred, gt, expected):
-    iou = mask_iou(torch.tensor(pred).bool(), torch.tensor(gt).bool())
-    assert iou.dtype == torch.float32 and iou.shape == ()
-    assert iou.item() == pytest.approx(expected, abs=1e-6)
+def literal_test_script(frames, batch):
+    """J and F of literal frames: per batch, then over batches."""
+    js, fs, n = 0.0, 0.0, 0
+    for start in range(0, len(frames), batch):
+        ious, curves = zip(*frames[start:start + batch])
+        js = js + torch.sum(torch.stack(ious)) / len(ious)
+        total, count = 0.0, 0
+        for curve in curves:
+            if curve is not None:
+                total, count = total + curve, count + 1
+        fs += (total / count).max().item() if count else 0.0
+        n += 1
+    return (js / n).item(), fs / n
 
 
-def test_blank_prediction_has_the_floor_of_threshold_zero():
-    gt = torch.zeros(10, 10)
-    gt[:2] = 1
-    curve = score_frame(torch.zeros(10, 10), gt).f_curve
-    assert curve.max() == curve[0] == pytest.approx(
-        1.3 * 0.2 / (0.3 * 0.2 + 1))
-    assert (curve[1:] == 0).all()
+def make_frame(seed):
+    """A frame of one of KINDS: score and ground truth, float32."""
+    g = torch.Generator().manual_seed(seed)
+    kind = KINDS[seed % len(KINDS)]
+    h, w = torch.randint(1, 24, (2, ), generator=g).tolist()
+    score = torch.rand(h, w, generator=g)
+    gt = (torch.rand(h, w, generator=g) < torch.rand(1, generator=g)).float()
+    on = THRESHOLDS[torch.randint(0, 255, (h, w), generator=g)]
+    if kind == 'near_thresholds':
+        toward = (torch.rand(h, w, generator=g) > 0.5).float()
+        return torch.nextafter(on, toward), gt
+    if kind == 'one_pixel':
+        return score[:1, :1], gt[:1, :1]
+    if kind == 'box':
+        gt.zero_()
+        gt[:h // 2 + 1, :w // 2 + 1] = 1
+        return 0.3 * score + 0.6 * gt, gt
+    if kind in ('empty', 'full'):
+        return score, torch.full_like(gt, kind == 'full')
+    return dict(
+        random=score,
+        blank=torch.zeros_like(gt),
+        all_predicted=torch.ones_like(gt),
+        perfect=gt.clone(),
+        inverted=1 - gt,
+        binary=(score > 0.3).float(),
+        ties=(score * 4).round() / 4,
+        on_thresholds=on,
+        constant=torch.full_like(gt, score[0, 0].item()),
+        half_half=torch.full_like(gt, 0.5),
+        sharp=torch.sigmoid(40 * (score - 0.5)))[kind], gt
 
 
-def test_precision_recall_counts_ties():
-    score = torch.tensor([0.5, 0.5, 0.5, 0.25])
-    gt = torch.tensor([True, False, True, True])
-    prec, rec = precision_recall_curve(score, gt, num_thresholds=3)
-    assert prec.tolist() == pytest.approx([0.75, 2 / 3, 0])
-    assert rec.tolist() == pytest.approx([1, 2 / 3, 0])
+@pytest.fixture(scope='module')
+def frames():
+    return [make_frame(seed) for seed in range(640)]
 
 
-def test_f_measure_counts_nan_as_zero():
-    f = f_measure(torch.tensor([0., 1.]), torch.tensor([0., 1.]))
-    assert f.tolist() == pytest.approx([0, 1])
+@pytest.fixture(scope='module')
+def literals(frames):
+    return [literal_frame(*frame) for frame in frames]
 
 
+@pytest.fixture(scope='module')
+def scored(frames):
+    return [score_frame(score, gt.long()) for score, gt in frames]
+
+
+# -------------------------------------------------------------------- parity
+def test_every_frame_digit_for_digit(scored, literals):
+    nonempty = 0
+    for got, (iou, curve) in zip(scored, literals):
+        assert got.iou == iou.item()
+        assert got.sounding == (curve is not None)
+        if got.sounding:
+            nonempty += 1
+            assert (torch.from_numpy(got.f_curve) == curve).all()
+    assert nonempty > 500 and len(scored) - nonempty > 50
+
+
+@pytest.mark.parametrize('batch', [1, 3, 5, 64, 640])
+def test_batches_digit_for_digit(scored, literals, batch):
+    for num in (640, 639, 3):
+        assert average_avsbench(scored[:num], batch) == literal_test_script(
+            literals[:num], batch)
+
+
+def test_f_rises_as_batches_shrink():
+    """Why F needs its batch beside it."""
+    gt = torch.zeros(8, 8)
+    gt[:3, :3] = 1
+    # Each frame is separable, at a threshold of its own.
+    offsets = torch.rand(64, generator=torch.Generator().manual_seed(0))
+    frames = [score_frame(0.2 * gt + 0.8 * x, gt) for x in offsets]
+    f = [average_avsbench(frames, n)[1] for n in (1, 4, 16, 64)]
+    assert f[0] == pytest.approx(1) and f[0] > f[1] > f[2] > f[3]
+    assert f[0] == pytest.approx(average_frames(frames)['F'], abs=1e-6)
+    assert f[3] == pytest.approx(average_frames(frames)['F_curve'], abs=1e-6)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_ignored_pixels_are_as_if_absent(frames, kind):
+    """Pixels of value 255 change nothing, whatever is predicted there."""
+    score, gt = frames[160 + KINDS.index(kind)]
+    wide = torch.cat([score, torch.rand(7, score.shape[1])])
+    wide_gt = torch.cat([gt.long(), torch.full((7, gt.shape[1]), 255)])
+    got, expected = score_frame(wide, wide_gt), score_frame(score, gt)
+    assert (got.iou, got.foreground) == (expected.iou, expected.foreground)
+    if expected.sounding:
+        assert (got.f_curve == expected.f_curve).all()
+
+
+# ----------------------------------------------------------------- one frame
 def test_part_needs_a_silent_visible_object():
     score = torch.zeros(2, 4)
     gt = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 255]])
@@ -92,46 +158,102 @@ def test_part_needs_a_silent_visible_object():
     assert score_frame(score, torch.zeros_like(gt), both).part is False
 
 
-def test_leading_dimension_and_any_float_type():
-    g = torch.Generator().manual_seed(0)
-    score = torch.rand(8, 8, generator=g).bfloat16()
-    gt = torch.randint(0, 3, (8, 8), generator=g)
+def test_leading_dimension_float_types_and_size():
+    score = torch.rand(300, 300).bfloat16()
+    gt = torch.randint(0, 3, (300, 300))
     flat = score_frame(score.float(), gt)
-    for other in (score, score.double(), score.half().bfloat16()):
+    for other in (score, score.double()):
         frame = score_frame(other[None], gt[None].byte())
         assert frame.iou == flat.iou
         assert (frame.f_curve == flat.f_curve).all()
+    # processes exchange them
+    assert len(pickle.dumps(flat, protocol=2)) < 4000
 
 
-def test_gathers_small():
-    frame = score_frame(torch.rand(300, 300), torch.ones(300, 300))
-    assert len(pickle.dumps(frame, protocol=2)) < 4000
+@pytest.mark.parametrize('score, gt, visible, message', [
+    ([[math.nan, 0]], [[1, 0]], None, r'expected \[0, 1\] without NaN'),
+    ([[1.01, 0]], [[1, 0]], None, 'not logits'),
+    ([[-0.01, 0]], [[1, 0]], None, 'not logits'),
+    ([[1, 0], [0, 1]], [[1, 0]], None, 'expected equal height and width'),
+    ([[1, 0]], [[1, 0]], [[1, 0, 0]], 'map of visible objects'),
+    ([[1, 0]], [[255, 255]], None, 'no pixel to score'),
+])
+def test_frames_that_cannot_be_scored(score, gt, visible, message):
+    if visible is not None:
+        visible = torch.tensor(visible)
+    with pytest.raises(ValueError, match=message):
+        score_frame(torch.tensor(score).float(), torch.tensor(gt), visible)
 
 
-@pytest.mark.parametrize('bad', [float('nan'), 1.01, -0.01, float('inf')])
-def test_scores_that_are_no_probabilities(bad):
-    score = torch.full((2, 3), 0.5)
-    score[1, 1] = bad
-    with pytest.raises(ValueError, match=r'expected \[0, 1\] without NaN'):
-        select_pixels(score, torch.ones(2, 3))
+# ----------------------------------------------------------------- test sets
+def frame(iou, foreground=0.5, sounding=True, part=None, curve=None):
+    curve = None if curve is None else np.array(curve, dtype=np.float32)
+    return FrameScore(iou, foreground, sounding, part, curve)
 
 
-def test_rounding_beyond_one_is_fine():
-    score = torch.tensor([1 + 1e-6, 1, -1e-7, 0.3])
-    assert score_frame(score, torch.tensor([1, 1, 0, 0])).iou == 1
+def test_hand_computed_averages():
+    frames = [
+        frame(0.5, 0.25, part=True, curve=[0.25, 1, 0]),
+        frame(1.0, 0.001, part=False, curve=[0.75, 0, 0.5]),
+        frame(0.75, 0.0, sounding=False, part=False),
+        frame(0.25, 0.002, part=True, curve=[0.5, 0.5, 0.25]),
+    ]
+    # Just 0.2 % is not blank, and silent frames don't count there.
+    assert average_frames(frames) == pytest.approx(
+        dict(
+            J=0.625,
+            J_sounding=1.75 / 3,
+            J_part=0.375,
+            foreground=0.253 / 4,
+            blank=1 / 3,
+            F=(1 + 0.75 + 0.5) / 3,
+            F_curve=0.5))
+    assert average_frames(frames, 0.01)['blank'] == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize('shape', [(3, 2), (2, 4), (6, ), (2, 2, 3)])
-def test_sizes_that_differ(shape):
-    with pytest.raises(ValueError, match='expected equal height and width'):
-        select_pixels(torch.rand(shape), torch.ones(2, 3))
+def test_no_frame_qualifies():
+    scores = average_frames([frame(0.75, 0.25, sounding=False, part=False)])
+    assert scores['J'] == 0.75 and scores['foreground'] == 0.25
+    for key in ('F', 'F_curve', 'J_sounding', 'J_part', 'blank'):
+        assert math.isnan(scores[key])
+    assert math.isnan(mean([]))
+    assert 'J_part' not in average_frames([frame(1.0, curve=[0, 1])])
+    assert 'F' not in average_frames([frame(1.0)])
+    with pytest.raises(ValueError, match='1 of 2 frames have a map'):
+        average_frames([frame(1.0), frame(1.0, part=True)])
+    with pytest.raises(ValueError, match='No frame was scored'):
+        average_frames([])
 
 
-def test_visible_of_another_size():
-    with pytest.raises(ValueError, match='shape of the ground truth'):
-        score_frame(torch.rand(2, 3), torch.ones(2, 3), torch.ones(3, 3))
+# Two objects, a silent frame, one object that sounds.
+GT = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0], [2, 0, 0, 0]])
+VISIBLE = torch.tensor([[1, 1, 3, 0], [1, 0, 0, 0], [2, 0, 0, 0]])
 
 
-def test_nothing_but_ignored_pixels():
-    with pytest.raises(ValueError, match='no pixel to score'):
-        select_pixels(torch.rand(2, 3), torch.full((2, 3), 255))
+class Dataset:
+    """Items as a test pipeline packs them; never raises IndexError."""
+
+    def __len__(self):
+        return len(GT)
+
+    def __getitem__(self, i):
+        sample = SegDataSample(
+            gt_sem_seg=PixelData(data=GT[i % 3][None, None]),
+            gt_visible=PixelData(data=VISIBLE[i % 3][None, None]))
+        return dict(inputs=dict(), data_samples=sample)
+
+
+@pytest.mark.parametrize('frames', [
+    ((g.numpy()[None], v.numpy().astype(np.uint8)[None])
+     for g, v in zip(GT, VISIBLE)),
+    Dataset(),
+])
+def test_scores_without_a_model(frames):
+    scores = reference_scores(frames)
+    assert scores['everything'] == pytest.approx(
+        dict(J=100 * (2 / 3 + 3 / 4 + 1) / 3, J_part=100 * 2 / 3), abs=1e-4)
+    assert scores['blank'] == pytest.approx(
+        dict(J=100 * (0 + 1 + 0) / 3, J_part=0), abs=1e-4)
+    sample = SegDataSample(gt_sem_seg=PixelData(data=GT[:1][None]))
+    with pytest.raises(KeyError, match='load_visible=True'):
+        reference_scores([dict(inputs=dict(), data_samples=sample)])

@@ -10,7 +10,6 @@ import torch
 from mmseg.registry import MODELS
 from torch import nn
 
-
 torchvggish = pytest.importorskip('torchvggish.torchvggish')
 
 

@@ -54,7 +54,7 @@ def test_things_that_are_no_phrases(tmp_path):
         collect_phrases([cues])
     with pytest.raises(FileNotFoundError, match='nowhere.txt'):
         collect_phrases(phrase_files=[str(tmp_path / 'nowhere.txt')])
-    (tmp_path / 'broken.jsonl').write_text('{')
+    (tmp_path / 'broken.jsonl').write_text('{\n{}\n')
     with pytest.raises(CueFileError, match='line 1'):
         collect_phrases([str(tmp_path / 'broken.jsonl')])
 

@@ -1,0 +1,96 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Where the queries that find something sounding look."""
+from typing import List, Optional, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmteso.models import TeSOHead
+from mmteso.models.decode_heads import record_query_attention
+from .frames import batches
+
+
+@torch.no_grad()
+def sounding_attention(model: nn.Module,
+                       items: Sequence[dict],
+                       layer: Optional[int] = None,
+                       without_cues: bool = False) -> List[np.ndarray]:
+    """Attention of the mask queries to the image, weighted by what sounds.
+
+    The paper's figure J9 doesn't say how the queries were put together. Ours:
+    the cross-attention of a decoder layer, a mean over its heads, summed over
+    the queries with the final probability that the query's class sounds (any
+    class but background and "no object") as weight. Queries for background
+    would cover the whole frame, whatever is heard. The sum is not divided by
+    the weights: where no query finds anything sounding, the map is dark.
+
+    Args:
+        model (AudioTextSegmentor): With a :class:`TeSOHead`; in eval mode.
+        items (Sequence[dict]): Items of a data set; seen whole, also with
+            ``test_cfg.mode='slide'``.
+        layer (int, optional): Which decoder layer. Defaults to None: the last
+            one that reads the finest level.
+        without_cues (bool): Let all cues count as padding, so that the "no
+            cue" key alone is left. Defaults to False.
+
+    Returns:
+        list[np.ndarray]: By frame, float (H, W), at the size of the ground
+        truth. 1 is what one query, sure to have found something sounding,
+        would give every place if it looked everywhere alike.
+
+    Raises:
+        TypeError: If the decode head is no :class:`TeSOHead`.
+    """
+    head = model.decode_head
+    if not isinstance(head, TeSOHead):
+        raise TypeError(
+            'the attention of mask queries needs a model with TeSOHead, but '
+            f'got {type(head).__name__}: leave that picture out')
+    layers = head.num_transformer_decoder_layers
+    levels = head.num_transformer_feat_level
+    if layer is None:
+        layer = max(layers // levels * levels, min(layers, levels)) - 1
+    found = []
+    for batch in batches(items):
+        data = model.data_preprocessor(batch, False)
+        inputs, samples = dict(data['inputs']), data['data_samples']
+        if without_cues:
+            for name in ('text_feat', 'text_valid'):
+                inputs[name] = torch.zeros_like(inputs[name])
+        prompt = model.encode_prompt(inputs, samples)
+        features = model.fuse(model.extract_feat(inputs['img']), prompt)
+        memory = head.encode_image(features)
+        with record_query_attention(head) as records:
+            classes, _ = head.decode(memory, prompt)
+        weights = classes[-1].float().softmax(-1)[..., 1:-1].sum(-1)
+        attention, = records[layer]
+        heat = torch.einsum('bq,bqk->bk', weights, attention.float())
+        heat = (heat * attention.shape[-1]).unflatten(
+            -1, memory.sizes[layer % levels])
+        found += [
+            _at_truth(one, inputs['img'].shape[-2:], sample)
+            for one, sample in zip(heat, samples)
+        ]
+    return found
+
+
+def reads_cues(model: nn.Module) -> bool:
+    """Whether a segmentor's prompt depends on text cues."""
+    encoder = getattr(model, 'prompt_encoder', None)
+    return (encoder is not None
+            and 'text' in getattr(encoder, 'reads', ('audio', 'text')))
+
+
+def _at_truth(heat: Tensor, padded: Sequence[int], sample) -> np.ndarray:
+    """A level's map at the size of the ground truth, without the padding."""
+    heat = F.interpolate(
+        heat[None, None], tuple(padded), mode='bilinear', align_corners=False)
+    height, width = sample.img_shape[:2]
+    heat = F.interpolate(
+        heat[..., :height, :width],
+        sample.gt_sem_seg.data.shape[-2:],
+        mode='bilinear',
+        align_corners=False)
+    return heat[0, 0].cpu().numpy()

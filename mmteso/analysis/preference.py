@@ -1,0 +1,443 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Does a model listen? Scores and pictures under several sounds.
+
+Like the paper's figures 4 and J8 (audio control) and J9 (attention with and
+without text).
+"""
+import copy
+import os.path as osp
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+import numpy as np
+import pandas as pd
+from mmengine.config import Config
+from torch import nn
+
+from mmteso.apis import evaluate_audio_conditions, init_model
+from mmteso.engine import AUDIO_CONDITIONS, make_audio_report, protocols
+from mmteso.engine.sound_steps import dataset_configs
+from mmteso.io import plain, read_json, read_yaml, write_json
+from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
+                                  draw_picture_grid, format_number,
+                                  format_table, overlay_heat, overlay_mask)
+from .attention import reads_cues, sounding_attention
+from .demo import REFERENCES, describe_machine
+from .frames import (build_test_set, choose_frames, label_of, load_frames,
+                     mask_rows, masks_only, picture_of, references, truth_of)
+
+#: What is drawn: the file's name without its suffix, and the caption.
+PICTURES = dict(
+    scores='Scores by model and sound',
+    masks='Masks by frame and sound: what is segmented keeps its colours. '
+    'Above: the log-mel spectrogram of what was heard',
+    attention='Attention of the last decoder layer that reads the finest '
+    'level, a mean over its heads, summed over the mask queries by the '
+    'probability that what they find is sounding (ours: the paper doesn\'t '
+    'say how its figure J9 puts them together)')
+# as the results of the evaluators are named, without their prefix; percent
+_SCORES = ('J', 'F', 'mIoU', 'F-score')
+_FURTHER = ('J_sounding', 'J_part', 'foreground', 'blank')
+_HEAT_UNIT = 'attention x sounding queries (1: one query, everywhere alike)'
+
+
+@dataclass
+class ComparedModel:
+    """A model of :func:`make_preference_report`.
+
+    Attributes:
+        name (str): Of the bars, rows and columns.
+        config (str): Path of its config, for the record.
+        cfg (Config, optional): The config. Defaults to None: there is a
+            report only, and the model is in no picture.
+        checkpoint (str, optional): Weights; needed with ``cfg``.
+        report (str, optional): JSON file of ``tools/test.py --audio-out``
+            with its scores. Defaults to None: the model is tested.
+        attention (bool): Whether its attention is drawn.
+    """
+    name: str
+    config: str = ''
+    cfg: Optional[Config] = None
+    checkpoint: Optional[str] = None
+    report: Optional[str] = None
+    attention: bool = False
+
+
+def make_preference_report(models: Sequence[ComparedModel],
+                           out: str,
+                           conditions: Sequence[str] = AUDIO_CONDITIONS,
+                           frames: int = 6,
+                           frame_names: Sequence[str] = (),
+                           pictures: Sequence[str] = tuple(PICTURES),
+                           paper: Optional[Mapping[str, Any]] = None,
+                           note: str = '',
+                           **sound: Any) -> Dict[str, Any]:
+    """Test models under several sounds; write report and pictures.
+
+    Args:
+        models (Sequence[ComparedModel]): At least one; the first one's test
+            set gives the frames and must have a config.
+        out (str): Folder for ``report.json``, ``report.md`` and the pictures.
+        conditions (Sequence[str]): The sounds. Defaults to normal, mute,
+            wgn-10db, wgn-40db and off-screen.
+        frames (int): How many frames to draw. Defaults to 6.
+        frame_names (Sequence[str]): Draw these frames, '{uid}:{frame}' each,
+            instead. Defaults to none.
+        pictures (Sequence[str]): Which of :data:`PICTURES`. Defaults to all.
+        paper (Mapping, optional): From :func:`read_paper_numbers`; drawn in
+            charts of their own. Defaults to None.
+        note (str): Written into report and titles. Defaults to ''.
+        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
+            :func:`mmteso.engine.evaluate_audio_conditions`.
+
+    Returns:
+        dict: What ``report.json`` holds.
+
+    Raises:
+        ValueError: If the models can't be compared, a report is of other
+            sounds than asked for here, or a frame isn't there.
+    """
+    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
+    # what may be wrong with the data costs no test
+    dataset = masks_only(models[0].cfg)
+    names = list(frame_names) or choose_frames(dataset, frames)
+    load_frames(dataset, names)
+    # what was read must be of the sounds that are drawn and named
+    asked = dict(conditions=dict.fromkeys(conditions), metrics=[], **sound)
+    entries: Dict[str, Any] = {}
+    for i, model in enumerate(models):
+        if model.name in entries:
+            raise ValueError(f'two models are called {model.name!r}')
+        entries[model.name] = _test(model, osp.join(out, f'runs/{i}'),
+                                    conditions, sound)
+        check_comparable({'what is asked for': asked, **entries}, conditions)
+    report = plain(
+        dict(
+            data=f'{describe_data(models[0].cfg)}, {len(dataset)} frames',
+            note=note,
+            audio=list(conditions),
+            noise_reference=sound['reference'],
+            seed=sound['seed'],
+            off_screen_groups=sound['off_screen_groups'],
+            models=entries,
+            references=references(models[0].cfg),
+            paper=paper,
+            frames=names,
+            pictures=[f'{name}.png' for name in PICTURES if name in pictures],
+            **describe_machine()))
+    # before the pictures: if these fail, the tests were not in vain
+    write_json(report, osp.join(out, 'report.json'))
+    with open(osp.join(out, 'report.md'), 'w', encoding='utf-8') as file:
+        file.write(format_preference_report(report))
+
+    title = f'{report["data"]}{": " + note if note else ""}'
+    if 'scores' in pictures:
+        draw_bar_chart(score_panels(report), osp.join(out, 'scores.png'),
+                       f'Other sound, same picture\n{title}')
+    networks = {
+        model.name: init_model(model.cfg, model.checkpoint)
+        for model in models
+        if model.cfg is not None and set(pictures) & {'masks', 'attention'}
+    }
+    if 'masks' in pictures:
+        draw_picture_grid(
+            mask_rows(networks, names, conditions, **sound),
+            osp.join(out, 'masks.png'), title)
+    if 'attention' in pictures:
+        draw_attention(
+            {m.name: networks[m.name]
+             for m in models if m.attention}, names,
+            osp.join(out, 'attention.png'),
+            f'Attention of the mask queries\n{title}')
+    return report
+
+
+def _test(model: ComparedModel, work_dir: str, conditions: Sequence[str],
+          sound: Mapping[str, Any]) -> Dict[str, Any]:
+    """A model's scores, from its report or tested here."""
+    if model.report is not None:
+        report = read_audio_report(model.report)
+        report['source'] = f'read from {model.report}'
+    else:
+        cfg = copy.deepcopy(model.cfg)
+        cfg.work_dir = work_dir
+        # two models may have the same config; a runner's name is its own
+        cfg.experiment_name = work_dir.replace('/', '-')
+        report = evaluate_audio_conditions(cfg, model.checkpoint, conditions,
+                                           **sound)
+        report['source'] = f'tested here: {model.config}, {model.checkpoint}'
+    found = report['conditions']
+    report['conditions'] = {x: found[x] for x in conditions if x in found}
+    if not report['conditions']:
+        raise ValueError(f'{model.name!r} was tested under none of '
+                         f'{list(conditions)}')
+    return report
+
+
+def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[str],
+                   path: str, title: str) -> None:
+    """Draw the attention of models under normal sound, all on one scale.
+
+    The first model, if it reads cues, is shown without them too. Below each
+    map stands how much of it falls on what sounds.
+    """
+    heats, items = {}, []
+    for name, model in models.items():
+        own = load_frames(build_test_set(model.cfg), frames)
+        heats[name] = sounding_attention(model, own)
+        if not items and reads_cues(model):
+            heats[f'{name}, cues taken away'] = sounding_attention(
+                model, own, without_cues=True)
+        items = items or own
+    # a few hot pixels don't darken the rest
+    flat = [heat.ravel() for maps in heats.values() for heat in maps]
+    highest = float(np.percentile(np.concatenate(flat), 99.5))
+    rows = []
+    for i, item in enumerate(items):
+        image, truth = picture_of(item), truth_of(item)
+        row = PictureRow({
+            'frame': image,
+            'ground truth': overlay_mask(image, truth)
+        }, label_of(item['data_samples']))
+        for name, maps in heats.items():
+            row.pictures[name] = overlay_heat(image, maps[i], highest)
+            share = 100 * maps[i][truth].sum() / max(maps[i].sum(), 1e-12)
+            row.notes[name] = (
+                f'{share:.0f} % on what sounds'
+                if truth.any() else 'nothing sounds')
+        rows.append(row)
+    draw_picture_grid(rows, path, title, heat_scale=(highest, _HEAT_UNIT))
+
+
+def read_audio_report(path: str) -> Dict[str, Any]:
+    """Read what ``tools/test.py --audio-out`` wrote.
+
+    Raises:
+        ValueError: If the file holds no such report.
+    """
+    report = read_json(path)
+    needed = {'conditions', 'metrics', 'reference', 'seed'}
+    if not isinstance(report, dict) or not needed <= set(report):
+        raise ValueError(f'"{path}" lacks some of {sorted(needed)}: expected '
+                         'a file that tools/test.py --audio-out wrote')
+    return report
+
+
+def read_paper_numbers(path: str) -> Dict[str, Any]:
+    """Read published numbers.
+
+    Args:
+        path (str): A YAML file with ``source``, ``data`` and ``protocol``
+            (text), and ``models``: scores (J in percent, F of 1) by model,
+            audio condition and name.
+
+    Returns:
+        dict: The same, of each model a report with its ``conditions``, F in
+        percent too, and the ``drop_percent`` that follows.
+
+    Raises:
+        ValueError: If it doesn't look like this.
+    """
+    content, scale = read_yaml(path), dict(J=1, F=100)
+    try:
+        models = {
+            model: make_audio_report({
+                name: {key: scale[key] * x
+                       for key, x in scores.items()}
+                for name, scores in rows.items()
+            })
+            for model, rows in content['models'].items()
+        }
+        return {
+            key: content[key]
+            for key in ('source', 'data', 'protocol')
+        } | dict(models=models)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'"{path}": expected source, data, protocol and models: {{model: '
+            f'{{condition: {{J: percent, F: of 1}}}}}} ({error!r})') from error
+
+
+def describe_data(cfg: Config) -> str:
+    """The test set of a config in a few words."""
+    parts = []
+    for leaf in dataset_configs(cfg.test_dataloader.dataset):
+        folder = osp.basename(osp.normpath(str(leaf.get('data_root'))))
+        values = [leaf.get(key) for key in ('subsets', 'split', 'task')]
+        text = ', '.join([folder] + [
+            value if isinstance(value, str) else '+'.join(value)
+            for value in values if value
+        ])
+        if folder.startswith('synthavs'):
+            text += ' (SynthAVS: synthetic, not AVSBench)'
+        parts.append(text)
+    return '; '.join(parts)
+
+
+def check_comparable(reports: Mapping[str, Mapping[str, Any]],
+                     conditions: Sequence[str]) -> None:
+    """Refuse to draw numbers beside each other that mean different things.
+
+    Raises:
+        ValueError: If two models were tested by different protocols of J and
+            F, with different noise, or with different off-screen clips.
+    """
+    seen: Dict[str, tuple] = {}
+    for name, report in reports.items():
+        shown = [one for one in conditions if one in report['conditions']]
+        noise = any(one.startswith('wgn') for one in shown)
+        lent = 'off-screen' in shown
+        facts = dict(
+            protocol=[
+                line for line in report['metrics']
+                if line.startswith('AVSMetric')
+            ] or None,
+            reference=report['reference'] if noise else None,
+            seed=report['seed'] if noise or lent else None,
+            off_screen_groups=str(
+                report.get('off_screen_groups')) if lent else None)
+        for key, value in facts.items():
+            if value is not None:
+                other, known = seen.setdefault(key, (name, value))
+                if known != value:
+                    raise ValueError(
+                        f'{name!r} and {other!r} can\'t be compared: their '
+                        f'{key} is {value} and {known}')
+
+
+def score_frame(reports: Mapping[str, Mapping[str, Any]],
+                conditions: Sequence[str] = ()) -> pd.DataFrame:
+    """Scores of models and, as ``drop of {score}``, what they lose.
+
+    Returns:
+        pd.DataFrame: In percent, by (model, condition) and score, the most
+        important ones first; NaN where unknown.
+    """
+    rows = {}
+    for model, report in reports.items():
+        for name in conditions or report['conditions']:
+            if name in report['conditions']:
+                drops = report.get('drop_percent', {}).get(name, {})
+                rows[model, name] = dict(
+                    report['conditions'][name],
+                    **{f'drop of {key}': drops[key]
+                       for key in drops})
+    frame = pd.DataFrame(
+        list(rows.values()), pd.MultiIndex.from_tuples(rows)).astype(float)
+    # those of a metric with a prefix, a second one as a rule, come last
+    keys = sorted((key for key in frame if osp.basename(key) in _SCORES),
+                  key=lambda x: ('/' in x, _SCORES.index(osp.basename(x))))
+    columns = [c for key in keys for c in (key, f'drop of {key}')]
+    columns += [key for key in _FURTHER if key in frame]
+    return frame.reindex(columns=columns)
+
+
+def _score_table(frame: pd.DataFrame,
+                 reference_rows: Optional[Mapping[str, Any]] = None) -> str:
+    """Models x conditions as a Markdown table."""
+    for name, title in REFERENCES.items() if reference_rows else ():
+        frame = pd.concat([
+            frame,
+            pd.DataFrame([reference_rows[name]], [(title, 'any')],
+                         frame.columns)
+        ])
+    text = frame.map(format_number).reset_index(drop=True)
+    names = pd.DataFrame(list(frame.index), columns=['model', 'audio'])
+    return format_table(
+        pd.concat([names, text], axis=1), markdown=True, left=2)
+
+
+def score_panels(report: Mapping[str, Any]) -> List[BarPanel]:
+    """One chart per score, and one per score of the published numbers.
+
+    Published numbers never share a chart with measured ones.
+    """
+    panels = _panels(
+        score_frame(report['models'], report['audio']), report['data'])
+    for panel in panels:
+        key = panel.title.split(':')[0]
+        panel.lines = {
+            title: report['references'][name][key]
+            for name, title in REFERENCES.items()
+            if key in (report['references'] or {}).get(name, {})
+        }
+    panels[-1].footnote = '\n'.join(
+        [*_notes(report), 'Percentage: of the score under normal sound.'])
+    paper = report['paper']
+    if paper:
+        panels += _panels(
+            score_frame(paper['models']),
+            f'{paper["data"]}, PUBLISHED, not measured here\n'
+            f'({paper["source"]})',
+            hatched=True)
+    return panels
+
+
+def _panels(frame: pd.DataFrame, data: str, **kwargs) -> List[BarPanel]:
+    """A chart for each score: groups of models, a bar for each condition."""
+    panels = []
+    for key in frame:
+        if f'drop of {key}' in frame:
+            known = frame[frame[key].notna()]
+            # no "-0"
+            notes = known[f'drop of {key}'].map(
+                lambda x: '' if pd.isna(x) else f'{round(-x):+d} %')
+            groups, bars = (known.index.unique(level) for level in (0, 1))
+            values, notes = (
+                column.unstack().reindex(groups, columns=bars)
+                for column in (known[key], notes))
+            panels.append(BarPanel(f'{key}: {data}', values, notes, **kwargs))
+    return panels
+
+
+def _notes(report: Mapping[str, Any]) -> List[str]:
+    """What the measured numbers of a report refer to, one line each."""
+    lines = protocols(report['models'].values())
+    if any(name.startswith('wgn') for name in report['audio']):
+        lines.append(
+            f'Noise level: reference {report["noise_reference"]!r}, seed '
+            f'{report["seed"]} (see ReplaceAudioWithNoise).')
+    if 'off-screen' in report['audio']:
+        groups = report['off_screen_groups']
+        lines.append(
+            'off-screen: the sound of a video with other ' +
+            (f'groups of classes ({groups!r})' if groups else 'classes') +
+            f', seed {report["seed"]} (see ReplaceAudioWithOffScreen).')
+    return lines
+
+
+def format_preference_report(report: Mapping[str, Any]) -> str:
+    """The report of :func:`make_preference_report` as Markdown."""
+    frame = score_frame(report['models'], report['audio'])
+    lines = [
+        '# Other sound, same picture', '',
+        f'Data: {report["data"]}. {report["note"]}'.rstrip(), '',
+        'Measured, in percent. A model that listens loses its score when its '
+        'sound is replaced; one that doesn\'t goes on segmenting what could '
+        'sound.', '',
+        _score_table(frame, report['references']), '',
+        *(f'- {line}' for line in _notes(report)),
+        '- Drop: percent of the score under normal sound.',
+        '- F does not reach 0 for a blank mask (see AVSMetric).'
+    ]
+    for name, entry in report['models'].items():
+        lines += [f'- {name}: {entry["source"]}']
+        # of all conditions that it was tested under
+        for key, value in (entry.get('listening_score') or {}).items():
+            lines[-1] += (f'; listening score of {key} (ours, see '
+                          f'mmteso.evaluation.listening_score): '
+                          f'{format_number(value)}')
+    paper = report['paper']
+    if paper:
+        lines += [
+            '', f'## Published numbers: {paper["data"]}', '',
+            f'Not measured here ({paper["source"]}). Protocol: '
+            f'{paper["protocol"]}. Not comparable with the numbers above '
+            'unless these are of the same data and protocol. J and F in '
+            'percent.', '',
+            _score_table(score_frame(paper['models']))
+        ]
+    for name in report['pictures']:
+        caption = PICTURES[osp.splitext(name)[0]]
+        lines += ['', f'![{caption}]({name})', '', f'{caption}.']
+    return '\n'.join(lines) + '\n'

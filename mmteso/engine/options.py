@@ -1,0 +1,211 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What the options ``--cfg-options``, ``--amp`` and ``--resume`` mean."""
+import difflib
+import inspect
+import logging
+from argparse import ArgumentParser, Namespace
+from contextlib import contextmanager
+from typing import Any, Mapping, Optional, Sequence
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner, find_latest_checkpoint
+from mmseg.registry import OPTIM_WRAPPERS
+from torch import nn
+
+# What the runner and tools read of a config without naming it as an argument.
+_READ = {
+    'activation_checkpointing', 'compile', 'custom_imports',
+    'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
+    'resource_limit', 'runner_type', 'sync_bn', 'tta_model', 'tta_pipeline'
+}
+
+
+class SpacedDictAction(DictAction):
+    """mmengine's ``DictAction``, which keeps the spaces in a single value.
+
+    mmengine drops all of them, so that ``data_root="my data"`` looks for a
+    folder 'mydata'; here only those in lists and tuples.
+    """
+
+    def __call__(self,
+                 parser: ArgumentParser,
+                 namespace: Namespace,
+                 values: Sequence[str],
+                 option_string: Optional[str] = None) -> None:
+        lists, options = [], {}
+        for pair in values:
+            key, equals, value = pair.partition('=')
+            if not (key and equals):
+                parser.error(f'{self.option_strings[0]} takes key=value, but '
+                             f'got {pair!r}')
+            value = value.strip().strip('\'"')
+            if ' ' in value and not any(sign in value for sign in ',[('):
+                options[key] = value
+            else:
+                lists.append(pair)
+        super().__call__(parser, namespace, lists, option_string)
+        getattr(namespace, self.dest).update(options)
+
+
+def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
+    """Add mmengine's ``--cfg-options`` to a tool's options.
+
+    Args:
+        parser (ArgumentParser): The tool's parser.
+        example (str): 'key=value' pairs for the help. Defaults to ''.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=SpacedDictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config'
+        f'{example and ", e.g. "}{example}. A list is written key="[a,b]" or '
+        'key=a,b; nested: key="[(a,b),(c,d)]", in quotation marks. Spaces '
+        'are kept in a single value, and dropped in a list')
+
+
+def add_data_root(parser: ArgumentParser) -> None:
+    """Add ``--data-root`` to a tool's options, for :func:`set_data_root`.
+
+    Args:
+        parser (ArgumentParser): The tool's parser.
+    """
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='folder of the data, of all data sets in the config, with the '
+        "cue file and cue bank; default: the config's")
+
+
+def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
+    """Say where the data of all data sets of a config lies.
+
+    Those inside of wrappers, too. What is relative to it (metadata, cue file,
+    cue bank) is looked for there.
+
+    Args:
+        cfg (Config): Modified in place.
+        data_root (str, optional): The folder; None leaves all as it is.
+    """
+    if data_root is None:
+        return
+    waiting = [cfg]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple)):
+            waiting.extend(value)
+        elif isinstance(value, (dict, Config)):
+            if isinstance(value.get('data_root'), str):
+                value['data_root'] = data_root
+            waiting.extend(value[key] for key in value)
+
+
+def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
+                                                             Any]]) -> None:
+    """Override settings of a runner's config, as ``--cfg-options`` says.
+
+    mmengine takes any key. A name at the top that neither runner nor tools
+    read changes nothing, so a warning tells: it is misspelt, or a variable of
+    the config's files, whose value is elsewhere by now. (Below the top the
+    constructors complain, and of an index beyond a list mmengine does.)
+
+    Args:
+        cfg (Config): Modified in place.
+        options (dict, optional): Values by path, 'model.backbone.depth'.
+
+    Raises:
+        KeyError: If an index is beyond its list.
+    """
+    if not options:
+        return
+    known = _READ | set(inspect.signature(Runner.__init__).parameters)
+    for name in dict.fromkeys(key.split('.')[0] for key in options):
+        if name in known:
+            continue
+        advice = '.'
+        if name in cfg:
+            advice = ", a variable of the config's files: override the " \
+                'settings that were made of it.'
+        elif close := difflib.get_close_matches(name, known, 1):
+            advice = f'. Did you mean {close[0]!r}?'
+        print_log(
+            f'--cfg-options: nothing reads {name!r}{advice}',
+            logger='current',
+            level=logging.WARNING)
+    cfg.merge_from_dict(dict(options))
+
+
+def resume_from_work_dir(cfg: Config) -> None:
+    """Make the runner go on from the latest checkpoint in ``work_dir``.
+
+    mmengine resumes from ``load_from`` where there is one. In a config that
+    is the checkpoint from which training *starts* (a pretrained Mask2Former,
+    the zero-shot model), whose iteration and optimizer aren't this training's.
+
+    Args:
+        cfg (Config): Of the whole run, with ``work_dir``; ``resume`` and
+            ``load_from`` are set. Where nothing was trained yet the training
+            starts from the beginning, from ``load_from`` if there is one.
+    """
+    cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
+    if cfg.resume:
+        cfg.load_from = None
+    else:
+        print_log(
+            f'--resume: no checkpoint in {cfg.work_dir}, the training starts '
+            'from the beginning',
+            logger='current')
+
+
+@OPTIM_WRAPPERS.register_module()
+class CPUAmpOptimWrapper(OptimWrapper):
+    """Mixed precision on a CPU: autocast to bfloat16.
+
+    mmengine's ``AmpOptimWrapper`` asserts that there is an accelerator.
+    bfloat16 has float32's range, so that the loss needs no scaling. It is for
+    finding out on a CPU what mixed precision does, not for speed.
+
+    Args:
+        **kwargs: Arguments of :class:`mmengine.optim.OptimWrapper`.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module):
+        """Autocast the forward pass of a model, possibly wrapped."""
+        with super().optim_context(model), torch.autocast(
+                'cpu', dtype=torch.bfloat16):
+            yield
+
+
+def enable_amp(cfg: Config) -> None:
+    """Make a config train with automatic mixed precision.
+
+    As mmseg's ``tools/train.py --amp`` does; on a machine without an
+    accelerator with :class:`CPUAmpOptimWrapper` (bfloat16).
+
+    Args:
+        cfg (Config): The config, modified in place.
+
+    Raises:
+        ValueError: If ``cfg.optim_wrapper.type`` is neither 'OptimWrapper'
+            nor one with mixed precision.
+    """
+    current = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if current in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+        print_log(
+            'AMP training is already enabled in your config.',
+            logger='current',
+            level=logging.WARNING)
+    elif current != 'OptimWrapper':
+        raise ValueError('--amp works with optim_wrapper.type='
+                         f"'OptimWrapper', but got '{current}'.\nRemove the "
+                         'option, or the type from the config')
+    elif get_device() == 'cpu':
+        cfg.optim_wrapper.type = 'CPUAmpOptimWrapper'
+    else:
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')

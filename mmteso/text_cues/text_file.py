@@ -1,0 +1,119 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Captions or answers of models that exist already."""
+import csv
+import json
+import logging
+from typing import Dict, Iterator, Optional, Sequence, Tuple
+
+from mmengine.logging import print_log
+
+from mmteso.io import CueFile, find_cue_files
+from .base import ChatFailure, Frame, Reply
+
+# A text's key -> the keys of its author and the author's prompt.
+_AUTHOR = dict(
+    caption=('captioner', 'caption_prompt_hash'),
+    reasoning=('reasoner', 'prompt_hash'))
+
+
+class TextFileError(ValueError):
+    """A file of captions or answers that isn't as it should be."""
+
+
+class TextFile:
+    """Texts by clip and frame, and who wrote them.
+
+    What is read, by the ending of the file's name (UTF-8):
+
+    * ``.jsonl``: a cue file (or several, as a pattern); or lines
+      ``{"uid": ..., "frame": ..., "caption": ...}``;
+    * ``.json``: a list of such objects, or ``{uid: caption, ...}``;
+    * ``.csv``: such columns, with a header.
+
+    A text without frame (left out, null, or an empty field of the table) is
+    the whole clip's; a frame's own goes before it. "captioner" and
+    "caption_prompt_hash" ("reasoner" and "prompt_hash") say who wrote it.
+
+    Args:
+        path (str): The file.
+        key (str): The text's key: 'caption' or 'reasoning'.
+        name (str, optional): The author. Defaults to None: what the file
+            says.
+        missing (str): What a frame without text is: 'error' or 'fail'.
+    """
+
+    def __init__(self, path: str, key: str, name: Optional[str],
+                 missing: str) -> None:
+        self.path, self.key, self.missing = path, key, missing
+        self._texts: Dict[Tuple[str, Optional[int]], str] = {}
+        authors = set()
+        for number, values in enumerate(self._read(), start=1):
+            try:
+                uid, text = values['uid'], values[key]
+                frame = values.get('frame')
+                frame = None if frame in (None, '') else int(frame)
+                if not (uid and isinstance(uid + text, str)):
+                    raise ValueError('"uid" is empty')
+                if self._texts.setdefault((uid, frame), text) != text:
+                    raise ValueError('it was given another text already')
+            except (KeyError, TypeError, ValueError) as error:
+                raise TextFileError(f'{path}, entry {number}: {error!r} in '
+                                    f'{values!r:.120}') from error
+            authors.add(tuple(values.get(name, '') for name in _AUTHOR[key]))
+        if name is None and (len(authors) != 1
+                             or not all(author for author, _ in authors)):
+            raise TextFileError(
+                f'{path} holds no {key}, or says nobody or several as its '
+                f'author: {sorted(authors)}. Name them by name=...')
+        self.name, self.prompt_hash = \
+            authors.pop() if len(authors) == 1 else ('', '')
+        self.name = name or self.name
+
+    def _read(self) -> Iterator[dict]:
+        """The entries of the file."""
+        path = self.path
+        try:
+            if path.endswith('.jsonl') and _is_cue_file(path):
+                # frames that failed before their turn have no text
+                yield from (vars(record) for record in CueFile(path).values()
+                            if getattr(record, self.key))
+                return
+            with open(path, encoding='utf-8-sig', newline='') as file:
+                if path.endswith('.csv'):
+                    yield from csv.DictReader(file, strict=True)
+                elif path.endswith('.json'):
+                    values = json.load(file)
+                    yield from values if isinstance(values, list) else [
+                        {'uid': uid, self.key: text}
+                        for uid, text in values.items()]
+                else:
+                    yield from map(json.loads, filter(str.strip, file))
+        except (ValueError, csv.Error) as error:
+            raise TextFileError(f'{path}: {error}') from error
+
+    def check(self, frames: Sequence[Frame]) -> None:
+        """Warn, or raise TextFileError, if a frame has no text."""
+        lacking = [
+            f'frame {frame.frame} of "{frame.uid}"' for frame in frames
+            if isinstance(self.find(frame), ChatFailure)
+        ]
+        if lacking:
+            message = (
+                f'{self.path} has no {self.key} for {len(lacking)} of the '
+                f'{len(frames)} frames: {", ".join(lacking[:3])}, ...')
+            if self.missing != 'fail':
+                raise TextFileError(f"{message} Leave them out, or set "
+                                    "missing='fail' to record them as failed.")
+            print_log(message, logger='current', level=logging.WARNING)
+
+    def find(self, frame: Frame) -> Reply:
+        """The text of a frame, or that there is none."""
+        failure = ChatFailure(f'{self.path} has no {self.key} for it.')
+        whole = self._texts.get((frame.uid, None), failure)
+        return self._texts.get(frame.key, whole)
+
+
+def _is_cue_file(path: str) -> bool:
+    """Whether the first line has cues."""
+    with open(find_cue_files(path)[0], 'rb') as file:
+        return b'"cues":' in file.readline()

@@ -1,0 +1,272 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import functools
+import hashlib
+import http.server
+import threading
+
+import pytest
+import torch
+from mmengine.config import Config
+from narrow import CONFIGS
+
+from mmteso.apis import (check_weights, download_weights, find_weights,
+                         format_weights)
+from mmteso.apis.weights import SOURCES_FILE
+from mmteso.io import read_yaml
+
+CONTENT = b'weights' * 1000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Relative paths and both caches lie in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
+    return tmp_path
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Address of a server that has weights-{hash}.pth."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    (folder / f'weights-{DIGEST[:8]}.pth').write_bytes(CONTENT)
+    (folder / f'weights-{"0" * 8}.pth').write_bytes(CONTENT)
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(('', 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        host, port = server.server_address[:2]
+        yield f'http://{host}:{port}'
+        server.shutdown()
+        thread.join()
+
+
+def check(*references, sources=(), hashes=True, **top):
+    config = Config(
+        dict(
+            top,
+            model=[
+                dict(init_cfg=dict(type='Pretrained', checkpoint=reference))
+                for reference in references
+            ]))
+    return check_weights({'x/a.py': config}, hashes, list(sources))
+
+
+def source(file='weights*', **fields):
+    return dict(fields or dict(by_hand='ask'), file=file, what='a model')
+
+
+# ------------------------------------------------------------------- configs
+def test_every_file_of_every_config_has_a_source(monkeypatch):
+    """And every source is of a config; names have the digits they must."""
+    monkeypatch.setenv('OPENAI_BASE_URL', 'http://server.invalid/v1')
+    sources = read_yaml(SOURCES_FILE)
+    used, unknown = [], []
+    for path in sorted(CONFIGS.rglob('*.py')):
+        if '_base_' in path.parts:
+            continue
+        for file in check_weights({path.name: Config.fromfile(path)}):
+            if file.source:
+                used.append(file.source)
+                assert file.source.get('sha256') != 'name' or \
+                    file.expected_hash
+            else:
+                unknown.append((path.name, file.reference))
+    assert not unknown
+    assert not [s['file'] for s in sources if s not in used]
+
+
+def names_of(name, **options):
+    config = Config.fromfile(CONFIGS / name)
+    config.merge_from_dict(options)
+    return {
+        reference.rsplit('/', 1)[-1]: field
+        for reference, field in find_weights(config).items()
+    }
+
+
+def test_what_a_config_names():
+    assert names_of('teso/teso-cached-audio_swin-b_v1m.py') == {
+        'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640_'
+        '20221203_235230-7ec0f569.pth': 'load_from',
+        'vggish-10086976.pth': 'model.audio_encoder.init_cfg.checkpoint',
+        'cue_bank_imagebind.safetensors': 'dataset.cue_bank',
+        'audio_vggish.safetensors': 'train_pipeline.feature_file',
+        'cues.jsonl': 'dataset.cue_file'
+    }
+    # VGGish, which it replaces, is not needed
+    names = names_of('teso/teso-beats_swin-b_v1m.py', load_from=None)
+    assert 'BEATs_iter3_plus_AS2M.pt' in names
+    assert not [n for n in names if 'vggish' in n or 'mask2former' in n]
+    # what is read; the cue file is what it writes
+    assert names_of('text_cues/teso.py') == {
+        'llava-1.5-7b-hf': 'captioner.model',
+        'Llama-2-7b-chat-hf': 'reasoner.model'
+    }
+
+
+# --------------------------------------------------------------------- state
+def test_file_and_hash(place):
+    known = source(url='config', sha256='name')
+    good, bad = (f'weights-{digits}.pth' for digits in (DIGEST[:8], '0' * 8))
+    assert [f.state for f in check(good, bad, sources=[known])] == \
+        ['missing'] * 2
+    for name in (good, bad, 'other.pth'):
+        (place / name).write_bytes(CONTENT)
+    files = check(good, bad, 'other.pth', sources=[known])
+    assert [f.state for f in files] == ['there', 'wrong', 'unverified']
+    assert [f.detail for f in files] == [
+        f'SHA-256 {DIGEST[:8]}... matches',
+        f'SHA-256 {DIGEST}, but 00000000... is expected',
+        f'SHA-256 {DIGEST}, not known'
+    ]
+    assert files[2].how == 'not known'
+    # what is made here has no hash to compare with
+    made, = check('other.pth', sources=[source('other*', made_by='a tool')])
+    assert made.state == 'there'
+    # without reading the files
+    files = check(good, bad, sources=[known], hashes=False)
+    assert [f.state for f in files] == ['there', 'there']
+    (place / good).write_bytes(b'')
+    file, = check(good, sources=[known], hashes=False)
+    assert (file.state, file.detail) == ('wrong', 'empty')
+
+
+def test_url_is_where_training_looks(server, place):
+    """As torch.hub and mmengine keep what they download."""
+    from mmengine.runner import CheckpointLoader
+    torch.save(dict(a=torch.ones(1)), place / 'served' / 'm.pth')
+    url = f'{server}/m.pth'
+    file, = check(load_from=url)
+    assert file.state == 'missing' and file.url == url
+    CheckpointLoader.load_checkpoint(url)
+    file, = check(load_from=url)
+    assert file.state == 'unverified'
+    assert file.path == str(place / 'hub' / 'checkpoints' / 'm.pth')
+
+
+def write_folder(folder, *names):
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text(
+            '{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}')
+
+
+@pytest.mark.parametrize('names, lacking', [
+    ('config.json model.safetensors', ''),
+    ('config.json pytorch_model.bin', ''),
+    ('config.json', '*.safetensors'),
+    ('model.safetensors', 'config.json'),
+    ('config.json 1.safetensors model.safetensors.index.json',
+     '2.safetensors'),
+])
+def test_folder(place, names, lacking):
+    """Also a model by its name on the Hub, of which there is a folder."""
+    write_folder(place / 'owner' / 'm', *names.split())
+    for reference, known in (
+        ('owner/m', source('owner/m', hf='config')),
+        ('owner/m/', source('m', hf='owner/name'))):
+        file, = check(reference, sources=[known])
+        assert file.state == ('wrong' if lacking else 'unverified')
+        if lacking:
+            assert file.detail == f'the folder has no {lacking}'
+
+
+def test_hub_cache(place, monkeypatch):
+    """Where a model lies that a config has by its name on the Hub."""
+    hub = pytest.importorskip('huggingface_hub')
+    monkeypatch.setattr(
+        hub, 'try_to_load_from_cache',
+        functools.partial(
+            hub.try_to_load_from_cache, cache_dir=str(place / 'cache')))
+    known = source('owner/m', hf='config')
+    file, = check('owner/m', sources=[known])
+    assert (file.state, file.path) == ('missing', '')
+    assert file.how == 'hf download owner/m' and file.fetchable
+    asked, = check('owner/m', sources=[dict(known, on_request='https://a.b')])
+    assert not asked.fetchable
+    assert asked.how.endswith(', after asking for access on https://a.b')
+    repository = place / 'cache' / 'models--owner--m'
+    write_folder(repository / 'snapshots' / 'abc', 'config.json',
+                 'model.safetensors')
+    (repository / 'refs').mkdir()
+    (repository / 'refs' / 'main').write_text('abc')
+    file, = check('owner/m', sources=[known], hashes=False)
+    assert file.state == 'there'
+
+
+def test_what_a_missing_file_is_made_of(place):
+    sources = [
+        source('bank', made_by='make it', needs=['weights.pth', 'cues']),
+        source(), source('cues', made_by='write them')
+    ]
+    files = check('bank', sources=sources)
+    assert [(f.reference, f.used_by) for f in files] == [
+        ('bank', 'a.py: model.init_cfg.checkpoint'),
+        ('weights.pth', 'making bank'), ('cues', 'making bank')
+    ]
+    (place / 'bank').write_bytes(b'1')
+    assert [f.reference for f in check('bank', sources=sources)] == ['bank']
+
+
+# ------------------------------------------------------------------ download
+def test_download(server, place):
+    name = f'weights-{DIGEST[:8]}.pth'
+    known = source(url=f'{server}/{name}', sha256='name')
+    file, = check(f'new/{name}', sources=[known])
+    download_weights(file, progress=False)
+    assert (place / 'new' / name).read_bytes() == CONTENT
+    # nothing is kept of something else
+    file, = check(
+        load_from=f'{server}/weights-{"0" * 8}.pth',
+        sources=[source(url='config', sha256='name')])
+    with pytest.raises(OSError, match='invalid hash value'):
+        download_weights(file, progress=False)
+    assert not list((place / 'hub').rglob('*.*'))
+
+
+def test_download_from_the_hub(monkeypatch):
+    """Which arguments its library gets; into the folder, or its cache."""
+    hub = pytest.importorskip('huggingface_hub')
+    calls = []
+    monkeypatch.setattr(hub, 'snapshot_download',
+                        lambda name, **kwargs: calls.append((name, kwargs)))
+    for reference, known in (
+        ('checkpoints/weights', source(hf='owner/name')),
+        ('o/n', source('o/n', hf='config'))):
+        file, = check(reference, sources=[known])
+        download_weights(file)
+    assert calls == [('owner/name', dict(local_dir='checkpoints/weights')),
+                     ('o/n', dict(local_dir=None))]
+
+
+# --------------------------------------------------------------------- table
+def test_table(place):
+    (place / 'weights.pth').write_bytes(CONTENT)
+    text = format_weights(
+        check(
+            'weights.pth',
+            'bank',
+            'own.pth',
+            sources=[
+                source(url='a', license='MIT'),
+                source('bank', made_by='make it', size='3 GB')
+            ]))
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]]
+            for line in text.splitlines() if line.startswith('|')]
+    assert rows == [['state', 'size', 'license', 'what', 'file'],
+                    ['unverified', '0.007 MB', 'MIT', 'a model',
+                     'weights.pth'],
+                    ['missing', '3 GB', '', 'a model', 'bank'],
+                    ['missing', '', '', 'not known', 'own.pth']]
+    assert ('missing: bank\n  for a.py: model.init_cfg.checkpoint\n  from '
+            'make it') in text
+    assert format_weights([]) == 'No files are needed besides the data set.'

@@ -1,0 +1,135 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import argparse
+
+import pytest
+import torch
+from mmengine.config import Config, DictAction
+from narrow import load
+from toy_runner import toy_config, train
+
+from mmteso.engine import (add_cfg_options, add_data_root, enable_amp,
+                           merge_cfg_options, options, resume_from_work_dir,
+                           set_data_root)
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    add_cfg_options(parser, 'a.b=1')
+    return parser.parse_args(['--cfg-options', *words]).cfg_options
+
+
+@pytest.mark.parametrize('text', [
+    '1', '1e-3', 'true', 'None', "'name'", '"3"', '', ' 7 ', 'a,b', '[a, b]',
+    '(1, 2)', '[(a, b), (c, d)]', '[/my data/a, b]', 'a=b'
+])
+def test_mmengines_values(text):
+    """All but single values with a space in them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--options', nargs='+', action=DictAction)
+    theirs = parser.parse_args(['--options', f'x.y={text}']).options
+    assert parse(f'x.y={text}') == theirs
+
+
+@pytest.mark.parametrize('text', ['my data/avsbench', "'my data/avsbench'"])
+def test_spaces_in_a_single_value(text):
+    assert parse('n=2', f'root={text}', 'list=[1, 2]') == dict(
+        n=2, root='my data/avsbench', list=[1, 2])
+
+
+@pytest.mark.parametrize('word', ['model', '=3'])
+def test_no_pair(word, capsys):
+    with pytest.raises(SystemExit):
+        parse(word)
+    assert f'takes key=value, but got {word!r}' in capsys.readouterr().err
+
+
+def test_data_root():
+    """Of all data sets, in wrappers too; what is relative to it stays."""
+    cfg = load('ablations/synthavs/no-silent_full.py')
+    leaf = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset',
+        times=2,
+        dataset=dict(type='ConcatDataset', datasets=[leaf, leaf]))
+    parser = argparse.ArgumentParser()
+    add_data_root(parser)
+    before = cfg.pretty_text
+    set_data_root(cfg, parser.parse_args([]).data_root)
+    assert cfg.pretty_text == before
+    args = parser.parse_args(['--data-root', '/my data'])
+    set_data_root(cfg, args.data_root)
+    for dataset in (*cfg.train_dataloader.dataset.dataset.datasets,
+                    cfg.val_dataloader.dataset, cfg.test_dataloader.dataset):
+        assert dataset.data_root == '/my data'
+        assert dataset.cue_file == 'cues.jsonl'
+    assert 'data/synthavs' not in cfg.pretty_text
+
+
+@pytest.mark.parametrize('key, message', [
+    ('modle.frozen', "nothing reads 'modle'. Did you mean 'model'?"),
+    ('nothing_like_it', "nothing reads 'nothing_like_it'."),
+    ('num_classes', "'num_classes', a variable of the config's files"),
+    ('model.frozen', None),
+    ('tta_pipeline.0.type', None),
+    ('compile', None),
+])
+def test_names_that_nothing_reads(monkeypatch, key, message):
+    said = []
+    monkeypatch.setattr(options, 'print_log',
+                        lambda text, **_: said.append(text))
+    cfg = load('teso/teso_swin-b_v1m.py')
+    merge_cfg_options(cfg, {key: 1})
+    assert len(said) == (message is not None)
+    assert not message or message in said[0]
+    assert key.split('.')[0] in cfg
+
+
+@pytest.mark.parametrize('load_from', [None, 'pretrained.pth'])
+@pytest.mark.parametrize('trained', [False, True])
+def test_start_is_not_taken_for_the_latest(load_from, trained, tmp_path):
+    cfg = Config(
+        dict(work_dir=str(tmp_path), resume=True, load_from=load_from))
+    if trained:
+        (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'a.pth'))
+    resume_from_work_dir(cfg)
+    assert cfg.resume == trained
+    assert cfg.load_from == (None if trained else load_from)
+
+
+@pytest.mark.parametrize('device, before, after', [
+    ('cpu', dict(), dict(type='CPUAmpOptimWrapper')),
+    ('cuda', dict(type='OptimWrapper'),
+     dict(type='AmpOptimWrapper', loss_scale='dynamic')),
+    ('cuda', dict(type='AmpOptimWrapper', loss_scale=8.),
+     dict(type='AmpOptimWrapper', loss_scale=8.)),
+])
+def test_amp_for_the_device(monkeypatch, device, before, after):
+    monkeypatch.setattr(options, 'get_device', lambda: device)
+    cfg = Config(dict(optim_wrapper=before))
+    enable_amp(cfg)
+    assert cfg.optim_wrapper == after
+
+
+def test_amp_of_other_wrappers_is_refused():
+    with pytest.raises(ValueError, match="but got 'ApexOptimWrapper'"):
+        enable_amp(Config(dict(optim_wrapper=dict(type='ApexOptimWrapper'))))
+
+
+def test_amp_training_on_a_cpu(tmp_path, monkeypatch):
+    """The layer computes in bfloat16, the weights stay float32."""
+    cfg = toy_config(tmp_path)
+    cfg['optim_wrapper'].update(type='CPUAmpOptimWrapper')
+    seen = []
+    forward = torch.nn.Linear.forward
+
+    def watch(self, x):
+        out = forward(self, x)
+        if self.training:
+            seen.append(out.dtype)
+        return out
+
+    monkeypatch.setattr(torch.nn.Linear, 'forward', watch)
+    runner = train(cfg, 'cpu-amp')
+    assert seen == [torch.bfloat16] * 7
+    assert runner.model.layer.weight.dtype == torch.float32
+    assert torch.isfinite(runner.model.layer.weight).all()

@@ -1,0 +1,160 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Through whole tests, as tools/test.py makes them."""
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from both_kinds import (random_checkpoint, read_checkpoint, run_test, run_tool,
+                        run_training, use_tta, whole_config)
+from mmengine.config import Config
+from mmseg.registry import HOOKS
+
+from mmteso.engine import require_whole_checkpoint
+from mmteso.testbeds.synthavs import generate_synthavs
+from mmteso.version import __version__
+
+
+@pytest.fixture(scope='module')
+def synthavs(tmp_path_factory):
+    path = tmp_path_factory.mktemp('data') / 'synthavs'
+    generate_synthavs(path, videos=6, frames=1, size=32)
+    return path
+
+
+@pytest.fixture
+def cfg(synthavs, tmp_path):
+    return whole_config('teso', synthavs, tmp_path / 'work')
+
+
+@pytest.fixture
+def saved(cfg):
+    """An untrained model's checkpoint, and a function that changes it."""
+    path = random_checkpoint(cfg)
+
+    def save(change):
+        checkpoint = read_checkpoint(path)
+        change(checkpoint['state_dict'])
+        torch.save(checkpoint, path)
+        return path
+
+    return save
+
+
+def strict_test(cfg, checkpoint, *allow_keys):
+    require_whole_checkpoint(cfg, allow_keys)
+    return run_test(cfg, checkpoint)[1]
+
+
+def drop_pmqs(state_dict):
+    for key in [key for key in state_dict if '.pmqs.' in key]:
+        del state_dict[key]
+
+
+@pytest.mark.parametrize('tta', [False, True])
+def test_missing_keys(cfg, saved, tta):
+    checkpoint = saved(drop_pmqs)
+    if tta:
+        use_tta(cfg)
+    with pytest.raises(
+            RuntimeError,
+            match=r'random\.pth does not fit.*\n.*missing \(\d+\): '
+            r'decode_head\.pmqs\.\* \(\d+\)\n.*--allow-keys'):
+        strict_test(cfg, checkpoint)
+    assert 'J' in strict_test(cfg, checkpoint, 'decode_head.pmqs.*')
+    # what the config allows stays allowed
+    assert 'J' in strict_test(cfg, checkpoint)
+
+
+def test_unexpected_keys_and_other_shapes(cfg, saved):
+
+    def change(state_dict):
+        state_dict['extra.weight'] = torch.zeros(1)
+        name = 'decode_head.cls_embed.bias'
+        state_dict[name] = state_dict[name].new_zeros(9)
+
+    checkpoint = saved(change)
+    with pytest.raises(
+            RuntimeError,
+            match=r'unexpected \(1\): extra.weight\n.*cls_embed.bias'):
+        strict_test(cfg, checkpoint)
+    # a shape is never allowed
+    with pytest.raises(RuntimeError, match='cls_embed.bias'):
+        strict_test(cfg, checkpoint, '*')
+
+
+def test_prefix_of_several_gpus(cfg, saved):
+
+    def wrap(state_dict):
+        for key in list(state_dict):
+            state_dict[f'module.{key}'] = state_dict.pop(key)
+
+    assert 'J' in strict_test(cfg, saved(wrap))
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """What the comparison logs."""
+    lines = []
+
+    def keep(message, logger=None, level=logging.INFO):
+        if level == logging.WARNING:
+            lines.append(message)
+
+    monkeypatch.setattr('mmteso.engine.config_comparison.print_log', keep)
+    return lines
+
+
+def test_average_and_another_threshold(cfg, warnings):
+    """A checkpoint of a training with EMAHook; the same shapes."""
+    cfg.custom_hooks = [dict(type='EMAHook')]
+    cfg.train_cfg.val_interval = 5
+    run_training(cfg)
+    checkpoint = f'{cfg.work_dir}/iter_1.pth'
+    assert read_checkpoint(checkpoint)['meta']['mmteso_version'] == \
+        __version__
+    strict_test(cfg, checkpoint)
+    assert warnings == []
+    before = cfg.model.prompt_encoder.dynamic_mask.threshold
+    cfg.model.prompt_encoder.dynamic_mask.threshold = 0.25
+    strict_test(cfg, checkpoint)
+    line, = warnings
+    assert line.endswith('model.prompt_encoder.dynamic_mask.threshold: '
+                         f'{before!r} in training, 0.25 now')
+
+
+def test_checkpoint_without_a_config(cfg, saved, warnings):
+    strict_test(cfg, saved(lambda _: None))
+    line, = warnings
+    assert 'is not known' in line
+
+
+@pytest.mark.parametrize('audio', [[], ['--audio', 'normal']])
+def test_tool(cfg, saved, audio, tmp_path):
+    checkpoint = saved(drop_pmqs)
+    cfg.work_dir = str(tmp_path / 'test')
+    with pytest.raises(RuntimeError, match='decode_head.pmqs'):
+        run_tool('test.py', cfg, checkpoint, *audio)
+    assert not list((tmp_path / 'test').rglob('*.json'))
+    run_tool('test.py', cfg, checkpoint, *audio, '--allow-keys',
+             'decode_head.pmqs.*')
+    results, = (tmp_path / 'test').glob('*/*.json')
+    assert [*json.loads(results.read_text())][0] in ('J', 'normal/J')
+
+
+def test_missing_start_says_where_it_comes_from(tmp_path):
+    hook = HOOKS.build(
+        dict(type='StartCheckpointHook', hint='Train the other one.'))
+
+    def before_run(load_from):
+        hook.before_run(SimpleNamespace(cfg=Config(dict(load_from=load_from))))
+
+    path = tmp_path / 'epoch_60.pth'
+    with pytest.raises(
+            FileNotFoundError,
+            match=r"load_from='.*epoch_60.pth'. Train the other one\.$"):
+        before_run(str(path))
+    path.touch()
+    for there in (str(path), None, 'https://example.com/a.pth'):
+        before_run(there)
