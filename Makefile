@@ -80,7 +80,7 @@ test-slow: $(STAMP)
 test-openmmlab: $(CLASSIC_STAMP)
 	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest $(PARALLEL) \
 		tests/ops tests/engine tests/configs/test_configs.py \
-		tests/models/segmentors tests/models/decode_heads tests/io \
+		tests/models/segmentors tests/models/decode_heads \
 		tests/mmseg_features tests/test_package.py tests/test_version.py \
 		projects $(PYTEST_ARGS)
 

@@ -31,13 +31,7 @@ _FORMER_DEFAULTS = dict(
     SeDAM=dict(no_cue='learned', normalize=False))
 
 
-class _NotSet:
-
-    def __repr__(self) -> str:
-        return 'not set'
-
-
-_NOT_SET = _NotSet()
+_NOT_SET = type('_NotSet', (), dict(__repr__=lambda self: 'not set'))()
 
 
 class ConfigDifference(NamedTuple):
@@ -87,16 +81,14 @@ def config_differences(meta: Dict[str, Any],
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
-    pipeline = _pipeline(then.get('test_dataloader'))
+    pipeline = then.get('test_dataloader')
     model = now.get('model')
     if isinstance(model, dict) and 'module' in model:
         model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
     return list(
         _compare(
             dict(model=then.get('model'), pipeline=_steps(pipeline)),
-            dict(
-                model=model,
-                pipeline=_steps(_pipeline(now.get('test_dataloader')))), '',
+            dict(model=model, pipeline=_steps(now.get('test_dataloader'))), '',
             'mmteso_version' in meta))
 
 
@@ -117,32 +109,21 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
     print_log(message, logger='current', level=logging.WARNING)
 
 
-def _pipeline(dataloader: Any) -> Any:
-    """Of the data set in a dataloader, which wrappers may hold."""
-    if isinstance(dataloader, list):
-        return next(filter(None, map(_pipeline, dataloader)), None)
-    if not isinstance(dataloader, dict):
-        return None
-    return dataloader.get('pipeline') or next(
-        filter(None, map(_pipeline, dataloader.values())), None)
-
-
-def _steps(pipeline: Any) -> Dict[str, dict]:
-    """Steps by type; those inside of others stand for them."""
-    steps: Dict[str, dict] = {}
-    waiting = [pipeline]
-    while waiting:
-        step = waiting.pop(0)
-        if isinstance(step, list):
-            waiting[:0] = step
-        elif isinstance(step, dict) and 'transforms' in step:
-            waiting.insert(0, step['transforms'])
-        elif isinstance(step, dict):
-            name = _kind(step)
-            while name in steps:
-                name += "'"
-            steps[name] = step
-    return steps
+def _steps(part: Any) -> Dict[str, dict]:
+    """A pipeline's steps by type, found in a dataloader or a wrapper."""
+    if isinstance(part, list):
+        steps: Dict[str, dict] = {}
+        for step in part:
+            for name, spec in _steps(step).items():
+                while name in steps:
+                    name += "'"
+                steps[name] = spec
+        return steps
+    for key in ('dataset', 'datasets', 'pipeline', 'transforms'):
+        if isinstance(part, dict) and key in part:
+            # of several data sets the first one's
+            return _steps(part[key][0] if key == 'datasets' else part[key])
+    return {_kind(part): part} if isinstance(part, dict) else {}
 
 
 def _kind(spec: dict) -> str:

@@ -1,8 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import copy
 
 import pytest
-from both_kinds import use_tta
 from mmengine.config import Config
 from narrow import load
 
@@ -126,19 +124,6 @@ def test_steps_of_the_pipeline():
     assert difference.field == 'pipeline.Resize'
     assert str(difference).startswith("pipeline.Resize: {'")
     assert str(difference).endswith('in training, not set now')
-
-
-def test_test_time_augmentation():
-    old = load(NAME)
-    new = copy.deepcopy(old)
-    use_tta(new)
-    assert config_differences(meta_of(old), new) == []
-    new.model['module'].prompt_encoder.dynamic_mask.mode = 'soft'
-    for step in new.tta_pipeline:
-        if step.type == 'LoadAudioClip':
-            step.clip_hop = 0.96
-    assert [d.field for d in config_differences(meta_of(old), new)] == \
-        [f'{PROMPT}.dynamic_mask.mode', 'pipeline.LoadAudioClip.clip_hop']
 
 
 def test_field_that_one_config_leaves_open():
