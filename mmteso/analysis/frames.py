@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Which frames to look at, and what models make of them."""
 import math
-from typing import (Any, Dict, Iterator, List, Mapping, Optional, Sequence,
-                    Tuple)
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import mmcv
 import numpy as np
@@ -21,9 +20,6 @@ from mmteso.visualization import PictureRow, overlay_mask
 
 _IGNORE = 255
 _BATCH = 4  # frames that a model sees at once
-
-#: What tells a frame from all others: subset, uid and frame.
-FrameKey = Tuple[str, str, int]
 
 
 def build_test_set(cfg: Config,
@@ -71,13 +67,13 @@ def references(cfg: Config) -> Optional[Dict[str, Dict[str, float]]]:
     return reference_scores(masks_only(cfg))
 
 
-def frame_key(facts: Any) -> FrameKey:
-    """Of an entry of a data set's annotations, or of a sample."""
-    return facts.get('subset'), facts.get('uid'), facts.get('frame')
+def frame_name(facts: Any) -> str:
+    """'{uid}:{frame}' of a sample or an entry of a data set's annotations."""
+    return f'{facts.get("uid")}:{facts.get("frame")}'
 
 
-def choose_frames(dataset: BaseDataset, count: int) -> List[FrameKey]:
-    """Pick frames to look at, spread over the data set.
+def choose_frames(dataset: BaseDataset, count: int) -> List[str]:
+    """Pick frames to look at, spread over the data set, by name.
 
     Three quarters show some visible object that is silent while another one
     sounds (listening is needed), one is silent, the others are any. Where
@@ -92,7 +88,7 @@ def choose_frames(dataset: BaseDataset, count: int) -> List[FrameKey]:
         if kind == 'whole' and 'gt_visible' in sample and (
                 _is_object(sample.gt_visible.data) & ~sounding).any():
             kind = 'part'
-        kinds[kind].append((index, frame_key(sample)))
+        kinds[kind].append((index, frame_name(sample)))
     part = math.ceil(3 * count / 4)
     silent = min(1, count - part)
     quota = dict(part=part, silent=silent, whole=count - part - silent)
@@ -103,53 +99,30 @@ def choose_frames(dataset: BaseDataset, count: int) -> List[FrameKey]:
         for frames in [kinds[kind]]
         for place in np.linspace(0, len(frames) - 1, min(number, len(frames)))
     ]
-    return [key for _, key in sorted(found)]
+    return [name for _, name in sorted(found)]
 
 
 def _is_object(labels: torch.Tensor) -> torch.Tensor:
     return (labels > 0) & (labels != _IGNORE)
 
 
-def find_frames(dataset: BaseDataset, names: Sequence[str]) -> List[FrameKey]:
-    """Find frames by name: '{uid}:{frame}', or '{uid}' for frame 0.
-
-    Raises:
-        ValueError: If a name is of no frame or, in a data set of several
-            subsets, of more than one.
-    """
-    keys = [frame_key(dataset.get_data_info(i)) for i in range(len(dataset))]
-    found = []
-    for name in names:
-        here = [
-            key for key in keys
-            if f'{key[1]}:{key[2]}' == (name if ':' in name else f'{name}:0')
-        ]
-        if len(here) != 1:
-            raise ValueError(
-                f'expected {name!r} to be one frame of the test set, but it '
-                f'is {len(here)}; the name of a frame is UID:FRAME, such as '
-                f'{keys[0][1]}:{keys[0][2]}')
-        found += here
-    return found
-
-
-def load_frames(dataset: BaseDataset,
-                frames: Sequence[FrameKey]) -> List[dict]:
-    """The items of some frames.
+def load_frames(dataset: BaseDataset, names: Sequence[str]) -> List[dict]:
+    """The items of some frames, in the order of their names.
 
     Raises:
         ValueError: If the data set lacks one of them.
     """
     places = {
-        frame_key(dataset.get_data_info(index)): index
+        frame_name(dataset.get_data_info(index)): index
         for index in range(len(dataset))
     }
-    missing = [key for key in frames if key not in places]
+    missing = [name for name in names if name not in places]
     if missing:
         raise ValueError(
-            f'the test set lacks the frame(s) {missing}: models are compared '
-            'on frames that all of their test sets have')
-    return [dataset[places[key]] for key in frames]
+            f'the test set has no frame(s) {missing}; the name of a frame is '
+            f'UID:FRAME, such as {next(iter(places))}. Models are compared on '
+            'frames that all of their test sets have')
+    return [dataset[places[name]] for name in names]
 
 
 def batches(items: Sequence[dict]) -> Iterator[dict]:
@@ -178,7 +151,7 @@ def label_of(sample: SegDataSample) -> str:
 
 
 @torch.no_grad()
-def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
+def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
               conditions: Sequence[str], **sound: Any) -> List[PictureRow]:
     """Masks of models under several sounds.
 

@@ -4,11 +4,12 @@
 Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
 OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
-import json
 import os.path as osp
 from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
+
+from mmteso.io import read_json
 
 AVSBENCH_CLASSES: Tuple[str, ...] = (
     'background', 'accordion', 'airplane', 'axe', 'baby', 'bassoon', 'bell',
@@ -79,10 +80,7 @@ def read_classes(path: str,
             line.strip()
             for line in fileio.list_from_file(path, backend_args=backend_args)
             if line.strip())
-    try:
-        content = json.loads(fileio.get_text(path, backend_args=backend_args))
-    except json.JSONDecodeError as err:
-        raise ValueError(f'{path} is not a JSON file: {err}') from err
+    content = read_json(path, backend_args)
     if not isinstance(content, (dict, list)):
         raise ValueError(f'{path} must hold an object {{class: index}} or a '
                          f'list, but holds a {type(content).__name__}')
@@ -210,7 +208,7 @@ def check_label2idx(path: str,
             f'; from position {place} on: {list(names[place:place + 2])} '
             f"instead of {list(class_names[place:place + 2])}. Are the data "
             "set's metainfo.classes right?")
-    table = json.loads(fileio.get_text(path, backend_args=backend_args))
+    table = read_json(path, backend_args)
     indices = list(table.values()) if isinstance(table, dict) else []
     if indices not in [
             list(range(base, base + len(names))) for base in (0, 1)

@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
-from mmteso.io import plain, write_json
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
                               audio_conditions_dataloader,
@@ -35,8 +34,8 @@ __all__ = [
     'config_differences', 'describe_sound', 'download_file', 'enable_amp',
     'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
     'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
-    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
+    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options',
     'predict_without_masks', 'prepare_cpu_distributed', 'protocols',
     'require_whole_checkpoint', 'resume_from_work_dir', 'same_files',
-    'strict_loading', 'warn_of_other_config', 'write_json'
+    'strict_loading', 'warn_of_other_config'
 ]

@@ -6,10 +6,12 @@ import math
 import os
 import os.path as osp
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Tuple, Union
+from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
+                    Tuple, Union)
 
 import numpy as np
 import yaml
+from mmengine.fileio import get
 
 
 @contextmanager
@@ -103,21 +105,20 @@ def parse_json(content: Union[str, bytes]) -> Any:
     return json.loads(content, object_pairs_hook=_no_key_twice)
 
 
-def read_yaml(path: str) -> Any:
+def read_yaml(path: str, backend_args: Optional[dict] = None) -> Any:
     """Read a YAML file as :func:`parse_yaml` does; errors name the file."""
-    return _read(path, 'YAML', parse_yaml)
+    return _read(path, 'YAML', parse_yaml, backend_args)
 
 
-def read_json(path: str) -> Any:
+def read_json(path: str, backend_args: Optional[dict] = None) -> Any:
     """Read a JSON file as :func:`parse_json` does; errors name the file."""
-    return _read(path, 'JSON', parse_json)
+    return _read(path, 'JSON', parse_json, backend_args)
 
 
-def _read(path: str, kind: str, parse) -> Any:
-    with open(path, 'rb') as file:
-        content = file.read()
+def _read(path: str, kind: str, parse: Callable[[bytes], Any],
+          backend_args: Optional[dict]) -> Any:
     try:
-        return parse(content)
+        return parse(get(path, backend_args=backend_args))
     except (ValueError, RecursionError) as error:
         raise ValueError(f'"{path}" is no {kind} file: {error}') from error
 

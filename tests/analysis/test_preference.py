@@ -167,7 +167,7 @@ def test_semantic_model(listening_cfg, tmp_path):
 
 def test_what_is_wrong_shows_before_the_tests(full, tmp_path):
     full.checkpoint = 'is not read'
-    with pytest.raises(ValueError, match="'nobody' to be one frame"):
+    with pytest.raises(ValueError, match="no frame.*'nobody'"):
         make_preference_report([full], str(tmp_path), frame_names=['nobody'])
 
 
@@ -194,7 +194,7 @@ def report(**changes):
             audio=['normal', 'mute'],
             models={'TeSO': audio_report()},
             references=dict(everything=dict(J=68.), blank=dict(J=12.)),
-            reference='snr',
+            noise_reference='snr',
             seed=0,
             off_screen_groups=None,
             paper=None), **changes)

@@ -257,7 +257,7 @@ def test_broken_files_are_all_named_and_nothing_is_written(tmp_path):
     lines = str(error.value).splitlines()
     assert lines[0].startswith("2 of 3 clips can't be read, so nothing was")
     assert [line.split(':')[0].strip() for line in lines[1:3]] == \
-        ['v1m-val-0_0_5000', 'v1m-val-2_0_5000']
+        ['v1m-val-0_0_5000/0', 'v1m-val-2_0_5000/0']
     assert not (tmp_path / 'new').exists()
 
 

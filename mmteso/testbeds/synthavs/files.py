@@ -6,7 +6,7 @@ import os
 import os.path as osp
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
-from mmteso.io import CueRecord, write_cue_file
+from mmteso.io import CueRecord, read_json, write_cue_file
 from .variant import Variant
 
 #: Version of the generator: data with the same version and arguments is the
@@ -72,8 +72,7 @@ def read_manifest(out_dir: str) -> Dict[str, Any]:
         raise FileNotFoundError(
             f'{out_dir} holds no SynthAVS: {MANIFEST} is missing; write one '
             'with tools/prepare_synthavs.py')
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    return read_json(path)
 
 
 def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:

@@ -211,7 +211,7 @@ def test_impossible_arguments(cue_file):
         LoadTextCues(cue_file, ENCODER, cue_target='label')
     with pytest.raises(ValueError, match='no effect without cue_target'):
         LoadTextCues(cue_file, ENCODER, synonyms='avsbench')
-    with pytest.raises(FileNotFoundError, match='no synonyms "none.yaml"'):
+    with pytest.raises(FileNotFoundError, match="no synonyms 'none.yaml'"):
         LoadTextCues(
             cue_file, ENCODER, cue_target='mask', synonyms='none.yaml')
 

@@ -44,7 +44,7 @@ def test_whole_report(model, tmp_path, capsys):
     for name in names[2:]:
         assert min(Image.open(out / name).size) > 200
     report = json.loads((out / 'report.json').read_text())
-    assert report['frames'] == [f'v2:{uid}:1']
+    assert report['frames'] == [f'{uid}:1']
     ours, other = report['models'].values()
     assert other['conditions']['wgn-10db'] == dict(J=40.)
     assert ours['reference'] == 'pcm16' and ours['seed'] == 4
