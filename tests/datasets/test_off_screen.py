@@ -162,7 +162,8 @@ def synthavs(tmp_path_factory):
     return root
 
 
-def build_synthavs(root, split='test', indices=None, alike=(), **off_screen):
+def build_synthavs(root, split='test', indices=None, alike=(), cue_file=None,
+                   **off_screen):
     return DATASETS.build(
         dict(
             type='mmseg.AVSBenchDataset',
@@ -172,13 +173,14 @@ def build_synthavs(root, split='test', indices=None, alike=(), **off_screen):
             split=split,
             pipeline=[],
             indices=indices,
+            cue_file=cue_file,
             off_screen=off_screen))
 
 
 def test_synthavs_with_cues(synthavs):
     """No donor sounds like anything visible, also where that is silent."""
     cue_file = f'{synthavs}/cues.jsonl'
-    dataset = build_synthavs(synthavs, seed=2, cue_file=cue_file)
+    dataset = build_synthavs(synthavs, seed=2, cue_file='cues.jsonl')
     visible = classes_of_cues(cue_file, dataset.shared_info['class_names'])
     with_silent, changed = 0, 0
     plain = build_synthavs(synthavs, seed=2)
@@ -205,7 +207,7 @@ def test_what_sounds_alike_is_not_foreign(tmp_path):
              for texture in ('solid', 'striped', 'dotted', 'checkered')
              for shapes in (('disc', 'ring'), ('star', 'cross'))]
     dataset = build_synthavs(
-        root, 'train', alike=alike, cue_file=f'{root}/cues.jsonl')
+        root, 'train', alike=alike, cue_file='cues.jsonl')
     visible = classes_of_cues(f'{root}/cues.jsonl', dataset.class_names)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
@@ -239,13 +241,14 @@ def test_dirt_of_avsbench(tmp_path):
         lines[number] = ','.join(cells)
     (tmp_path / 'metadata.csv').write_text('\n'.join(lines))
 
-    def donors(**kwargs):
+    def donors(cue_file=None, **kwargs):
         dataset = AVSBenchDataset(
             root,
             subsets='v2',
             split='test',
             frames_per_clip=1,
             pipeline=[],
+            cue_file=cue_file,
             off_screen=kwargs)
         infos = [dataset.get_data_info(i) for i in range(5)]
         return [[donor['a_obj'] for donor in info['off_screen']]
