@@ -22,7 +22,7 @@ from mmteso.visualization import format_table
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
 
 # fields of a config that name a file, whatever has them
-_FILE_KEYS = ('pretrained', 'bank_file', 'feature_file', 'captions_file')
+_FILE_KEYS = ('pretrained', 'feature_file', 'captions_file')
 # types of the config whose `model` is one of transformers
 _HF_TYPES = ('SentenceEncoder', 'TransformersCaptioner', 'VideoCaptioner',
              'TransformersReasoner', 'CaptionerReasoner')
@@ -129,14 +129,14 @@ def _references(value: Any, field: str) -> Iterator[Tuple[str, str]]:
         return
     kind = str(value.get('type', '')).rsplit('.', 1)[-1]
     for key, item in value.items():
-        if not isinstance(item, str):
+        if item and key in ('cue_file', 'cue_bank') and 'data_root' in value:
+            yield osp.join(value['data_root'], item), f'{field}.{key}'
+        elif not isinstance(item, str):
             yield from _references(item, f'{field}.{key}')
         elif item and (key in _FILE_KEYS or
                        (key == 'checkpoint' and kind == 'Pretrained') or
                        (key == 'weights' and kind == 'ImageBindText') or
-                       (key == 'model' and kind in _HF_TYPES) or
-                       # of a text cue config it is what it makes
-                       (key == 'cue_file' and kind)):
+                       (key == 'model' and kind in _HF_TYPES)):
             yield item, f'{field}.{key}'
 
 

@@ -17,6 +17,7 @@ from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
                             get_class_set)
 from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
+from .transforms import LoadTextCues
 
 _SHOWN = 10
 
@@ -111,11 +112,17 @@ class BaseAVSDataset(BaseSegDataset):
             palette. The attribute ``metainfo`` holds the task's ``classes``
             and ``palette``, as everywhere in mmseg, and the class set as
             ``class_names``.
+        cue_file (str, optional): The text cues of all frames, which
+            :class:`LoadTextCues` reads; relative to ``data_root``, as
+            ``ann_file``, or absolute. Defaults to None.
+        cue_bank (str, optional): Their features, likewise; another text
+            encoder is another bank. None if words alone are wanted. Defaults
+            to None.
         off_screen (dict, optional): Gives each sample ``off_screen``, other
             clips whose sound is foreign to it, for
             :class:`ReplaceAudioWithOffScreen`. The arguments ``seed``,
-            ``groups``, ``cue_file`` and ``synonyms`` of
-            :func:`off_screen_table`; an empty dict takes their defaults.
+            ``groups`` and ``synonyms`` of :func:`off_screen_table`, which
+            also reads ``cue_file``; an empty dict takes their defaults.
             Clips are paired before ``indices`` take a part of the frames.
             Defaults to None: no such key.
         reduce_zero_label (bool): As in mmseg: background becomes 255, which
@@ -137,6 +144,8 @@ class BaseAVSDataset(BaseSegDataset):
                  check_files: bool = True,
                  missing: str = 'error',
                  metainfo: Optional[dict] = None,
+                 cue_file: Optional[str] = None,
+                 cue_bank: Optional[str] = None,
                  off_screen: Optional[dict] = None,
                  reduce_zero_label: bool = False,
                  **kwargs) -> None:
@@ -176,6 +185,9 @@ class BaseAVSDataset(BaseSegDataset):
         self.missing = missing
         self.missing_files: List[MissingFile] = []
         self.skipped: List[Tuple[str, int]] = []
+        root = kwargs.get('data_root') or ''
+        self.cue_file = cue_file and osp.join(root, cue_file)
+        self.cue_bank = cue_bank and osp.join(root, cue_bank)
         self.off_screen = off_screen
         self._donors: Dict[str, List[dict]] = {}
         # Both prefixes stay the data root: the layout says the rest.
@@ -187,7 +199,15 @@ class BaseAVSDataset(BaseSegDataset):
         self._check_loaders()
 
     def _check_loaders(self) -> None:
-        """mmseg's own loader of masks reads indices only."""
+        """Open the cues; mmseg's own loader of masks reads indices only."""
+        for transform in transforms_inside(self.pipeline):
+            if isinstance(transform, LoadTextCues):
+                if self.cue_file is None:
+                    raise ValueError(
+                        f'{self._describe()} has no cue_file, which '
+                        'LoadTextCues reads: say where it is, relative to '
+                        'data_root, and its cue_bank')
+                transform.open(self.cue_file, self.cue_bank)
         if self.shared_info['label_format'] == 'rgb' and any(
                 isinstance(transform, LoadAnnotations)
                 for transform in transforms_inside(self.pipeline)):
@@ -232,6 +252,7 @@ class BaseAVSDataset(BaseSegDataset):
             self._donors = off_screen_table(
                 frames,
                 self.class_names,
+                cue_file=self.cue_file,
                 sound_alikes=self._metainfo.get('sound_alikes', ()),
                 **self.off_screen)
         return frames
@@ -410,6 +431,8 @@ class BaseAVSDataset(BaseSegDataset):
         """Give a frame what all have in common."""
         frame.update(self.shared_info)
         frame.update(
+            cue_file=self.cue_file,
+            cue_bank=self.cue_bank,
             label_map=self._merged_labels(),
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])

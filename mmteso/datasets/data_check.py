@@ -34,7 +34,7 @@ from tqdm import tqdm
 from mmteso.io import atomic_write
 from mmteso.version import __version__
 from .transforms import (LoadAudioClip, LoadAudioFeatures, LoadAVSAnnotations,
-                         LoadLogMel, LoadTextCues, LoadTextFeatures)
+                         LoadLogMel, LoadTextCues)
 
 _SHOWN = 10
 # One clip's frames, since its sound is read once and kept (load_waveform), and
@@ -53,7 +53,7 @@ _FILE_LOADERS = {
 # What a sample says about how its files are to be read.
 _MEANING = ('task', 'label_format', 'class_names', 'palette')
 # Those that look a frame up in a file of all frames, which takes no time.
-_TABLE_LOADERS = (LoadAudioFeatures, LoadTextCues, LoadTextFeatures)
+_TABLE_LOADERS = (LoadAudioFeatures, LoadTextCues)
 
 
 @dataclasses.dataclass

@@ -172,8 +172,8 @@ def audio_conditions_dataloader(dataloader: dict,
     """A test dataloader's config with audio conditions.
 
     For 'off-screen' the data sets get ``off_screen``, so that they pair their
-    clips: with the cue file of the pipeline's ``LoadTextCues``, where there is
-    one, which tells what is visible and silent.
+    clips: with their cue file, where there is one, which tells what is visible
+    and silent.
 
     Args:
         dataloader (dict): ``cfg.test_dataloader``; not modified.
@@ -199,11 +199,8 @@ def audio_conditions_dataloader(dataloader: dict,
         if 'off-screen' in conditions:
             dataset['off_screen'] = dict(seed=seed, groups=off_screen_groups)
             for step in steps_inside(pipeline):
-                if type_name(step) in ('LoadTextCues', 'LoadTextFeatures') \
-                        and step.get('cue_file'):
-                    dataset['off_screen'].update(
-                        cue_file=step['cue_file'],
-                        synonyms=step.get('synonyms', 'auto'))
+                if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
+                    dataset['off_screen'].update(synonyms=step['synonyms'])
                     break
         dataset['pipeline'] = insert_audio_conditions(pipeline, conditions,
                                                       reference, seed)

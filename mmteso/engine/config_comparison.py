@@ -21,8 +21,8 @@ _IRRELEVANT = re.compile(
     r'model\.data_preprocessor\.(size|size_divisor|seg_pad_val|'
     r'batch_augments)|'
     r'pipeline\.(\w*Annotations|Pack\w+)|'
-    r'pipeline\..*\.(cue_file|cue_target|synonyms|backend_args|'
-    r'file_client_args|imdecode_backend)')
+    r'pipeline\..*\.(cue_file|text_encoder|cue_target|synonyms|'
+    r'backend_args|file_client_args|imdecode_backend)')
 
 # Constructors' defaults that checkpoints were trained with which don't tell
 # the version of mmteso (`meta['mmteso_version']`, see PlainCheckpointHook).
@@ -85,11 +85,23 @@ def config_differences(meta: Dict[str, Any],
     model = now.get('model')
     if isinstance(model, dict) and 'module' in model:
         model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
+    loader = now.get('test_dataloader')
+    banks = [
+        osp.basename(_find(one, 'cue_bank') or '')
+        for one in (then.get('test_dataloader'), loader)
+    ]
+    if not all(banks):  # older configs name it in the pipeline
+        banks = ['', '']
     return list(
         _compare(
-            dict(model=then.get('model'), pipeline=_steps(pipeline)),
-            dict(model=model, pipeline=_steps(now.get('test_dataloader'))), '',
-            'mmteso_version' in meta))
+            dict(
+                model=then.get('model'),
+                pipeline=_steps(pipeline),
+                cue_bank=banks[0]),
+            dict(
+                model=model,
+                pipeline=_steps(loader),
+                cue_bank=banks[1]), '', 'mmteso_version' in meta))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
@@ -107,6 +119,16 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
             'here differs by', *map(str, differences)
         ])
     print_log(message, logger='current', level=logging.WARNING)
+
+
+def _find(dataloader: Any, key: str) -> Any:
+    """A field of the data set in a dataloader, which wrappers may hold."""
+    values = dataloader if isinstance(dataloader, list) else []
+    if isinstance(dataloader, dict):
+        if dataloader.get(key):
+            return dataloader[key]
+        values = list(dataloader.values())
+    return next(filter(None, (_find(value, key) for value in values)), None)
 
 
 def _steps(part: Any) -> Dict[str, dict]:
@@ -155,9 +177,6 @@ def _compare(then: Any, now: Any, field: str,
           and len(then) == len(now)):
         for index, pair in enumerate(zip(then, now)):
             yield from _compare(*pair, f'{field}.{index}', versioned)
-    elif field.endswith('.bank_file') and osp.basename(
-            str(then)) == osp.basename(str(now)):
-        return
     elif then != now and {repr(then), repr(now)} != {'None', 'not set'}:
         yield ConfigDifference(field, then, now)
 

@@ -15,8 +15,8 @@ import dataclasses
 import glob
 import json
 import os
-from typing import (Iterable, Iterator, List, Mapping, Optional, Sequence,
-                    Tuple, Union)
+from typing import (Dict, Iterable, Iterator, List, Optional, Sequence, Tuple,
+                    Union)
 
 from .files import atomic_write
 
@@ -155,7 +155,7 @@ def find_cue_files(paths: Union[str, os.PathLike, Sequence]) -> List[str]:
     return found
 
 
-class CueFile(Mapping):
+class CueFile(Dict[Tuple[str, int], CueRecord]):
     """The records of one cue file, or several, by ``(uid, frame)``.
 
     Of several records of a frame the last one counts, but a failed one
@@ -168,44 +168,34 @@ class CueFile(Mapping):
             the memory of a data loader's workers.
     """
 
-    def __init__(self,
-                 path: Union[str, os.PathLike, Sequence],
+    def __init__(self, path: Union[str, os.PathLike, Sequence],
                  cues_only: bool = False) -> None:
+        super().__init__()
         self.path = path
-        self._records = {}
         for file in find_cue_files(path):
             for _, record in iter_cue_records(file):
-                if record.status == 'failed' and \
-                        record.key in self._records:
+                if record.status == 'failed' and record.key in self:
                     continue
                 if cues_only:
                     record = CueRecord(
                         *record.key, record.cues, status=record.status)
-                self._records[record.key] = record
+                self[record.key] = record
 
-    def __getitem__(self, key: Tuple[str, int]) -> CueRecord:
-        if key not in self._records:
-            raise KeyError(
-                f'The cue file "{self.path}" ({len(self)} frames) has no cues '
-                f'for frame {key[1]} of "{key[0]}". Each frame needs a line, '
-                'be its list of cues empty.')
-        return self._records[key]
-
-    def __iter__(self):
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
+    def __missing__(self, key: Tuple[str, int]) -> CueRecord:
+        raise KeyError(
+            f'The cue file "{self.path}" ({len(self)} frames) has no cues for '
+            f'frame {key[1]} of "{key[0]}". Each frame needs a line, be its '
+            'list of cues empty.')
 
     @property
     def num_captioned(self) -> int:
         """Frames that have a caption only: nobody asked for cues yet."""
-        return sum(r.status == 'captioned' for r in self._records.values())
+        return sum(record.status == 'captioned' for record in self.values())
 
     @property
     def num_failed(self) -> int:
         """Frames whose cues could not be obtained."""
-        return sum(r.status == 'failed' for r in self._records.values())
+        return sum(record.status == 'failed' for record in self.values())
 
 
 def append_cue_records(path: str, records: Iterable[CueRecord]) -> None:

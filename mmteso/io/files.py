@@ -69,20 +69,11 @@ def _no_key_twice(pairs: List[Tuple[Any, Any]]) -> Dict[Any, Any]:
 
 
 def parse_yaml(content: Union[str, bytes]) -> Any:
-    """Read YAML that a user wrote.
+    """Read YAML that a user wrote; a ValueError says what is wrong where.
 
     Unlike :func:`mmengine.fileio.load` it makes plain data only, whatever the
     text says, and a key that occurs twice in a mapping is an error, where
     usually the first value is dropped without a word.
-
-    Args:
-        content (str | bytes): The text, UTF-8.
-
-    Returns:
-        Any: The data.
-
-    Raises:
-        ValueError: If it is no such YAML; the message says where.
     """
     try:
         return yaml.load(content, Loader=_StrictLoader)
@@ -91,17 +82,7 @@ def parse_yaml(content: Union[str, bytes]) -> Any:
 
 
 def parse_json(content: Union[str, bytes]) -> Any:
-    """The same of JSON.
-
-    Args:
-        content (str | bytes): The text, UTF-8.
-
-    Returns:
-        Any: The data.
-
-    Raises:
-        ValueError: If it is no JSON, or a key occurs twice in an object.
-    """
+    """Read JSON, in which no key may occur twice in an object."""
     return json.loads(content, object_pairs_hook=_no_key_twice)
 
 
@@ -147,12 +128,7 @@ def plain(value: Any) -> Any:
 
 
 def write_json(report: Mapping[str, Any], path: str) -> None:
-    """Write a report as JSON that every parser reads; see :func:`plain`.
-
-    Args:
-        report (Mapping): The report.
-        path (str): The file; its folder is made if needed.
-    """
+    """Write a report as JSON that every parser reads; see :func:`plain`."""
     with atomic_write(path) as partial, open(
             partial, 'w', encoding='utf-8') as file:
         json.dump(plain(report), file, indent=2, allow_nan=False)

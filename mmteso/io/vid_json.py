@@ -49,27 +49,16 @@ class VidClip(NamedTuple):
 
 
 class VidImport(NamedTuple):
-    """What came out of an import.
-
-    Attributes:
-        records (tuple[CueRecord]): In the order of the clips.
-        left_out (dict[str, list[str]]): What was passed over, by kind:
-            'colliding', 'unknown', 'missing'; and 'other', videos of clips
-            that weren't asked for.
-    """
+    """Records in the order of the clips, and what was passed over, by kind."""
     records: Tuple[CueRecord, ...]
     left_out: Dict[str, List[str]]
 
 
 class VidExport(NamedTuple):
-    """What came out of an export.
+    """Cues by vid and frame, sorted, and what was passed over, by kind.
 
-    Attributes:
-        table (VidTable): Cues by vid and frame, sorted.
-        left_out (dict[str, list[str]]): What was passed over, by kind:
-            'colliding', 'unknown'.
-        unserved (int): Failed or merely captioned frames, which the format
-            can't tell from frames where nothing sounds.
+    ``unserved`` counts failed or merely captioned frames, which the format
+    can't tell from frames where nothing sounds.
     """
     table: VidTable
     left_out: Dict[str, List[str]]
@@ -135,12 +124,7 @@ def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:
 
 
 def write_vid_json(path: str, table: VidTable) -> None:
-    """Write a file of the authors' format.
-
-    Args:
-        path (str): The file; an existing one is replaced.
-        table (VidTable): Cues by vid and frame, without commas.
-    """
+    """Write a file of the authors' format; the cues are without commas."""
     values = {
         vid: {
             f'f{frame}': ''.join(f'{cue},' for cue in cues)
@@ -191,9 +175,6 @@ def import_vid_json(table: VidTable,
             none of them gets cues), 'unknown' (videos of no clip, frames
             beyond a clip's end) and 'missing' (clips and frames without
             cues). Defaults to none.
-
-    Returns:
-        VidImport: The records and what was passed over.
 
     Raises:
         VidJsonError: If there is a problem that isn't in ``skip``.
@@ -251,9 +232,6 @@ def export_vid_json(records: Iterable[CueRecord],
             than refused: 'colliding' (several clips of one video among the
             records: none of them is written) and 'unknown' (clips that
             ``vids`` lacks). Defaults to none.
-
-    Returns:
-        VidExport: The table and what was passed over.
 
     Raises:
         VidJsonError: If there is a problem that isn't in ``skip``, or a cue

@@ -113,8 +113,8 @@ class VideoCaptioner(TransformersCaptioner):
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Load the model, and see whether it reads such frames."""
         if not all(frame.clip_paths for frame in frames):
-            raise ValueError(f'{type(self).__name__} describes whole clips, '
-                             'but the frame source gives no clip_paths.')
+            raise ValueError('VideoCaptioner describes whole clips, but the '
+                             'frame source gives no clip_paths.')
         super().prepare(frames)
         if self.inputs == 'video' and not hasattr(
                 self.model.loaded.processor, 'video_processor'):
@@ -166,10 +166,8 @@ class OpenAICaptioner(BaseCaptioner):
             images[0].save(file, 'PNG')
             data = base64.b64encode(file.getvalue()).decode()
             url = dict(url=f'data:image/png;base64,{data}')
-            content = [
-                dict(type='image_url', image_url=url),
-                dict(type='text', text=self.prompt.text)
-            ]
+            content = [dict(type='image_url', image_url=url),
+                       dict(type='text', text=self.prompt.text)]
             conversations.append([dict(role='user', content=content)])
         return self.model.chat(conversations)
 

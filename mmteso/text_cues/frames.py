@@ -36,8 +36,8 @@ class DatasetFrames:
             if not {'img_path', 'uid', 'frame'} <= sample.keys():
                 raise ValueError(
                     f'The samples of {type(dataset).__name__} lack img_path, '
-                    'uid or frame: text cues are kept by clip and frame. Take '
-                    'an audio-visual data set, or FolderFrames.')
+                    'uid or frame. Take an audio-visual data set, or '
+                    'FolderFrames.')
             clips.setdefault(sample['uid'], []).append(sample)
         if not clips:
             raise FileNotFoundError(
@@ -46,10 +46,8 @@ class DatasetFrames:
         for uid, clip in clips.items():
             clip.sort(key=lambda sample: sample['frame'])
             paths = tuple(sample['img_path'] for sample in clip)
-            frames += [
-                Frame(uid, sample['frame'], sample['img_path'], paths,
-                      sample.get('a_obj')) for sample in clip
-            ]
+            frames += [Frame(uid, sample['frame'], sample['img_path'], paths,
+                             sample.get('a_obj')) for sample in clip]
         return frames
 
 
@@ -120,7 +118,5 @@ class FolderFrames:
                     f"numbering='name' needs files called by different "
                     f'numbers in "{folder}", but got {names[:10]}')
         paths = tuple(os.path.join(folder, name) for name in names)
-        return [
-            Frame(uid, number, path, paths)
-            for number, path in zip(numbers, paths)
-        ]
+        return [Frame(uid, number, path, paths)
+                for number, path in zip(numbers, paths)]

@@ -74,11 +74,9 @@ class CueGenerator:
         done = set()
         for path in paths:
             for _, record in iter_cue_records(path):
-                wrong = [
-                    f'{key} is {getattr(record, key)!r}, now {value!r}'
-                    for key, value in self.origin.items()
-                    if getattr(record, key) != value
-                ]
+                wrong = [f'{key} is {getattr(record, key)!r}, now {value!r}'
+                         for key, value in self.origin.items()
+                         if getattr(record, key) != value]
                 if wrong:
                     raise CueFileError(
                         f'"{path}" was begun with other models or prompts '
@@ -126,10 +124,8 @@ class CueGenerator:
 
             def finish(*captioned) -> None:
                 nonlocal failures
-                records = [
-                    CueRecord(**values, **self.origin, version=version)
-                    for values in self._reason(*captioned)
-                ]
+                records = [CueRecord(**values, **self.origin, version=version)
+                           for values in self._reason(*captioned)]
                 append_cue_records(path, records)
                 for record in records:
                     counts[record.status] += 1

@@ -88,11 +88,6 @@ class LocalModel:
         """
         from jinja2 import TemplateError
         _, processor, tokenizer, _ = self.loaded
-        if not (kwargs.get('chat_template') or processor.chat_template):
-            raise ModelUnavailableError(
-                f'The model "{self.name}" has no chat template. Take one that '
-                'was trained for chats ("chat", "instruct"), or give '
-                'chat_template (of a captioner: template).')
         if processor is not tokenizer:
             # the templates of processors read contents in parts
             messages = [
@@ -104,10 +99,11 @@ class LocalModel:
         try:
             return processor.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, **kwargs)
-        except TemplateError as error:
+        except (TemplateError, ValueError) as error:
             raise ModelUnavailableError(
-                f'The chat template of "{self.name}" refuses the prompt: '
-                f'{error}') from error
+                f'"{self.name}" has no chat template, or it refuses the '
+                f'prompt: {error} Take a model that was trained for chats, or '
+                'give chat_template (of a captioner: template).') from error
 
     def excess(self, text: str, max_new_tokens: int) -> float:
         """Tokens by which a text and its answer are too long, if positive."""
@@ -263,9 +259,6 @@ def _from_pretrained(kind: str, name: str, revision: Optional[str] = None,
     }[kind]
     processor = getattr(transformers, processors).from_pretrained(
         name, **hub, **processor_kwargs or {})
-    if kind == 'image-text' and not hasattr(processor, 'image_processor'):
-        raise ValueError(f'it has no processor for images, but a '
-                         f'{type(processor).__name__}.')
     model, report = getattr(transformers, models).from_pretrained(
         name, **kwargs)
     if report['missing_keys']:

@@ -6,7 +6,7 @@ import logging
 import os.path as osp
 import re
 from abc import abstractmethod
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmengine.logging import print_log
 
@@ -65,32 +65,25 @@ class PromptedReasoner(BaseReasoner):
             said = isinstance(answer, str) and strip_thinking(answer)
             if said and self._keeps_schema is not False:
                 second[i] = self.prompt.extract(asked[i], said)
-        replies = {}
-        if second:
-            replies = dict(
-                zip(second, self.chat(list(second.values()), self.schema)))
-            self._notice(list(replies.values()))
-        return [
-            self._read(answer, replies.get(i))
-            for i, answer in enumerate(answers)
-        ]
+        replies = dict(
+            zip(second, self.chat(list(second.values()), self.schema))
+        ) if second else {}
+        self._notice(replies.values())
+        return [self._read(answer, replies.get(i))
+                for i, answer in enumerate(answers)]
 
-    def _notice(self, replies: Sequence[Reply]) -> None:
+    def _notice(self, replies: Iterable[Reply]) -> None:
         """Find out by the first replies whether the schema is kept."""
-        known = [
-            reply for reply in replies
-            if not isinstance(reply, ChatFailure) or reply.refused
-        ]
+        known = [reply for reply in replies
+                 if not isinstance(reply, ChatFailure) or reply.refused]
         if self._keeps_schema is None and known:
             self._keeps_schema = any(
                 self._names(reply) is not None for reply in known)
             if not self._keeps_schema:
                 print_log(
-                    f'"{self.name}" refuses a JSON schema or ignores it (its '
-                    f'answer: {known[0]!r:.200}). From here on the free '
-                    'answers are read instead.',
-                    logger='current',
-                    level=logging.WARNING)
+                    f'"{self.name}" refuses a JSON schema or ignores it: '
+                    f'{known[0]!r:.200}. From here on its free answers are '
+                    'read.', logger='current', level=logging.WARNING)
 
     def _names(self, reply: Optional[Reply]) -> Optional[List[str]]:
         """What a reply names if it keeps the schema, else None."""

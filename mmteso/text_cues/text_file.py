@@ -65,9 +65,9 @@ class TextFile:
             raise TextFileError(
                 f'{path} holds no {key}, or says nobody or several as its '
                 f'author: {sorted(authors)}. Name them by name=...')
-        self.name, self.prompt_hash = \
+        author, self.prompt_hash = \
             authors.pop() if len(authors) == 1 else ('', '')
-        self.name = name or self.name
+        self.name = name or author
 
     def _read(self) -> Iterator[dict]:
         """The entries of the file."""
@@ -93,10 +93,8 @@ class TextFile:
 
     def check(self, frames: Sequence[Frame]) -> None:
         """Warn, or raise TextFileError, if a frame has no text."""
-        lacking = [
-            f'frame {frame.frame} of "{frame.uid}"' for frame in frames
-            if isinstance(self.find(frame), ChatFailure)
-        ]
+        lacking = [f'frame {frame.frame} of "{frame.uid}"' for frame in frames
+                   if isinstance(self.find(frame), ChatFailure)]
         if lacking:
             message = (
                 f'{self.path} has no {self.key} for {len(lacking)} of the '

@@ -60,12 +60,12 @@ def differences(changes, name=NAME, **meta):
         ({
             f'{AUDIO}.clip_hop': 0.96,
             f'{CUES}.num_cues': 2,
-            f'{CUES}.text_encoder.expect.settings.scaled': False
+            'test_dataloader.dataset.cue_bank': 'other.safetensors'
         }, {
             'pipeline.LoadAudioClip.clip_hop': (1.0, 0.96),
             'pipeline.LoadTextCues.num_cues': (4, 2),
-            'pipeline.LoadTextCues.text_encoder.expect.settings.scaled':
-            (True, False)
+            'cue_bank':
+            ('cue_bank_imagebind.safetensors', 'other.safetensors')
         }),
     ])
 def test_what_changes_the_computation(changes, expected):
@@ -92,8 +92,8 @@ def test_what_changes_the_computation(changes, expected):
             'test_dataloader.dataset.data_root': 'elsewhere',
             'test_dataloader.dataset.subsets': 'v1s',
             f'{STEPS["LoadAVSAnnotations"]}.load_visible': True,
-            f'{CUES}.cue_file': 'other.jsonl',
-            f'{CUES}.text_encoder.bank_file':
+            'test_dataloader.dataset.cue_file': 'other.jsonl',
+            'test_dataloader.dataset.cue_bank':
             'elsewhere/cue_bank_imagebind.safetensors'
         },
         # the same in other words

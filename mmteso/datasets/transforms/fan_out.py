@@ -1,12 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Several sounds for one frame."""
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform, Compose
 from mmengine.structures import BaseDataElement
 from mmseg.registry import TRANSFORMS
+
+from .base import AVSTransform
+
 
 # what front ends make of a waveform, of PackAVTInputs' inputs
 _SOUND_INPUTS = ('log_mel', 'audio_values')
@@ -17,13 +19,13 @@ class PerCondition(tuple):
 
 
 @TRANSFORMS.register_module()
-class FanOutAudioConditions(BaseTransform):
+class FanOutAudioConditions(AVSTransform):
     """Give a frame K sounds, everything else of it once.
 
     Stands right after :class:`LoadAudioClip`. Every condition gets the
     waveform, alters it, and sends it through the *same* front end: negatives
     that came by another way than the normal sound could be told apart by that
-    way alone. :func:`split_conditions` takes the batches apart.
+    way alone. What the K ways make is then put side by side.
 
     Required Keys:
 
@@ -42,51 +44,55 @@ class FanOutAudioConditions(BaseTransform):
     - waveform
 
     Args:
-        conditions (Sequence[dict | None]): For each condition the transform
-            that alters the sound, e.g. ``dict(type='MuteAudio')``; None
-            leaves it as it is.
+        conditions (Sequence[dict | list[dict] | None]): For each condition
+            the transforms that alter the sound, e.g.
+            ``dict(type='MuteAudio')``; None leaves it as it is.
         front_end (Sequence[dict]): Transforms that make the audio encoder's
             input of a waveform, e.g. ``[dict(type='AudioToLogMel')]``.
     """
 
-    def __init__(self, conditions: Sequence[Optional[dict]],
+    def __init__(self, conditions: Sequence[Union[dict, List[dict], None]],
                  front_end: Sequence[dict]) -> None:
-        self.ways = [
-            Compose([*([condition] if condition else []), *front_end])
-            for condition in conditions
-        ]
+        if not conditions or not front_end:
+            raise ValueError(
+                'FanOutAudioConditions needs at least one condition and the '
+                f'transforms of the front end, but got {conditions!r} and '
+                f'{front_end!r}')
+        self.conditions = conditions
+        self.front_end = front_end
+        self.ways = []
+        for steps in conditions:
+            steps = [steps] if isinstance(steps, dict) else steps or []
+            self.ways.append(
+                [TRANSFORMS.build(step) for step in [*steps, *front_end]])
 
     def transform(self, results: dict) -> dict:
-        """Fan out.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with K sounds.
-        """
-        waveform = results.pop('waveform')
-        # each its own dict, so that none finds what another one has made
-        made = [
-            way(dict(results, waveform=waveform.copy())) for way in self.ways
-        ]
-        for key in sorted({key for one in made for key in one} - {'waveform'}):
+        """Fan out."""
+        made = []
+        for way in self.ways:
+            # its own dict, so that none finds what another one has made
+            one = dict(results, waveform=results['waveform'].copy())
+            for step in way:
+                one = step(one)
+            one.pop('waveform')
+            made.append(one)
+        results.pop('waveform')
+        for key in sorted({key for one in made for key in one}):
             values = [one.get(key) for one in made]
-            if key == 'audio_condition' or any(
-                    value is not results.get(key) for value in values):
+            # the condition also where all are the same: it says that there
+            # are several
+            if key not in results or key == 'audio_condition' or any(
+                    value is not results[key] for value in values):
                 results[key] = self._side_by_side(values)
         return results
 
     @staticmethod
-    def _side_by_side(values: List[Any]) -> Any:
-        for kind, stack in ((torch.Tensor, torch.stack), (np.ndarray,
-                                                          np.stack)):
+    def _side_by_side(values: List[Optional[Any]]) -> Any:
+        for kind, stack in ((torch.Tensor, torch.stack),
+                            (np.ndarray, np.stack)):
             if all(isinstance(value, kind) for value in values):
                 return stack(values)
         return PerCondition(values)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self.ways})'
 
 
 def split_conditions(batch: dict, number: int) -> List[dict]:
