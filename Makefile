@@ -1,7 +1,8 @@
 # `make demo` and `make test` do everything, from a fresh clone on.
 #
 # Variables: PYTHON (an interpreter, 3.10 to 3.12; found by itself otherwise),
-# VARIANT=cue|paper, SEED and OUT for the demo, PYTEST_ARGS for the tests.
+# VARIANT=cue|paper, SEED and OUT for the demo, JOBS (processes) and PYTEST_ARGS
+# for the tests.
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -14,10 +15,12 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3.10 python3 \
 VARIANT ?= cue
 SEED ?= 0
 OUT ?= work_dirs/demo
+JOBS ?= 2
 PYTEST_ARGS ?=
-# the first test of a process imports torch; more threads than cores only
-# make small tensors slower
+# each process imports torch and makes a file's fixtures once; more threads than
+# cores only make small tensors slower
 TEST_ENV = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
+PARALLEL = -n $(JOBS) --dist loadfile --durations=15
 
 SETUP_FILES = setup.py constraints.txt $(wildcard requirements/*.txt)
 STAMP = $(VENV)/.installed
@@ -63,7 +66,7 @@ demo: $(STAMP)
 		--out $(OUT)
 
 test: $(STAMP)
-	$(TEST_ENV) $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(TEST_ENV) $(VENV)/bin/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-gpu: $(STAMP)
 	MMTESO_TEST_GPU=1 $(TEST_ENV) $(VENV)/bin/python -m pytest -m gpu \
@@ -75,11 +78,11 @@ test-slow: $(STAMP)
 # what depends on the distribution: imports, registries, runners, checkpoints,
 # configs, and how mmengine reads and logs
 test-openmmlab: $(CLASSIC_STAMP)
-	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest tests/ops tests/engine \
-		tests/models tests/evaluation tests/configs tests/io tests/text_cues \
-		tests/mmseg_features \
-		tests/projects tests/test_package.py projects \
-		$(PYTEST_ARGS)
+	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest $(PARALLEL) \
+		tests/ops tests/engine tests/configs/test_configs.py \
+		tests/models/segmentors tests/models/decode_heads \
+		tests/mmseg_features tests/test_package.py tests/test_version.py \
+		projects $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check

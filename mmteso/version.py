@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The version of mmteso, and which versions of the stack it works with.
 
-This file imports nothing outside the standard library at module level:
-``setup.py`` reads the version from it.
+``setup.py`` reads the version from this file.
 """
 import importlib.metadata
 import importlib.util
@@ -11,40 +10,24 @@ from typing import Dict, Mapping, Optional, Tuple
 
 __version__ = '0.1.0'
 
-# import name -> distribution name -> (lowest version, first version too new)
-Range = Tuple[str, Optional[str]]
-ONEDL: Dict[str, Dict[str, Range]] = {
-    'mmengine': {
-        'onedl-mmengine': ('0.10.9', '1.0.0')
+# distribution: (what it provides, lowest version, first version too new)
+_FAMILIES: Dict[str, Dict[str, Tuple[str, str, str]]] = dict(
+    onedl={
+        'onedl-mmengine': ('mmengine', '0.10.9', '1.0.0'),
+        'onedl-mmcv': ('mmcv', '2.3.0', '3.0.0'),
+        'onedl-mmsegmentation': ('mmseg', '1.4.0', '2.0.0'),
+        'onedl-mmdetection': ('mmdet', '3.5.0', '4.0.0'),
     },
-    'mmcv': {
-        'onedl-mmcv': ('2.3.0', '3.0.0')
-    },
-    'mmseg': {
-        'onedl-mmsegmentation': ('1.4.0', '2.0.0')
-    },
-    'mmdet': {
-        'onedl-mmdetection': ('3.5.0', '4.0.0')
-    },
-}
-OPENMMLAB: Dict[str, Dict[str, Range]] = {
-    'mmengine': {
-        'mmengine': ('0.10.0', '1.0.0'),
-        'mmengine-lite': ('0.10.0', '1.0.0')
-    },
-    # mmseg 1.2 and mmdet 3.3 refuse mmcv 2.2
-    'mmcv': {
-        'mmcv': ('2.0.0', '2.2.0'),
-        'mmcv-lite': ('2.0.0', '2.2.0')
-    },
-    'mmseg': {
-        'mmsegmentation': ('1.2.0', '2.0.0')
-    },
-    'mmdet': {
-        'mmdet': ('3.1.0', '4.0.0')
-    },
-}
-TORCH: Range = ('2.0.0', None)
+    openmmlab={
+        'mmengine': ('mmengine', '0.10.0', '1.0.0'),
+        'mmengine-lite': ('mmengine', '0.10.0', '1.0.0'),
+        # mmseg 1.2 and mmdet 3.3 refuse mmcv 2.2
+        'mmcv': ('mmcv', '2.0.0', '2.2.0'),
+        'mmcv-lite': ('mmcv', '2.0.0', '2.2.0'),
+        'mmsegmentation': ('mmseg', '1.2.0', '2.0.0'),
+        'mmdet': ('mmdet', '3.1.0', '4.0.0'),
+    })
+_TORCH = ('2.0.0', '')
 
 _ADVICE = ('Install exactly one of the two in a fresh environment: '
            '`pip install "mmteso[onedl]"` (maintained, the default) or '
@@ -56,21 +39,7 @@ def _release(version: str) -> Tuple[int, ...]:
     match = re.match(r'\d+(\.\d+)*', version)
     if match is None:
         raise ValueError(f'{version!r} is not a version number')
-    numbers = [int(number) for number in match.group().split('.')]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
-
-
-def _in_range(version: str, allowed: Range) -> bool:
-    lowest, too_new = allowed
-    return _release(lowest) <= _release(version) and (
-        too_new is None or _release(version) < _release(too_new))
-
-
-def _say(name: str, allowed: Range) -> str:
-    lowest, too_new = allowed
-    return f'{name}>={lowest}' + (f',<{too_new}' if too_new else '')
+    return tuple(map(int, match.group().split('.')))
 
 
 def installed_versions() -> Dict[str, str]:
@@ -80,12 +49,8 @@ def installed_versions() -> Dict[str, str]:
         Dict[str, str]: What is installed; torch's with its build, e.g.
         ``'2.14.1+cu130'``.
     """
-    names = ['torch']
-    for family in (ONEDL, OPENMMLAB):
-        for distributions in family.values():
-            names.extend(distributions)
     found = {}
-    for name in names:
+    for name in ('torch', *_FAMILIES['onedl'], *_FAMILIES['openmmlab']):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -119,43 +84,37 @@ def check_versions(found: Optional[Mapping[str, str]] = None,
             lists every problem.
     """
     found = installed_versions() if found is None else found
+    onedl, classic = (
+        [name for name in family if name in found]
+        for family in _FAMILIES.values())
     problems = []
-    if 'torch' in found:
-        if not _in_range(found['torch'], TORCH):
-            problems.append(f'torch {found["torch"]} is installed, but '
-                            f'{_say("torch", TORCH)} is needed')
-    elif not importable('torch'):
+    if 'torch' not in found and not importable('torch'):
         problems.append('torch is not installed: install the build for your '
                         'machine as https://pytorch.org says')
-    families = {
-        name: sorted(distribution for distributions in family.values()
-                     for distribution in distributions
-                     if distribution in found)
-        for name, family in (('onedl', ONEDL), ('openmmlab', OPENMMLAB))
-    }
-    if families['onedl'] and families['openmmlab']:
+    if onedl and classic:
         problems.append(
             'both OpenMMLab distributions are installed, and their packages '
-            'overwrite each other: ' + ', '.join(families['onedl']) + ' and ' +
-            ', '.join(families['openmmlab']))
+            f'overwrite each other: {", ".join(onedl)} and '
+            f'{", ".join(classic)}')
+        family = {}
     else:
-        family = OPENMMLAB if families['openmmlab'] else ONEDL
-        for module, distributions in family.items():
-            present = [name for name in distributions if name in found]
-            if not present and not importable(module):
-                problems.append(
-                    f'{module} is missing: ' +
-                    ' or '.join(_say(name, allowed)
-                                for name, allowed in distributions.items()) +
-                    ' provides it')
-            if len(present) > 1:
-                problems.append(f'{" and ".join(present)} both provide '
-                                f'{module}: keep one of them')
-            for name in present:
-                if not _in_range(found[name], distributions[name]):
-                    problems.append(
-                        f'{name} {found[name]} is installed, but '
-                        f'{_say(name, distributions[name])} is needed')
+        family = _FAMILIES['openmmlab' if classic else 'onedl']
+    for module in dict.fromkeys(module for module, *_ in family.values()):
+        names = [name for name in family if family[name][0] == module]
+        present = [name for name in names if name in found]
+        if not present and not importable(module):
+            problems.append(f'{module} is missing: install '
+                            f'{" or ".join(names)}')
+        if len(present) > 1:
+            problems.append(f'{" and ".join(present)} both provide '
+                            f'{module}: keep one of them')
+    ranges = {name: limits for name, (_, *limits) in family.items()}
+    for name, (lowest, too_new) in {'torch': _TORCH, **ranges}.items():
+        if name in found and not (_release(lowest) <= _release(found[name]) <
+                                  _release(too_new or '1000')):
+            needed = f'>={lowest}' + (f',<{too_new}' if too_new else '')
+            problems.append(
+                f'{name} {found[name]} is installed, but {needed} is needed')
     if problems:
         raise ImportError(
             'mmteso cannot work with the installed packages:\n  - ' +

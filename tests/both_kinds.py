@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import (TEXT_DIMS, fcn_config, fusion_parts, load, narrow_config,
+from narrow import (fcn_config, fusion_parts, load, narrow_config,
                     plain_config_text)
 from processes import ROOT
 
@@ -51,9 +51,6 @@ def whole_config(kind: str,
         preprocessor = cfg.model.data_preprocessor
         cfg.model = fusion_model()
         cfg.model.data_preprocessor = preprocessor
-    for step in cfg.tta_pipeline[-1].transforms[2]:
-        step.cue_file = f'{data_root}/cues.jsonl'
-        step.text_encoder.embed_dims = TEXT_DIMS
     return cfg
 
 

@@ -1,21 +1,29 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
 
+import pytest
+
 if 'MMTESO_TEST_GPU' not in os.environ:
     # `make test` is the same on every machine: mmengine's runner would move
     # its models to a GPU that it sees, and the numbers are those of a CPU.
     # Here, because CUDA reads it once.
     os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
 
-import pytest
-import torch
 
-# before any test module imports mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
+def pytest_configure(config):
+    """Import mmteso before any test module imports mmseg.models.
+
+    See mmteso/ops/stand_in.py. Not in the process that only hands tests out to
+    others (``-n 2``): that would take seconds in which none of them starts.
+    """
+    hands_out = getattr(config.option, 'numprocesses', None)
+    if hasattr(config, 'workerinput') or not hands_out:
+        import mmteso  # noqa: F401
 
 
 def pytest_collection_modifyitems(items):
     """Skip tests marked gpu where no CUDA device is to be seen."""
+    import torch
     if torch.cuda.is_available():
         return
     skip = pytest.mark.skip(reason='needs a CUDA device: make test-gpu')

@@ -82,6 +82,7 @@ def make_avsbench(root,
                   frame_size: Tuple[int, int] = (24, 32),
                   frames: Optional[int] = None,
                   class_names: Sequence[str] = AVSBENCH_CLASSES,
+                  palette: Optional[Sequence[Sequence[int]]] = None,
                   label_base: int = 0,
                   visible: bool = False,
                   seed: int = 0) -> str:
@@ -101,6 +102,8 @@ def make_avsbench(root,
         frames (int, optional): Frames and seconds of a clip. Defaults to
             None: 5 in v1s and v1m, 10 in v2, as in the release.
         class_names (Sequence[str]): Classes, background first.
+        palette (Sequence[Sequence[int]], optional): Their colours in
+            labels_rgb. Defaults to None: VOC's.
         label_base (int): First index in label2idx.json, 0 or 1.
         visible (bool): Whether to write labels_visible. Defaults to False.
         seed (int): Seed of classes and image noise.
@@ -112,7 +115,7 @@ def make_avsbench(root,
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    palette = np.array(voc_palette(len(class_names)))
+    palette = np.array(palette or voc_palette(len(class_names)))
     rows: List[list] = []
     cues: List[dict] = []
     for subset in subsets:

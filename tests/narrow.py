@@ -19,6 +19,9 @@ from mmengine.structures import LabelData, PixelData
 from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
 
+from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
+                                         write_cue_bank)
+
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SIZE = 64  # side of the frames; the top level is then 2 x 2
 WIDTH = 32  # of the head
@@ -218,6 +221,14 @@ def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
             **fusion))
 
 
+def narrow_bank(data_root) -> str:
+    """A cue bank of ``TEXT_DIMS`` dimensions in a data set's folder."""
+    path = Path(data_root, 'cue_bank_narrow.safetensors')
+    phrases = collect_phrases([str(path.with_name('cues.jsonl'))], (), ['dog'])
+    write_cue_bank(str(path), HashTextEncoder(TEXT_DIMS), phrases)
+    return path.name
+
+
 def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
                   epochs: int = 1, narrow=None) -> Config:
     """Narrow a whole config, in place, and give it a tiny data set.
@@ -238,13 +249,11 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
         loader.update(
             batch_size=2, num_workers=0, persistent_workers=False)
         loader.dataset.update(data_root=str(data_root), indices=frames)
+        if loader.dataset.cue_bank:
+            loader.dataset.cue_bank = narrow_bank(data_root)
         for transform in loader.dataset.pipeline:
             if transform.type == 'Resize':
                 transform.scale = (SIZE, SIZE)
-            if transform.type == 'LoadTextCues':
-                transform.cue_file = f'{data_root}/cues.jsonl'
-                transform.text_encoder = dict(
-                    type='HashTextEncoder', embed_dims=TEXT_DIMS)
     loop = config.train_cfg
     loop.val_interval = 1
     loop['max_epochs' if 'max_epochs' in loop else 'max_iters'] = epochs

@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
+import torch
 
-from mmteso.version import (__version__, _release, check_versions,
-                            installed_versions)
+from mmteso.version import check_versions, installed_versions
 
 ONEDL = {
     'torch': '2.13.0+cpu',
@@ -32,14 +32,8 @@ def test_here():
     found = installed_versions()
     check_versions()
     check_versions(found, nothing)
-    assert found['torch']
-    assert _release(__version__)
-
-
-def test_torch_is_recorded_with_its_build(monkeypatch):
-    """Which PyPI's wheels say here only, not in their metadata."""
-    monkeypatch.setattr('torch.__version__', '2.14.1+cu130')
-    assert installed_versions()['torch'] == '2.14.1+cu130'
+    # with its build, which PyPI's wheels say here only, not in their metadata
+    assert found['torch'] == torch.__version__
 
 
 @pytest.mark.parametrize('found', [ONEDL, CLASSIC])
@@ -56,13 +50,13 @@ def test_compiled_classic_mmcv():
     ({**ONEDL, 'mmcv-lite': '2.1.0'},
      'both OpenMMLab distributions are installed.*onedl-mmcv.*mmcv-lite'),
     ({**CLASSIC, 'mmcv-lite': '2.2.0'},
-     r'mmcv-lite 2\.2\.0 is installed, but mmcv-lite>=2\.0\.0,<2\.2\.0'),
+     r'mmcv-lite 2\.2\.0 is installed, but >=2\.0\.0,<2\.2\.0'),
     ({**CLASSIC, 'mmcv': '2.1.0'}, 'mmcv and mmcv-lite both provide mmcv'),
     (without(ONEDL, 'onedl-mmdetection'),
-     r'mmdet is missing: onedl-mmdetection>='),
-    (without(CLASSIC, 'mmdet'), r'mmdet is missing: mmdet>=3'),
+     'mmdet is missing: install onedl-mmdetection'),
+    (without(CLASSIC, 'mmdet'), 'mmdet is missing: install mmdet'),
     (without(ONEDL, 'torch'), 'torch is not installed'),
-    ({**ONEDL, 'torch': '1.13.1'}, r'torch 1\.13\.1 .* torch>=2\.0\.0'),
+    ({**ONEDL, 'torch': '1.13.1'}, r'torch 1\.13\.1 .* >=2\.0\.0'),
     ({'torch': '2.13.0'}, r'mmengine is missing(.|\n)*mmseg is missing'),
     ({**ONEDL, 'onedl-mmsegmentation': '2.0.0'},
      r'onedl-mmsegmentation 2\.0\.0 .*<2\.0\.0'),
@@ -88,16 +82,3 @@ def test_source_checkouts_without_metadata():
     """Importable from PYTHONPATH: there is no version to check."""
     check_versions(without(ONEDL, 'torch', 'onedl-mmdetection'),
                    {'torch', 'mmdet'}.__contains__)
-
-
-@pytest.mark.parametrize('version, release', [('2.13.0+cpu', (2, 13)),
-                                              ('1.4.0rc1', (1, 4)),
-                                              ('2.0', (2, )),
-                                              ('0.10.12', (0, 10, 12))])
-def test_release(version, release):
-    assert _release(version) == release
-
-
-def test_release_of_nonsense():
-    with pytest.raises(ValueError, match="'main' is not a version number"):
-        _release('main')

@@ -29,13 +29,6 @@ LLAMA_TEMPLATE = (
     "{{ turn['content'].strip() + ' [/INST]' }}"
     "{% else %}{{ ' ' + turn['content'].strip() + ' ' + eos_token }}"
     '{% endif %}{% endfor %}')
-#: One that knows no system role, as Gemma's.
-NO_SYSTEM_TEMPLATE = (
-    "{% if messages[0]['role'] == 'system' %}"
-    "{{ raise_exception('System role not supported') }}{% endif %}"
-    "{{ bos_token }}{% for turn in messages %}"
-    "{{ turn['role'] + ': ' + turn['content'] + '\\n' }}{% endfor %}"
-    "{{ 'assistant:' }}")
 #: Contents are lists of parts, pictures come first, and no <s>.
 LLAVA_TEMPLATE = (
     "{% for turn in messages %}{% if turn['role'] != 'system' %}"

@@ -42,8 +42,8 @@ def parse_args():
     parser.add_argument(
         '--batch-size',
         type=int,
-        default=16,
-        help='clips that are encoded together (default: %(default)s)')
+        default=80,
+        help='frames that are encoded together (default: %(default)s)')
     parser.add_argument(
         '--workers',
         type=int,

@@ -75,10 +75,6 @@ def build_encoder(args):
     if 'text_encoder' not in config:
         raise ValueError(f'{args.config} has no field text_encoder; see '
                          'configs/text_features/.')
-    if config.text_encoder.get('type') == 'CueBank':
-        raise ValueError(
-            f'the text_encoder of {args.config} looks features up in a cue '
-            'bank and makes none; take a config of configs/text_features/.')
     init_default_scope(config.get('default_scope', 'mmseg'))
     return MODELS.build(config.text_encoder).to(args.device)
 

@@ -59,7 +59,7 @@ def main():
         if not args.check:
             failed = download_missing(check_weights(configs))
         files = check_weights(configs, hashes=True)
-    except (KeyError, OSError, ValueError) as error:
+    except (ImportError, KeyError, OSError, ValueError) as error:
         parser.error(str(error))
     print(format_weights(files))
     for line in failed:

@@ -22,11 +22,12 @@ from mmseg.registry import METRICS, RUNNERS
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
-from mmteso.engine import (add_cfg_options, audio_condition_transform,
+from mmteso.engine import (add_cfg_options, add_data_root,
+                           audio_condition_transform,
                            evaluate_audio_conditions, format_audio_report,
                            leave_cpu_distributed, merge_cfg_options,
                            predict_without_masks, prepare_cpu_distributed,
-                           require_whole_checkpoint)
+                           require_whole_checkpoint, set_data_root)
 from mmteso.io import write_json
 
 
@@ -99,6 +100,7 @@ def parse_args() -> argparse.Namespace:
         help='keys that the checkpoint may lack or have beyond the model, as '
         "a shell's patterns ('decode_head.pmqs.*'); default: none, it has to "
         'fit')
+    add_data_root(parser)
     add_cfg_options(parser)
     parser.add_argument(
         '--launcher',
@@ -200,6 +202,7 @@ def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
+    set_data_root(cfg, args.data_root)
     merge_cfg_options(cfg, args.cfg_options)
     # priority: command line, then config, then the config's name
     if args.work_dir is not None:

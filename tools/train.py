@@ -11,9 +11,10 @@ from mmseg.registry import RUNNERS
 # registers everything; none of the above imports mmseg.models, which has to
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
-from mmteso.engine import (add_cfg_options, enable_amp, leave_cpu_distributed,
-                           merge_cfg_options, prepare_cpu_distributed,
-                           resume_from_work_dir)
+from mmteso.engine import (add_cfg_options, add_data_root, enable_amp,
+                           leave_cpu_distributed, merge_cfg_options,
+                           prepare_cpu_distributed, resume_from_work_dir,
+                           set_data_root)
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +33,7 @@ def parse_args() -> argparse.Namespace:
         '--amp',
         action='store_true',
         help='automatic mixed precision; on a CPU with bfloat16')
+    add_data_root(parser)
     add_cfg_options(parser)
     parser.add_argument(
         '--launcher',
@@ -49,6 +51,7 @@ def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
     cfg.launcher = args.launcher
+    set_data_root(cfg, args.data_root)
     merge_cfg_options(cfg, args.cfg_options)
     # priority: command line, then config, then the config's name
     if args.work_dir is not None:

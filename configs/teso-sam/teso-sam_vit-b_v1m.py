@@ -5,12 +5,20 @@ _base_ = [
 ]
 
 # the size of SAM's images
-train_pipeline = _base_.train_pipeline
-test_pipeline = _base_.test_pipeline
-tta_pipeline = _base_.tta_pipeline
-train_pipeline[2].update(scale=_base_.crop_size)
-test_pipeline[1].update(scale=_base_.crop_size)
-tta_pipeline[1].update(scale=_base_.crop_size)
+resize = dict(_base_.resize, scale=_base_.crop_size)
+train_pipeline = [
+    _base_.load_image, _base_.load_masks, resize,
+    dict(type='RandomFlip', prob=0.5), *_base_.load_sound, *_base_.load_cues,
+    _base_.pack
+]
+test_pipeline = [
+    _base_.load_image, resize, _base_.load_masks, *_base_.load_sound,
+    *_base_.load_cues, _base_.pack
+]
+tta_pipeline = [
+    _base_.load_image, resize, *_base_.load_sound, *_base_.load_cues,
+    _base_.flip_views
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

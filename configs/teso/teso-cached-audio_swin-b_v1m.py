@@ -4,7 +4,7 @@
 #       --out data/avsbench/audio_vggish.safetensors
 _base_ = ['./teso_swin-b_v1m.py']
 
-audio_features = dict(
+load_features = dict(
     type='LoadAudioFeatures',
     feature_file='data/avsbench/audio_vggish.safetensors',
     # the model compares encoder and weights with its own; how the sound was
@@ -16,9 +16,13 @@ audio_features = dict(
 # In place of LoadAudioClip and AudioToLogMel. The test pipeline keeps these,
 # and the model its audio encoder: muted and replaced sound is encoded as it
 # is heard.
-train_pipeline = _base_.train_pipeline
-train_pipeline[4:6] = [audio_features]
-val_pipeline = _base_.test_pipeline
-val_pipeline[3:5] = [audio_features]
+train_pipeline = [
+    _base_.load_image, _base_.load_masks, *_base_.augmentation, load_features,
+    *_base_.load_cues, _base_.pack
+]
+val_pipeline = [
+    _base_.load_image, _base_.resize, _base_.load_masks, load_features,
+    *_base_.load_cues, _base_.pack
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))

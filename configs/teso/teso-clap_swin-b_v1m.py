@@ -7,16 +7,22 @@ pretrained = 'checkpoints/clap-htsat-unfused'
 model = dict(
     audio_encoder=dict(pretrained=pretrained),
     prompt_encoder=dict(audio_dims=512))
-sound = [
+load_sound = [
     dict(type='LoadAudioClip', clip_hop=1.0, sample_rate=48000),
     dict(type='AudioToModelInput', pretrained=pretrained)
 ]
-train_pipeline = _base_.train_pipeline
-train_pipeline[4:6] = sound
-test_pipeline = _base_.test_pipeline
-test_pipeline[3:5] = sound
-tta_pipeline = _base_.tta_pipeline
-tta_pipeline[2:4] = sound
+train_pipeline = [
+    _base_.load_image, _base_.load_masks, *_base_.augmentation, *load_sound,
+    *_base_.load_cues, _base_.pack
+]
+test_pipeline = [
+    _base_.load_image, _base_.resize, _base_.load_masks, *load_sound,
+    *_base_.load_cues, _base_.pack
+]
+tta_pipeline = [
+    _base_.load_image, _base_.resize, *load_sound, *_base_.load_cues,
+    _base_.flip_views
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -4,8 +4,10 @@ _base_ = ['./teso_r18_synthavs.py']
 
 model = dict(
     cue_loss=dict(type='CueLoss', threshold=0.0, loss_weight=1.0))
+load_cues = [dict(
+    type='LoadTextCues', num_cues=_base_.num_cues, cue_target='mask')]
 train_pipeline = [
-    dict(step, cue_target='mask') if step['type'] == 'LoadTextCues' else step
-    for step in _base_.train_pipeline
+    _base_.load_image, _base_.load_masks, *_base_.augmentation,
+    *_base_.load_sound, *load_cues, _base_.pack
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -3,8 +3,7 @@
 #       --cues data/avsbench/cues.jsonl --classes avsbench \
 #       --out data/avsbench/cue_bank_imagebind.safetensors
 # The weights (CC BY-NC-SA 4.0, non-commercial) are at
-# https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth; what
-# tools/model_converters/imagebind_text_to_clip.py makes of them will do.
+# https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth
 text_encoder = dict(
     type='ImageBindText',
     weights='checkpoints/imagebind_huge.pth',

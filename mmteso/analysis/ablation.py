@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 from glob import escape, glob
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -23,7 +24,7 @@ from mmteso.testbeds.synthavs.files import MANIFEST, read_manifest
 from mmteso.version import __version__, installed_versions
 from .records import Row
 
-TIME_LIMIT = 3600  # seconds of a run
+TIME_LIMIT = 3600  # seconds of a tool that nobody watches
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,19 @@ def run_tool(path: str,
     Raises:
         RuntimeError: If it failed; names the log.
     """
-    env = dict(os.environ, **dict(OMP_NUM_THREADS=str(threads))
-               if threads else {})
+    env = dict(os.environ)
+    if threads:
+        env['OMP_NUM_THREADS'] = str(threads)
     command = [sys.executable, path, *args]
     start = time.perf_counter()
-    if log is None:
-        status = subprocess.run(command, env=env).returncode
-    else:
-        mkdir_or_exist(osp.dirname(log))
-        with open(log, 'a', encoding='utf-8') as file:
-            status = subprocess.run(
-                command,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=env,
-                timeout=TIME_LIMIT).returncode
+    with ExitStack() as stack:
+        file = None
+        if log:
+            mkdir_or_exist(osp.dirname(log))
+            file = stack.enter_context(open(log, 'a', encoding='utf-8'))
+        status = subprocess.run(
+            command, stdout=file, stderr=file, env=env,
+            timeout=TIME_LIMIT if log else None).returncode
     if status:
         raise RuntimeError(f'{shlex.join(command)} ended with status {status}'
                            f'; its output is in {log or "what is above"}')

@@ -26,15 +26,14 @@ def sounding_attention(model: nn.Module,
     would cover the whole frame, whatever is heard. The sum is not divided by
     the weights: where no query finds anything sounding, the map is dark.
 
-    Frames are seen whole, also with ``test_cfg.mode='slide'``.
-
     Args:
         model (AudioTextSegmentor): With a :class:`TeSOHead`; in eval mode.
-        items (Sequence[dict]): Items of a data set.
+        items (Sequence[dict]): Items of a data set; seen whole, also with
+            ``test_cfg.mode='slide'``.
         layer (int, optional): Which decoder layer. Defaults to None: the last
             one that reads the finest level.
-        without_cues (bool): Take the cues away: all count as padding, so that
-            the "no cue" key alone is left. Defaults to False.
+        without_cues (bool): Let all cues count as padding, so that the "no
+            cue" key alone is left. Defaults to False.
 
     Returns:
         list[np.ndarray]: By frame, float (H, W), at the size of the ground

@@ -59,19 +59,15 @@ def analyze_flops(
     that mmengine's analyzer leaves out count.
 
     Args:
-        cfg (Config): Of an :class:`AudioTextSegmentor`, or of mmseg's
-            ``EncoderDecoder``.
+        cfg (Config): Of a segmentor, ours or mmseg's.
         shape (Sequence[int], optional): (height, width) of the image, or one
             number for both. Defaults to None: what the test pipeline resizes
             to.
 
     Returns:
-        tuple[FlopAnalyzer, nn.Module, dict[str, tuple]]: mmengine's analyzer
-        with its counts, a multiply-add as one, under 'model.backbone',
-        'model.decode_head' and so on; the model; the shapes of the inputs.
-
-    Raises:
-        ValueError: If nothing says how large the image is.
+        tuple: mmengine's analyzer with its counts, a multiply-add as one,
+        under 'model.backbone', 'model.decode_head' and so on; the model; the
+        shapes of the inputs.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     pipeline = next(

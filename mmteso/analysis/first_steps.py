@@ -23,22 +23,21 @@ class FirstSteps:
     """What :func:`first_steps` measures.
 
     Attributes:
-        steps (dict[int, pd.DataFrame]): By iteration, from 1, a row for each
-            part of the model: ``parameters``, their number; ``norm`` of the
-            gradient and ``clipped_norm`` after the clip; ``step``, the mean of
+        steps (dict[int, pd.DataFrame]): By iteration, from 1, for each part
+            of the model: ``parameters``, their number; ``norm`` of the
+            gradient, ``clipped_norm`` after the clip; ``step``, the mean of
             ``|step| / lr`` over the entries that have a gradient, without
             weight decay: AdamW's first step is ``g / (|g| + eps)``, 1 where
             eps is nothing beside the clipped gradient, 0 where the part is
             starved; ``relative``, the step's norm in percent of the weights'.
-        losses (list[float]): Of every iteration.
-        rates (list[float]): The largest learning rate of every iteration.
         replayed (dict[str, pd.DataFrame]): What the first step would be with
             other settings, by their description.
+        losses, rates (list[float]): Of every iteration; the largest rate.
     """
     steps: Dict[int, pd.DataFrame] = field(default_factory=dict)
+    replayed: Dict[str, pd.DataFrame] = field(default_factory=dict)
     losses: List[float] = field(default_factory=list)
     rates: List[float] = field(default_factory=list)
-    replayed: Dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def first_steps(cfg: Config,
@@ -52,28 +51,22 @@ def first_steps(cfg: Config,
                 seed: int = 0) -> FirstSteps:
     """Train a config's model for a few iterations and look at the steps.
 
-    Runs on the CPU, with the config's optimiser, clip and schedule and with
-    the learning rates as they stand there.
+    On the CPU, with the config's optimiser, clip, schedule and learning rates.
 
     Args:
         cfg (Config): A training config.
         iterations (Sequence[int]): Iterations to look at. Defaults to (1, ).
         clips (Sequence[float | None]): Other clips of the norm, None for
-            none, with which the first gradient is stepped again. Defaults to
-            ().
+            none, with which the first gradient is stepped again.
         epsilons (Sequence[float]): AdamW's eps for these; each clip is
             combined with each. Defaults to (): the config's.
         batch_size (int): Frames of an iteration. Defaults to 2.
-        checkpoint (str, optional): Weights. Defaults to None: random ones,
-            also where the config names pretrained ones.
+        checkpoint (str, optional): Weights. Defaults to None: random ones.
         real_data (bool): Take the config's training data and audio encoder
             instead of :func:`simulated_batches`. Defaults to False.
         epoch_length (int): Iterations of an epoch, for the schedule. Defaults
             to 93: V1M's 1480 frames, 16 at a time.
-        seed (int): Seed. Defaults to 0.
-
-    Returns:
-        FirstSteps: The measurement.
+        seed (int): Defaults to 0.
     """
     cfg = copy.deepcopy(cfg)
     set_random_seed(seed)
@@ -185,9 +178,10 @@ def format_first_steps(result: FirstSteps) -> str:
         ratios = {name: x['step'] for name, x in result.replayed.items()}
         lines += [
             '\nThe first step with other settings, |step| / lr:',
-            _format(pd.DataFrame(ratios))
+            _format(pd.DataFrame(ratios), '{:.3f}')
         ]
     titles = dict(
+        parameters='parameters (M)',
         norm='gradient norm',
         clipped_norm='after the clip',
         step='|step| / lr',
@@ -198,11 +192,13 @@ def format_first_steps(result: FirstSteps) -> str:
             f'\nIteration {iteration}: loss '
             f'{result.losses[iteration - 1]:.2f}, largest lr '
             f'{result.rates[iteration - 1]:.2g}, gradient norm {total:.3g}',
-            _format(steps.rename(columns=titles))
+            _format(
+                steps.assign(parameters=steps['parameters'] / 1e6).rename(
+                    columns=titles), '{:.3g}')
         ]
     losses = ' '.join(f'{loss:.1f}' for loss in result.losses)
     return '\n'.join([*lines, f'\nlosses: {losses}'])
 
 
-def _format(table: pd.DataFrame) -> str:
-    return format_table(table.map('{:.4g}'.format).reset_index(names='part'))
+def _format(table: pd.DataFrame, form: str) -> str:
+    return format_table(table.map(form.format).reset_index(names='part'))

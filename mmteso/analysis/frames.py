@@ -1,9 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Which frames to look at, and what models make of them."""
-import copy
 import math
-from typing import (Any, Dict, Iterator, List, Mapping, Optional, Sequence,
-                    Tuple)
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import mmcv
 import numpy as np
@@ -23,42 +21,38 @@ from mmteso.visualization import PictureRow, overlay_mask
 _IGNORE = 255
 _BATCH = 4  # frames that a model sees at once
 
-#: What tells a frame from all others: subset, uid and frame.
-FrameKey = Tuple[str, str, int]
-
 
 def build_test_set(cfg: Config,
                    condition: str = 'normal',
-                   **kwargs: Any) -> BaseDataset:
+                   steps: Sequence[str] = (),
+                   **sound: Any) -> BaseDataset:
     """The test set of a config under an audio condition.
 
-    ``kwargs``: ``reference``, ``seed`` and ``off_screen_groups`` of
-    :func:`mmteso.engine.audio_conditions_dataloader`.
+    Args:
+        cfg (Config): The config.
+        condition (str): Defaults to 'normal'.
+        steps (Sequence[str]): The transforms to keep. Defaults to all.
+        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
+            :func:`mmteso.engine.audio_conditions_dataloader`.
     """
-    return _build(
-        cfg,
-        audio_condition_dataloader(cfg.test_dataloader, condition,
-                                   **kwargs)['dataset'])
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    dataset = audio_condition_dataloader(cfg.test_dataloader, condition,
+                                         **sound)['dataset']
+    for leaf in dataset_configs(dataset):
+        # no workers that would share the annotations in serialized form
+        leaf['serialize_data'] = False
+        leaf['pipeline'] = [
+            step for step in leaf['pipeline']
+            if not steps or type_name(step) in steps
+        ]
+    return DATASETS.build(dataset)
 
 
 def masks_only(cfg: Config) -> BaseDataset:
     """The test set of a config without sound and text, which cost time."""
-    dataset = copy.deepcopy(cfg.test_dataloader.dataset)
-    for leaf in dataset_configs(dataset):
-        leaf['pipeline'] = [
-            step for step in leaf['pipeline']
-            if type_name(step) in ('LoadImageFromFile', 'LoadAVSAnnotations',
-                                   'PackAVTInputs')
-        ]
-    return _build(cfg, dataset)
-
-
-def _build(cfg: Config, dataset: dict) -> BaseDataset:
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    # no workers that would share the annotations in serialized form
-    for leaf in dataset_configs(dataset):
-        leaf['serialize_data'] = False
-    return DATASETS.build(dataset)
+    return build_test_set(
+        cfg,
+        steps=('LoadImageFromFile', 'LoadAVSAnnotations', 'PackAVTInputs'))
 
 
 def references(cfg: Config) -> Optional[Dict[str, Dict[str, float]]]:
@@ -73,13 +67,13 @@ def references(cfg: Config) -> Optional[Dict[str, Dict[str, float]]]:
     return reference_scores(masks_only(cfg))
 
 
-def frame_key(facts: Any) -> FrameKey:
-    """Of an entry of a data set's annotations, or of a sample."""
-    return facts.get('subset'), facts.get('uid'), facts.get('frame')
+def frame_name(facts: Any) -> str:
+    """'{uid}:{frame}' of a sample or an entry of a data set's annotations."""
+    return f'{facts.get("uid")}:{facts.get("frame")}'
 
 
-def choose_frames(dataset: BaseDataset, count: int) -> List[FrameKey]:
-    """Pick frames to look at, spread over the data set.
+def choose_frames(dataset: BaseDataset, count: int) -> List[str]:
+    """Pick frames to look at, spread over the data set, by name.
 
     Three quarters show some visible object that is silent while another one
     sounds (listening is needed), one is silent, the others are any. Where
@@ -94,7 +88,7 @@ def choose_frames(dataset: BaseDataset, count: int) -> List[FrameKey]:
         if kind == 'whole' and 'gt_visible' in sample and (
                 _is_object(sample.gt_visible.data) & ~sounding).any():
             kind = 'part'
-        kinds[kind].append((index, frame_key(sample)))
+        kinds[kind].append((index, frame_name(sample)))
     part = math.ceil(3 * count / 4)
     silent = min(1, count - part)
     quota = dict(part=part, silent=silent, whole=count - part - silent)
@@ -105,53 +99,30 @@ def choose_frames(dataset: BaseDataset, count: int) -> List[FrameKey]:
         for frames in [kinds[kind]]
         for place in np.linspace(0, len(frames) - 1, min(number, len(frames)))
     ]
-    return [key for _, key in sorted(found)]
+    return [name for _, name in sorted(found)]
 
 
 def _is_object(labels: torch.Tensor) -> torch.Tensor:
     return (labels > 0) & (labels != _IGNORE)
 
 
-def find_frames(dataset: BaseDataset, names: Sequence[str]) -> List[FrameKey]:
-    """Find frames by name: '{uid}:{frame}', or '{uid}' for frame 0.
-
-    Raises:
-        ValueError: If a name is of no frame or, in a data set of several
-            subsets, of more than one.
-    """
-    keys = [frame_key(dataset.get_data_info(i)) for i in range(len(dataset))]
-    found = []
-    for name in names:
-        here = [
-            key for key in keys
-            if f'{key[1]}:{key[2]}' == (name if ':' in name else f'{name}:0')
-        ]
-        if len(here) != 1:
-            raise ValueError(
-                f'expected {name!r} to be one frame of the test set, but it '
-                f'is {len(here)}; the name of a frame is UID:FRAME, such as '
-                f'{keys[0][1]}:{keys[0][2]}')
-        found += here
-    return found
-
-
-def load_frames(dataset: BaseDataset,
-                frames: Sequence[FrameKey]) -> List[dict]:
-    """The items of some frames.
+def load_frames(dataset: BaseDataset, names: Sequence[str]) -> List[dict]:
+    """The items of some frames, in the order of their names.
 
     Raises:
         ValueError: If the data set lacks one of them.
     """
     places = {
-        frame_key(dataset.get_data_info(index)): index
+        frame_name(dataset.get_data_info(index)): index
         for index in range(len(dataset))
     }
-    missing = [key for key in frames if key not in places]
+    missing = [name for name in names if name not in places]
     if missing:
         raise ValueError(
-            f'the test set lacks the frame(s) {missing}: models are compared '
-            'on frames that all of their test sets have')
-    return [dataset[places[key]] for key in frames]
+            f'the test set has no frame(s) {missing}; the name of a frame is '
+            f'UID:FRAME, such as {next(iter(places))}. Models are compared on '
+            'frames that all of their test sets have')
+    return [dataset[places[name]] for name in names]
 
 
 def batches(items: Sequence[dict]) -> Iterator[dict]:
@@ -180,21 +151,14 @@ def label_of(sample: SegDataSample) -> str:
 
 
 @torch.no_grad()
-def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
+def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
               conditions: Sequence[str], **sound: Any) -> List[PictureRow]:
     """Masks of models under several sounds.
 
-    Args:
-        models (Mapping[str, nn.Module]): From
-            :func:`mmteso.apis.init_model`, by name.
-        frames (Sequence[tuple]): The frames.
-        conditions (Sequence[str]): The sounds.
-        **sound: See :func:`build_test_set`.
-
-    Returns:
-        list[PictureRow]: The models of a frame below each other. The log-mels
-        that were heard stand above the first one, below each mask its IoU
-        with the truth and whose sound it is, if not the frame's.
+    Models of :func:`mmteso.apis.init_model` by name; ``sound`` as for
+    :func:`build_test_set`. A row per frame and model, with the log-mels that
+    were heard above the first model's, and below each mask its IoU with the
+    truth and whose sound it is, if not the frame's.
     """
     found: Dict[tuple, PictureRow] = {}
     for place, (name, model) in enumerate(models.items()):
@@ -219,12 +183,12 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
                 mask = sample.sounding_score.data[0].numpy() > threshold
                 row.pictures[condition] = overlay_mask(image, mask)
                 row.notes[condition] = _agreement(mask, truth)
-                if place == 0:
-                    donor = item['data_samples'].get('off_screen_uid')
-                    row.notes[condition] += f'\nsound of {donor}' * bool(donor)
-                    if 'log_mel' in item['inputs']:
-                        row.sounds[condition] = item['inputs']['log_mel'][
-                            0].numpy()
+                donor = item['data_samples'].get('off_screen_uid')
+                if place == 0 and donor:
+                    row.notes[condition] += f'\nsound of {donor}'
+                if place == 0 and 'log_mel' in item['inputs']:
+                    sound_heard = item['inputs']['log_mel'][0]
+                    row.sounds[condition] = sound_heard.numpy()
     return [found[key] for key in sorted(found)]
 
 

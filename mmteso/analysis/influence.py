@@ -29,17 +29,12 @@ def measure_influence(
         model (AudioTextSegmentor): In eval mode, with a ``prompt_encoder``.
         inputs (dict[str, Tensor]): As for its ``predict``, at least two
             frames: each gets the sound, or the cues, of the one before it.
-        data_samples (list[SegDataSample], optional): Metainfo of the frames.
-            Defaults to None.
+        data_samples (list[SegDataSample], optional): Defaults to None.
 
     Returns:
         dict[str, tuple[float, float]]: By stage that the model has ('F_S',
         "F_Q'", 'fused features', 'masks') the mean over frames of
-        ``|x' - x| / |x|`` in percent, with the sound and with the cues of
-        another frame.
-
-    Raises:
-        ValueError: If there is one frame alone, or no prompt encoder.
+        ``|x' - x| / |x|`` in percent, with another sound and with other cues.
     """
     if len(inputs['img']) < 2 or model.prompt_encoder is None:
         raise ValueError('influence needs two frames or more, to swap their '

@@ -23,9 +23,8 @@ from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
                                   format_table, overlay_heat, overlay_mask)
 from .attention import reads_cues, sounding_attention
 from .demo import REFERENCES, describe_machine
-from .frames import (FrameKey, build_test_set, choose_frames, find_frames,
-                     label_of, load_frames, mask_rows, masks_only, picture_of,
-                     references, truth_of)
+from .frames import (build_test_set, choose_frames, label_of, load_frames,
+                     mask_rows, masks_only, picture_of, references, truth_of)
 
 #: What is drawn: the file's name without its suffix, and the caption.
 PICTURES = dict(
@@ -82,8 +81,8 @@ def make_preference_report(models: Sequence[ComparedModel],
         conditions (Sequence[str]): The sounds. Defaults to normal, mute,
             wgn-10db, wgn-40db and off-screen.
         frames (int): How many frames to draw. Defaults to 6.
-        frame_names (Sequence[str]): Draw these frames instead, see
-            :func:`find_frames`. Defaults to none.
+        frame_names (Sequence[str]): Draw these frames, '{uid}:{frame}' each,
+            instead. Defaults to none.
         pictures (Sequence[str]): Which of :data:`PICTURES`. Defaults to all.
         paper (Mapping, optional): From :func:`read_paper_numbers`; drawn in
             charts of their own. Defaults to None.
@@ -101,8 +100,8 @@ def make_preference_report(models: Sequence[ComparedModel],
     sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
     # what may be wrong with the data costs no test
     dataset = masks_only(models[0].cfg)
-    keys = find_frames(dataset, frame_names) if frame_names else \
-        choose_frames(dataset, frames)
+    names = list(frame_names) or choose_frames(dataset, frames)
+    load_frames(dataset, names)
     # what was read must be of the sounds that are drawn and named
     asked = dict(conditions=dict.fromkeys(conditions), metrics=[], **sound)
     entries: Dict[str, Any] = {}
@@ -117,11 +116,13 @@ def make_preference_report(models: Sequence[ComparedModel],
             data=f'{describe_data(models[0].cfg)}, {len(dataset)} frames',
             note=note,
             audio=list(conditions),
-            **sound,
+            noise_reference=sound['reference'],
+            seed=sound['seed'],
+            off_screen_groups=sound['off_screen_groups'],
             models=entries,
             references=references(models[0].cfg),
             paper=paper,
-            frames=[':'.join(map(str, key)) for key in keys],
+            frames=names,
             pictures=[f'{name}.png' for name in PICTURES if name in pictures],
             **describe_machine()))
     # before the pictures: if these fail, the tests were not in vain
@@ -140,12 +141,12 @@ def make_preference_report(models: Sequence[ComparedModel],
     }
     if 'masks' in pictures:
         draw_picture_grid(
-            mask_rows(networks, keys, conditions, **sound),
+            mask_rows(networks, names, conditions, **sound),
             osp.join(out, 'masks.png'), title)
     if 'attention' in pictures:
         draw_attention(
             {m.name: networks[m.name]
-             for m in models if m.attention}, keys,
+             for m in models if m.attention}, names,
             osp.join(out, 'attention.png'),
             f'Attention of the mask queries\n{title}')
     return report
@@ -173,7 +174,7 @@ def _test(model: ComparedModel, work_dir: str, conditions: Sequence[str],
     return report
 
 
-def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[FrameKey],
+def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[str],
                    path: str, title: str) -> None:
     """Draw the attention of models under normal sound, all on one scale.
 
@@ -393,8 +394,9 @@ def _notes(report: Mapping[str, Any]) -> List[str]:
     """What the measured numbers of a report refer to, one line each."""
     lines = protocols(report['models'].values())
     if any(name.startswith('wgn') for name in report['audio']):
-        lines.append(f'Noise level: reference {report["reference"]!r}, seed '
-                     f'{report["seed"]} (see ReplaceAudioWithNoise).')
+        lines.append(
+            f'Noise level: reference {report["noise_reference"]!r}, seed '
+            f'{report["seed"]} (see ReplaceAudioWithNoise).')
     if 'off-screen' in report['audio']:
         groups = report['off_screen_groups']
         lines.append(

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """REC#1 of a cue file: what a captioner and a reasoner get right."""
 import collections
+import os.path as osp
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import pandas as pd
@@ -27,8 +28,9 @@ def configured_cues(cfg: Config, split: str = 'test') -> Tuple[str, int]:
     """Cue file and number of cues, N_T, of a config's pipeline."""
     for dataset in dataset_configs(dataloader_of(cfg, split)['dataset']):
         for step in dataset['pipeline']:
-            if step.get('cue_file'):
-                return step['cue_file'], step.get('num_cues', 4)
+            if type_name(step) == 'LoadTextCues':
+                path = osp.join(dataset['data_root'], dataset['cue_file'])
+                return path, step.get('num_cues', 4)
     raise ValueError(
         f'the pipeline of {split}_dataloader has no LoadTextCues, so the '
         'config does not say which cues are meant: name the cue file and the '

@@ -84,9 +84,13 @@ def write_record(runs: Sequence[Run], path: str,
     """Add runs with some of their scores to a record.
 
     Each replaces the one of its row and seed that is there.
+
+    Raises:
+        ValueError: See :func:`check_comparable`.
     """
     known = read_runs(path) if osp.exists(path) else []
     runs = list({_place(run): run for run in [*known, *runs]}.values())
+    check_comparable(runs)
     settings = {
         key: value
         for key, value in runs[0].items()

@@ -22,7 +22,7 @@ from mmteso.visualization import format_table
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
 
 # fields of a config that name a file, whatever has them
-_FILE_KEYS = ('pretrained', 'bank_file', 'feature_file', 'captions_file')
+_FILE_KEYS = ('pretrained', 'feature_file', 'captions_file')
 # types of the config whose `model` is one of transformers
 _HF_TYPES = ('SentenceEncoder', 'TransformersCaptioner', 'VideoCaptioner',
              'TransformersReasoner', 'CaptionerReasoner')
@@ -39,8 +39,10 @@ class WeightFile:
         used_by (str): The config and the field that have it first, or the
             file that is made of it.
         source (dict): Its entry in the table of sources; {} if it has none.
-        path (str, optional): Where it is, or is to be, on this machine. None
-            for a name on the Hub that isn't in the cache.
+        url (str, optional): Its address, if it has one.
+        hub_name (str, optional): Its name on the Hub, if it has one.
+        path (str): Where it is, or is to be, on this machine. '' for a name
+            on the Hub that isn't in the cache.
         state (str): 'there', 'missing' or 'wrong'; 'unverified' if no SHA-256
             is known of what comes from elsewhere.
         detail (str): What was found out.
@@ -48,28 +50,29 @@ class WeightFile:
     reference: str
     used_by: str
     source: dict
-    path: Optional[str] = None
+    url: Optional[str] = None
+    hub_name: Optional[str] = None
+    path: str = ''
     state: str = 'missing'
     detail: str = ''
 
-    @property
-    def url(self) -> Optional[str]:
-        """Address of the file, if it has one."""
+    def __post_init__(self) -> None:
+        self.url, self.hub_name = self.source.get('url'), self.source.get('hf')
+        self.path = self.reference
         if self.reference.startswith(_URLS):
-            return self.reference
-        return self.source.get('url')
-
-    @property
-    def hub_name(self) -> Optional[str]:
-        """Name on the Hugging Face Hub, if it has one."""
-        name = self.source.get('hf')
-        return self.reference if name == 'config' else name
+            self.url = self.reference
+            # where mmengine's loader keeps what it has downloaded
+            self.path = cached_path(self.reference)
+        elif self.hub_name == 'config':
+            self.hub_name = self.reference
+            if not osp.isdir(self.reference):
+                self.path = _in_hub_cache(self.reference)
 
     @property
     def fetchable(self) -> bool:
         """Whether anybody can download it."""
-        return bool(
-            self.url or self.hub_name) and 'on_request' not in self.source
+        asked = 'on_request' in self.source
+        return bool(self.url or self.hub_name) and not asked
 
     @property
     def expected_hash(self) -> Optional[str]:
@@ -93,13 +96,11 @@ class WeightFile:
         return source.get('by_hand') or source.get('made_by', 'not known')
 
 
-def find_source(reference: str, sources: List[dict]) -> dict:
-    """The first source whose pattern fits; {} if none does."""
-    names = (*same_files(reference), reference.rstrip('/').rsplit('/', 1)[-1])
-    for source in sources:
-        if any(fnmatchcase(name, source['file']) for name in names):
-            return source
-    return {}
+def _in_hub_cache(name: str) -> str:
+    """Where the local cache of the Hub has a model."""
+    hub = require('huggingface_hub', 'text')
+    path = hub.try_to_load_from_cache(name, 'config.json')
+    return osp.dirname(path) if isinstance(path, str) else ''
 
 
 def find_weights(cfg: Config) -> Dict[str, str]:
@@ -112,9 +113,7 @@ def find_weights(cfg: Config) -> Dict[str, str]:
     Returns:
         dict[str, str]: By reference the field of the config that has it first.
     """
-    found: Dict[str, str] = {}
-    if cfg.get('load_from'):
-        found[cfg.load_from] = 'load_from'
+    found = {cfg.load_from: 'load_from'} if cfg.get('load_from') else {}
     # what is built first, then what the config only defines
     for key in sorted(cfg.keys(), key=lambda key: key != 'model'):
         for reference, field in _references(cfg[key], key):
@@ -130,14 +129,14 @@ def _references(value: Any, field: str) -> Iterator[Tuple[str, str]]:
         return
     kind = str(value.get('type', '')).rsplit('.', 1)[-1]
     for key, item in value.items():
-        if not isinstance(item, str):
+        if item and key in ('cue_file', 'cue_bank') and 'data_root' in value:
+            yield osp.join(value['data_root'], item), f'{field}.{key}'
+        elif not isinstance(item, str):
             yield from _references(item, f'{field}.{key}')
         elif item and (key in _FILE_KEYS or
                        (key == 'checkpoint' and kind == 'Pretrained') or
                        (key == 'weights' and kind == 'ImageBindText') or
-                       (key == 'model' and kind in _HF_TYPES) or
-                       # of a text cue config it is what it makes
-                       (key == 'cue_file' and kind)):
+                       (key == 'model' and kind in _HF_TYPES)):
             yield item, f'{field}.{key}'
 
 
@@ -162,27 +161,29 @@ def check_weights(
                for reference, field in find_weights(cfg).items()]
     files: Dict[str, WeightFile] = {}
     for reference, used_by in waiting:  # which grows
-        if reference in files:
-            continue
-        file = WeightFile(reference, used_by, find_source(reference, sources))
-        files[reference] = file
-        _look(file, hashes)
-        if file.state == 'missing':
-            waiting += [(other, f'making {reference}')
-                        for other in file.source.get('needs', ())]
+        if reference not in files:
+            source = find_source(reference, sources)
+            file = WeightFile(reference, used_by, source)
+            files[reference] = file
+            if osp.exists(file.path):
+                _check(file, hashes)
+            else:
+                waiting += [(other, f'making {reference}')
+                            for other in source.get('needs', ())]
     return list(files.values())
 
 
-def _look(file: WeightFile, hashes: bool) -> None:
-    """Fill in path, state and detail."""
-    file.path = file.reference
-    if file.reference.startswith(_URLS):
-        # where mmengine's loader keeps what it has downloaded
-        file.path = cached_path(file.reference)
-    elif file.source.get('hf') == 'config' and not osp.isdir(file.reference):
-        file.path = _in_hub_cache(file.reference)
-    if file.path is None or not osp.exists(file.path):
-        return
+def find_source(reference: str, sources: List[dict]) -> dict:
+    """The first source whose pattern fits; {} if none does."""
+    names = (*same_files(reference), reference.rstrip('/').rsplit('/', 1)[-1])
+    for source in sources:
+        if any(fnmatchcase(name, source['file']) for name in names):
+            return source
+    return {}
+
+
+def _check(file: WeightFile, hashes: bool) -> None:
+    """Fill in state and detail of a file that is there."""
     # what is made here has no hash that anybody could know
     file.state = (
         'there' if 'made_by' in file.source or not hashes else 'unverified')
@@ -202,16 +203,6 @@ def _look(file: WeightFile, hashes: bool) -> None:
             file.state = 'there' if good else 'wrong'
             file.detail = f'SHA-256 {expected}... matches' if good else \
                 f'SHA-256 {found}, but {expected}... is expected'
-
-
-def _in_hub_cache(name: str) -> Optional[str]:
-    """Where the local cache of the Hub has a model."""
-    try:
-        from huggingface_hub import try_to_load_from_cache
-    except ImportError:
-        return None
-    path = try_to_load_from_cache(name, 'config.json')
-    return osp.dirname(path) if isinstance(path, str) else None
 
 
 def _lacking(folder: str) -> List[str]:
@@ -239,11 +230,10 @@ def download_weights(file: WeightFile, progress: bool = True) -> None:
     """
     if file.url:
         download_file(file.url, file.path, file.expected_hash, progress)
-    else:
-        require('huggingface_hub', 'text').snapshot_download(
-            file.hub_name,
-            local_dir=None
-            if file.hub_name == file.reference else file.reference)
+        return
+    own = file.hub_name == file.reference
+    require('huggingface_hub', 'text').snapshot_download(
+        file.hub_name, local_dir=None if own else file.reference)
 
 
 def format_weights(files: List[WeightFile]) -> str:
@@ -252,22 +242,21 @@ def format_weights(files: List[WeightFile]) -> str:
         return 'No files are needed besides the data set.'
     rows, lines = [], []
     for file in files:
-        name = file.reference
+        source, name, size = file.source, file.reference, ''
         if name.startswith(_URLS):
             name = osp.basename(name)
-        size = file.source.get('size', '')
-        if file.path and osp.isfile(file.path):
+        if osp.isfile(file.path):
             size = f'{osp.getsize(file.path) / 1e6:.3g} MB'
-        rows.append([
-            file.state, size,
-            file.source.get('license', ''),
-            file.source.get('what', 'not known'), name
-        ])
+        rows.append(
+            dict(
+                state=file.state,
+                size=size or source.get('size', ''),
+                license=source.get('license', ''),
+                what=source.get('what', 'not known'),
+                file=name))
         if file.state != 'there':
             lines.append(f'{file.state}: {name}\n  for {file.used_by}\n  '
                          f'from {file.how}')
         if file.detail:
             lines.append(f'{name}: {file.detail}')
-    table = pd.DataFrame(
-        rows, columns=['state', 'size', 'license', 'what', 'file'])
-    return '\n'.join([format_table(table, left=5), *lines])
+    return '\n'.join([format_table(pd.DataFrame(rows), left=5), *lines])

@@ -10,44 +10,28 @@ import functools
 import torch
 from torch import Tensor
 
-FBANK_SAMPLE_RATE = 16000
-"""Samples per second."""
+from .log_mel import check_waveform, mel_matrix
+from .vggish_params import (FFT_SAMPLES, HOP_SAMPLES, SAMPLE_RATE,
+                            WINDOW_SAMPLES)
+
+# the same as VGGish's
+FBANK_SAMPLE_RATE, FBANK_WINDOW = SAMPLE_RATE, WINDOW_SAMPLES
 
 FBANK_BANDS = 128
 """Mel bands."""
 
-FBANK_WINDOW = 400
-"""Length of an analysis window: 25 ms."""
-
-FBANK_HOP = 160
-"""Distance between the starts of two windows: 10 ms."""
-
-_FFT = 512
 _FULL_SCALE = 2**15  # Kaldi reads 16-bit integers
 _PREEMPHASIS = 0.97
-_LOW_HZ = 20.
 # float32's, whatever the precision here: Kaldi's floor
 _FLOOR = torch.finfo(torch.float32).eps
-
-
-def _mel(hertz: Tensor) -> Tensor:
-    return 1127. * torch.log1p(hertz / 700.)
 
 
 @functools.cache
 def _constants(device: torch.device) -> tuple:
     """Window (400) and mel matrix (257, 128)."""
     window = torch.hann_window(
-        FBANK_WINDOW, periodic=False, dtype=torch.float64)**0.85  # Povey's
-    hertz = torch.tensor([_LOW_HZ, FBANK_SAMPLE_RATE / 2], dtype=torch.float64)
-    low, high = _mel(hertz).tolist()
-    edges = torch.linspace(low, high, FBANK_BANDS + 2, dtype=torch.float64)
-    bins = _mel(
-        torch.arange(_FFT // 2 + 1, dtype=torch.float64) * FBANK_SAMPLE_RATE /
-        _FFT)[:, None]
-    left, center, right = edges[:-2], edges[1:-1], edges[2:]
-    matrix = torch.minimum((bins - left) / (center - left),
-                           (right - bins) / (right - center)).clamp(min=0)
+        WINDOW_SAMPLES, periodic=False, dtype=torch.float64)**0.85  # Povey's
+    matrix = mel_matrix(FBANK_BANDS, 20., SAMPLE_RATE / 2)
     return window.to(device), matrix.to(device)
 
 
@@ -67,21 +51,14 @@ def kaldi_fbank(waveform: Tensor) -> Tensor:
         TypeError: If the waveform isn't of floats.
         ValueError: If it is shorter than one window.
     """
-    if not waveform.is_floating_point():
-        raise TypeError(
-            f'A waveform of floats in [-1, 1] is expected, but got '
-            f'{waveform.dtype}; divide integers by their full scale.')
-    if waveform.shape[-1] < FBANK_WINDOW:
-        raise ValueError(
-            f'{waveform.shape[-1]} samples are too few for one window of '
-            f'{FBANK_WINDOW}.')
+    check_waveform(waveform)
     window, matrix = _constants(waveform.device)
-    rows = (waveform.double() * _FULL_SCALE).unfold(-1, FBANK_WINDOW,
-                                                    FBANK_HOP)
+    rows = (waveform.double() * _FULL_SCALE).unfold(-1, WINDOW_SAMPLES,
+                                                    HOP_SAMPLES)
     rows = rows - rows.mean(-1, keepdim=True)
     # the first sample of a window is its own predecessor
     before = torch.cat([rows[..., :1], rows[..., :-1]], dim=-1)
     rows = (rows - _PREEMPHASIS * before) * window
-    power = torch.fft.rfft(rows, n=_FFT).abs().square()
+    power = torch.fft.rfft(rows, n=FFT_SAMPLES).abs().square()
     bands = power @ matrix
     return bands.clamp(min=_FLOOR).log().to(waveform.dtype)

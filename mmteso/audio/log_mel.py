@@ -18,9 +18,15 @@ from .vggish_params import (EXAMPLE_SAMPLES, FFT_SAMPLES, HOP_SAMPLES,
                             WINDOW_SAMPLES)
 
 
-def _hertz_to_mel(hertz: Tensor) -> Tensor:
-    """HTK's mel scale."""
-    return MEL_Q * torch.log1p(hertz / MEL_BREAK_HZ)
+def check_waveform(waveform: Tensor) -> None:
+    """Refuse integers, and what is shorter than one analysis window."""
+    if not waveform.is_floating_point():
+        raise TypeError(
+            f'A waveform of floats in [-1, 1] is expected, but got '
+            f'{waveform.dtype}; divide integers by their full scale.')
+    if waveform.shape[-1] < WINDOW_SAMPLES:
+        raise ValueError(f'{waveform.shape[-1]} samples are too few for one '
+                         f'window of {WINDOW_SAMPLES}.')
 
 
 @functools.cache
@@ -32,27 +38,35 @@ def _constants(device: torch.device) -> tuple:
     return window, mel_matrix().to(device)
 
 
-def mel_matrix() -> Tensor:
-    """The matrix that turns magnitude spectra into mel bands.
+def mel_matrix(num_bands: int = NUM_MEL_BINS,
+               low_hz: float = MEL_MIN_HZ,
+               high_hz: float = MEL_MAX_HZ) -> Tensor:
+    """The matrix that turns spectra of 512 samples at 16 kHz into mel bands.
 
-    Triangular bands whose slopes are straight on the mel scale, not in hertz;
-    the DC bin belongs to none (HTK's habit).
+    Triangular bands whose slopes are straight on HTK's mel scale, not in
+    hertz; the DC bin belongs to none.
+
+    Args:
+        num_bands (int): Defaults to VGGish's 64.
+        low_hz (float): Lower edge of the lowest band. Defaults to VGGish's.
+        high_hz (float): Upper edge of the highest. Defaults to VGGish's.
 
     Returns:
-        Tensor: float64, (257, 64): FFT bins x mel bands.
+        Tensor: float64, (257, num_bands): FFT bins x mel bands.
     """
+
+    def mel(hertz: Tensor) -> Tensor:
+        return MEL_Q * torch.log1p(hertz / MEL_BREAK_HZ)
+
     bins = torch.linspace(
         0, SAMPLE_RATE / 2, FFT_SAMPLES // 2 + 1, dtype=torch.float64)
-    bins = _hertz_to_mel(bins)[:, None]
-    low, high = _hertz_to_mel(
-        torch.tensor([MEL_MIN_HZ, MEL_MAX_HZ], dtype=torch.float64)).tolist()
-    edges = torch.linspace(low, high, NUM_MEL_BINS + 2, dtype=torch.float64)
+    bins = mel(bins)[:, None]
+    low, high = mel(torch.tensor([low_hz, high_hz],
+                                 dtype=torch.float64)).tolist()
+    edges = torch.linspace(low, high, num_bands + 2, dtype=torch.float64)
     left, center, right = edges[:-2], edges[1:-1], edges[2:]
-    rising = (bins - left) / (center - left)
-    falling = (right - bins) / (right - center)
-    matrix = torch.minimum(rising, falling).clamp(min=0)
-    matrix[0] = 0
-    return matrix
+    return torch.minimum((bins - left) / (center - left),
+                         (right - bins) / (right - center)).clamp(min=0)
 
 
 def log_mel_spectrogram(waveform: Tensor) -> Tensor:
@@ -70,14 +84,7 @@ def log_mel_spectrogram(waveform: Tensor) -> Tensor:
         TypeError: If the waveform isn't of floats.
         ValueError: If it is shorter than one window.
     """
-    if not waveform.is_floating_point():
-        raise TypeError(
-            f'A waveform of floats in [-1, 1] is expected, but got '
-            f'{waveform.dtype}; divide integers by their full scale.')
-    if waveform.shape[-1] < WINDOW_SAMPLES:
-        raise ValueError(
-            f'{waveform.shape[-1]} samples are too few for one window of '
-            f'{WINDOW_SAMPLES}.')
+    check_waveform(waveform)
     window, matrix = _constants(waveform.device)
     rows = waveform.double().unfold(-1, WINDOW_SAMPLES, HOP_SAMPLES)
     magnitude = torch.fft.rfft(rows * window, n=FFT_SAMPLES).abs()

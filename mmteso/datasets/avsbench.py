@@ -120,21 +120,19 @@ class AVSBenchDataset(BaseAVSDataset):
     def _frames_by_subset(self, frames_per_clip) -> Dict[str, Optional[int]]:
         """Number of frames by subset, None where the folder says it."""
         if frames_per_clip == 'folder':
-            return {subset: None for subset in self.subsets}
-        if isinstance(frames_per_clip, int):
-            frames_per_clip = {
-                subset: frames_per_clip
-                for subset in self.subsets
-            }
-        if not isinstance(frames_per_clip, dict) or any(
-                not isinstance(frames_per_clip.get(subset), int)
-                or frames_per_clip[subset] < 1 for subset in self.subsets):
-            raise ValueError(
-                "frames_per_clip must be 'folder', a positive number, or "
-                f'such a number for each of the subsets {self.subsets}, but '
-                f'got {frames_per_clip!r} (the release has '
-                f'{FRAMES_PER_CLIP})')
-        return {subset: frames_per_clip[subset] for subset in self.subsets}
+            return dict.fromkeys(self.subsets)
+        numbers = frames_per_clip
+        if not isinstance(numbers, dict):
+            numbers = dict.fromkeys(self.subsets, numbers)
+        for subset in self.subsets:
+            number = numbers.get(subset)
+            if not isinstance(number, int) or number < 1:
+                raise ValueError(
+                    "frames_per_clip must be 'folder', a positive number, or "
+                    f'such a number for each of the subsets {self.subsets}, '
+                    f'but got {frames_per_clip!r} (the release has '
+                    f'{FRAMES_PER_CLIP})')
+        return numbers
 
     def list_clips(self) -> List[Clip]:
         """The clips of the split and the subsets; checks label2idx.json."""

@@ -4,11 +4,12 @@
 Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
 OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
-import json
 import os.path as osp
 from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
+
+from mmteso.io import read_json
 
 AVSBENCH_CLASSES: Tuple[str, ...] = (
     'background', 'accordion', 'airplane', 'axe', 'baby', 'bassoon', 'bell',
@@ -40,19 +41,9 @@ _NO_OBJECT = ('off-the-screen', 'background')
 
 
 def voc_palette(num_colors: int) -> List[List[int]]:
-    """Colours of the PASCAL VOC palette, which AVSBench's masks use.
-
-    Three bits of the index at a time go to red, green and blue, highest bit
-    first (``color_map`` of the VOC development kit).
-
-    Args:
-        num_colors (int): How many colours, from index 0 (black) on; at
-            most 256.
-
-    Returns:
-        list[list[int]]: RGB triples in [0, 255]; 1 is [128, 0, 0], 28 is
-        [64, 64, 128].
-    """
+    """RGB colours of the PASCAL VOC palette, which AVSBench's masks use, from
+    index 0 (black) on. Three bits of the index at a time go to red, green and
+    blue, highest bit first (``color_map`` of the VOC development kit)."""
     return [[
         sum((index >> (3 * step + channel) & 1) << (7 - step)
             for step in range(8)) for channel in range(3)
@@ -79,10 +70,6 @@ def read_classes(path: str,
             ``label2idx.json``) or that lists them; or a text file with a name
             a line, as mmengine reads it.
         backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
-
-    Returns:
-        tuple[str]: The names.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -93,10 +80,7 @@ def read_classes(path: str,
             line.strip()
             for line in fileio.list_from_file(path, backend_args=backend_args)
             if line.strip())
-    try:
-        content = json.loads(fileio.get_text(path, backend_args=backend_args))
-    except json.JSONDecodeError as err:
-        raise ValueError(f'{path} is not a JSON file: {err}') from err
+    content = read_json(path, backend_args)
     if not isinstance(content, (dict, list)):
         raise ValueError(f'{path} must hold an object {{class: index}} or a '
                          f'list, but holds a {type(content).__name__}')
@@ -171,18 +155,11 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
 
 
 def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
-    """Read the ``a_obj`` column: which objects sound in a clip.
+    """Read the ``a_obj`` column: which classes sound in a clip, each once.
 
     The names are joined by ``_``. Cleaned on the way, as met in the release:
     blanks inside a name (``h orse``), ``off-the-screen`` and ``background``
     (no object), repeated names, and an empty column (the V3 lists).
-
-    Args:
-        text (str): The column's text.
-        class_names (Sequence[str]): The class set that it may name.
-
-    Returns:
-        tuple[str]: Class names in the column's order, each once.
 
     Raises:
         ValueError: A name that is neither a class nor known dirt.
@@ -203,14 +180,8 @@ def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
 
 
 def names_unseen_source(text: str) -> bool:
-    """Whether ``a_obj`` says that something unlabelled sounds.
-
-    Args:
-        text (str): The column's text.
-
-    Returns:
-        bool: Whether 'off-the-screen' or 'background' is among its names.
-    """
+    """Whether ``a_obj`` says that something unlabelled sounds: 'off-the-
+    screen' or 'background'."""
     return any(''.join(part.split()) in _NO_OBJECT
                for part in text.split('_'))
 
@@ -223,12 +194,6 @@ def check_label2idx(path: str,
     The file exists 0-based (background 0) and 1-based (background 1). Masks
     are 0-based in both, so only the order of the keys counts. Any other
     numbering, order or set of names is refused.
-
-    Args:
-        path (str): Path of the JSON file.
-        class_names (Sequence[str]): The expected classes in index order.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
 
     Raises:
         ValueError: The file is no such table, or not of these classes.
@@ -243,7 +208,7 @@ def check_label2idx(path: str,
             f'; from position {place} on: {list(names[place:place + 2])} '
             f"instead of {list(class_names[place:place + 2])}. Are the data "
             "set's metainfo.classes right?")
-    table = json.loads(fileio.get_text(path, backend_args=backend_args))
+    table = read_json(path, backend_args)
     indices = list(table.values()) if isinstance(table, dict) else []
     if indices not in [
             list(range(base, base + len(names))) for base in (0, 1)

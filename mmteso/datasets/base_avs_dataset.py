@@ -3,6 +3,7 @@
 import logging
 import os
 import os.path as osp
+from contextlib import suppress
 from typing import (Any, Callable, Dict, FrozenSet, Iterable, List, Mapping,
                     NamedTuple, Optional, Tuple)
 
@@ -16,18 +17,14 @@ from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
                             get_class_set)
 from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
+from .transforms import LoadTextCues
 
 _SHOWN = 10
 
 
 class MissingFile(NamedTuple):
-    """A file that the data set needs and that isn't there.
-
-    Attributes:
-        video (str): The clip, as '{subset}/{uid}'.
-        path (str): The missing file or folder.
-        expected (str): What should have been there.
-    """
+    """A file or folder of a clip, '{subset}/{uid}', that isn't there, and what
+    was expected."""
     video: str
     path: str
     expected: str
@@ -94,7 +91,7 @@ class BaseAVSDataset(BaseSegDataset):
             train. Needs ``check_files=True``. Defaults to True.
         check_files (bool): Whether to look for every needed file when the
             data set is built (names only, one directory scan per folder).
-            False leaves it to the reading of a sample. Defaults to True.
+            Defaults to True.
         missing (str): With 'error' missing files raise one error that counts
             them and names the first ten (files that are there but broken:
             :class:`DataCheckHook`). With 'skip' the frames that need them are
@@ -102,32 +99,36 @@ class BaseAVSDataset(BaseSegDataset):
             refuse: an unreadable image, mask or sound, a mask of another size
             or with many pixels of unknown colour, a sound shorter than a
             clip, a frame without a line in the cue file. For that every frame
-            is read once when the data set is built
-            (:mod:`mmteso.datasets.data_check`). What is left out is logged
-            and kept in ``skipped``. Defaults to 'error'.
+            is read once (:mod:`mmteso.datasets.data_check`). What is left out
+            is logged and kept in ``skipped``. Defaults to 'error'.
         metainfo (dict, optional): The class set, in both tasks: ``classes``,
             the names in index order, 'background' first, and ``palette``, the
             RGB colours of the masks; either as a list or as a file, relative
             to ``data_root`` or as it is: a text file with one entry a line,
             or for ``classes`` a JSON file as ``label2idx.json``. Also
             ``sound_alikes``, lists of classes that nobody can tell apart by
-            their sound, which is thus not foreign to each other
-            (``off_screen``). Further keys are kept. Defaults to None:
-            AVSBench's 71 classes in the VOC palette. The attribute
-            ``metainfo`` holds the task's ``classes`` and ``palette``, as
-            everywhere in mmseg, and the class set as ``class_names``.
+            their sound, which is thus not foreign to each other. Further keys
+            are kept. Defaults to None: AVSBench's 71 classes in the VOC
+            palette. The attribute ``metainfo`` holds the task's ``classes``
+            and ``palette``, as everywhere in mmseg, and the class set as
+            ``class_names``.
+        cue_file (str, optional): The text cues of all frames, which
+            :class:`LoadTextCues` reads; relative to ``data_root``, as
+            ``ann_file``, or absolute. Defaults to None.
+        cue_bank (str, optional): Their features, likewise; another text
+            encoder is another bank. None if words alone are wanted. Defaults
+            to None.
         off_screen (dict, optional): Gives each sample ``off_screen``, other
             clips whose sound is foreign to it, for
             :class:`ReplaceAudioWithOffScreen`. The arguments ``seed``,
-            ``groups``, ``cue_file`` and ``synonyms`` of
-            :func:`off_screen_table`; an empty dict takes their defaults.
+            ``groups`` and ``synonyms`` of :func:`off_screen_table`, which
+            also reads ``cue_file``; an empty dict takes their defaults.
             Clips are paired before ``indices`` take a part of the frames.
             Defaults to None: no such key.
         reduce_zero_label (bool): As in mmseg: background becomes 255, which
             is ignored in training and scoring, and is none of the
-            ``classes``; the others move down by one. Such a model tells
-            sounding objects apart and not where nothing sounds, so there is
-            no sounding score, J or F. Only in the semantic task. Defaults to
+            ``classes``; the others move down by one. There is then no
+            sounding score, J or F. Only in the semantic task. Defaults to
             False.
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
@@ -143,6 +144,8 @@ class BaseAVSDataset(BaseSegDataset):
                  check_files: bool = True,
                  missing: str = 'error',
                  metainfo: Optional[dict] = None,
+                 cue_file: Optional[str] = None,
+                 cue_bank: Optional[str] = None,
                  off_screen: Optional[dict] = None,
                  reduce_zero_label: bool = False,
                  **kwargs) -> None:
@@ -182,6 +185,9 @@ class BaseAVSDataset(BaseSegDataset):
         self.missing = missing
         self.missing_files: List[MissingFile] = []
         self.skipped: List[Tuple[str, int]] = []
+        root = kwargs.get('data_root') or ''
+        self.cue_file = cue_file and osp.join(root, cue_file)
+        self.cue_bank = cue_bank and osp.join(root, cue_bank)
         self.off_screen = off_screen
         self._donors: Dict[str, List[dict]] = {}
         # Both prefixes stay the data root: the layout says the rest.
@@ -193,7 +199,15 @@ class BaseAVSDataset(BaseSegDataset):
         self._check_loaders()
 
     def _check_loaders(self) -> None:
-        """mmseg's own loader of masks reads indices only."""
+        """Open the cues; mmseg's own loader of masks reads indices only."""
+        for transform in transforms_inside(self.pipeline):
+            if isinstance(transform, LoadTextCues):
+                if self.cue_file is None:
+                    raise ValueError(
+                        f'{self._describe()} has no cue_file, which '
+                        'LoadTextCues reads: say where it is, relative to '
+                        'data_root, and its cue_bank')
+                transform.open(self.cue_file, self.cue_bank)
         if self.shared_info['label_format'] == 'rgb' and any(
                 isinstance(transform, LoadAnnotations)
                 for transform in transforms_inside(self.pipeline)):
@@ -238,6 +252,7 @@ class BaseAVSDataset(BaseSegDataset):
             self._donors = off_screen_table(
                 frames,
                 self.class_names,
+                cue_file=self.cue_file,
                 sound_alikes=self._metainfo.get('sound_alikes', ()),
                 **self.off_screen)
         return frames
@@ -320,11 +335,8 @@ class BaseAVSDataset(BaseSegDataset):
         return frames
 
     def _count_frames(self, *listings: Optional[FrozenSet[str]]) -> int:
-        """The highest number in a clip's folders, plus 1.
-
-        A gap in the numbers, or a mask without its frame, is thus a missing
-        frame, not a shorter clip.
-        """
+        """The highest number in a clip's folders, plus 1: a gap, or a mask
+        without its frame, is thus a missing frame, not a shorter clip."""
         stems = [
             osp.splitext(name)[0] for names in listings for name in names or ()
             if name.endswith((self.img_suffix, self.seg_map_suffix))
@@ -395,18 +407,9 @@ class BaseAVSDataset(BaseSegDataset):
         return kept
 
     def check_frames(self, num_workers: Optional[int] = None) -> DataReport:
-        """Load the files of every frame once, see what can't be loaded.
-
-        The loaders of the pipeline do it, the rest of it isn't run. Frames
-        whose files have not changed since are not read again.
-
-        Args:
-            num_workers (int, optional): Number of threads. Defaults to None:
-                as many as the machine has cores, at most 8.
-
-        Returns:
-            DataReport: What was found.
-        """
+        """Run the loaders of the pipeline on every frame, to see what can't be
+        loaded (:mod:`mmteso.datasets.data_check`); ``num_workers`` threads do
+        it, by default as many as there are cores, at most 8."""
         return self._check_frames(len(self), self.get_data_info, num_workers)
 
     def _check_frames(self,
@@ -428,6 +431,8 @@ class BaseAVSDataset(BaseSegDataset):
         """Give a frame what all have in common."""
         frame.update(self.shared_info)
         frame.update(
+            cue_file=self.cue_file,
+            cue_bank=self.cue_bank,
             label_map=self._merged_labels(),
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])
@@ -442,12 +447,10 @@ class BaseAVSDataset(BaseSegDataset):
         return dict.fromkeys(range(1, len(self.class_names)), 1)
 
     def get_cat_ids(self, idx: int) -> List[int]:
-        """Classes that sound in a frame's clip.
+        """Classes that sound in a frame's clip, for ``ClassBalancedDataset``.
 
-        For mmengine's ``ClassBalancedDataset``. They come from the metadata
-        (``a_obj``), no mask is read: a class counts in all frames of a clip,
-        also in those where it is silent. In a clip without labelled sound
-        there are none; its frames are never repeated.
+        They come from the metadata (``a_obj``), no mask is read: a class
+        counts in all frames of a clip, also in those where it is silent.
 
         Args:
             idx (int): Index of the sample.
@@ -470,12 +473,8 @@ class BaseAVSDataset(BaseSegDataset):
         return [names.index(name) for name in sounding]
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on a frame.
-
-        Raises:
-            FileNotFoundError: The frame's image is missing.
-            ValueError: The frame's image can't be decoded.
-        """
+        """Run the pipeline on a frame; errors of mmcv's image loader name the
+        frame."""
         return self._run(self.get_data_info(idx), self.pipeline)
 
     def _run(self, sample: dict, transforms: Callable) -> Any:
@@ -486,27 +485,22 @@ class BaseAVSDataset(BaseSegDataset):
         except Exception as err:
             # mmcv's loader names neither the video nor, for a broken file,
             # the path. Looked at only now: a healthy sample pays nothing.
-            self._explain_image(given, err)
-            raise
-
-    def _explain_image(self, data_info: dict, err: Exception) -> None:
-        """Raise a clear error if a frame's image is what went wrong."""
-        path = data_info['img_path']
-        where = (f'{data_info["subset"]}/{data_info["uid"]}, frame '
-                 f'{data_info["frame"]}: {path}')
-        try:
-            content = fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError:
-            raise FileNotFoundError(
-                f'{where} is missing; expected the image of the frame. '
-                "Complete the data, or build the data set with "
-                "check_files=True and missing='skip'") from err
-        try:
-            image = mmcv.imfrombytes(content)
-        except Exception:
+            path = given['img_path']
+            where = (f'{given["subset"]}/{given["uid"]}, frame '
+                     f'{given["frame"]}: {path}')
+            try:
+                content = fileio.get(path, backend_args=self.backend_args)
+            except FileNotFoundError:
+                raise FileNotFoundError(
+                    f'{where} is missing; expected the image of the frame. '
+                    "Complete the data, or build the data set with "
+                    "missing='skip'") from err
             image = None
-        if image is None:
+            with suppress(Exception):
+                image = mmcv.imfrombytes(content)
+            if image is not None:
+                raise  # something else went wrong
             raise ValueError(
-                f'{where} can\'t be decoded ({len(content)} bytes); expected '
-                f'a {osp.splitext(path)[1]} image. The file is broken or '
-                'cut short: copy it anew') from err
+                f"{where} can't be decoded ({len(content)} bytes); expected a "
+                f'{osp.splitext(path)[1]} image. The file is broken or cut '
+                'short: copy it anew') from err

@@ -34,15 +34,11 @@ class SynonymTable(NamedTuple):
 
 
 def read_synonyms(name_or_path: str) -> SynonymTable:
-    """Read a table of synonyms.
+    """Read a table of synonyms, which is checked when it meets a class set.
 
     Args:
         name_or_path (str): 'avsbench', or a YAML file with the keys ``words``
             and, where needed, ``several`` and ``none``.
-
-    Returns:
-        SynonymTable: The table; its words are checked when it meets a class
-        set, by :class:`ClassSynonyms`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -53,7 +49,7 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
         path = osp.join(_FOLDER, 'avsbench.yaml')
     if not osp.isfile(path):
         raise FileNotFoundError(
-            f'There are no synonyms "{path}": expected "avsbench" or a '
+            f"There are no synonyms '{path}': expected 'avsbench' or a "
             'file.')
     try:
         content = read_yaml(path)
@@ -170,15 +166,8 @@ class ClassSynonyms:
             name for name in self.class_names[1:] if name in classes)
 
     def classes_of(self, phrase: str) -> Tuple[str, ...]:
-        """The classes that a phrase means.
-
-        Args:
-            phrase (str): A cue.
-
-        Returns:
-            tuple[str]: Names of classes in the order of the class set; empty
-            if it means none of them.
-        """
+        """Names of the classes that a phrase means, in the order of the class
+        set; none if it means none of them."""
         words = normalize_phrase(phrase).split()
         for start in range(len(words) if self.head_noun else 1):
             tail = ' '.join(words[start:])
@@ -189,31 +178,15 @@ class ClassSynonyms:
 
 
 def check_synonyms(synonyms: Optional[str]) -> None:
-    """Read a table, so that a wrong one is known before it is needed.
-
-    Args:
-        synonyms (str, optional): See :func:`load_class_synonyms`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the file is built otherwise.
-    """
+    """Read a table, so that a wrong one is known before it is needed."""
     if synonyms not in (None, 'auto'):
         read_synonyms(synonyms)
 
 
 def choose_synonyms(synonyms: Optional[str],
                     class_names: Sequence[str]) -> Optional[str]:
-    """The table that 'auto' means for a class set.
-
-    Args:
-        synonyms (str, optional): 'auto', or what :func:`read_synonyms` takes.
-        class_names (Sequence[str]): All classes, background first.
-
-    Returns:
-        str | None: For 'auto' the package's table for these classes, None if
-        it has none; otherwise ``synonyms``.
-    """
+    """The table that 'auto' means for a class set: the package's for
+    AVSBench's classes, else None. Other tables stay."""
     if synonyms != 'auto':
         return synonyms
     return 'avsbench' if tuple(class_names) == AVSBENCH_CLASSES else None
@@ -230,9 +203,6 @@ def load_class_synonyms(synonyms: Optional[str],
             means the classes' names exactly, without plurals and head nouns.
         class_names (Sequence[str]): All classes, background first.
         head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
-
-    Returns:
-        ClassSynonyms: The lookup.
 
     Raises:
         FileNotFoundError: If there is no such file.

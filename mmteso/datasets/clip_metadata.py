@@ -51,10 +51,6 @@ def read_clip_metadata(path: str,
             split says (for the V3 lists, one file a split).
         subsets (Sequence[str], optional): Subsets to return; None means all.
         backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
-
-    Returns:
-        list[ClipRow]: The clips.
 
     Raises:
         FileNotFoundError: No such file.

@@ -3,19 +3,17 @@
 
 A file that a loader refuses ends a training when its turn comes, perhaps
 hours later. So the loaders of the data set's own pipeline are run ahead, for
-every frame and without the rest of the pipeline. The check has no rules of its
-own: what it lets pass loads, and a loader's change is its change.
+every frame; the check has no rules of its own.
 
 Frames found whole are remembered by the size and time of their files, in
 ``.mmteso_check.json`` below the data's root (in the system's folder for
-temporary files where that can't be written), so that only new and changed
-files are read again. Broken ones are looked at each time.
+temporary files where that can't be written). Only new, changed and broken
+files are read again.
 
 Of several processes on a machine one reads while the others wait for its lock
 and then find the frames remembered. A collective in place of the lock would
-be killed by its timeout, 10 minutes with NCCL, where a large set is read for
-the first time. Reading is done by threads, which suffice since the decoders
-release the interpreter's lock, and which need no copy of the cue file each.
+be killed by its timeout, 10 minutes with NCCL. Threads suffice, since the
+decoders release the interpreter's lock.
 """
 import dataclasses
 import hashlib
@@ -36,7 +34,7 @@ from tqdm import tqdm
 from mmteso.io import atomic_write
 from mmteso.version import __version__
 from .transforms import (LoadAudioClip, LoadAudioFeatures, LoadAVSAnnotations,
-                         LoadLogMel, LoadTextCues, LoadTextFeatures)
+                         LoadLogMel, LoadTextCues)
 
 _SHOWN = 10
 # One clip's frames, since its sound is read once and kept (load_waveform), and
@@ -55,7 +53,7 @@ _FILE_LOADERS = {
 # What a sample says about how its files are to be read.
 _MEANING = ('task', 'label_format', 'class_names', 'palette')
 # Those that look a frame up in a file of all frames, which takes no time.
-_TABLE_LOADERS = (LoadAudioFeatures, LoadTextCues, LoadTextFeatures)
+_TABLE_LOADERS = (LoadAudioFeatures, LoadTextCues)
 
 
 @dataclasses.dataclass
@@ -69,9 +67,8 @@ class DataReport:
             from before.
         faults (dict[int, str]): Position of each frame that can't be loaded,
             and why.
-        unknown (dict[str, tuple[int, float]]): For each frame whose mask has
-            pixels of unknown colour, '{subset}/{uid}, frame {frame}', their
-            number and their share of the mask.
+        unknown (dict[str, tuple[int, float]]): Pixels of unknown colour: by
+            '{subset}/{uid}, frame {frame}' their number and share of the mask.
     """
     name: str
     num_frames: int
@@ -81,11 +78,7 @@ class DataReport:
         default_factory=dict)
 
     def summary(self) -> str:
-        """What was found, in a line or two.
-
-        Returns:
-            str: Without the faults themselves.
-        """
+        """What was found, in a line or two, without the faults themselves."""
         lines = [
             f'{self.name}: {self.num_frames} frames, {self.num_read} of them '
             f'read now; {len(self.faults)} can\'t be loaded'
@@ -100,15 +93,8 @@ class DataReport:
         return '\n'.join(lines)
 
     def describe_faults(self, limit: Optional[int] = _SHOWN) -> str:
-        """Why frames can't be loaded.
-
-        Args:
-            limit (int, optional): How many reasons to name at most; None
-                names all. Defaults to 10.
-
-        Returns:
-            str: A line for each reason, which a clip's frames may share.
-        """
+        """Why frames can't be loaded: a line for each reason, which a clip's
+        frames may share; ``limit`` of them (None: all)."""
         reasons = Counter(self.faults.values())
         lines = [
             f'  {reason}' + (f' ({count} frames)' if count > 1 else '')
@@ -141,16 +127,8 @@ def datasets_inside(dataset: Any) -> Iterator[Any]:
 
 def check_dataset(dataset: Any,
                   num_workers: Optional[int] = None) -> List[DataReport]:
-    """Read every frame of a data set once, inside of wrappers too.
-
-    Args:
-        dataset (Dataset): A data set. One without a method ``check_frames``
-            (:class:`BaseAVSDataset` has it) is passed over.
-        num_workers (int, optional): See :func:`check_frames`.
-
-    Returns:
-        list[DataReport]: One for each :class:`BaseAVSDataset` in it.
-    """
+    """Read every frame of a data set once, inside of wrappers too: a report
+    for each :class:`BaseAVSDataset` in it; others are passed over."""
     return [
         inner.check_frames(num_workers=num_workers)
         for inner in datasets_inside(dataset) if hasattr(
@@ -268,8 +246,8 @@ def check_frames(name: str,
                  num_workers: Optional[int] = None) -> DataReport:
     """Run a pipeline's loaders on frames and keep what they refuse.
 
-    A progress bar goes to a terminal. Files that are not local (or mounted)
-    have no size and time here and are read each time.
+    Files that are not local (or mounted) have no size and time here and are
+    read each time.
 
     Args:
         name (str): The data set, for messages.
@@ -281,9 +259,6 @@ def check_frames(name: str,
         data_root (str): Where to remember the frames found whole.
         num_workers (int, optional): Number of threads. Defaults to None: as
             many as the machine has cores, at most 8.
-
-    Returns:
-        DataReport: What was found.
 
     Raises:
         ImportError: If reading needs a package that isn't there.

@@ -25,9 +25,7 @@ class SoundClip(NamedTuple):
         audio_path (str): Its sound file; '' if there is none.
         a_obj (tuple[str]): Classes that sound in it.
         vid (str): The video that it was cut from; '' if not known.
-        unseen_source (bool): Whether something that nobody labelled sounds in
-            it, too ('off-the-screen' or 'background' in AVSBench's
-            ``a_obj``).
+        unseen_source (bool): Whether something unlabelled sounds in it, too.
     """
     uid: str
     audio_path: str
@@ -44,15 +42,12 @@ class SoundClip(NamedTuple):
 def read_class_groups(
         name_or_path: str,
         class_names: Iterable[str]) -> Dict[str, FrozenSet[str]]:
-    """Read which broad groups each class belongs to.
+    """Read which broad groups each class belongs to; it may be several.
 
     Args:
         name_or_path (str): 'avsbench' (music, human, animal, device), or a
             YAML file with lists of classes by group.
         class_names (Iterable[str]): Classes that need a group.
-
-    Returns:
-        dict[str, frozenset[str]]: Groups by class; it may be of several.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -86,17 +81,8 @@ def classes_of_cues(cue_file: str,
                     class_names: Sequence[str],
                     synonyms: Optional[str] = 'auto'
                     ) -> Dict[str, FrozenSet[str]]:
-    """Classes that the cues of a clip's frames name, in any frame.
-
-    Args:
-        cue_file (str): The cue file.
-        class_names (Sequence[str]): All classes, background first.
-        synonyms (str, optional): See :func:`load_class_synonyms`. Defaults
-            to 'auto'.
-
-    Returns:
-        dict[str, frozenset[str]]: Classes by uid.
-    """
+    """Classes that the cues of a clip's frames name, in any frame, by uid; for
+    ``synonyms`` see :func:`load_class_synonyms`."""
     lookup = load_class_synonyms(synonyms, class_names)
     phrases: Dict[str, set] = {}
     for (uid, _), record in CueFile(cue_file, cues_only=True).items():
@@ -132,14 +118,11 @@ def pair_off_screen(
     Args:
         clips (Sequence[SoundClip]): All clips of a test set.
         seed (int): Chooses other donors. Defaults to 0.
-        seen (Mapping, optional): Further classes by uid, such as those that
-            cues name. Defaults to None.
-        groups_of (Mapping, optional): Groups by class. Defaults to None:
-            groups don't matter.
-        num_donors (int): How many donors, best first, so that there is
-            another one if a sound can't be used. A clip may get fewer.
-            Defaults to 4.
-        alike (Sequence): Lists of classes that sound alike. Defaults to ().
+        seen (Mapping, optional): Further classes by uid, as cues name them.
+        groups_of (Mapping, optional): Groups by class.
+        num_donors (int): How many donors at most, best first, so that there
+            is another one if a sound can't be used. Defaults to 4.
+        alike (Sequence): Lists of classes that sound alike.
 
     Returns:
         dict[str, tuple[SoundClip]]: Donors by uid, at least one each.
@@ -217,12 +200,10 @@ def off_screen_table(
             takes the sound from another group than the clip's own. Defaults
             to None: another class will do.
         cue_file (str, optional): Cues say what is visible and silent, whose
-            sound would not be foreign either. Defaults to None: only what
-            sounds is known.
-        synonyms (str, optional): See :func:`classes_of_cues`. Defaults to
+            sound would not be foreign either. Defaults to None.
+        synonyms (str, optional): See :func:`load_class_synonyms`. Defaults to
             'auto'.
-        sound_alikes (Sequence): Lists of classes that sound alike. Defaults
-            to ().
+        sound_alikes (Sequence): Lists of classes that sound alike.
 
     Returns:
         dict[str, list[dict]]: By uid the donors, best first, each with

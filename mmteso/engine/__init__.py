@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
-from mmteso.io import plain, write_json
 from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
                               audio_conditions_dataloader,
@@ -15,8 +14,9 @@ from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
                     GradNormHook, PlainCheckpointHook, RandomStateHook,
                     TrainingSummaryHook)
-from .options import (CPUAmpOptimWrapper, add_cfg_options, enable_amp,
-                      merge_cfg_options, resume_from_work_dir)
+from .options import (CPUAmpOptimWrapper, add_cfg_options, add_data_root,
+                      enable_amp, merge_cfg_options, resume_from_work_dir,
+                      set_data_root)
 from .sound_steps import describe_sound, find_sound_steps
 from .strict_loading import (StartCheckpointHook, StrictCheckpointHook,
                              require_whole_checkpoint, strict_loading)
@@ -30,13 +30,13 @@ __all__ = [
     'DataCheckHook', 'GradNormHook', 'OPENMMLAB_HOSTS', 'PlainCheckpointHook',
     'RandomStateHook', 'StartCheckpointHook', 'StrictCheckpointHook',
     'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',
-    'add_cfg_options', 'audio_condition_dataloader',
+    'add_cfg_options', 'add_data_root', 'audio_condition_dataloader',
     'audio_condition_transform', 'audio_conditions_dataloader',
     'config_differences', 'describe_sound', 'download_file', 'enable_amp',
     'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
     'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
-    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options', 'plain',
+    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options',
     'predict_without_masks', 'prepare_cpu_distributed', 'protocols',
     'require_whole_checkpoint', 'resume_from_work_dir', 'same_files',
-    'strict_loading', 'warn_of_other_config', 'write_json'
+    'set_data_root', 'strict_loading', 'warn_of_other_config'
 ]

@@ -211,8 +211,8 @@ def audio_conditions_dataloader(
     """A test dataloader's config with audio conditions.
 
     For 'off-screen' the data sets get ``off_screen``, so that they pair their
-    clips: with the cue file of the pipeline's ``LoadTextCues``, where there is
-    one, which tells what is visible and silent.
+    clips: with their cue file, where there is one, which tells what is visible
+    and silent.
 
     Args:
         dataloader (dict): ``cfg.test_dataloader``; not modified.
@@ -247,13 +247,10 @@ def audio_conditions_dataloader(
 
 
 def _cue_arguments(pipeline: Sequence[dict]) -> Dict[str, Any]:
-    """Cue file and synonyms of a pipeline, if it reads one."""
+    """What a pipeline's ``LoadTextCues`` takes for synonyms."""
     for step in _steps_inside(pipeline):
-        if type_name(step) in ('LoadTextCues', 'LoadTextFeatures') and \
-                step.get('cue_file'):
-            return dict(
-                cue_file=step['cue_file'],
-                synonyms=step.get('synonyms', 'auto'))
+        if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
+            return dict(synonyms=step['synonyms'])
     return {}
 
 

@@ -21,8 +21,8 @@ _IRRELEVANT = re.compile(
     r'model\.data_preprocessor\.(size|size_divisor|seg_pad_val|'
     r'batch_augments)|'
     r'pipeline\.(\w*Annotations|Pack\w+)|'
-    r'pipeline\..*\.(cue_file|cue_target|synonyms|backend_args|'
-    r'file_client_args|imdecode_backend)')
+    r'pipeline\..*\.(cue_file|text_encoder|cue_target|synonyms|'
+    r'backend_args|file_client_args|imdecode_backend)')
 
 # Constructors' defaults that checkpoints were trained with which don't tell
 # the version of mmteso (`meta['mmteso_version']`, see PlainCheckpointHook).
@@ -31,13 +31,7 @@ _FORMER_DEFAULTS = dict(
     SeDAM=dict(no_cue='learned', normalize=False))
 
 
-class _NotSet:
-
-    def __repr__(self) -> str:
-        return 'not set'
-
-
-_NOT_SET = _NotSet()
+_NOT_SET = type('_NotSet', (), dict(__repr__=lambda self: 'not set'))()
 
 
 class ConfigDifference(NamedTuple):
@@ -87,17 +81,27 @@ def config_differences(meta: Dict[str, Any],
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
-    pipeline = _pipeline(then.get('test_dataloader'))
+    pipeline = then.get('test_dataloader')
     model = now.get('model')
     if isinstance(model, dict) and 'module' in model:
         model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
+    loader = now.get('test_dataloader')
+    banks = [
+        osp.basename(_find(one, 'cue_bank') or '')
+        for one in (then.get('test_dataloader'), loader)
+    ]
+    if not all(banks):  # older configs name it in the pipeline
+        banks = ['', '']
     return list(
         _compare(
-            dict(model=then.get('model'), pipeline=_steps(pipeline)),
+            dict(
+                model=then.get('model'),
+                pipeline=_steps(pipeline),
+                cue_bank=banks[0]),
             dict(
                 model=model,
-                pipeline=_steps(_pipeline(now.get('test_dataloader')))), '',
-            'mmteso_version' in meta))
+                pipeline=_steps(loader),
+                cue_bank=banks[1]), '', 'mmteso_version' in meta))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
@@ -117,32 +121,31 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
     print_log(message, logger='current', level=logging.WARNING)
 
 
-def _pipeline(dataloader: Any) -> Any:
-    """Of the data set in a dataloader, which wrappers may hold."""
-    if isinstance(dataloader, list):
-        return next(filter(None, map(_pipeline, dataloader)), None)
-    if not isinstance(dataloader, dict):
-        return None
-    return dataloader.get('pipeline') or next(
-        filter(None, map(_pipeline, dataloader.values())), None)
+def _find(dataloader: Any, key: str) -> Any:
+    """A field of the data set in a dataloader, which wrappers may hold."""
+    values = dataloader if isinstance(dataloader, list) else []
+    if isinstance(dataloader, dict):
+        if dataloader.get(key):
+            return dataloader[key]
+        values = list(dataloader.values())
+    return next(filter(None, (_find(value, key) for value in values)), None)
 
 
-def _steps(pipeline: Any) -> Dict[str, dict]:
-    """Steps by type; those inside of others stand for them."""
-    steps: Dict[str, dict] = {}
-    waiting = [pipeline]
-    while waiting:
-        step = waiting.pop(0)
-        if isinstance(step, list):
-            waiting[:0] = step
-        elif isinstance(step, dict) and 'transforms' in step:
-            waiting.insert(0, step['transforms'])
-        elif isinstance(step, dict):
-            name = _kind(step)
-            while name in steps:
-                name += "'"
-            steps[name] = step
-    return steps
+def _steps(part: Any) -> Dict[str, dict]:
+    """A pipeline's steps by type, found in a dataloader or a wrapper."""
+    if isinstance(part, list):
+        steps: Dict[str, dict] = {}
+        for step in part:
+            for name, spec in _steps(step).items():
+                while name in steps:
+                    name += "'"
+                steps[name] = spec
+        return steps
+    for key in ('dataset', 'datasets', 'pipeline', 'transforms'):
+        if isinstance(part, dict) and key in part:
+            # of several data sets the first one's
+            return _steps(part[key][0] if key == 'datasets' else part[key])
+    return {_kind(part): part} if isinstance(part, dict) else {}
 
 
 def _kind(spec: dict) -> str:
@@ -174,9 +177,6 @@ def _compare(then: Any, now: Any, field: str,
           and len(then) == len(now)):
         for index, pair in enumerate(zip(then, now)):
             yield from _compare(*pair, f'{field}.{index}', versioned)
-    elif field.endswith('.bank_file') and osp.basename(
-            str(then)) == osp.basename(str(now)):
-        return
     elif then != now and {repr(then), repr(now)} != {'None', 'not set'}:
         yield ConfigDifference(field, then, now)
 

@@ -16,18 +16,14 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
     and the runner wraps models with ``device_ids=[LOCAL_RANK]``; both fail
     without a GPU. So the gloo process group is made here, which the runner
     then finds, and the config gets a model wrapper with ``device_ids=None``.
-
-    Does nothing with one process or where there is an accelerator. To be
-    called before the runner is built.
+    With one process, or an accelerator, there is nothing to do.
 
     Args:
-        cfg (Config): The config with its ``launcher``; modified in place.
+        cfg (Config): With its ``launcher``, 'pytorch' (``torchrun``); modified
+            in place, before the runner is built.
 
     Returns:
         bool: Whether something was to be done.
-
-    Raises:
-        ValueError: If the launcher is not 'pytorch' (``torchrun``).
     """
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none' or get_device() != 'cpu':
@@ -62,15 +58,11 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
 def leave_cpu_distributed() -> None:
     """Leave the process group of :func:`prepare_cpu_distributed`, if any.
 
-    To be called by all processes when their work is done and the runner is no
-    longer referenced. gloo's threads free the tensors of a collective after
-    the call has returned; one that asks for the interpreter while that is
-    shutting down aborts the process (about 1 in 30 runs that ended right after
-    a collective, torch 2.13), and ``torchrun`` then reports a failure. So the
-    threads are given time and joined before.
-
-    Not for an ``atexit`` hook: after an error in one process the others never
-    reach the barrier.
+    All processes call it when their work is done and the runner is no longer
+    referenced. gloo's threads free the tensors of a collective after the call
+    has returned; one that asks for the interpreter while that is shutting down
+    aborts the process (about 1 in 30 runs, torch 2.13). Not for an ``atexit``
+    hook: after an error in one process the others never reach the barrier.
     """
     if not (torch_dist.is_available() and torch_dist.is_initialized()
             and torch_dist.get_backend() == 'gloo'):

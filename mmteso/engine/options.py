@@ -52,12 +52,7 @@ class SpacedDictAction(DictAction):
 
 
 def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
-    """Add mmengine's ``--cfg-options`` to a tool's options.
-
-    Args:
-        parser (ArgumentParser): The tool's parser.
-        example (str): 'key=value' pairs for the help. Defaults to ''.
-    """
+    """Add mmengine's ``--cfg-options`` to a tool, with an example of use."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -67,6 +62,42 @@ def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
         f'{example and ", e.g. "}{example}. A list is written key="[a,b]" or '
         'key=a,b; nested: key="[(a,b),(c,d)]", in quotation marks. Spaces '
         'are kept in a single value, and dropped in a list')
+
+
+def add_data_root(parser: ArgumentParser) -> None:
+    """Add ``--data-root`` to a tool's options, for :func:`set_data_root`.
+
+    Args:
+        parser (ArgumentParser): The tool's parser.
+    """
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='folder of the data, of all data sets in the config, with the '
+        "cue file and cue bank; default: the config's")
+
+
+def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
+    """Say where the data of all data sets of a config lies.
+
+    Those inside of wrappers, too. What is relative to it (metadata, cue file,
+    cue bank) is looked for there.
+
+    Args:
+        cfg (Config): Modified in place.
+        data_root (str, optional): The folder; None leaves all as it is.
+    """
+    if data_root is None:
+        return
+    waiting = [cfg]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple)):
+            waiting.extend(value)
+        elif isinstance(value, (dict, Config)):
+            if isinstance(value.get('data_root'), str):
+                value['data_root'] = data_root
+            waiting.extend(value[key] for key in value)
 
 
 def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
@@ -110,11 +141,7 @@ def resume_from_work_dir(cfg: Config) -> None:
     mmengine resumes from ``load_from`` where there is one. In a config that
     is the checkpoint from which training *starts* (a pretrained Mask2Former,
     the zero-shot model), whose iteration and optimizer aren't this training's.
-
-    Args:
-        cfg (Config): Of the whole run, with ``work_dir``; ``resume`` and
-            ``load_from`` are set. Where nothing was trained yet the training
-            starts from the beginning, from ``load_from`` if there is one.
+    Where nothing was trained yet, the training starts from there.
     """
     cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
     if cfg.resume:
@@ -133,9 +160,6 @@ class CPUAmpOptimWrapper(OptimWrapper):
     mmengine's ``AmpOptimWrapper`` asserts that there is an accelerator.
     bfloat16 has float32's range, so that the loss needs no scaling. It is for
     finding out on a CPU what mixed precision does, not for speed.
-
-    Args:
-        **kwargs: Arguments of :class:`mmengine.optim.OptimWrapper`.
     """
 
     @contextmanager
@@ -151,13 +175,6 @@ def enable_amp(cfg: Config) -> None:
 
     As mmseg's ``tools/train.py --amp`` does; on a machine without an
     accelerator with :class:`CPUAmpOptimWrapper` (bfloat16).
-
-    Args:
-        cfg (Config): The config, modified in place.
-
-    Raises:
-        ValueError: If ``cfg.optim_wrapper.type`` is neither 'OptimWrapper'
-            nor one with mixed precision.
     """
     current = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if current in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):

@@ -2,6 +2,7 @@
 """Checkpoints that have to bring all of a model, and nothing else."""
 import logging
 import os.path as osp
+import re
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Dict, Iterator, List, Sequence
@@ -21,12 +22,9 @@ _LINES = 20  # of an error
 
 def require_whole_checkpoint(cfg: Config,
                              allow_keys: Sequence[str] = ()) -> None:
-    """Let a test load its checkpoint strictly, see StrictCheckpointHook.
+    """Give a test's config the :class:`StrictCheckpointHook`.
 
-    Args:
-        cfg (Config): Of a test; its ``default_hooks`` get the hook.
-        allow_keys (Sequence[str]): See :func:`strict_loading`. Defaults to
-            those of the config's own hook, or none.
+    ``allow_keys`` are by default those of the config's own hook, or none.
     """
     hook = dict(type='StrictCheckpointHook')
     if allow_keys:
@@ -77,19 +75,18 @@ def strict_loading(model: nn.Module,
     except RuntimeError as error:
         if not found:  # not about keys
             raise
-        lines = [f'{checkpoint} does not fit the model of the config:'] + [
+        lines = [
             f'{kind} ({len(keys)}): {_list(keys)}'
             for kind, keys in found.items() if keys
         ]
-        shapes = [
-            line.strip() for line in str(error).splitlines()
-            if 'size mismatch' in line
-        ]
+        shapes = re.findall('size mismatch.*', str(error))
         lines += shapes[:_LINES]
         if len(shapes) > _LINES:
             lines.append(f'and {len(shapes) - _LINES} more of other sizes')
         raise RuntimeError(
-            '\n  '.join(lines) + '\nTest it with the config that it was '
+            '\n  '.join([
+                f'{checkpoint} does not fit the model of the config:', *lines
+            ]) + '\nTest it with the config that it was '
             'trained with. Keys that may be missing or unexpected are named '
             'by tools/test.py --allow-keys PATTERN ...') from None
     finally:
@@ -115,16 +112,12 @@ class StrictCheckpointHook(Hook):
     """Loads the checkpoint of a test strictly.
 
     mmengine's runner leaves what a checkpoint lacks at its initial values,
-    with a line on the console. With this hook missing and unexpected keys are
-    an error, and what the config changes in the computation since the
-    training is logged as a warning.
-
-    For tests, in which ``tools/test.py`` registers it. A training starts from
-    a stock Mask2Former, which has to lack what is new.
+    with a line on the console. With this hook, which ``tools/test.py``
+    registers, missing and unexpected keys are an error, and what the config
+    changes in the computation since the training is logged as a warning.
 
     Args:
-        allow_keys (Sequence[str]): Patterns, as in a shell, of keys that the
-            checkpoint may lack or have beyond the model. Defaults to none.
+        allow_keys (Sequence[str]): See :func:`strict_loading`.
     """
 
     # after the hooks that make something of the model, as EMAHook does

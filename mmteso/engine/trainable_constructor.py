@@ -12,8 +12,6 @@ from mmseg.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
 from torch import nn
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
-_OPTIONS = ('custom_keys', 'norm_decay_mult', 'bias_decay_mult')
-_KEY_OPTIONS = ('lr_mult', 'decay_mult')
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -40,8 +38,8 @@ class TrainableOptimWrapperConstructor:
             multiply with a custom ``decay_mult``. Defaults to None.
 
     Raises:
-        ValueError: If ``paramwise_cfg`` holds an unknown option, or the
-            optimiser has no ``lr``.
+        ValueError: If ``paramwise_cfg`` holds an unknown option or a key that
+            names no parameter, or nothing trains.
     """
 
     def __init__(self,
@@ -49,19 +47,17 @@ class TrainableOptimWrapperConstructor:
                  paramwise_cfg: Optional[dict] = None) -> None:
         self.optim_wrapper_cfg = dict(optim_wrapper_cfg)
         self.optimizer_cfg = dict(self.optim_wrapper_cfg.pop('optimizer'))
-        self.paramwise_cfg = dict(paramwise_cfg or {})
-        unknown = sorted(set(self.paramwise_cfg) - set(_OPTIONS))
-        if unknown:
-            raise ValueError(
-                f'paramwise_cfg may hold {_OPTIONS}, but got {unknown}')
-        for key, options in self.paramwise_cfg.get('custom_keys', {}).items():
-            unknown = sorted(set(options) - set(_KEY_OPTIONS))
-            if unknown:
-                raise ValueError(f'paramwise_cfg.custom_keys[{key!r}] may '
-                                 f'hold {_KEY_OPTIONS}, but got {unknown}')
-        if 'lr' not in self.optimizer_cfg:
-            raise ValueError('optim_wrapper.optimizer needs lr, which lr_mult '
-                             f'multiplies, but got {self.optimizer_cfg}')
+        self.mults = dict(paramwise_cfg or {})
+        self.keys = dict(self.mults.pop('custom_keys', {}))
+        for where, options, known in (
+            ('', self.mults, {'norm_decay_mult', 'bias_decay_mult'}),
+                *((f'.custom_keys[{key!r}]', options,
+                   {'lr_mult', 'decay_mult'})
+                  for key, options in self.keys.items())):
+            if set(options) - known:
+                raise ValueError(f'paramwise_cfg{where} may hold '
+                                 f'{sorted(known)}, but got '
+                                 f'{sorted(set(options) - known)}')
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimiser wrapper of a model."""
@@ -69,58 +65,44 @@ class TrainableOptimWrapperConstructor:
             model = model.module
         optimizer = OPTIMIZERS.build(
             dict(self.optimizer_cfg, params=self.param_groups(model)))
-        wrapper_cfg = dict(type='OptimWrapper')
-        wrapper_cfg.update(self.optim_wrapper_cfg)
         return OPTIM_WRAPPERS.build(
-            wrapper_cfg, default_args=dict(optimizer=optimizer))
+            dict(dict(type='OptimWrapper'), **self.optim_wrapper_cfg),
+            default_args=dict(optimizer=optimizer))
 
     def param_groups(self, model: nn.Module) -> List[dict]:
-        """Group the trainable parameters by their options.
-
-        Args:
-            model (nn.Module): The model, unwrapped.
-
-        Returns:
-            list[dict]: With ``params``, ``lr`` and ``weight_decay``.
-
-        Raises:
-            ValueError: If a custom key names no parameter, or nothing trains.
-        """
+        """Trainable parameters: ``params``, ``lr`` and ``weight_decay``."""
         self._check_keys(model)
-        members: Dict[Tuple[float, float], List[nn.Parameter]] = defaultdict(
-            list)
+        groups: Dict[Tuple[float, float], list] = defaultdict(list)
         seen = set()
         for prefix, module in model.named_modules():
             for name, parameter in module.named_parameters(recurse=False):
-                if not parameter.requires_grad or parameter in seen:
-                    continue
-                seen.add(parameter)
-                path = f'{prefix}.{name}' if prefix else name
-                members[self._options(path, name, module)].append(parameter)
-        if not members:
+                if parameter.requires_grad and parameter not in seen:
+                    seen.add(parameter)
+                    path = f'{prefix}.{name}' if prefix else name
+                    groups[self._options(path, module)].append(parameter)
+        if not groups:
             raise ValueError('no parameter of the model requires a gradient')
         return [
             dict(params=params, lr=lr, weight_decay=decay)
-            for (lr, decay), params in members.items()
+            for (lr, decay), params in groups.items()
         ]
 
-    def _options(self, path: str, name: str,
-                 module: nn.Module) -> Tuple[float, float]:
-        custom = {}
-        for key, options in self.paramwise_cfg.get('custom_keys', {}).items():
-            if _names(key, path) and len(key) > len(custom.get('key', '')):
-                custom = dict(options, key=key)
+    def _options(self, path: str, module: nn.Module) -> Tuple[float, float]:
+        key = max((key for key in self.keys if _names(key, path)),
+                  key=len,
+                  default=None)
+        custom = self.keys.get(key, {})
         lr = self.optimizer_cfg['lr'] * custom.get('lr_mult', 1.)
         decay = self.optimizer_cfg.get('weight_decay', 0.)
         decay *= custom.get('decay_mult', 1.)
         if isinstance(module, _NORMS):
-            decay *= self.paramwise_cfg.get('norm_decay_mult', 1.)
-        elif name.endswith('bias'):
-            decay *= self.paramwise_cfg.get('bias_decay_mult', 1.)
+            decay *= self.mults.get('norm_decay_mult', 1.)
+        elif path.endswith('bias'):
+            decay *= self.mults.get('bias_decay_mult', 1.)
         return lr, decay
 
     def _check_keys(self, model: nn.Module) -> None:
-        for key in self.paramwise_cfg.get('custom_keys', {}):
+        for key in self.keys:
             named = [
                 parameter for path, parameter in model.named_parameters()
                 if _names(key, path)
@@ -139,4 +121,4 @@ class TrainableOptimWrapperConstructor:
 
 
 def _names(key: str, path: str) -> bool:
-    return path == key or path.startswith(f'{key}.')
+    return f'{path}.'.startswith(f'{key}.')

@@ -28,14 +28,7 @@ def same_files(url: str) -> List[str]:
 
 
 def hash_in_name(name: str) -> Optional[str]:
-    """The digits of its SHA-256 that a name ends with: 'resnet50-19c8e357.pth'
-
-    Args:
-        name (str): A name, path or address.
-
-    Returns:
-        str | None: 8 to 64 digits. None if there are none.
-    """
+    """Digits of its SHA-256 that a name ends with: 'resnet50-19c8e357.pth'."""
     match = re.search(r'-([0-9a-f]{8,64})\.\w+$', name)
     return match and match.group(1)
 
@@ -90,8 +83,7 @@ def download_file(url: str,
 def load_from_openmmlab(filename: str, map_location=None) -> dict:
     """mmengine's loader of ``load_from`` and ``init_cfg`` for these hosts.
 
-    Like mmengine's for any address, but with the other hosts where the
-    address doesn't answer, and with the SHA-256 compared.
+    It asks the other hosts where one has no answer, and compares the SHA-256.
     """
     path = cached_path(filename)
     # one process of each machine; load_from_http lets the others wait

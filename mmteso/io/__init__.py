@@ -1,10 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Files of the project's own: cues, features, and the refusing unpickler."""
 from .config_text import parse_config_text
-from .cue_file import (CueFile, CueFileError, CueRecord, CueWriter,
+from .cue_file import (CueFile, CueFileError, CueRecord, append_cue_records,
                        find_cue_files, iter_cue_records, write_cue_file)
-from .feature_file import (FeatureFile, FeatureFileError, Provenance,
-                           feature_key, write_feature_file)
+from .feature_file import (CueBank, FeatureFile, FeatureFileError,
+                           MissingPhrasesError, Provenance, feature_key,
+                           write_feature_file)
 from .files import (atomic_write, file_sha256, parse_json, parse_yaml, plain,
                     read_json, read_yaml, write_json)
 from .image_file import decode_labels, read_image
@@ -14,12 +15,13 @@ from .vid_json import (VidClip, VidJsonError, export_vid_json, import_vid_json,
                        read_vid_json, write_vid_json)
 
 __all__ = [
-    'CueFile', 'CueFileError', 'CueRecord', 'CueWriter', 'FeatureFile',
-    'FeatureFileError', 'Provenance', 'TensorPickleError', 'VidClip',
-    'VidJsonError', 'atomic_write', 'decode_labels', 'export_vid_json',
-    'feature_key', 'file_sha256', 'find_cue_files', 'import_vid_json',
-    'iter_cue_records', 'load_tensor_pickle', 'normalize_phrase',
-    'parse_config_text', 'parse_json', 'parse_yaml', 'plain', 'read_image',
-    'read_json', 'read_state_dict', 'read_vid_json', 'read_yaml',
-    'write_cue_file', 'write_feature_file', 'write_json', 'write_vid_json'
+    'CueBank', 'CueFile', 'CueFileError', 'CueRecord', 'FeatureFile',
+    'FeatureFileError', 'MissingPhrasesError', 'Provenance',
+    'TensorPickleError', 'VidClip', 'VidJsonError', 'append_cue_records',
+    'atomic_write', 'decode_labels', 'export_vid_json', 'feature_key',
+    'file_sha256', 'find_cue_files', 'import_vid_json', 'iter_cue_records',
+    'load_tensor_pickle', 'normalize_phrase', 'parse_config_text',
+    'parse_json', 'parse_yaml', 'plain', 'read_image', 'read_json',
+    'read_state_dict', 'read_vid_json', 'read_yaml', 'write_cue_file',
+    'write_feature_file', 'write_json', 'write_vid_json'
 ]

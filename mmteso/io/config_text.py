@@ -7,9 +7,8 @@ from typing import Any, Dict
 def parse_config_text(text: str) -> Dict[str, Any]:
     """Read the text of a config (``Config.pretty_text``), executing nothing.
 
-    mmengine writes the config into a checkpoint as Python text. That is a
-    program, and a checkpoint may come from anybody: only assignments of
-    literals and of ``dict(...)`` are understood here.
+    That text is a program, and a checkpoint may come from anybody: only
+    assignments of literals and of ``dict(...)`` are understood here.
 
     Args:
         text (str): ``meta['cfg']`` of a checkpoint.
@@ -32,17 +31,14 @@ def parse_config_text(text: str) -> Dict[str, Any]:
         raise ValueError(f'no text of a config: {error}') from error
 
 
-def _value(node: ast.expr) -> Any:
+def _value(node: Any) -> Any:
     if isinstance(node, (ast.List, ast.Tuple)):
         return [_value(item) for item in node.elts]
     if isinstance(node, ast.Dict) and None not in node.keys:
-        return {
-            _value(key): _value(value)
-            for key, value in zip(node.keys, node.values)
-        }
+        return dict(zip(map(_value, node.keys), map(_value, node.values)))
     if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
         # a dict with keys that are no identifiers is written dict({...})
-        items = {}
+        items: Dict[Any, Any] = {}
         for part in node.args:
             items.update(_value(part))
         items.update((word.arg, _value(word.value)) for word in node.keywords)

@@ -15,8 +15,8 @@ import dataclasses
 import glob
 import json
 import os
-from typing import (Iterable, Iterator, List, Mapping, Optional, Sequence,
-                    Tuple, Union)
+from typing import (Dict, Iterable, Iterator, List, Optional, Sequence, Tuple,
+                    Union)
 
 from .files import atomic_write
 
@@ -37,17 +37,14 @@ class CueRecord:
         frame (int): The frame, from 0.
         cues (Sequence[str]): Names of objects that could sound, most likely
             first; may be empty.
-        caption (str): What the captioner answered.
-        reasoning (str): What the reasoner answered.
-        captioner (str): The captioning model.
-        reasoner (str): The reasoning model.
+        caption, reasoning (str): What captioner and reasoner answered.
+        captioner, reasoner (str): The models.
         prompt (str): Name of the reasoner's prompt.
-        prompt_hash (str): SHA-256 of the prompt's file.
+        prompt_hash, caption_prompt_hash (str): SHA-256 of the prompts' files.
         status (str): 'ok'; 'failed' if no cues could be obtained, or
-            'captioned' if none were asked for yet. Defaults to 'ok'.
-        seconds (float, optional): Time that the frame took.
-        caption_prompt_hash (str): SHA-256 of the captioner's prompt file.
+            'captioned' if none were asked for yet.
         error (str): Why a frame has failed.
+        seconds (float, optional): Time that the frame took.
         version (str): Version and commit of mmteso that made the cues.
     """
     uid: str
@@ -76,32 +73,24 @@ class CueRecord:
 
     @classmethod
     def from_json(cls, line: str) -> 'CueRecord':
-        """Read one line.
-
-        Raises:
-            ValueError: If it is no JSON object, or a key is missing, unknown
-                or has an impossible value.
-        """
+        """Read one line; ValueError if a key is missing, unknown or wrong."""
         values = json.loads(line)
         try:
             record = cls(**values)
         except TypeError as error:
             raise ValueError(f'no record of a cue file ({error})') from error
-        wrong = [
-            field.name for field in dataclasses.fields(cls)
-            if not (field.type is not str
-                    or isinstance(values.get(field.name, ''), str))
-        ]
-        if not isinstance(values['cues'], list) or not all(
-                isinstance(cue, str) and cue.strip() for cue in record.cues):
-            wrong.append('cues')
-        if type(record.frame) is not int or record.frame < 0:
-            wrong.append('frame')
-        if record.status not in CUE_STATUSES:
-            wrong.append('status')
-        if wrong or not record.uid:
-            name = (wrong or ['uid'])[0]
-            raise ValueError(f'"{name}" is {values[name]!r:.80}')
+        fits = {
+            field.name: isinstance(getattr(record, field.name), str)
+            for field in dataclasses.fields(cls) if field.type is str
+        }
+        fits['cues'] = isinstance(values['cues'], list) and all(
+            isinstance(cue, str) and cue.strip() for cue in record.cues)
+        fits['frame'] = type(record.frame) is int and record.frame >= 0
+        fits['status'] = record.status in CUE_STATUSES
+        fits['uid'] &= bool(record.uid)
+        for name, good in fits.items():
+            if not good:
+                raise ValueError(f'"{name}" is {values[name]!r:.80}')
         return record
 
     def to_json(self) -> str:
@@ -110,8 +99,7 @@ class CueRecord:
 
     def to_bytes(self) -> bytes:
         """The line with its line break, in UTF-8."""
-        # half of a surrogate pair, which a server may answer, is no UTF-8;
-        # as a backslash escape it is JSON and read back as it was
+        # half of a surrogate pair, which a server may answer, is no UTF-8
         return f'{self.to_json()}\n'.encode(errors='backslashreplace')
 
 
@@ -123,14 +111,12 @@ def _is_torn(line: bytes) -> bool:
 
 
 def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
-    """Read a cue file record by record.
+    """Read a cue file: line number (from 1) and record of each line.
 
-    Yields:
-        tuple[int, CueRecord]: Line number (from 1) and record.
+    Blank lines and an unfinished last one are passed over.
 
     Raises:
-        CueFileError: If a line doesn't follow the format; blank ones and an
-            unfinished last one are passed over.
+        CueFileError: If another line is no record.
     """
     try:
         file = open(path, 'rb')
@@ -169,7 +155,7 @@ def find_cue_files(paths: Union[str, os.PathLike, Sequence]) -> List[str]:
     return found
 
 
-class CueFile(Mapping):
+class CueFile(Dict[Tuple[str, int], CueRecord]):
     """The records of one cue file, or several, by ``(uid, frame)``.
 
     Of several records of a frame the last one counts, but a failed one
@@ -179,100 +165,63 @@ class CueFile(Mapping):
         path (str | Sequence[str]): A file, several, or a pattern such as
             'data/avsbench/cues.rank*.jsonl'.
         cues_only (bool): Forget the texts behind the cues, which take most of
-            the memory: every worker of a data loader has a copy. Defaults to
-            False.
-
-    Examples:
-        >>> cue_file = CueFile('data/synthavs/cues.jsonl')
-        >>> cue_file['synthavs-train-00000_0_5000', 3].cues
-        ('green-square', 'yellow-triangle')
+            the memory of a data loader's workers.
     """
 
-    def __init__(self,
-                 path: Union[str, os.PathLike, Sequence],
+    def __init__(self, path: Union[str, os.PathLike, Sequence],
                  cues_only: bool = False) -> None:
+        super().__init__()
         self.path = path
-        self._records = {}
         for file in find_cue_files(path):
             for _, record in iter_cue_records(file):
-                if record.status == 'failed' and \
-                        record.key in self._records:
+                if record.status == 'failed' and record.key in self:
                     continue
                 if cues_only:
                     record = CueRecord(
                         *record.key, record.cues, status=record.status)
-                self._records[record.key] = record
+                self[record.key] = record
 
-    def __getitem__(self, key: Tuple[str, int]) -> CueRecord:
-        if key not in self._records:
-            raise KeyError(
-                f'The cue file "{self.path}" ({len(self)} frames) has no cues '
-                f'for frame {key[1]} of "{key[0]}". Each frame needs a line, '
-                'be its list of cues empty.')
-        return self._records[key]
-
-    def __iter__(self):
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
+    def __missing__(self, key: Tuple[str, int]) -> CueRecord:
+        raise KeyError(
+            f'The cue file "{self.path}" ({len(self)} frames) has no cues for '
+            f'frame {key[1]} of "{key[0]}". Each frame needs a line, be its '
+            'list of cues empty.')
 
     @property
     def num_captioned(self) -> int:
         """Frames that have a caption only: nobody asked for cues yet."""
-        return sum(r.status == 'captioned' for r in self._records.values())
+        return sum(record.status == 'captioned' for record in self.values())
 
     @property
     def num_failed(self) -> int:
         """Frames whose cues could not be obtained."""
-        return sum(r.status == 'failed' for r in self._records.values())
+        return sum(record.status == 'failed' for record in self.values())
 
 
-class CueWriter:
-    """Appends records to a cue file, batch by batch, each safe on the disk.
+def append_cue_records(path: str, records: Iterable[CueRecord]) -> None:
+    """Append records to a cue file; they are on the disk when this returns.
 
-    A process that is killed loses at most the batch in flight. The unfinished
-    line that it may leave is taken away by the first batch of the next one.
-
-    A file that ends in something else is refused.
+    An unfinished last line, left by a process that was killed, is taken away;
+    a file that ends in something else is refused.
     """
-
-    def __init__(self, path: str) -> None:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        self._file = open(path, 'a+b')
-        self._file.seek(0)
-        last = b'\n'
-        for last in self._file:
-            pass
-        self._size, self._begin = self._file.tell(), b''
-        if last.endswith(b'\n'):
-            return
-        try:
-            CueRecord.from_json(last.decode())
-            self._begin = b'\n'
-        except ValueError as error:
-            self._size -= len(last)
-            if not _is_torn(last):
-                self._file.close()
-                raise CueFileError(
-                    f'"{path}" is no cue file, it ends in {last!r:.80}. '
-                    'Write to another file.') from error
-
-    def write(self, records: Iterable[CueRecord]) -> None:
-        """Append a batch; it is on the disk when this returns."""
-        if self._size is not None:
-            self._file.truncate(self._size)
-            self._file.write(self._begin)
-            self._size = None
-        self._file.write(b''.join(record.to_bytes() for record in records))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def __enter__(self) -> 'CueWriter':
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._file.close()
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, 'a+b') as file:
+        file.seek(max(file.tell() - 1, 0))
+        if file.read(1) not in (b'', b'\n'):
+            file.seek(0)
+            *_, last = file
+            try:
+                CueRecord.from_json(last.decode())
+                file.write(b'\n')
+            except ValueError as error:
+                if not _is_torn(last):
+                    raise CueFileError(
+                        f'"{path}" is no cue file, it ends in {last!r:.80}. '
+                        'Write to another file.') from error
+                file.truncate(file.tell() - len(last))
+        file.write(b''.join(record.to_bytes() for record in records))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:

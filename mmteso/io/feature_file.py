@@ -1,15 +1,16 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Files of cached features that know where their numbers come from.
+"""Files of features that know where their numbers come from.
 
-A safetensors file holds one tensor per frame under the key ``{uid}/{frame}``
-(or, in a cue bank, one per cue phrase) and says in its metadata which encoder
-with which weights made them, so that features of another encoder can't be
-mixed up with the expected ones.
+A safetensors file holds one vector per key and says in its metadata which
+encoder with which weights made them. Two kinds: 'audio', a vector for each
+frame under ``{uid}/{frame}``, and 'cue_bank', one for each different cue
+under its phrase.
 """
 import dataclasses
 import json
 import os
-from typing import Any, Dict, Iterator, Mapping, Optional
+import shlex
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence
 
 import safetensors
 import safetensors.torch
@@ -17,25 +18,28 @@ import torch
 from torch import Tensor
 
 from .files import atomic_write
+from .phrases import normalize_phrase
 
 FORMAT = 'mmteso-features/1'
-KINDS = ('audio', 'text', 'cue_bank')
+KINDS = ('audio', 'cue_bank')
+_NAMED = 20  # phrases that a message names; the command adds all of them
+_TOOL = 'python tools/extract_text_features.py CONFIG'
 
 
 class FeatureFileError(ValueError):
     """A feature file that isn't one, or isn't the expected one."""
 
 
+class MissingPhrasesError(KeyError):
+    """Cues that a bank has no features of."""
+
+    def __str__(self) -> str:
+        # KeyError's own escapes quotes, and the command is to be copied
+        return str(self.args[0])
+
+
 def feature_key(uid: str, frame: int) -> str:
-    """Key of a frame's tensor: ``{uid}/{frame}``.
-
-    Args:
-        uid (str): The clip.
-        frame (int): The frame, from 0.
-
-    Returns:
-        str: The key.
-    """
+    """Key of a frame's vector: ``{uid}/{frame}``."""
     return f'{uid}/{frame}'
 
 
@@ -44,9 +48,7 @@ class Provenance:
     """Where the features of a file come from.
 
     Args:
-        kind (str): 'audio', one vector (D) per frame; 'text', one row per
-            cue of a frame (n, D); or 'cue_bank', one vector (D) per phrase,
-            under the phrase as :func:`mmteso.io.normalize_phrase` writes it.
+        kind (str): 'audio' or 'cue_bank'.
         encoder (str): Name of the encoder.
         weights_hash (str): SHA-256 of the weights' file, in hex; '' for an
             encoder without weights.
@@ -62,20 +64,12 @@ class Provenance:
     settings: Dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        if self.kind not in KINDS:
-            raise ValueError(
-                f'kind must be one of {KINDS}, but got {self.kind!r}.')
-        if not self.encoder:
-            raise ValueError('encoder must not be empty.')
-        if type(self.dims) is not int or self.dims < 1:
-            raise ValueError(f'dims must be positive, but got {self.dims!r}.')
+        if self.kind not in KINDS or not self.encoder or self.dims < 1:
+            raise ValueError(f'kind must be one of {KINDS}, encoder a name '
+                             f'and dims positive, but got {self}')
 
     def to_metadata(self) -> Dict[str, str]:
-        """As safetensors' metadata, strings by string.
-
-        Returns:
-            dict[str, str]: The metadata.
-        """
+        """As safetensors' metadata, strings by string."""
         return dict(
             format=FORMAT,
             kind=self.kind,
@@ -88,12 +82,6 @@ class Provenance:
     def from_metadata(cls, metadata: Mapping[str, str]) -> 'Provenance':
         """Inverse of :meth:`to_metadata`.
 
-        Args:
-            metadata (Mapping[str, str]): The metadata.
-
-        Returns:
-            Provenance: The provenance.
-
         Raises:
             ValueError: If something is missing or of another format.
         """
@@ -104,18 +92,10 @@ class Provenance:
         if names - metadata.keys():
             raise ValueError(f'it lacks {sorted(names - metadata.keys())}')
         values = {name: metadata[name] for name in names}
-        values['dims'] = int(values['dims'])
-        values['settings'] = json.loads(values['settings'])
-        return cls(**values)
-
-
-def _check_shape(key: str, shape: tuple, provenance: Provenance) -> None:
-    expected = dict(audio=1, text=2, cue_bank=1)[provenance.kind]
-    if len(shape) != expected or shape[-1] != provenance.dims:
-        layout = '(n, {})' if provenance.kind == 'text' else '({},)'
-        raise FeatureFileError(
-            f'The {provenance.kind} feature "{key}" must have the shape '
-            f'{layout.format(provenance.dims)}, but has {tuple(shape)}.')
+        return cls(**dict(
+            values,
+            dims=int(values['dims']),
+            settings=json.loads(values['settings'])))
 
 
 def write_feature_file(path: str, features: Mapping[str, Tensor],
@@ -126,9 +106,8 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
 
     Args:
         path (str): The file; an existing one is replaced.
-        features (Mapping[str, Tensor]): Floats by ``{uid}/{frame}``: (D) for
-            audio, (n, D) for the n >= 0 cues of text; or (D) by phrase for a
-            cue bank.
+        features (Mapping[str, Tensor]): Floats (D) by ``{uid}/{frame}``, or by
+            phrase for a cue bank.
         provenance (Provenance): Where they come from.
 
     Raises:
@@ -137,23 +116,29 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
     """
     tensors = {}
     for key, feature in features.items():
-        _check_shape(key, feature.shape, provenance)
-        if not feature.is_floating_point():
+        if (tuple(feature.shape) != (provenance.dims, )
+                or not feature.is_floating_point()
+                or not torch.isfinite(feature).all()):
             raise FeatureFileError(
-                f'The feature "{key}" must be of floats, but is '
-                f'{feature.dtype}.')
-        if not torch.isfinite(feature).all():
-            raise FeatureFileError(
-                f'The feature "{key}" holds values that are not finite.')
+                f'The feature "{key}" must be {provenance.dims} finite '
+                f'floats, but is {feature.dtype} of {tuple(feature.shape)} '
+                f'between {feature.min()} and {feature.max()}.')
         # Features are often views of a batch; safetensors refuses to store
         # tensors that share memory.
         tensors[key] = feature.detach().cpu().contiguous().clone()
-    with atomic_write(path) as partial:
-        safetensors.torch.save_file(tensors, partial, provenance.to_metadata())
+    data = safetensors.torch.save(tensors, provenance.to_metadata())
+    # safetensors writes the metadata in any order: brought into one, the same
+    # features give the same bytes
+    size = int.from_bytes(data[:8], 'little')
+    header = json.loads(data[8:8 + size])
+    header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
+    text = json.dumps(header, separators=(',', ':'), ensure_ascii=False)
+    with atomic_write(path) as partial, open(partial, 'wb') as file:
+        file.write(data[:8] + text.encode().ljust(size) + data[8 + size:])
 
 
 class FeatureFile(Mapping):
-    """The features of a file by ``{uid}/{frame}``.
+    """The features of a file by key.
 
     Tensors are read when they are asked for, so every worker of a data
     loader can have the file open at no cost in memory.
@@ -177,15 +162,13 @@ class FeatureFile(Mapping):
     def __init__(self, path: str, expect: Optional[dict] = None) -> None:
         self.path = path
         self._file = None
-        self._keys = None
         metadata = self._open().metadata() or {}
+        self._keys = dict.fromkeys(self._open().keys())
         try:
             self.provenance = Provenance.from_metadata(metadata)
         except ValueError as error:
             raise FeatureFileError(
-                f'"{path}" is no feature file of mmteso: {error}. Feature '
-                'files are written by mmteso.io.write_feature_file.'
-            ) from error
+                f'"{path}" is no feature file of mmteso: {error}.') from error
         self._check(expect or {})
 
     def _open(self):
@@ -207,9 +190,9 @@ class FeatureFile(Mapping):
         if unknown:
             raise ValueError(f'expect may hold {sorted(found)}, but got '
                              f'{sorted(unknown)}.')
-        settings = expect.get('settings', {})
-        pairs = [(k, v, found[k]) for k, v in expect.items()
-                 if k != 'settings']
+        expect = dict(expect)
+        settings = expect.pop('settings', {})
+        pairs = [(k, v, found[k]) for k, v in expect.items()]
         pairs += [(f'settings[{k!r}]', v, found['settings'].get(k))
                   for k, v in settings.items()]
         wrong = [
@@ -228,24 +211,91 @@ class FeatureFile(Mapping):
                 f'The feature file "{self.path}" ({len(self)} features of '
                 f'{self.provenance.encoder}) has no feature "{key}". Extract '
                 'the features of all frames.')
-        feature = self._open().get_tensor(key)
-        _check_shape(key, feature.shape, self.provenance)
-        return feature
-
-    def _key_set(self) -> dict:
-        if self._keys is None:
-            self._keys = dict.fromkeys(self._open().keys())
-        return self._keys
+        return self._open().get_tensor(key)
 
     def __contains__(self, key) -> bool:
-        return key in self._key_set()
+        return key in self._keys
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._key_set())
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._key_set())
+        return len(self._keys)
 
     def __getstate__(self) -> dict:
         # An open file can't be sent to a spawned worker.
         return dict(self.__dict__, _file=None)
+
+
+class CueBank(FeatureFile):
+    """Cue features that a text encoder computed once, looked up by phrase.
+
+    A few hundred phrases make up all the cues of a data set, so each is
+    encoded once (``tools/extract_text_features.py``) and the text model, large
+    as ImageBind's, is not needed for training or testing. Case and the kind
+    of separator don't matter (:func:`mmteso.io.normalize_phrase`).
+
+    Args:
+        path (str): The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FeatureFileError: If it isn't a cue bank.
+    """
+
+    def __init__(self, path: str) -> None:
+        try:
+            super().__init__(path, dict(kind='cue_bank'))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'The cue bank "{path}" does not exist. SynthAVS comes with '
+                f'its own (tools/prepare_synthavs.py); else write it: {_TOOL} '
+                f'--cues CUE_FILE --out {shlex.quote(path)} (CONFIG: one of '
+                'configs/text_features/).') from error
+
+    def look_up(self, cues: Sequence[str]) -> Tensor:
+        """Features of cues.
+
+        Args:
+            cues (Sequence[str]): The cues.
+
+        Returns:
+            Tensor: float32, (len(cues), D).
+
+        Raises:
+            MissingPhrasesError: If a phrase is not in the bank.
+        """
+        phrases = [normalize_phrase(cue) for cue in cues]
+        missing = [phrase for phrase in phrases if phrase not in self]
+        if missing:
+            words = ' '.join(map(shlex.quote, missing))
+            raise self._missing(missing, f'--phrases {words}')
+        rows = [self[phrase].float() for phrase in phrases]
+        return torch.stack(rows) if rows else torch.zeros(
+            0, self.provenance.dims)
+
+    def check_cues(self, cues: Iterable[str], cue_file: str) -> None:
+        """Refuse a cue file with cues that the bank has no features of.
+
+        Args:
+            cues (Iterable[str]): The file's cues.
+            cue_file (str): Its path, for the message.
+
+        Raises:
+            MissingPhrasesError: With the cues and the command that adds them.
+        """
+        missing = sorted({normalize_phrase(cue) for cue in cues} - set(self))
+        if missing:
+            raise self._missing(missing, f'--cues {shlex.quote(cue_file)}')
+
+    def _missing(self, missing: Sequence[str],
+                 option: str) -> MissingPhrasesError:
+        names = ', '.join(map(repr, missing[:_NAMED]))
+        if len(missing) > _NAMED:
+            names += f' and {len(missing) - _NAMED} more'
+        encoder = self.provenance.encoder
+        return MissingPhrasesError(
+            f'the cue bank "{self.path}" ({len(self)} phrases, encoded by '
+            f'{encoder}) lacks {len(missing)}: {names}. Add them: {_TOOL} '
+            f'{option} --update --out {shlex.quote(self.path)} (CONFIG: the '
+            f'one of configs/text_features/ for {encoder}).')

@@ -6,10 +6,12 @@ import math
 import os
 import os.path as osp
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Tuple, Union
+from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
+                    Tuple, Union)
 
 import numpy as np
 import yaml
+from mmengine.fileio import get
 
 
 @contextmanager
@@ -67,20 +69,11 @@ def _no_key_twice(pairs: List[Tuple[Any, Any]]) -> Dict[Any, Any]:
 
 
 def parse_yaml(content: Union[str, bytes]) -> Any:
-    """Read YAML that a user wrote.
+    """Read YAML that a user wrote; a ValueError says what is wrong where.
 
     Unlike :func:`mmengine.fileio.load` it makes plain data only, whatever the
     text says, and a key that occurs twice in a mapping is an error, where
     usually the first value is dropped without a word.
-
-    Args:
-        content (str | bytes): The text, UTF-8.
-
-    Returns:
-        Any: The data.
-
-    Raises:
-        ValueError: If it is no such YAML; the message says where.
     """
     try:
         return yaml.load(content, Loader=_StrictLoader)
@@ -89,35 +82,24 @@ def parse_yaml(content: Union[str, bytes]) -> Any:
 
 
 def parse_json(content: Union[str, bytes]) -> Any:
-    """The same of JSON.
-
-    Args:
-        content (str | bytes): The text, UTF-8.
-
-    Returns:
-        Any: The data.
-
-    Raises:
-        ValueError: If it is no JSON, or a key occurs twice in an object.
-    """
+    """Read JSON, in which no key may occur twice in an object."""
     return json.loads(content, object_pairs_hook=_no_key_twice)
 
 
-def read_yaml(path: str) -> Any:
+def read_yaml(path: str, backend_args: Optional[dict] = None) -> Any:
     """Read a YAML file as :func:`parse_yaml` does; errors name the file."""
-    return _read(path, 'YAML', parse_yaml)
+    return _read(path, 'YAML', parse_yaml, backend_args)
 
 
-def read_json(path: str) -> Any:
+def read_json(path: str, backend_args: Optional[dict] = None) -> Any:
     """Read a JSON file as :func:`parse_json` does; errors name the file."""
-    return _read(path, 'JSON', parse_json)
+    return _read(path, 'JSON', parse_json, backend_args)
 
 
-def _read(path: str, kind: str, parse) -> Any:
-    with open(path, 'rb') as file:
-        content = file.read()
+def _read(path: str, kind: str, parse: Callable[[bytes], Any],
+          backend_args: Optional[dict]) -> Any:
     try:
-        return parse(content)
+        return parse(get(path, backend_args=backend_args))
     except (ValueError, RecursionError) as error:
         raise ValueError(f'"{path}" is no {kind} file: {error}') from error
 
@@ -146,12 +128,7 @@ def plain(value: Any) -> Any:
 
 
 def write_json(report: Mapping[str, Any], path: str) -> None:
-    """Write a report as JSON that every parser reads; see :func:`plain`.
-
-    Args:
-        report (Mapping): The report.
-        path (str): The file; its folder is made if needed.
-    """
+    """Write a report as JSON that every parser reads; see :func:`plain`."""
     with atomic_write(path) as partial, open(
             partial, 'w', encoding='utf-8') as file:
         json.dump(plain(report), file, indent=2, allow_nan=False)

@@ -12,21 +12,20 @@ GeWu-Lab/Sounding-Object-Segmentation-Preference):
   it apart at the commas. So a comma follows the last cue, too, or it would
   read "manNone". Files with and without that comma are read.
 """
-import dataclasses
 import json
 import re
 from collections import Counter
-from typing import (Any, Collection, Dict, Iterable, List, Mapping, NamedTuple,
-                    Sequence, Tuple)
+from typing import (Collection, Dict, Iterable, List, Mapping, NamedTuple,
+                    Tuple)
 
 from .cue_file import CueRecord
-from .files import atomic_write
+from .files import atomic_write, read_json
 from .phrases import normalize_phrase
 
 #: What :attr:`mmteso.io.CueRecord.reasoner` says of imported cues.
 IMPORTED = 'imported'
-_FRAME = re.compile(r'f(0|[1-9][0-9]*)')
 _PADDING = 'none'
+_SHOWN = 10
 
 #: Cues by vid and frame.
 VidTable = Dict[str, Dict[int, Tuple[str, ...]]]
@@ -49,43 +48,21 @@ class VidClip(NamedTuple):
     num_required: int
 
 
-@dataclasses.dataclass(frozen=True)
-class VidImport:
-    """What came out of an import.
-
-    Attributes:
-        records (tuple[CueRecord]): In the order of the clips.
-        left_out (dict[str, list[str]]): What was passed over, by kind:
-            'colliding', 'unknown', 'missing'; and 'other', videos of clips
-            that weren't asked for.
-    """
+class VidImport(NamedTuple):
+    """Records in the order of the clips, and what was passed over, by kind."""
     records: Tuple[CueRecord, ...]
     left_out: Dict[str, List[str]]
 
 
-@dataclasses.dataclass(frozen=True)
-class VidExport:
-    """What came out of an export.
+class VidExport(NamedTuple):
+    """Cues by vid and frame, sorted, and what was passed over, by kind.
 
-    Attributes:
-        table (VidTable): Cues by vid and frame, sorted.
-        left_out (dict[str, list[str]]): What was passed over, by kind:
-            'colliding', 'unknown'.
-        unserved (int): Failed or merely captioned frames, which the format
-            can't tell from frames where nothing sounds.
+    ``unserved`` counts failed or merely captioned frames, which the format
+    can't tell from frames where nothing sounds.
     """
     table: VidTable
     left_out: Dict[str, List[str]]
     unserved: int
-
-
-def _object(pairs: Sequence[Tuple[str, Any]]) -> Dict[str, Any]:
-    """A JSON object, in which no key may occur twice."""
-    counts = Counter(key for key, _ in pairs)
-    twice = [key for key, count in counts.items() if count > 1]
-    if twice:
-        raise VidJsonError(f'"{twice[0]}" occurs twice in one object')
-    return dict(pairs)
 
 
 def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
@@ -104,42 +81,35 @@ def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
         FileNotFoundError: If there is no such file.
         VidJsonError: If it has another format.
     """
-    counts = dict.fromkeys(('None', 'repeated', 'spaces'), 0)
     try:
-        with open(path, encoding='utf-8-sig') as file:
-            values = json.load(file, object_pairs_hook=_object)
-        if not isinstance(values, dict):
-            raise VidJsonError('an object {"vid": {"f0": "guitar,man,"}} is '
-                               f'expected, but got {values!r:.80}')
-        table = {
-            vid: {
-                frame: _read_cues(text, counts)
-                for frame, text in _frames(vid, frames)
+        values = read_json(path)
+    except ValueError as error:
+        raise VidJsonError(str(error)) from error
+    counts = Counter({'None': 0, 'repeated': 0, 'spaces': 0})
+    table: VidTable = {}
+    try:
+        for vid, frames in values.items():
+            table[vid] = {
+                _frame(name): _read_cues(text, counts)
+                for name, text in frames.items()
             }
-            for vid, frames in values.items()
-        }
-    except (ValueError, RecursionError) as error:
-        raise VidJsonError(f'{path}: {error}.') from error
-    return table, counts
+    except (AttributeError, ValueError) as error:
+        where = f'"{vid}" holds {frames!r:.80}' if isinstance(
+            values, dict) else f'it holds {values!r:.80}'
+        raise VidJsonError(
+            f'"{path}": {where}.\nExpected is '
+            '{"vid": {"f0": "guitar,man,", ...}, ...}') from error
+    return table, dict(counts)
 
 
-def _frames(vid: str, frames: Any) -> Iterable[Tuple[int, str]]:
-    if not isinstance(frames, dict):
-        raise VidJsonError(f'"{vid}" must hold an object {{"f0": '
-                           f'"guitar,man,"}}, but holds {frames!r:.80}')
-    for name, text in frames.items():
-        match = _FRAME.fullmatch(name)
-        if not match:
-            raise VidJsonError(f'"{vid}" holds "{name}", expected frames '
-                               '"f0", "f1", ...')
-        if not isinstance(text, str):
-            raise VidJsonError(f'"{name}" of "{vid}" must be a string of '
-                               f'cues with commas, but is {text!r:.80}')
-        yield int(match[1]), text
+def _frame(name: str) -> int:
+    if not re.fullmatch('f(0|[1-9][0-9]*)', name):
+        raise ValueError(f'"{name}" is no frame')
+    return int(name[1:])
 
 
 def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:
-    cues = {}
+    cues: Dict[str, str] = {}
     for part in text.split(','):
         cue = part.strip()
         phrase = normalize_phrase(cue)
@@ -154,14 +124,7 @@ def _read_cues(text: str, counts: Dict[str, int]) -> Tuple[str, ...]:
 
 
 def write_vid_json(path: str, table: VidTable) -> None:
-    """Write a file of the authors' format.
-
-    It appears under its name only once it is complete.
-
-    Args:
-        path (str): The file; an existing one is replaced.
-        table (VidTable): Cues by vid and frame, without commas.
-    """
+    """Write a file of the authors' format; the cues are without commas."""
     values = {
         vid: {
             f'f{frame}': ''.join(f'{cue},' for cue in cues)
@@ -175,27 +138,22 @@ def write_vid_json(path: str, table: VidTable) -> None:
         file.write('\n')
 
 
-def _by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
+def _clips_by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
     clips: Dict[str, List[str]] = {}
     for uid, vid in vids.items():
         clips.setdefault(vid, []).append(uid)
     return clips
 
 
-def _list_some(items: Sequence[str], shown: int = 10) -> str:
-    """The first items, one a line, and how many more there are."""
-    lines = [f'  {item}' for item in items[:shown]]
-    if len(items) > shown:
-        lines.append(f'  ... and {len(items) - shown} more')
-    return '\n'.join(lines)
-
-
 def _refuse(problems: Mapping[str, List[str]], allowed: Collection[str],
             advice: Mapping[str, str]) -> None:
-    texts = [
-        f'{advice[kind].format(len(items))}\n{_list_some(items)}'
-        for kind, items in problems.items() if items and kind not in allowed
-    ]
+    texts = []
+    for kind, items in problems.items():
+        if items and kind not in allowed:
+            lines = [f'  {item}' for item in items[:_SHOWN]]
+            if len(items) > _SHOWN:
+                lines.append(f'  ... and {len(items) - _SHOWN} more')
+            texts += [advice[kind].format(len(items)), *lines]
     if texts:
         raise VidJsonError('\n'.join(texts))
 
@@ -218,48 +176,37 @@ def import_vid_json(table: VidTable,
             beyond a clip's end) and 'missing' (clips and frames without
             cues). Defaults to none.
 
-    Returns:
-        VidImport: The records and what was passed over.
-
     Raises:
         VidJsonError: If there is a problem that isn't in ``skip``.
     """
-    by_vid = _by_vid({uid: clip.vid for uid, clip in clips.items()})
-    left_out = dict(
-        colliding=[
-            f'"{vid}": {", ".join(by_vid[vid])}' for vid in table
-            if len(by_vid.get(vid, ())) > 1
-        ],
-        unknown=[
-            f'"{vid}"' for vid in table
-            if vid not in by_vid and vid not in other_vids
-        ],
-        missing=[],
-        other=[
-            f'"{vid}"' for vid in table
-            if vid not in by_vid and vid in other_vids
-        ])
+    by_vid = _clips_by_vid({uid: clip.vid for uid, clip in clips.items()})
+    left_out: Dict[str, List[str]] = dict(
+        colliding=[], unknown=[], missing=[], other=[])
+    for vid in table:
+        if len(by_vid.get(vid, ())) > 1:
+            left_out['colliding'].append(f'"{vid}": {", ".join(by_vid[vid])}')
+        elif vid not in by_vid:
+            kind = 'other' if vid in other_vids else 'unknown'
+            left_out[kind].append(f'"{vid}"')
     records = []
     for uid, clip in clips.items():
         frames = table.get(clip.vid)
         if frames is None:
             left_out['missing'].append(f'"{uid}"')
-            continue
-        if len(by_vid[clip.vid]) > 1:
-            continue
-        left_out['unknown'] += [
-            f'frame {frame} of "{uid}", which has {clip.num_frames}'
-            for frame in frames if frame >= clip.num_frames
-        ]
-        left_out['missing'] += [
-            f'frame {frame} of "{uid}"' for frame in range(clip.num_required)
-            if frame not in frames
-        ]
-        records += [
-            CueRecord(uid, frame, cues, reasoner=IMPORTED)
-            for frame, cues in sorted(frames.items())
-            if frame < clip.num_frames
-        ]
+        elif len(by_vid[clip.vid]) == 1:
+            left_out['unknown'] += [
+                f'frame {frame} of "{uid}", which has {clip.num_frames}'
+                for frame in frames if frame >= clip.num_frames
+            ]
+            left_out['missing'] += [
+                f'frame {frame} of "{uid}"'
+                for frame in range(clip.num_required) if frame not in frames
+            ]
+            records += [
+                CueRecord(uid, frame, cues, reasoner=IMPORTED)
+                for frame, cues in sorted(frames.items())
+                if frame < clip.num_frames
+            ]
     _refuse(
         left_out, {*skip, 'other'},
         dict(
@@ -286,16 +233,13 @@ def export_vid_json(records: Iterable[CueRecord],
             records: none of them is written) and 'unknown' (clips that
             ``vids`` lacks). Defaults to none.
 
-    Returns:
-        VidExport: The table and what was passed over.
-
     Raises:
         VidJsonError: If there is a problem that isn't in ``skip``, or a cue
             that the format can't hold: one with a comma, or the word None.
     """
     records = list(records)
     uids = dict.fromkeys(record.uid for record in records)
-    by_vid = _by_vid({uid: vids[uid] for uid in uids if uid in vids})
+    by_vid = _clips_by_vid({uid: vids[uid] for uid in uids if uid in vids})
     left_out = dict(
         colliding=[
             f'"{vid}": {", ".join(found)}' for vid, found in by_vid.items()

@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the parts of cue generation are, and what travels between them."""
-import dataclasses
 from abc import ABCMeta, abstractmethod
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -16,8 +15,8 @@ REASONERS = Registry(
 FRAME_SOURCES = Registry(
     'frame source', scope='mmseg', locations=['mmteso.text_cues.frames'])
 
-#: A chat: messages of the form ``{'role': 'system' | 'user' | 'assistant',
-#: 'content': text}``, the last one from the user.
+#: A chat: messages ``{'role': 'system' | 'user' | 'assistant', 'content':
+#: text}``, the last one from the user.
 Conversation = List[Dict[str, str]]
 
 
@@ -34,8 +33,7 @@ class Frame(NamedTuple):
         img_path (str): Its image.
         clip_paths (tuple[str]): The images of all frames of the clip, in time
             order, for captioners that look at the video.
-        labels (tuple[str], optional): The video's labels, if the data set
-            gives any.
+        labels (tuple[str], optional): The video's labels, if there are any.
     """
     uid: str
     frame: int
@@ -55,14 +53,11 @@ class LoadedFrame(NamedTuple):
     images: tuple = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class ChatFailure:
-    """Why a model gave no answer to a conversation, or a frame.
+class ChatFailure(NamedTuple):
+    """Why (``error``) a model gave no answer to a conversation, or a frame.
 
-    Args:
-        error (str): What went wrong, for people.
-        refused (bool): Whether the request as such was refused.
-        unreachable (bool): Whether there was no connection to the server.
+    The request itself may have been ``refused``, or the server
+    ``unreachable``.
     """
     error: str
     refused: bool = False
@@ -87,29 +82,7 @@ class Reasoning(NamedTuple):
     error: str = ''
 
 
-class BaseFrames(metaclass=ABCMeta):
-    """A source of frames."""
-
-    @abstractmethod
-    def list_frames(self) -> List[Frame]:
-        """All frames, clip by clip, in time order within a clip.
-
-        Raises:
-            FileNotFoundError: If there are none.
-        """
-
-
-class _BaseModel:
-
-    def prepare(self, frames: Sequence[Frame]) -> None:
-        """Find out, before the first batch, whether all can be served.
-
-        Raises:
-            ModelUnavailableError: If the model can't be used.
-        """
-
-
-class BaseCaptioner(_BaseModel, metaclass=ABCMeta):
+class BaseCaptioner(metaclass=ABCMeta):
     """Describes frames in words (paper 3.2).
 
     Attributes:
@@ -123,6 +96,9 @@ class BaseCaptioner(_BaseModel, metaclass=ABCMeta):
     reads: Optional[str] = 'frame'
     prompt_hash: str = ''
 
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Find out, before the first batch, whether all can be served."""
+
     @abstractmethod
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
         """Describe a batch of frames, or say why one can't be described.
@@ -132,7 +108,7 @@ class BaseCaptioner(_BaseModel, metaclass=ABCMeta):
         """
 
 
-class BaseReasoner(_BaseModel, metaclass=ABCMeta):
+class BaseReasoner(metaclass=ABCMeta):
     """Names the objects of a scene that could sound (paper 3.2).
 
     Attributes:
@@ -147,18 +123,15 @@ class BaseReasoner(_BaseModel, metaclass=ABCMeta):
     prompt_hash: str = ''
     needs_caption: bool = True
 
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Find out, before the first batch, whether all can be served."""
+
     @abstractmethod
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
         """Name the objects of a batch of frames that could sound.
 
-        Args:
-            frames (Sequence[Frame]): The frames.
-            captions (Sequence[str]): Their descriptions; '' for a reasoner
-                that doesn't need any.
-
-        Returns:
-            list[Reasoning]: One per frame.
+        The captions are '' for a reasoner that doesn't need any.
 
         Raises:
             ModelUnavailableError: If no frame at all can be served.

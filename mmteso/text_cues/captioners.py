@@ -18,30 +18,22 @@ from .text_file import TextFile
 class TransformersCaptioner(BaseCaptioner):
     """An image-text model of transformers as captioner (paper 3.2).
 
-    Any model of ``AutoModelForImageTextToText``, asked through its
-    processor's chat template.
-
     Args:
-        model (str): Name on the Hugging Face Hub, or a local folder. Defaults
-            to 'llava-hf/llava-1.5-7b-hf', the paper's.
+        model (str): Any of ``AutoModelForImageTextToText``: name on the
+            Hugging Face Hub, or a local folder.
         prompt (str): What it is asked: name or path of a YAML file, see
-            :mod:`mmteso.text_cues.prompt`. Defaults to 'caption_paper'.
+            :mod:`mmteso.text_cues.prompt`.
         template (str, optional): For models without chat template: the text
             around the prompt, e.g. ``'USER: <image>\\n{prompt} ASSISTANT:'``.
-            Defaults to None.
-        **kwargs: Generation (at most 256 new tokens [ours] by default),
-            revision, precision, device, quantization: see
-            :class:`mmteso.text_cues.local_model.LocalModel`.
+        **kwargs: Generation (at most 256 new tokens [ours] by default) and
+            loading: see :class:`mmteso.text_cues.local_model.LocalModel`.
     """
 
-    def __init__(self,
-                 model: str = 'llava-hf/llava-1.5-7b-hf',
+    def __init__(self, model: str = 'llava-hf/llava-1.5-7b-hf',
                  prompt: str = 'caption_paper',
-                 template: Optional[str] = None,
-                 **kwargs: Any) -> None:
-        if template is not None and template.count('{prompt}') != 1:
-            raise ValueError('template must have {prompt} in it, once, but '
-                             f'is {template!r}')
+                 template: Optional[str] = None, **kwargs: Any) -> None:
+        if template is not None and '{prompt}' not in template:
+            raise ValueError(f'template must have {{prompt}}: {template!r}')
         self.prompt = load_caption_prompt(prompt)
         self.prompt_hash = self.prompt.hash
         self.template = template
@@ -69,7 +61,6 @@ class TransformersCaptioner(BaseCaptioner):
         self._text(['image'])
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`."""
         return self._describe([loaded.images for loaded in frames])
 
 
@@ -77,19 +68,16 @@ class TransformersCaptioner(BaseCaptioner):
 class VideoCaptioner(TransformersCaptioner):
     """A video model of transformers as captioner (paper table D7).
 
-    It sees frames of the whole clip, and all frames of the clip share its
-    caption. The paper's VideoLLaMA-7b is not in transformers; models that
-    are take its place (so the paper's row can't be repeated exactly).
+    All frames of a clip share its caption. The paper's VideoLLaMA-7b is not in
+    transformers; models that are take its place.
 
     Args:
-        model (str): Name on the Hugging Face Hub, or a local folder. Defaults
-            to 'llava-hf/LLaVA-NeXT-Video-7B-hf'.
+        model (str): Name on the Hugging Face Hub, or a local folder.
         inputs (str): How the model gets the frames: 'video', as one video,
             for which transformers needs torchvision, or 'images', as several
-            images, for models that take them (e.g.
-            'llava-hf/llava-interleave-qwen-7b-hf'). Defaults to 'video'.
-        num_frames (int): Most frames of a clip, taken at equal distances.
-            Defaults to 8 [ours].
+            images (e.g. 'llava-hf/llava-interleave-qwen-7b-hf').
+        num_frames (int): Most frames of a clip, taken at equal distances
+            [8 is ours].
         **kwargs: See :class:`TransformersCaptioner`. A ``template`` has
             ``{images}`` where the tokens of the images go, or the token of
             the video itself.
@@ -97,17 +85,13 @@ class VideoCaptioner(TransformersCaptioner):
 
     reads = 'clip'
 
-    def __init__(self,
-                 model: str = 'llava-hf/LLaVA-NeXT-Video-7B-hf',
-                 inputs: str = 'video',
-                 num_frames: int = 8,
+    def __init__(self, model: str = 'llava-hf/LLaVA-NeXT-Video-7B-hf',
+                 inputs: str = 'video', num_frames: int = 8,
                  **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
         if inputs not in ('video', 'images'):
-            raise ValueError("inputs must be 'video' or 'images', but got "
-                             f'{inputs!r}')
-        self.inputs = inputs
-        self.num_frames = num_frames
+            raise ValueError(f"inputs must be 'video' or 'images': {inputs!r}")
+        self.inputs, self.num_frames = inputs, num_frames
         # the last batch's, because a clip may go on in the next one
         self._known: Dict[tuple, str] = {}
 
@@ -129,19 +113,17 @@ class VideoCaptioner(TransformersCaptioner):
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Load the model, and see whether it reads such frames."""
         if not all(frame.clip_paths for frame in frames):
-            raise ValueError(f'{type(self).__name__} describes whole clips, '
-                             'but the frame source gives no clip_paths.')
+            raise ValueError('VideoCaptioner describes whole clips, but the '
+                             'frame source gives no clip_paths.')
         super().prepare(frames)
         if self.inputs == 'video' and not hasattr(
                 self.model.loaded.processor, 'video_processor'):
             raise ModelUnavailableError(
                 f'"{self.name}" comes with no processor for videos. Take a '
-                "video model, or inputs='images' for a model that reads "
-                'several images.')
+                "video model, or inputs='images' for one of several images.")
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`; each clip is asked about once,
-        also if its frames come in several batches."""
+        """See :meth:`BaseCaptioner.caption`; each clip is captioned once."""
         keys = [(frame.uid, frame.clip_paths) for frame, _ in frames]
         known = {key: self._known[key] for key in keys if key in self._known}
         # clips of a batch have to be equally long: one batch per length
@@ -165,64 +147,49 @@ class OpenAICaptioner(BaseCaptioner):
     The frame is sent as PNG in a data URL.
 
     Args:
-        base_url (str): Address of the API, e.g. ``http://HOST:8000/v1``.
-        model (str): The model's name on the server.
-        prompt (str): See :class:`TransformersCaptioner`. Defaults to
-            'caption_paper'.
-        **kwargs: See :class:`mmteso.text_cues.http_model.HTTPModel`.
+        prompt (str): See :class:`TransformersCaptioner`.
+        base_url, model, **kwargs: See
+            :class:`mmteso.text_cues.http_model.HTTPModel`.
     """
 
-    def __init__(self,
-                 base_url: str,
-                 model: str,
-                 prompt: str = 'caption_paper',
-                 **kwargs: Any) -> None:
+    def __init__(self, base_url: str, model: str,
+                 prompt: str = 'caption_paper', **kwargs: Any) -> None:
         self.prompt = load_caption_prompt(prompt)
         self.prompt_hash = self.prompt.hash
         self.model = HTTPModel(base_url, model, **kwargs)
         self.name = model
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`."""
         conversations = []
         for _, images in frames:
             file = io.BytesIO()
             images[0].save(file, 'PNG')
             data = base64.b64encode(file.getvalue()).decode()
             url = dict(url=f'data:image/png;base64,{data}')
-            content = [
-                dict(type='image_url', image_url=url),
-                dict(type='text', text=self.prompt.text)
-            ]
+            content = [dict(type='image_url', image_url=url),
+                       dict(type='text', text=self.prompt.text)]
             conversations.append([dict(role='user', content=content)])
         return self.model.chat(conversations)
 
 
 @CAPTIONERS.register_module()
 class FixedCaptions(BaseCaptioner):
-    """Reads captions that exist already.
-
-    So frames are captioned once and reasoned over by any number of prompts
-    and reasoners; and captions of any other program can be used.
+    """Reads captions that exist already, e.g. for several reasoners.
 
     Args:
         captions_file (str): A cue file with captions, or another file that
             :class:`mmteso.text_cues.text_file.TextFile` reads.
-        name (str, optional): Who wrote the captions. Defaults to None, what
-            the file says; to be given if it names nobody, or several.
+        name (str, optional): Who wrote the captions; to be given if the file
+            names nobody, or several.
         missing (str): A frame without caption: 'error' stops the run before
-            its first batch, 'fail' records the frame as failed. Defaults to
-            'error'.
+            its first batch, 'fail' records the frame as failed.
     """
 
     reads = None
 
-    def __init__(self,
-                 captions_file: str,
-                 name: Optional[str] = None,
+    def __init__(self, captions_file: str, name: Optional[str] = None,
                  missing: str = 'error') -> None:
-        self._texts = TextFile(captions_file, 'caption', 'captioner',
-                               'caption_prompt_hash', name, missing)
+        self._texts = TextFile(captions_file, 'caption', name, missing)
         self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
 
     def prepare(self, frames: Sequence[Frame]) -> None:
@@ -230,5 +197,4 @@ class FixedCaptions(BaseCaptioner):
         self._texts.check(frames)
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """See :meth:`BaseCaptioner.caption`."""
         return [self._texts.find(loaded.frame) for loaded in frames]

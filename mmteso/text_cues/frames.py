@@ -1,18 +1,21 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Where the frames come from that are to get text cues."""
+"""Where the frames come from that are to get text cues.
+
+A source has a method ``list_frames()``, which lists all frames, clip by clip.
+"""
 import os
 import re
 from typing import Dict, List, Tuple
 
 from mmseg.registry import DATASETS
 
-from .base import FRAME_SOURCES, BaseFrames, Frame
+from .base import FRAME_SOURCES, Frame
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
 
 
 @FRAME_SOURCES.register_module()
-class DatasetFrames(BaseFrames):
+class DatasetFrames:
     """The frames of a data set, with its videos' labels if it knows them.
 
     Args:
@@ -26,15 +29,15 @@ class DatasetFrames(BaseFrames):
         self.dataset = dict(dataset, pipeline=[])
 
     def list_frames(self) -> List[Frame]:
-        """See :meth:`BaseFrames.list_frames`."""
+        """All frames; FileNotFoundError if there are none."""
         dataset = DATASETS.build(self.dataset)
         clips: Dict[str, List[dict]] = {}
         for sample in map(dataset.get_data_info, range(len(dataset))):
             if not {'img_path', 'uid', 'frame'} <= sample.keys():
                 raise ValueError(
                     f'The samples of {type(dataset).__name__} lack img_path, '
-                    'uid or frame: text cues are kept by clip and frame. Take '
-                    'an audio-visual data set, or FolderFrames.')
+                    'uid or frame. Take an audio-visual data set, or '
+                    'FolderFrames.')
             clips.setdefault(sample['uid'], []).append(sample)
         if not clips:
             raise FileNotFoundError(
@@ -43,10 +46,8 @@ class DatasetFrames(BaseFrames):
         for uid, clip in clips.items():
             clip.sort(key=lambda sample: sample['frame'])
             paths = tuple(sample['img_path'] for sample in clip)
-            frames += [
-                Frame(uid, sample['frame'], sample['img_path'], paths,
-                      sample.get('a_obj')) for sample in clip
-            ]
+            frames += [Frame(uid, sample['frame'], sample['img_path'], paths,
+                             sample.get('a_obj')) for sample in clip]
         return frames
 
 
@@ -58,17 +59,13 @@ def _natural(name: str) -> Tuple:
 
 
 @FRAME_SOURCES.register_module()
-class FolderFrames(BaseFrames):
+class FolderFrames:
     """Image files in a folder, for videos that are no data set.
 
-    The folder holds the frames of one clip, or a folder for each clip with
-    the frames in it or in its ``frames``::
-
-        root/*.jpg                 one clip, named like the folder
-        root/{uid}/*.jpg           clips
-        root/{uid}/frames/*.jpg    clips, as AVSBench has them
-
-    Frames are taken in the natural order of their names (2 before 10).
+    The folder holds the frames of one clip (``root/*.jpg``), or a folder for
+    each clip with the frames in it (``root/{uid}/*.jpg``) or, as AVSBench has
+    them, in its ``frames`` (``root/{uid}/frames/*.jpg``). Frames are taken in
+    the natural order of their names (2 before 10).
 
     Args:
         root (str): The folder.
@@ -85,7 +82,7 @@ class FolderFrames(BaseFrames):
         self.numbering = numbering
 
     def list_frames(self) -> List[Frame]:
-        """See :meth:`BaseFrames.list_frames`."""
+        """All frames; FileNotFoundError if there are none."""
         if not os.path.isdir(self.root):
             raise FileNotFoundError(
                 f'The folder of frames "{self.root}" does not exist.')
@@ -98,15 +95,11 @@ class FolderFrames(BaseFrames):
             if os.path.isdir(folder):
                 clips += self._clip(uid, folder)
         own = self._clip(os.path.basename(root), root)
-        if own and clips:
-            raise ValueError(
-                f'"{self.root}" holds images ({own[0].img_path}, ...) and '
-                f'folders with images ({clips[0].img_path}, ...). Give one '
-                'clip, or a folder per clip.')
-        if not own and not clips:
-            raise FileNotFoundError(
-                f'There is no image ({", ".join(IMAGE_SUFFIXES)}) in '
-                f'"{self.root}", its folders, or their "frames".')
+        if bool(own) == bool(clips):
+            raise (ValueError if own else FileNotFoundError)(
+                f'"{self.root}" holds {len(own)} images, and its folders '
+                f'{len(clips)} ({", ".join(IMAGE_SUFFIXES)}). Give one clip, '
+                'or a folder per clip.')
         return own or clips
 
     def _clip(self, uid: str, folder: str) -> List[Frame]:
@@ -125,7 +118,5 @@ class FolderFrames(BaseFrames):
                     f"numbering='name' needs files called by different "
                     f'numbers in "{folder}", but got {names[:10]}')
         paths = tuple(os.path.join(folder, name) for name in names)
-        return [
-            Frame(uid, number, path, paths)
-            for number, path in zip(numbers, paths)
-        ]
+        return [Frame(uid, number, path, paths)
+                for number, path in zip(numbers, paths)]

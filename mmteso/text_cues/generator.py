@@ -1,17 +1,16 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From frames to a cue file: caption, reason, write (paper 3.2)."""
-import os.path as osp
-import subprocess
 import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+from mmengine.utils import get_git_hash
 from PIL import Image
 from tqdm import tqdm
 
-from mmteso.io import (CueFileError, CueRecord, CueWriter, iter_cue_records,
-                       read_image)
+from mmteso.io import (CueFileError, CueRecord, append_cue_records,
+                       iter_cue_records, read_image)
 from mmteso.version import __version__
 from .base import (BaseCaptioner, BaseReasoner, ChatFailure, Frame,
                    LoadedFrame, Reasoning)
@@ -34,36 +33,30 @@ class CueGenerator:
         reasoner (BaseReasoner, optional): Names what could sound; None to
             write the descriptions only, for a second run that reads them
             with ``FixedCaptions``.
-        batch_size (int): Frames of a batch. Defaults to 8.
-        num_workers (int): Threads that read images. Defaults to 2.
+        batch_size (int): Frames of a batch.
+        num_workers (int): Threads that read images.
         overlap (bool): Caption the next batch while the last one is reasoned
             about, which pays where the reasoner is a server. Up to two
-            batches are then lost if the process is killed. Defaults to False.
+            batches are then lost if the process is killed.
         max_failures (int, optional): Stop after so many failed frames in a
-            row; None never stops. Defaults to 100.
+            row; None never stops.
 
     Attributes:
         origin (dict): What a record says of the models and prompts that made
             it.
     """
 
-    def __init__(self,
-                 captioner: Optional[BaseCaptioner],
-                 reasoner: Optional[BaseReasoner],
-                 batch_size: int = 8,
-                 num_workers: int = 2,
-                 overlap: bool = False,
+    def __init__(self, captioner: Optional[BaseCaptioner],
+                 reasoner: Optional[BaseReasoner], batch_size: int = 8,
+                 num_workers: int = 2, overlap: bool = False,
                  max_failures: Optional[int] = 100) -> None:
         if captioner is None and (reasoner is None or reasoner.needs_caption):
             raise ValueError(
                 f'The captioner is None, and {type(reasoner).__name__} as '
                 'reasoner needs captions.')
-        self.captioner = captioner
-        self.reasoner = reasoner
-        self.batch_size = batch_size
-        self.num_workers = num_workers
-        self.overlap = overlap
-        self.max_failures = max_failures
+        self.captioner, self.reasoner = captioner, reasoner
+        self.batch_size, self.num_workers = batch_size, num_workers
+        self.overlap, self.max_failures = overlap, max_failures
         self.origin = dict(
             captioner=getattr(captioner, 'name', ''),
             caption_prompt_hash=getattr(captioner, 'prompt_hash', ''),
@@ -71,14 +64,9 @@ class CueGenerator:
             prompt=getattr(reasoner, 'prompt_name', ''),
             prompt_hash=getattr(reasoner, 'prompt_hash', ''))
 
-    def find_done(self,
-                  paths: Sequence[str],
+    def find_done(self, paths: Sequence[str],
                   retry_failed: bool = False) -> Set[Key]:
-        """Clips and frames that cue files hold already.
-
-        Args:
-            paths (Sequence[str]): The files.
-            retry_failed (bool): Don't count failed frames. Defaults to False.
+        """Clips and frames that cue files hold, with or without failed ones.
 
         Raises:
             CueFileError: If other models or prompts began a file.
@@ -86,11 +74,9 @@ class CueGenerator:
         done = set()
         for path in paths:
             for _, record in iter_cue_records(path):
-                wrong = [
-                    f'{key} is {getattr(record, key)!r}, now {value!r}'
-                    for key, value in self.origin.items()
-                    if getattr(record, key) != value
-                ]
+                wrong = [f'{key} is {getattr(record, key)!r}, now {value!r}'
+                         for key, value in self.origin.items()
+                         if getattr(record, key) != value]
                 if wrong:
                     raise CueFileError(
                         f'"{path}" was begun with other models or prompts '
@@ -101,22 +87,19 @@ class CueGenerator:
 
     def run(self, frames: Sequence[Frame], path: str,
             done: Set[Key] = frozenset()) -> Counter:
-        """Generate the cues of frames.
+        """Append the cues of frames to a cue file.
 
         Args:
             frames (Sequence[Frame]): The frames.
-            path (str): The cue file; records are appended.
-            done (set[tuple[str, int]]): Frames to leave out. Defaults to
-                none.
+            path (str): The file.
+            done (set[tuple[str, int]]): Frames to leave out.
 
         Returns:
-            Counter: Number of frames by status, and 'resumed' ones that were
-            left out.
+            Counter: Number of frames by status; 'resumed' were left out.
 
         Raises:
             ModelUnavailableError: If a model can't serve any frame.
-            TooManyFailuresError: After ``max_failures`` failed frames in a
-                row. All of them are in the file, as failed.
+            TooManyFailuresError: After ``max_failures`` failures in a row.
         """
         for key, count in Counter(f.key for f in frames).most_common(1):
             if count > 1:
@@ -131,20 +114,19 @@ class CueGenerator:
         for model in (self.reasoner, self.captioner):
             if model is not None:
                 model.prepare(todo)
-        version, failures = _code_version(), 0
+        version = f'{__version__}+{get_git_hash(digits=7)}'
+        failures = 0
         log = tqdm(
             total=len(frames), initial=counts['resumed'], unit='frame')
         # One thread reasons and writes: what was reasoned about is written
         # even if the captioner fails at the next batch.
-        with log, CueWriter(path) as writer, ThreadPoolExecutor(1) as pool:
+        with log, ThreadPoolExecutor(1) as pool:
 
             def finish(*captioned) -> None:
                 nonlocal failures
-                records = [
-                    CueRecord(**values, **self.origin, version=version)
-                    for values in self._reason(*captioned)
-                ]
-                writer.write(records)
+                records = [CueRecord(**values, **self.origin, version=version)
+                           for values in self._reason(*captioned)]
+                append_cue_records(path, records)
                 for record in records:
                     counts[record.status] += 1
                     failures = (failures + 1) * (record.status == 'failed')
@@ -209,14 +191,9 @@ class CueGenerator:
                 frames, captions, found, strict=True):
             served = 'captioned' if self.reasoner is None else 'ok'
             yield dict(
-                uid=frame.uid,
-                frame=frame.frame,
-                cues=cues,
-                caption=caption,
-                reasoning=text,
-                status='failed' if error else served,
-                error=error,
-                seconds=round(seconds / len(frames), 4))
+                uid=frame.uid, frame=frame.frame, cues=cues, caption=caption,
+                reasoning=text, status='failed' if error else served,
+                error=error, seconds=round(seconds / len(frames), 4))
         for (uid, number), error in errors.items():
             yield dict(
                 uid=uid, frame=number, cues=(), status='failed', error=error)
@@ -239,15 +216,3 @@ def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> Batch:
         except (OSError, ValueError) as error:
             errors[frame.key] = str(error)
     return loaded, errors
-
-
-def _code_version() -> str:
-    """Version of mmteso, and the last commit of this room if it has one."""
-    try:
-        commit = subprocess.run(['git', 'log', '-1', '--format=%h', '.'],
-                                cwd=osp.dirname(__file__),
-                                capture_output=True,
-                                text=True).stdout.strip()
-    except OSError:
-        commit = ''
-    return f'{__version__}+{commit}' if commit else __version__

@@ -29,29 +29,24 @@ class HTTPModel:
         model (str): The model's name on the server; also what the cue file
             records (the address isn't recorded).
         temperature (float, optional): 0 for the most likely answer; None
-            leaves it to the server. Defaults to 0.
+            leaves it to the server.
         max_tokens (int, optional): Longest answer, in tokens; None leaves it
-            to the server. Defaults to 512.
+            to the server.
         extra_body (dict, optional): Further fields of a request, e.g.
-            ``dict(seed=0)``. Defaults to None.
-        concurrency (int): Largest number of requests at a time. The server
-            works on so many frames at once only if the batches of the run
-            have as many. Defaults to 16.
+            ``dict(seed=0)``.
+        concurrency (int): Largest number of requests at a time, at most the
+            run's ``batch_size``.
         api_key_env (str): Environment variable with the API key, for servers
-            that want one. Defaults to 'OPENAI_API_KEY'.
-        timeout (float): Seconds that a server may be silent. Defaults to 300.
-        max_retries (int): Further attempts of a request. Defaults to 6.
+            that want one.
+        timeout (float): Seconds that a server may be silent.
+        max_retries (int): Further attempts of a request.
     """
 
-    def __init__(self,
-                 base_url: str,
-                 model: str,
+    def __init__(self, base_url: str, model: str,
                  temperature: Optional[float] = 0.,
                  max_tokens: Optional[int] = 512,
-                 extra_body: Optional[dict] = None,
-                 concurrency: int = 16,
-                 api_key_env: str = 'OPENAI_API_KEY',
-                 timeout: float = 300.,
+                 extra_body: Optional[dict] = None, concurrency: int = 16,
+                 api_key_env: str = 'OPENAI_API_KEY', timeout: float = 300.,
                  max_retries: int = 6) -> None:
         openai = require('openai', 'text')
         parts = urlsplit(base_url)
@@ -69,13 +64,10 @@ class HTTPModel:
             api_key=self._key or 'none',  # servers without keys take any
             timeout=timeout,
             max_retries=max_retries)
-        self._fields = dict(model=model, extra_body=extra_body)
-        self._fields.update({
-            key: value
-            for key, value in (('temperature', temperature),
-                               ('max_tokens', max_tokens))
-            if value is not None
-        })
+        fields = dict(
+            model=model, extra_body=extra_body, temperature=temperature,
+            max_tokens=max_tokens)
+        self._fields = {k: v for k, v in fields.items() if v is not None}
         self._slots = asyncio.Semaphore(concurrency)
         self._served = False
         # A loop of its own, so that it doesn't matter which thread asks, nor
@@ -83,18 +75,9 @@ class HTTPModel:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
-    def chat(self,
-             conversations: Sequence[Conversation],
+    def chat(self, conversations: Sequence[Conversation],
              schema: Optional[dict] = None) -> List[Reply]:
-        """Have conversations answered.
-
-        Args:
-            conversations (Sequence[Conversation]): The chats.
-            schema (dict, optional): JSON schema that the server is told to
-                keep (it may not). Defaults to None.
-
-        Returns:
-            list[str | ChatFailure]: The answer to each.
+        """Have conversations answered; the server may ignore the schema.
 
         Raises:
             ModelUnavailableError: If the server can't serve any: wrong key,
@@ -105,29 +88,21 @@ class HTTPModel:
             fields['response_format'] = dict(
                 type='json_schema',
                 json_schema=dict(name='cues', strict=True, schema=schema))
-        future = asyncio.run_coroutine_threadsafe(
-            self._ask_all(conversations, fields), self._loop)
+        futures = [
+            asyncio.run_coroutine_threadsafe(
+                self._ask(conversation, fields), self._loop)
+            for conversation in conversations
+        ]
         try:
-            answers = future.result()
+            answers = [future.result() for future in futures]
         finally:
-            future.cancel()  # at Ctrl-C
+            for future in futures:  # if there is no use, or at Ctrl-C
+                future.cancel()
         if answers and all(
                 isinstance(answer, ChatFailure) and answer.unreachable
                 for answer in answers):
             raise ModelUnavailableError(answers[-1].error)
         return answers
-
-    async def _ask_all(self, conversations: Sequence[Conversation],
-                       fields: dict) -> List[Reply]:
-        tasks = [
-            asyncio.ensure_future(self._ask(conversation, fields))
-            for conversation in conversations
-        ]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:  # if one has found out that there is no use
-                task.cancel()
 
     async def _ask(self, conversation: Conversation, fields: dict) -> Reply:
         import openai

@@ -33,16 +33,13 @@ class LocalModel:
         kind (str): 'image-text', a model that reads images and text, or
             'causal-lm', one that reads text.
         model (str): Its name on the Hugging Face Hub, or a local folder.
-        generation (dict, optional): Arguments of transformers' ``generate``.
-            The checkpoint's own settings are not used (LLaMA-2's sample).
-            Defaults to None: greedy decoding.
-        max_new_tokens (int): The default of ``generation``'s setting of that
-            name. Defaults to 512.
-        batch_size (int, optional): Most texts at a time. Defaults to None:
-            all that are given. Reduced where the GPU's memory is too small.
-        name (str, optional): How the cue file calls it. Defaults to None: its
-            name, with revision and number of bits; of a local folder, the
-            folder's name.
+        generation (dict, optional): Arguments of transformers' ``generate``;
+            greedy by default. The checkpoint's own settings are not used.
+        max_new_tokens (int): The default of that setting.
+        batch_size (int, optional): Most texts at a time, by default all;
+            reduced where the GPU's memory is too small.
+        name (str, optional): How the cue file calls it, by default by its
+            name, with revision and number of bits, or its folder's name.
         **loading: ``revision`` and ``trust_remote_code`` as in transformers;
             ``dtype``, 'bfloat16' (or 'bf16'), ..., or 'auto', the
             checkpoint's own on a GPU and float32 on the CPU; ``device``, by
@@ -53,20 +50,26 @@ class LocalModel:
             ``from_pretrained``.
     """
 
-    def __init__(self,
-                 kind: str,
-                 model: str,
-                 generation: Optional[dict] = None,
-                 max_new_tokens: int = 512,
-                 batch_size: Optional[int] = None,
-                 name: Optional[str] = None,
+    def __init__(self, kind: str, model: str,
+                 generation: Optional[dict] = None, max_new_tokens: int = 512,
+                 batch_size: Optional[int] = None, name: Optional[str] = None,
                  **loading: Any) -> None:
         model = os.path.expanduser(model)
+        if name is None:
+            # not the path: a cue file is to be the same on each machine
+            name = os.path.basename(os.path.abspath(model)) if os.path.isdir(
+                model) else model
+            if loading.get('revision'):
+                name += f'@{loading["revision"]}'
+            for bits in (4, 8):
+                if (loading.get('quantization') or {}).get(
+                        f'load_in_{bits}bit'):
+                    name += f' ({bits} bits)'
+        self.name = name
         self.generation = dict(
             dict(max_new_tokens=max_new_tokens, do_sample=False),
             **generation or {})
         self.batch_size = batch_size
-        self.name = name or _default_name(model, **loading)
         # as JSON, options can be compared
         self._load = functools.partial(
             _load, kind, model, json.dumps(loading, sort_keys=True))
@@ -74,31 +77,17 @@ class LocalModel:
 
     @property
     def loaded(self) -> LoadedModel:
-        """Model, processor and tokenizer, loaded now if need be.
-
-        Raises:
-            ModelUnavailableError: If that isn't possible.
-        """
+        """Model, processor and tokenizer, loaded now if need be."""
         return self._load()
 
     def render(self, messages: List[dict], **kwargs: Any) -> str:
-        """Write a chat as the model was trained to read it.
+        """A chat as the model was trained to read it, up to the answer.
 
-        Args:
-            messages (list[dict]): The chat.
-            **kwargs: ``chat_template``, a Jinja template to use instead of
-                the model's, and variables of the template.
-
-        Returns:
-            str: The text, which ends where the answer begins.
+        ``chat_template`` is used instead of the model's; all other arguments
+        are variables of the template.
         """
         from jinja2 import TemplateError
         _, processor, tokenizer, _ = self.loaded
-        if not (kwargs.get('chat_template') or processor.chat_template):
-            raise ModelUnavailableError(
-                f'The model "{self.name}" has no chat template. Take one that '
-                'was trained for chats ("chat", "instruct"), or give '
-                'chat_template (of a captioner: template).')
         if processor is not tokenizer:
             # the templates of processors read contents in parts
             messages = [
@@ -110,10 +99,11 @@ class LocalModel:
         try:
             return processor.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, **kwargs)
-        except TemplateError as error:
+        except (TemplateError, ValueError) as error:
             raise ModelUnavailableError(
-                f'The chat template of "{self.name}" refuses the prompt: '
-                f'{error}') from error
+                f'"{self.name}" has no chat template, or it refuses the '
+                f'prompt: {error} Take a model that was trained for chats, or '
+                'give chat_template (of a captioner: template).') from error
 
     def excess(self, text: str, max_new_tokens: int) -> float:
         """Tokens by which a text and its answer are too long, if positive."""
@@ -136,20 +126,16 @@ class LocalModel:
             do_sample=False,
             num_beams=1)
 
-    def generate(self,
-                 texts: Sequence[str],
+    def generate(self, texts: Sequence[str],
                  media: Optional[Dict[str, list]] = None,
                  **generation: Any) -> List[str]:
-        """Have the model go on.
+        """What the model writes after each text, without special tokens.
 
         Args:
-            texts (Sequence[str]): What it reads.
+            texts (Sequence[str]): The texts.
             media (dict, optional): ``images`` or ``videos``: a list of PIL
-                images for each text. Defaults to None.
-            **generation: Changes of :attr:`generation` for this call.
-
-        Returns:
-            list[str]: The new texts, without special tokens, stripped.
+                images for each text.
+            **generation: Changes of the settings for this call.
         """
         from accelerate.utils import find_executable_batch_size
         answers: List[str] = []
@@ -172,10 +158,9 @@ class LocalModel:
             if 'No executable batch size' not in str(error):
                 raise
             raise ModelUnavailableError(
-                f'The GPU\'s memory is too small for "{self.name}" and one '
-                "text. Take dtype='bfloat16', 4 bits (quantization="
-                "dict(load_in_4bit=True)), or several GPUs (device_map="
-                "'auto').") from error
+                f'The GPU is too small for "{self.name}" and one text. Take '
+                "dtype='bfloat16', 4 bits (quantization=dict(load_in_4bit="
+                "True)), or several GPUs (device_map='auto').") from error
         return answers
 
     def _generate_batch(self, texts: Sequence[str], media: Dict[str, list],
@@ -193,11 +178,8 @@ class LocalModel:
             model.device if model.device.type == 'cuda' else -1)
         with lock, torch.inference_mode(), device:
             inputs = process(
-                text=list(texts),
-                padding=True,
-                return_tensors='pt',
-                add_special_tokens=special,
-                **media)
+                text=list(texts), padding=True, return_tensors='pt',
+                add_special_tokens=special, **media)
             inputs = {
                 key: value.to(
                     model.device, model.dtype
@@ -212,21 +194,6 @@ class LocalModel:
                 output = output[:, length:]
             texts = tokenizer.batch_decode(output, skip_special_tokens=True)
         return [text.strip() for text in texts]
-
-
-def _default_name(model: str,
-                  revision: Optional[str] = None,
-                  quantization: Optional[dict] = None,
-                  **kwargs: Any) -> str:
-    if os.path.isdir(model):
-        # not the path: a cue file is to be the same on each machine
-        name = os.path.basename(os.path.abspath(model))
-    else:
-        name = f'{model}@{revision}' if revision else model
-    for bits in (4, 8):
-        if (quantization or {}).get(f'load_in_{bits}bit'):
-            name += f' ({bits} bits)'
-    return name
 
 
 @functools.lru_cache(maxsize=None)
@@ -258,11 +225,8 @@ def _load(kind: str, name: str, options: str) -> LoadedModel:
     return LoadedModel(model.eval(), processor, tokenizer, threading.RLock())
 
 
-def _from_pretrained(kind: str,
-                     name: str,
-                     revision: Optional[str] = None,
-                     dtype: str = 'auto',
-                     device: Optional[str] = None,
+def _from_pretrained(kind: str, name: str, revision: Optional[str] = None,
+                     dtype: str = 'auto', device: Optional[str] = None,
                      device_map: Union[str, dict, None] = None,
                      quantization: Optional[dict] = None,
                      model_kwargs: Optional[dict] = None,
@@ -289,17 +253,14 @@ def _from_pretrained(kind: str,
     if quantization:
         kwargs['quantization_config'] = transformers.BitsAndBytesConfig(
             **quantization)
-    models, processors = transformers.AutoModelForCausalLM, \
-        transformers.AutoTokenizer
-    if kind == 'image-text':
-        models, processors = transformers.AutoModelForImageTextToText, \
-            transformers.AutoProcessor
-    processor = processors.from_pretrained(name, **hub,
-                                           **processor_kwargs or {})
-    if kind == 'image-text' and not hasattr(processor, 'image_processor'):
-        raise ValueError(f'it has no processor for images, but a '
-                         f'{type(processor).__name__}.')
-    model, report = models.from_pretrained(name, **kwargs)
+    models, processors = {
+        'causal-lm': ('AutoModelForCausalLM', 'AutoTokenizer'),
+        'image-text': ('AutoModelForImageTextToText', 'AutoProcessor')
+    }[kind]
+    processor = getattr(transformers, processors).from_pretrained(
+        name, **hub, **processor_kwargs or {})
+    model, report = getattr(transformers, models).from_pretrained(
+        name, **kwargs)
     if report['missing_keys']:
         # transformers goes on with random numbers in their place
         missing = sorted(report['missing_keys'])

@@ -35,9 +35,9 @@ class Demonstration(NamedTuple):
 class CaptionPrompt:
     """What a captioner is asked; see :class:`Prompt`."""
     name: str
-    hash: str
     text: str
     origin: str
+    hash: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,24 +46,21 @@ class Prompt:
 
     Args:
         name (str): The prompt's name.
-        hash (str): SHA-256 of the file's bytes, in hex.
         kind (str): What kind of prompt it is, for people.
         origin (str): 'paper' if ``instruction`` is the paper's word for
             word, 'ours' if it isn't. All other texts are ours.
         instruction (str): What is asked for.
         answer_format (str): How the free answer has to end.
-        extraction (str): The second turn, which asks for the objects of the
-            free answer as JSON.
+        extraction (str): The second turn: the answer's objects as JSON.
         input (str): How a description is given: a text with ``{caption}``
             in it, once.
         demonstrations (tuple[Demonstration]): Examples, given as a
-            conversation that has taken place already. Defaults to none.
-        system (str): The system message. Defaults to '', no such message.
-        number (int, optional): The prompt's number in table G9 of the paper.
-            Defaults to None.
+            conversation that has taken place already.
+        system (str): The system message, if any.
+        number (int, optional): The prompt's number in the paper's table G9.
+        hash (str): SHA-256 of the file's bytes, in hex.
     """
     name: str
-    hash: str
     kind: str
     origin: str
     instruction: str
@@ -73,6 +70,7 @@ class Prompt:
     demonstrations: Tuple[Demonstration, ...] = ()
     system: str = ''
     number: Optional[int] = None
+    hash: str = ''
 
     def _ask(self, caption: str, first: bool) -> Dict[str, str]:
         # One line, so that no line of a description can pass for one of the
@@ -83,11 +81,9 @@ class Prompt:
         return dict(role='user', content=text)
 
     def conversation(self, caption: str) -> Conversation:
-        """Ask for the objects of a description.
+        """Ask for the objects of a description, after the demonstrations.
 
-        The system message if there is one, the demonstrations as turns of
-        user and assistant, and the question. The instruction stands in the
-        first turn of the user.
+        The instruction stands in the first turn of the user.
         """
         messages = []
         if self.system:
@@ -98,8 +94,8 @@ class Prompt:
         messages.append(self._ask(caption, first=not self.demonstrations))
         return messages
 
-    def extract(self, conversation: Conversation,
-                answer: str) -> Conversation:
+    def extract(self, conversation: Conversation, answer: str
+                ) -> Conversation:
         """The conversation, its free answer, and the second turn."""
         return conversation + [
             dict(role='assistant', content=answer),
@@ -144,12 +140,12 @@ def _read(name_or_path: str, kind: type):
                 for one in values['demonstrations'])
         if kind is Prompt and values['input'].count(_SLOT) != 1:
             raise ValueError(f'"input" must have {_SLOT} in it, once')
-        return kind(hash=hashlib.sha256(content).hexdigest(), **values)
+        return kind(**values, hash=hashlib.sha256(content).hexdigest())
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # TypeError: a key that is missing or unknown, as Python says it
-        keys = [field.name for field in dataclasses.fields(kind)]
+        keys = [field.name for field in dataclasses.fields(kind)][:-1]
         raise PromptError(f'{path}: {error}. Its keys are '
-                          f'{", ".join(keys[:1] + keys[2:])}.') from error
+                          f'{", ".join(keys)}.') from error
 
 
 def load_prompt(name_or_path: str) -> Prompt:

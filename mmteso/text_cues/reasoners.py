@@ -6,7 +6,7 @@ import logging
 import os.path as osp
 import re
 from abc import abstractmethod
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from mmengine.logging import print_log
 
@@ -36,13 +36,12 @@ class PromptedReasoner(BaseReasoner):
 
     Args:
         prompt (str): Name or path of a YAML file, see
-            :mod:`mmteso.text_cues.prompt`. Defaults to 'few_shot_cot'.
-        num_cues (int): Largest number of cues, N_T. Defaults to 4.
+            :mod:`mmteso.text_cues.prompt`.
+        num_cues (int): Largest number of cues, N_T.
     """
 
-    def __init__(self,
-                 prompt: str = 'few_shot_cot',
-                 num_cues: int = 4) -> None:
+    def __init__(self, prompt: str = 'few_shot_cot', num_cues: int = 4
+                 ) -> None:
         self.prompt = load_prompt(prompt)
         self.prompt_name = self.prompt.name
         self.prompt_hash = self.prompt.hash
@@ -52,23 +51,12 @@ class PromptedReasoner(BaseReasoner):
         self._keeps_schema: Optional[bool] = None
 
     @abstractmethod
-    def chat(self,
-             conversations: Sequence[Conversation],
+    def chat(self, conversations: Sequence[Conversation],
              schema: Optional[dict] = None) -> List[Reply]:
-        """Have the model answer conversations.
-
-        Args:
-            conversations (Sequence[Conversation]): The chats.
-            schema (dict, optional): JSON schema that the answers are to keep.
-                Defaults to None.
-
-        Returns:
-            list[str | ChatFailure]: The answer to each.
-        """
+        """Have the model answer conversations, in a JSON schema if given."""
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
-        """See :meth:`BaseReasoner.reason`."""
         asked = [self.prompt.conversation(caption) for caption in captions]
         answers = self.chat(asked)
         second: Dict[int, Conversation] = {}
@@ -77,32 +65,25 @@ class PromptedReasoner(BaseReasoner):
             said = isinstance(answer, str) and strip_thinking(answer)
             if said and self._keeps_schema is not False:
                 second[i] = self.prompt.extract(asked[i], said)
-        replies = {}
-        if second:
-            replies = dict(
-                zip(second, self.chat(list(second.values()), self.schema)))
-            self._notice(list(replies.values()))
-        return [
-            self._read(answer, replies.get(i))
-            for i, answer in enumerate(answers)
-        ]
+        replies = dict(
+            zip(second, self.chat(list(second.values()), self.schema))
+        ) if second else {}
+        self._notice(replies.values())
+        return [self._read(answer, replies.get(i))
+                for i, answer in enumerate(answers)]
 
-    def _notice(self, replies: Sequence[Reply]) -> None:
+    def _notice(self, replies: Iterable[Reply]) -> None:
         """Find out by the first replies whether the schema is kept."""
-        known = [
-            reply for reply in replies
-            if not isinstance(reply, ChatFailure) or reply.refused
-        ]
+        known = [reply for reply in replies
+                 if not isinstance(reply, ChatFailure) or reply.refused]
         if self._keeps_schema is None and known:
             self._keeps_schema = any(
                 self._names(reply) is not None for reply in known)
             if not self._keeps_schema:
                 print_log(
-                    f'"{self.name}" refuses a JSON schema or ignores it (its '
-                    f'answer: {known[0]!r:.200}). From here on the free '
-                    'answers are read instead.',
-                    logger='current',
-                    level=logging.WARNING)
+                    f'"{self.name}" refuses a JSON schema or ignores it: '
+                    f'{known[0]!r:.200}. From here on its free answers are '
+                    'read.', logger='current', level=logging.WARNING)
 
     def _names(self, reply: Optional[Reply]) -> Optional[List[str]]:
         """What a reply names if it keeps the schema, else None."""
@@ -136,28 +117,24 @@ def _read_free(answer: Reply, num_cues: int) -> Reasoning:
 class TransformersReasoner(PromptedReasoner):
     """A chat model of transformers as reasoner (paper 3.2).
 
-    Any causal language model with a chat template. Its second answer is
-    decoded under the schema (:mod:`mmteso.text_cues.constrained`).
+    Any causal language model with a chat template; its second answer is
+    decoded under the schema.
 
     Args:
-        model (str): Name on the Hugging Face Hub, or a local folder. Defaults
-            to 'meta-llama/Llama-2-7b-chat-hf', the paper's.
+        model (str): Name on the Hugging Face Hub, or a local folder.
         prompt, num_cues: See :class:`PromptedReasoner`.
         chat_template (str, optional): A Jinja template to use instead of the
-            model's, or for want of it. Defaults to None.
+            model's, or for want of it.
         template_kwargs (dict, optional): Variables of the template, e.g.
-            ``dict(enable_thinking=False)``. Defaults to None.
-        **kwargs: Generation (at most 512 new tokens [ours] by default),
-            revision, precision, device, quantization: see
-            :class:`mmteso.text_cues.local_model.LocalModel`.
+            ``dict(enable_thinking=False)``.
+        **kwargs: Generation (at most 512 new tokens [ours] by default) and
+            loading: see :class:`mmteso.text_cues.local_model.LocalModel`.
     """
 
     kind = 'causal-lm'
 
-    def __init__(self,
-                 model: str = 'meta-llama/Llama-2-7b-chat-hf',
-                 prompt: str = 'few_shot_cot',
-                 num_cues: int = 4,
+    def __init__(self, model: str = 'meta-llama/Llama-2-7b-chat-hf',
+                 prompt: str = 'few_shot_cot', num_cues: int = 4,
                  chat_template: Optional[str] = None,
                  template_kwargs: Optional[dict] = None,
                  **kwargs: Any) -> None:
@@ -173,8 +150,7 @@ class TransformersReasoner(PromptedReasoner):
             self.prompt.conversation('A man plays the guitar.'),
             **self._template)
 
-    def chat(self,
-             conversations: Sequence[Conversation],
+    def chat(self, conversations: Sequence[Conversation],
              schema: Optional[dict] = None) -> List[Reply]:
         """See :meth:`PromptedReasoner.chat`; one that is too long fails."""
         options = {} if schema is None else self.model.constrain(schema)
@@ -198,22 +174,13 @@ class CaptionerReasoner(TransformersReasoner):
     """The captioning model as reasoner (LLaVA + LLaVA of paper table D7).
 
     It is asked in words only, without the image. With the captioner's
-    ``model`` and the same loading options, the model is in memory once::
-
-        llava = dict(model='llava-hf/llava-1.5-7b-hf', dtype='bfloat16')
-        captioner = dict(type='TransformersCaptioner', **llava)
-        reasoner = dict(type='CaptionerReasoner', **llava)
-
-    Args:
-        model (str): Name on the Hugging Face Hub, or a local folder, of an
-            image-text model. Defaults to 'llava-hf/llava-1.5-7b-hf'.
-        **kwargs: See :class:`TransformersReasoner`.
+    ``model`` and loading options, it is in memory once. The arguments are
+    those of :class:`TransformersReasoner`.
     """
 
     kind = 'image-text'
 
-    def __init__(self,
-                 model: str = 'llava-hf/llava-1.5-7b-hf',
+    def __init__(self, model: str = 'llava-hf/llava-1.5-7b-hf',
                  **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
 
@@ -226,18 +193,13 @@ class OpenAIReasoner(PromptedReasoner):
     llama.cpp, Ollama, TGI and OpenAI keep.
 
     Args:
-        base_url (str): Address of the API, e.g. ``http://HOST:8000/v1``.
-        model (str): The model's name on the server.
         prompt, num_cues: See :class:`PromptedReasoner`.
-        **kwargs: See :class:`mmteso.text_cues.http_model.HTTPModel`.
+        base_url, model, **kwargs: See
+            :class:`mmteso.text_cues.http_model.HTTPModel`.
     """
 
-    def __init__(self,
-                 base_url: str,
-                 model: str,
-                 prompt: str = 'few_shot_cot',
-                 num_cues: int = 4,
-                 **kwargs: Any) -> None:
+    def __init__(self, base_url: str, model: str, prompt: str = 'few_shot_cot',
+                 num_cues: int = 4, **kwargs: Any) -> None:
         super().__init__(prompt, num_cues)
         self.model = HTTPModel(base_url, model, **kwargs)
         self.name = model
@@ -246,10 +208,8 @@ class OpenAIReasoner(PromptedReasoner):
         """Ask one short question, before hours of captioning."""
         self.chat([[dict(role='user', content='Answer: ok')]])
 
-    def chat(self,
-             conversations: Sequence[Conversation],
+    def chat(self, conversations: Sequence[Conversation],
              schema: Optional[dict] = None) -> List[Reply]:
-        """See :meth:`PromptedReasoner.chat`."""
         return self.model.chat(conversations, schema)
 
 
@@ -257,26 +217,21 @@ class OpenAIReasoner(PromptedReasoner):
 class FixedAnswers(BaseReasoner):
     """Reads the cues of answers that exist already.
 
-    JSON if it is there, else what follows the last ``Answer:``, split at
-    commas: see :func:`mmteso.text_cues.answers.read_answer`.
+    They are read by :func:`mmteso.text_cues.answers.read_answer`.
 
     Args:
         answers_file (str): A cue file with answers, or another file that
             :class:`mmteso.text_cues.text_file.TextFile` reads, where an
             answer is called "reasoning".
-        num_cues (int): Largest number of cues, N_T. Defaults to 4.
+        num_cues (int): Largest number of cues, N_T.
         name, missing: See :class:`mmteso.text_cues.captioners.FixedCaptions`.
     """
 
     needs_caption = False
 
-    def __init__(self,
-                 answers_file: str,
-                 num_cues: int = 4,
-                 name: Optional[str] = None,
-                 missing: str = 'error') -> None:
-        self._texts = TextFile(answers_file, 'reasoning', 'reasoner',
-                               'prompt_hash', name, missing)
+    def __init__(self, answers_file: str, num_cues: int = 4,
+                 name: Optional[str] = None, missing: str = 'error') -> None:
+        self._texts = TextFile(answers_file, 'reasoning', name, missing)
         self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
         self.num_cues = num_cues
 
@@ -286,7 +241,6 @@ class FixedAnswers(BaseReasoner):
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
-        """See :meth:`BaseReasoner.reason`."""
         answers = map(self._texts.find, frames)
         return [_read_free(answer, self.num_cues) for answer in answers]
 
@@ -295,50 +249,41 @@ class FixedAnswers(BaseReasoner):
 class DatasetLabels(BaseReasoner):
     """The data set's own labels as cues, no model asked (paper, table D7).
 
-    AVSBench names, in ``a_obj`` of ``metadata.csv``, the objects that sound
-    in a video; those of its test split, too, so no video without labels can
-    have this row of the paper's table. A label is written with spaces
-    ('emergency-car' gives 'emergency car'). A frame without label gets no
-    cue, which is no failure.
+    AVSBench names the objects that sound in a video, of its test split, too,
+    so no video without labels can have this row of the paper's table. A label
+    is written with spaces ('emergency-car' gives 'emergency car'). A frame
+    without label gets no cue, which is no failure.
 
     Args:
         num_cues (int, optional): Largest number of cues, N_T; None keeps all.
-            Defaults to 4.
-        no_object (Sequence[str]): Labels that name no object, and give no
-            cue. Defaults to AVSBench's 'off-the-screen' and 'background'.
+        no_object (Sequence[str]): Labels that name no object.
     """
 
     name = 'dataset_labels'
     needs_caption = False
 
-    def __init__(
-        self,
-        num_cues: Optional[int] = 4,
-        no_object: Sequence[str] = ('off-the-screen', 'background')
-    ) -> None:
+    def __init__(self, num_cues: Optional[int] = 4,
+                 no_object: Sequence[str] = ('off-the-screen', 'background')
+                 ) -> None:
         self.num_cues = num_cues
         self._no_object = {'', *map(normalize_phrase, no_object)}
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Check that the source of the frames gives labels."""
         if any(frame.labels is None for frame in frames):
-            raise ValueError('DatasetLabels needs frames of a data set with '
-                             'labels, as AVSBench; for others choose another '
-                             'reasoner.')
+            raise ValueError('DatasetLabels needs the frames of a data set '
+                             'with labels, such as AVSBench.')
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
         """See :meth:`BaseReasoner.reason`; all labels are the text."""
-        names = [
-            dict.fromkeys(map(normalize_phrase, frame.labels))
-            for frame in frames
-        ]
-        return [
-            Reasoning(
-                tuple(name for name in own
-                      if name not in self._no_object)[:self.num_cues],
-                ', '.join(frame.labels)) for frame, own in zip(frames, names)
-        ]
+        found = []
+        for frame in frames:
+            names = dict.fromkeys(map(normalize_phrase, frame.labels))
+            cues = [name for name in names if name not in self._no_object]
+            text = ', '.join(frame.labels)
+            found.append(Reasoning(tuple(cues[:self.num_cues]), text))
+        return found
 
 
 @REASONERS.register_module()
@@ -353,26 +298,22 @@ class NounParser(BaseReasoner):
     ``python -m nltk.downloader averaged_perceptron_tagger_eng``.
 
     Args:
-        num_cues (int): Largest number of cues, N_T. Defaults to 4.
+        num_cues (int): Largest number of cues, N_T.
         phrases (bool): Take all neighbouring nouns ('hair dryer'), not their
-            last one ('dryer'). Defaults to False: the paper has nouns.
+            last one ('dryer'). The paper has nouns.
         scene_words (Sequence[str], optional): Nouns, in the singular, that
-            name no object; a phrase that ends in one is dropped. Defaults to
-            None: ``prompts/scene_words.txt`` ('image', 'group', ...).
+            name no object. Defaults to ``prompts/scene_words.txt``.
     """
 
     tagger = 'averaged_perceptron_tagger_eng'
 
-    def __init__(self,
-                 num_cues: int = 4,
-                 phrases: bool = False,
+    def __init__(self, num_cues: int = 4, phrases: bool = False,
                  scene_words: Optional[Sequence[str]] = None) -> None:
         nltk = require('nltk', 'text')
         if scene_words is None:
             with open(osp.join(PROMPT_DIR, 'scene_words.txt')) as file:
                 scene_words = file.read().split()
-        self.num_cues = num_cues
-        self.phrases = phrases
+        self.num_cues, self.phrases = num_cues, phrases
         self.name = f'nltk {nltk.__version__} {self.tagger}' + (
             ' phrases' if phrases else '')
         # NLTK's own sentence splitter needs data that the rest does not

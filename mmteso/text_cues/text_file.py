@@ -10,6 +10,11 @@ from mmengine.logging import print_log
 from mmteso.io import CueFile, find_cue_files
 from .base import ChatFailure, Frame, Reply
 
+# A text's key -> the keys of its author and the author's prompt.
+_AUTHOR = dict(
+    caption=('captioner', 'caption_prompt_hash'),
+    reasoning=('reasoner', 'prompt_hash'))
+
 
 class TextFileError(ValueError):
     """A file of captions or answers that isn't as it should be."""
@@ -26,31 +31,26 @@ class TextFile:
     * ``.csv``: such columns, with a header.
 
     A text without frame (left out, null, or an empty field of the table) is
-    the whole clip's; a frame's own goes before it.
+    the whole clip's; a frame's own goes before it. "captioner" and
+    "caption_prompt_hash" ("reasoner" and "prompt_hash") say who wrote it.
 
     Args:
         path (str): The file.
         key (str): The text's key: 'caption' or 'reasoning'.
-        author_key (str): That of its author, which may be missing.
-        hash_key (str): That of the author's prompt, which may be missing.
         name (str, optional): The author. Defaults to None: what the file
-            says, as :attr:`name`; and :attr:`prompt_hash`.
+            says.
         missing (str): What a frame without text is: 'error' or 'fail'.
-
-    Raises:
-        TextFileError: If it doesn't follow the format, gives a frame two
-            different texts, or leaves open who wrote them.
     """
 
-    def __init__(self, path: str, key: str, author_key: str, hash_key: str,
-                 name: Optional[str], missing: str) -> None:
+    def __init__(self, path: str, key: str, name: Optional[str],
+                 missing: str) -> None:
         self.path, self.key, self.missing = path, key, missing
         self._texts: Dict[Tuple[str, Optional[int]], str] = {}
         authors = set()
         for number, values in enumerate(self._read(), start=1):
             try:
-                uid, text, frame = values['uid'], values[key], values.get(
-                    'frame')
+                uid, text = values['uid'], values[key]
+                frame = values.get('frame')
                 frame = None if frame in (None, '') else int(frame)
                 if not (uid and isinstance(uid + text, str)):
                     raise ValueError('"uid" is empty')
@@ -59,15 +59,15 @@ class TextFile:
             except (KeyError, TypeError, ValueError) as error:
                 raise TextFileError(f'{path}, entry {number}: {error!r} in '
                                     f'{values!r:.120}') from error
-            authors.add((values.get(author_key, ''), values.get(hash_key,
-                                                                '')))
-        names, hashes = ({author[i] for author in authors} for i in (0, 1))
-        if name is None and (len(authors) != 1 or '' in names):
+            authors.add(tuple(values.get(name, '') for name in _AUTHOR[key]))
+        if name is None and (len(authors) != 1
+                             or not all(author for author, _ in authors)):
             raise TextFileError(
-                f'{path} holds no {key}, or says nobody or several as '
-                f'{author_key}: {sorted(authors)}. Name them by name=...')
-        self.name = name or names.pop()
-        self.prompt_hash = hashes.pop() if len(hashes) == 1 else ''
+                f'{path} holds no {key}, or says nobody or several as its '
+                f'author: {sorted(authors)}. Name them by name=...')
+        author, self.prompt_hash = \
+            authors.pop() if len(authors) == 1 else ('', '')
+        self.name = name or author
 
     def _read(self) -> Iterator[dict]:
         """The entries of the file."""
@@ -93,10 +93,8 @@ class TextFile:
 
     def check(self, frames: Sequence[Frame]) -> None:
         """Warn, or raise TextFileError, if a frame has no text."""
-        lacking = [
-            f'frame {frame.frame} of "{frame.uid}"' for frame in frames
-            if isinstance(self.find(frame), ChatFailure)
-        ]
+        lacking = [f'frame {frame.frame} of "{frame.uid}"' for frame in frames
+                   if isinstance(self.find(frame), ChatFailure)]
         if lacking:
             message = (
                 f'{self.path} has no {self.key} for {len(lacking)} of the '
@@ -108,10 +106,9 @@ class TextFile:
 
     def find(self, frame: Frame) -> Reply:
         """The text of a frame, or that there is none."""
-        for key in (frame.key, (frame.uid, None)):
-            if key in self._texts:
-                return self._texts[key]
-        return ChatFailure(f'{self.path} has no {self.key} for it.')
+        failure = ChatFailure(f'{self.path} has no {self.key} for it.')
+        whole = self._texts.get((frame.uid, None), failure)
+        return self._texts.get(frame.key, whole)
 
 
 def _is_cue_file(path: str) -> bool:

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .bar_chart import BarPanel, draw_bar_chart
-from .picture_grid import (PictureRow, draw_picture_grid, overlay_heat,
-                           overlay_mask)
+from .figures import (BarPanel, PictureRow, draw_bar_chart, draw_picture_grid,
+                      overlay_heat, overlay_mask)
 from .tables import format_number, format_table
 
 __all__ = [

@@ -2,16 +2,12 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
-from mmseg.structures import SegDataSample
-from narrow import PROMPT_DIMS
 from torch.nn.functional import interpolate
 
-from mmteso.analysis.attention import _at_truth, reads_cues, sounding_attention
+from mmteso.analysis.attention import reads_cues, sounding_attention
 from mmteso.analysis.frames import batches, build_test_set
 from mmteso.apis import init_model
-from mmteso.models import AudioTextFusion
 from mmteso.models.decode_heads import record_query_attention
 
 
@@ -87,41 +83,7 @@ def test_cues_taken_away(model, items):
     np.testing.assert_array_equal(again, without)
 
 
-def test_features_that_are_told_what_sounds(model, items):
-    """Queries without a prompt of their own hear through a fusion."""
-    model.decode_head.pmqs = None
-    item = items[0]
-    deaf, = sounding_attention(model, [item])
-    model.fusion = AudioTextFusion(
-        (8, 16, 32, 64), prompt_dims=PROMPT_DIMS, embed_dims=8)
-    for layer in model.fusion.layers.values():
-        torch.nn.init.normal_(layer.up.weight)
-    told, = sounding_attention(model, [item])
-    assert np.abs(told - deaf).max() > 1e-3
-    # what the prediction itself attends to
-    with torch.no_grad(), record_query_attention(model.decode_head) as ours:
-        model.test_step(next(batches([item])))
-    with record_query_attention(model.decode_head) as theirs:
-        sounding_attention(model, [item])
-    for one, other in zip(ours, theirs):
-        torch.testing.assert_close(one, other)
-
-
 def test_other_heads_are_refused(model, items):
     model.decode_head = FCNHead(in_channels=4, channels=4, num_classes=2)
     with pytest.raises(TypeError, match='TeSOHead, but got FCNHead'):
         sounding_attention(model, items)
-
-
-def test_padding_is_cut_off():
-    """The image lies in the upper left of what the model sees."""
-    sample = SegDataSample(metainfo=dict(img_shape=(16, 32)))
-    sample.gt_sem_seg = PixelData(data=torch.zeros(1, 32, 64))
-    heat = torch.zeros(4, 4)
-    heat[0, 3], heat[3, 0] = 1, 9
-    result = _at_truth(heat, (32, 32), sample)
-    assert result.shape == (32, 64)
-    # the lower half was padding
-    assert result.max() == pytest.approx(1)
-    row, column = np.unravel_index(result.argmax(), result.shape)
-    assert row < 16 and column >= 48

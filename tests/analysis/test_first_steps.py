@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
-from narrow import SIZE, load, narrow_config
+from narrow import load, narrow_config
 
 from data import make_avsbench
 from mmteso.analysis.first_steps import first_steps, format_first_steps
@@ -85,11 +85,3 @@ def test_checkpoint(config, tmp_path):
     relative = result.steps[1]['relative']
     assert relative['decode_head.pmqs'] == torch.inf
     assert relative['decode_head.cls_embed'] < torch.inf
-
-
-def test_no_size_to_simulate(config):
-    assert config.model.data_preprocessor.size == (SIZE, SIZE)
-    config.model.data_preprocessor.update(size=None, size_divisor=32)
-    config.pop('frame_size')
-    with pytest.raises(ValueError, match='--real-data'):
-        first_steps(config)

@@ -8,9 +8,9 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmteso.analysis.frames import (build_test_set, choose_frames, find_frames,
-                                    frame_key, load_frames, mask_rows,
-                                    masks_only, picture_of, references)
+from mmteso.analysis.frames import (build_test_set, choose_frames, frame_name,
+                                    load_frames, mask_rows, masks_only,
+                                    picture_of, references)
 from mmteso.apis import init_model
 from mmteso.evaluation import reference_scores
 from mmteso.visualization import overlay_mask
@@ -61,22 +61,20 @@ def test_frames_where_nothing_tells_what_is_silent():
     """As in AVSBench; any class sounds, what is to be ignored does not."""
     labels = (0, 255, 0, 70, 1, 3, 0, 2)
     items = [sample_of(label, i) for i, label in enumerate(labels)]
-    frames = [frame for _, _, frame in choose_frames(items, 4)]
+    frames = [int(name.split(':')[1]) for name in choose_frames(items, 4)]
     assert len(frames) == 4 and frames == sorted(frames)
     assert set(frames) - {0} <= {3, 4, 5, 7}
 
 
 def test_frames_by_name(dataset):
-    first, last = (
-        frame_key(dataset.get_data_info(i)) for i in (0, len(dataset) - 1))
-    names = [f'{last[1]}:{last[2]}', first[1]]
-    assert find_frames(dataset, names) == [last, first]
-    found = load_frames(dataset, [last, first])
-    assert [frame_key(item['data_samples']) for item in found] == [last, first]
-    with pytest.raises(ValueError, match="'nobody' to be one.*such as .*:0"):
-        find_frames(dataset, ['nobody'])
-    with pytest.raises(ValueError, match="lacks .*'elsewhere'"):
-        load_frames(dataset, [('v2', 'elsewhere', 0)])
+    names = [
+        frame_name(dataset.get_data_info(i)) for i in (len(dataset) - 1, 0)
+    ]
+    found = load_frames(dataset, names)
+    assert [frame_name(item['data_samples']) for item in found] == names
+    with pytest.raises(
+            ValueError, match=r"no frame\(s\) \['nobody:0'\].*such as .*:0"):
+        load_frames(dataset, [*names, 'nobody:0'])
 
 
 def test_picture_is_rgb_at_the_size_of_the_truth():
@@ -100,9 +98,9 @@ def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
         return items
 
     monkeypatch.setattr('mmteso.analysis.frames.load_frames', lent)
-    keys = choose_frames(masks_only(listening_cfg), 2)
+    names = choose_frames(masks_only(listening_cfg), 2)
     items = {
-        name: load_frames(build_test_set(listening_cfg, name), keys)
+        name: load_frames(build_test_set(listening_cfg, name), names)
         for name in ('normal', 'wgn-10db')
     }
     model = init_model(listening_cfg, checkpoint)
@@ -118,8 +116,8 @@ def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
     listening_cfg.test_evaluator[0].threshold = threshold
     model.cfg = listening_cfg
     rows = mask_rows(
-        dict(one=model, other=model), keys, ['normal', 'wgn-10db'])
-    assert len(rows) == 2 * len(keys)
+        dict(one=model, other=model), names, ['normal', 'wgn-10db'])
+    assert len(rows) == 2 * len(names)
     for i, row in enumerate(rows):
         assert list(row.pictures) == [
             'frame', 'ground truth', 'normal', 'wgn-10db'
@@ -138,10 +136,11 @@ def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
             assert row.label == 'other' and not row.sounds
             assert 'sound of' not in row.notes['wgn-10db']
         else:
-            assert row.label.startswith(f'one\n{keys[i // 2][1]} t=')
+            assert row.label.startswith(
+                f'one\n{names[i // 2].split(":")[0]} t=')
             assert row.notes['wgn-10db'].endswith('\nsound of donor')
             for name, sound in row.sounds.items():
                 heard = items[name][i // 2]['inputs']['log_mel'][0]
                 np.testing.assert_array_equal(sound, heard)
-    alone, = mask_rows(dict(one=model), keys[:1], ['mute'])
-    assert alone.label.startswith(keys[0][1])
+    alone, = mask_rows(dict(one=model), names[:1], ['mute'])
+    assert alone.label.startswith(names[0].split(':')[0])

@@ -6,10 +6,9 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from narrow import SIZE, load, narrow_model
 
-from mmteso.analysis.influence import describe_prompt, measure_influence
+from mmteso.analysis.influence import measure_influence
 from mmteso.analysis.simulated import (TEXT_STATISTICS, model_without_files,
                                        simulated_batches)
-from mmteso.models.prompting import AudioTextPrompt
 
 
 def influences(name, narrow=True):
@@ -34,12 +33,6 @@ def test_stages_of_a_prompted_head():
     found = influences('teso/teso_r50_v1m.py')
     assert list(found) == ['F_S', "F_Q'", 'masks']
     assert all(value > 0 for values in found.values() for value in values)
-
-
-def test_stages_behind_a_fusion():
-    found = influences(
-        'combinations/fusion-segformer_pvtv2_synthavs.py', narrow=False)
-    assert list(found) == ['F_S', 'fused features', 'masks']
 
 
 @pytest.mark.parametrize('row, unheard', [('without-audio', 0),
@@ -97,17 +90,3 @@ def test_simulated_text(name):
     unit = torch.nn.functional.normalize(text[valid], dim=-1)
     others = ~torch.eye(len(unit), dtype=torch.bool)
     assert (unit @ unit.mT)[others].mean() == pytest.approx(cosine, abs=0.03)
-
-
-def test_description():
-    latents = torch.tensor([[[1., 0.], [1., 0.], [0., 1.]]])
-    prompt = AudioTextPrompt(
-        torch.zeros(1, 2, 2),
-        torch.zeros(1, 2),
-        torch.ones(1, 2),
-        scores=torch.tensor([[0.5, -0.5]]),
-        kept=torch.tensor([[True, False]]),
-        latents=latents)
-    text = describe_prompt(prompt, torch.ones(1, 2, dtype=torch.bool))
-    assert 'two latents 0.333' in text
-    assert 'scores 0.000 ± 0.707' in text and '1 of 2 cues kept' in text

@@ -14,7 +14,7 @@ from processes import ROOT
 from mmteso.analysis import preference
 from mmteso.analysis.preference import (ComparedModel, check_comparable,
                                         describe_data, make_preference_report,
-                                        read_audio_report, read_paper_numbers,
+                                        read_paper_numbers,
                                         score_frame, score_panels)
 from mmteso.engine import evaluate_audio_conditions
 from mmteso.io import plain, write_json
@@ -167,7 +167,7 @@ def test_semantic_model(listening_cfg, tmp_path):
 
 def test_what_is_wrong_shows_before_the_tests(full, tmp_path):
     full.checkpoint = 'is not read'
-    with pytest.raises(ValueError, match="'nobody' to be one frame"):
+    with pytest.raises(ValueError, match="no frame.*'nobody'"):
         make_preference_report([full], str(tmp_path), frame_names=['nobody'])
 
 
@@ -194,19 +194,10 @@ def report(**changes):
             audio=['normal', 'mute'],
             models={'TeSO': audio_report()},
             references=dict(everything=dict(J=68.), blank=dict(J=12.)),
-            reference='snr',
+            noise_reference='snr',
             seed=0,
             off_screen_groups=None,
             paper=None), **changes)
-
-
-def test_report_of_the_test_tool(tmp_path):
-    path = tmp_path / 'audio.json'
-    path.write_text(json.dumps(audio_report()))
-    assert read_audio_report(str(path)) == audio_report()
-    path.write_text('{}')
-    with pytest.raises(ValueError, match='lacks some of'):
-        read_audio_report(str(path))
 
 
 def test_paper_numbers(tmp_path):
@@ -251,15 +242,6 @@ def test_numbers_that_mean_different_things(changes, conditions, match):
             check_comparable(reports, conditions)
     else:
         check_comparable(reports, conditions)
-
-
-def test_scores_in_order():
-    scores = {'F': 1, 'avss/mIoU': 2, 'avss/F': 5, 'blank': 3, 'J': 4, 'x': 6}
-    frame = score_frame(dict(a=dict(conditions=dict(mute=scores))))
-    assert list(frame) == [
-        'J', 'drop of J', 'F', 'drop of F', 'avss/F', 'drop of avss/F',
-        'avss/mIoU', 'drop of avss/mIoU', 'blank'
-    ]
 
 
 def test_panels_hold_the_reports_numbers():

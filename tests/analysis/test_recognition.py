@@ -25,9 +25,6 @@ def config(root, tmp_path):
     config = load('teso/teso_swin-b_v1m.py')
     config.update(work_dir=str(tmp_path / 'work'), experiment_name='cues')
     config.test_dataloader.dataset.data_root = root
-    for step in config.test_dataloader.dataset.pipeline:
-        if step.type == 'LoadTextCues':
-            step.cue_file = f'{root}/cues.jsonl'
     return config
 
 

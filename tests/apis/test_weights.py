@@ -2,7 +2,6 @@
 import functools
 import hashlib
 import http.server
-import json
 import threading
 
 import pytest
@@ -12,8 +11,7 @@ from narrow import CONFIGS
 
 from mmteso.apis import (check_weights, download_weights, find_weights,
                          format_weights)
-from mmteso.apis.weights import SOURCES_FILE, find_source
-from mmteso.engine import OPENMMLAB_HOSTS
+from mmteso.apis.weights import SOURCES_FILE
 from mmteso.io import read_yaml
 
 CONTENT = b'weights' * 1000
@@ -89,20 +87,15 @@ def test_every_file_of_every_config_has_a_source(monkeypatch):
 def names_of(name, **options):
     config = Config.fromfile(CONFIGS / name)
     config.merge_from_dict(options)
-    return {
-        reference.rsplit('/', 1)[-1]: field
-        for reference, field in find_weights(config).items()
-    }
+    return {reference.rsplit('/', 1)[-1] for reference in find_weights(config)}
 
 
 def test_what_a_config_names():
     assert names_of('teso/teso-cached-audio_swin-b_v1m.py') == {
         'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640_'
-        '20221203_235230-7ec0f569.pth': 'load_from',
-        'vggish-10086976.pth': 'model.audio_encoder.init_cfg.checkpoint',
-        'cue_bank_imagebind.safetensors': 'text_encoder.bank_file',
-        'audio_vggish.safetensors': 'train_pipeline.feature_file',
-        'cues.jsonl': 'load_prompt.cue_file'
+        '20221203_235230-7ec0f569.pth', 'vggish-10086976.pth',
+        'cue_bank_imagebind.safetensors', 'audio_vggish.safetensors',
+        'cues.jsonl'
     }
     # VGGish, which it replaces, is not needed
     names = names_of('teso/teso-beats_swin-b_v1m.py', load_from=None)
@@ -110,18 +103,8 @@ def test_what_a_config_names():
     assert not [n for n in names if 'vggish' in n or 'mask2former' in n]
     # what is read; the cue file is what it writes
     assert names_of('text_cues/teso.py') == {
-        'llava-1.5-7b-hf': 'captioner.model',
-        'Llama-2-7b-chat-hf': 'reasoner.model'
+        'llava-1.5-7b-hf', 'Llama-2-7b-chat-hf'
     }
-
-
-def test_other_host():
-    """A config of the onedl packages has the same file from there."""
-    path = 'mmsegmentation/v0.5/mask2former/a/b-01234567.pth'
-    sources = read_yaml(SOURCES_FILE)
-    first, second = (
-        find_source(host + path, sources) for host in OPENMMLAB_HOSTS)
-    assert first is second and 'Mask2Former' in first['what']
 
 
 # --------------------------------------------------------------------- state
@@ -164,49 +147,45 @@ def test_url_is_where_training_looks(server, place):
     assert file.path == str(place / 'hub' / 'checkpoints' / 'm.pth')
 
 
-def write_folder(folder, *names, index=None):
+def write_folder(folder, *names):
     folder.mkdir(parents=True)
     for name in names:
-        (folder / name).write_text('{}')
-    if index:
-        (folder / 'model.safetensors.index.json').write_text(
-            json.dumps(dict(weight_map=dict(a=index))))
+        (folder / name).write_text(
+            '{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}')
 
 
-@pytest.mark.parametrize('names, index, lacking', [
-    (['config.json', 'model.safetensors'], None, ''),
-    (['config.json', 'pytorch_model.bin'], None, ''),
-    (['config.json'], None, '*.safetensors'),
-    (['model.safetensors'], None, 'config.json'),
-    (['config.json', '1.safetensors'], '1.safetensors', ''),
-    (['config.json', '1.safetensors'], '2.safetensors', '2.safetensors'),
+@pytest.mark.parametrize('names, lacking', [
+    ('config.json model.safetensors', ''),
+    ('config.json pytorch_model.bin', ''),
+    ('config.json', '*.safetensors'),
+    ('model.safetensors', 'config.json'),
+    ('config.json 1.safetensors model.safetensors.index.json',
+     '2.safetensors'),
 ])
-def test_folder(place, names, index, lacking):
-    write_folder(place / 'weights', *names, index=index)
-    file, = check('weights', sources=[source(hf='owner/name')])
-    if lacking:
-        assert file.detail == f'the folder has no {lacking}'
-    assert file.state == ('wrong' if lacking else 'unverified')
-    assert file.how == 'hf download owner/name --local-dir weights'
+def test_folder(place, names, lacking):
+    """Also a model by its name on the Hub, of which there is a folder."""
+    write_folder(place / 'owner' / 'm', *names.split())
+    for reference, known in (
+        ('owner/m', source('owner/m', hf='config')),
+        ('owner/m/', source('m', hf='owner/name'))):
+        file, = check(reference, sources=[known])
+        assert file.state == ('wrong' if lacking else 'unverified')
+        if lacking:
+            assert file.detail == f'the folder has no {lacking}'
 
 
 def test_hub_cache(place, monkeypatch):
-    """A model by its name on the Hub, as captioners take it."""
+    """Where a model lies that a config has by its name on the Hub."""
     hub = pytest.importorskip('huggingface_hub')
     monkeypatch.setattr(
         hub, 'try_to_load_from_cache',
         functools.partial(
             hub.try_to_load_from_cache, cache_dir=str(place / 'cache')))
-    configs = dict(
-        a=Config(
-            dict(captioner=dict(type='TransformersCaptioner',
-                                model='owner/m'))))
-    sources = [source('owner/m', hf='config')]
-    file, = check_weights(configs, sources=sources)
-    assert (file.state, file.path) == ('missing', None)
+    known = source('owner/m', hf='config')
+    file, = check('owner/m', sources=[known])
+    assert (file.state, file.path) == ('missing', '')
     assert file.how == 'hf download owner/m' and file.fetchable
-    asked, = check_weights(
-        configs, sources=[dict(sources[0], on_request='https://a.b')])
+    asked, = check('owner/m', sources=[dict(known, on_request='https://a.b')])
     assert not asked.fetchable
     assert asked.how.endswith(', after asking for access on https://a.b')
     repository = place / 'cache' / 'models--owner--m'
@@ -214,12 +193,8 @@ def test_hub_cache(place, monkeypatch):
                  'model.safetensors')
     (repository / 'refs').mkdir()
     (repository / 'refs' / 'main').write_text('abc')
-    file, = check_weights(configs, sources=sources)
+    file, = check('owner/m', sources=[known], hashes=False)
     assert file.state == 'there'
-    # a local folder of that name is taken first
-    write_folder(place / 'owner' / 'm', 'config.json')
-    file, = check_weights(configs, sources=sources)
-    assert (file.state, file.path) == ('wrong', 'owner/m')
 
 
 def test_what_a_missing_file_is_made_of(place):
@@ -258,11 +233,11 @@ def test_download_from_the_hub(monkeypatch):
     calls = []
     monkeypatch.setattr(hub, 'snapshot_download',
                         lambda name, **kwargs: calls.append((name, kwargs)))
-    file, = check('checkpoints/weights', sources=[source(hf='owner/name')])
-    download_weights(file)
-    cfg = Config(dict(reasoner=dict(type='TransformersReasoner', model='o/n')))
-    file, = check_weights(dict(a=cfg), sources=[source('o/n', hf='config')])
-    download_weights(file)
+    for reference, known in (
+        ('checkpoints/weights', source(hf='owner/name')),
+        ('o/n', source('o/n', hf='config'))):
+        file, = check(reference, sources=[known])
+        download_weights(file)
     assert calls == [('owner/name', dict(local_dir='checkpoints/weights')),
                      ('o/n', dict(local_dir=None))]
 

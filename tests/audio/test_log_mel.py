@@ -75,13 +75,6 @@ def test_equals_torchvggish(name):
     torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize('samples', [15600, 15759, 30959, 30960, 160000])
-def test_number_of_examples_is_torchvggishs(samples):
-    vggish_input = pytest.importorskip('torchvggish.vggish_input')
-    expected = vggish_input.waveform_to_examples(np.zeros(samples), 16000)
-    assert log_mel_examples(torch.zeros(samples)).shape == expected.shape
-
-
 def test_stored_numbers():
     """Made by torchvggish 0.2 (numpy) from the same waveform."""
     time = torch.arange(15600, dtype=torch.float64) / 16000
@@ -92,48 +85,6 @@ def test_stored_numbers():
         [-4.54300127, 1.98802967, 1.28373128, -1.21098923, -4.60508629],
         dtype=torch.float64)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
-
-
-def test_silence():
-    result = log_mel_examples(torch.zeros(15600))
-    assert result.shape == (1, 1, 96, 64)
-    torch.testing.assert_close(result, torch.full_like(result, SILENCE))
-
-
-def test_mel_matrix():
-    matrix = mel_matrix()
-    assert matrix.shape == (257, 64) and matrix.dtype == torch.float64
-    assert not matrix[0].any()  # no DC
-    assert (matrix >= 0).all() and (matrix <= 1).all()
-    assert (matrix > 0).any(dim=0).all()  # no empty band
-    # neighbouring triangles add up to one between the outermost centers
-    bins = torch.linspace(0, 8000, 257)
-    inside = (bins > 160) & (bins < 7100)
-    torch.testing.assert_close(matrix[inside].sum(1),
-                               torch.ones(int(inside.sum())).double())
-
-
-def test_batches():
-    waveform = torch.from_numpy(np.stack(list(sounds().values())))
-    waveform = waveform.reshape(2, 3, 80000)
-    result = log_mel_examples(waveform)
-    assert result.shape == (2, 3, 5, 1, 96, 64)
-    torch.testing.assert_close(result[1, 2], log_mel_examples(waveform[1, 2]))
-
-
-def test_examples_are_cut_from_one_spectrogram():
-    waveform = torch.from_numpy(sounds()['noise'])
-    examples = log_mel_examples(waveform)
-    for k in range(5):
-        torch.testing.assert_close(
-            examples[k],
-            log_mel_examples(waveform[15360 * k:15360 * k + 15600])[0])
-
-
-def test_gradient():
-    waveform = torch.from_numpy(sounds()['noise'][:15600]).requires_grad_()
-    log_mel_examples(waveform).sum().backward()
-    assert torch.isfinite(waveform.grad).all() and waveform.grad.any()
 
 
 def test_errors():

@@ -8,14 +8,15 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, TRANSFORMS
-from narrow import CONFIGS, TEXT_DIMS, load, narrow_config
+from narrow import CONFIGS, load, narrow_bank, narrow_config
 
 from data import make_avsbench
 
 LEAF = '''_base_ = [{base!r}]
 
 train_pipeline = [
-    *_base_.load_frame, *_base_.mask2former_augmentation, *_base_.load_prompt
+    _base_.load_image, _base_.load_masks, *_base_.mask2former_augmentation,
+    *_base_.load_sound, *_base_.load_cues, _base_.pack
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 '''
@@ -38,12 +39,10 @@ def configs(request, tmp_path):
 
 def dataset(config, root):
     config = config.train_dataloader.dataset
-    config.data_root = root
+    config.update(data_root=root, cue_bank=narrow_bank(root))
     for step in config.pipeline:
         if step.type == 'LoadTextCues':
-            step.update(cue_file=f'{root}/cues.jsonl', cue_target='mask')
-            step.text_encoder = dict(
-                type='HashTextEncoder', embed_dims=TEXT_DIMS)
+            step.cue_target = 'mask'
     init_default_scope('mmseg')
     return DATASETS.build(config)
 

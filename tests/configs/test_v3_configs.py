@@ -42,8 +42,7 @@ def test_content(run):
                 assert dataset.subsets == 'v2'
             else:
                 assert dataset.subsets == ['v1m', 'v2']
-            cues, = (t for t in dataset.pipeline if t.type == 'LoadTextCues')
-            assert cues.cue_file == f'{dataset.data_root}/cues.jsonl'
+            assert dataset.cue_file == 'cues.jsonl'
         assert config.model == zero.model
         assert config.optim_wrapper == zero.optim_wrapper
         if setting == 'zero-shot':

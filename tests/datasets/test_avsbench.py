@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from mmengine.logging import MMLogger
-from mmseg.registry import DATASETS
 
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
@@ -107,22 +106,6 @@ def test_sample(clean_root):
     assert per_frame < 3 * len(clean_root) + 450 < 3 * len(clean_root) + shared
 
 
-def test_registry_and_index_masks(clean_root):
-    dataset = DATASETS.build(
-        dict(
-            type='AVSBenchDataset',
-            data_root=clean_root,
-            subsets=['v1m'],
-            mask_source='labels_semantic',
-            metainfo=dict(year=2023),
-            indices=3))
-    assert len(dataset) == 3
-    info = dataset.get_data_info(2)
-    assert info['label_format'] == 'index'
-    assert 'labels_semantic' in info['seg_map_path']
-    assert dataset.metainfo['year'] == 2023
-
-
 # ---------------------------------------------------------- other class sets
 @pytest.mark.parametrize('classes', [list(MINE), 'label2idx.json'])
 def test_own_classes(tmp_path, classes):
@@ -196,15 +179,6 @@ def test_frames_per_clip(tmp_path):
         next(Path(root).glob(f'v2/*/frames/{frame}.jpg')).unlink()
         with pytest.raises(FileNotFoundError, match=f'{frame + 1} missing f'):
             build(frames_per_clip='folder', **arguments)
-
-
-def test_files_beside_the_data_do_not_matter(root):
-    clip = Path(root, 'v1m', 'v1m-train-0_0_5000')
-    for name in ('Thumbs.db', 'notes.jpg', 'old.png'):
-        (clip / 'frames' / name).write_text('')
-        (clip / 'labels_rgb' / name).write_text('')
-    for number in (None, 'folder'):
-        assert len(build(root, frames_per_clip=number)) == 10
 
 
 def test_missing_files_are_counted_and_listed(root):

@@ -29,7 +29,7 @@ def root(clean_root, tmp_path):
     return Path(shutil.copytree(clean_root, tmp_path / 'avs'))
 
 
-def pipeline(root, tta=False):
+def pipeline(tta=False):
     masks = [dict(type='LoadAVSAnnotations')]
     if tta:
         masks = [dict(type='TestTimeAug', transforms=[
@@ -39,16 +39,13 @@ def pipeline(root, tta=False):
         dict(type='LoadImageFromFile'),
         dict(type='LoadAudioClip'),
         dict(type='AudioToLogMel'),
-        dict(
-            type='LoadTextCues',
-            cue_file=f'{root}/cues.jsonl',
-            text_encoder=dict(type='HashTextEncoder', embed_dims=8),
-            cue_target='a_obj'), *masks
+        dict(type='LoadTextCues', cue_target='a_obj'), *masks
     ]
 
 
 def build(root, **kwargs):
-    kwargs.setdefault('pipeline', pipeline(root))
+    kwargs.setdefault('pipeline', pipeline())
+    kwargs.setdefault('cue_file', 'cues.jsonl')
     return AVSBenchDataset(str(root), serialize_data=False, **kwargs)
 
 
@@ -127,7 +124,7 @@ def test_only_what_has_changed_is_read_again(root):
     }
     assert 'unknown colour: 4, in 1 masks, at most 0.52%' in again.summary()
     # a loader that is told otherwise looks for itself
-    strict = pipeline(root)
+    strict = pipeline()
     strict[-1]['unknown_color'] = 'error'
     report = build(root, pipeline=strict).check_frames()
     assert report.num_read == 15 and list(report.faults) == [6]
@@ -153,7 +150,8 @@ def test_wrappers_and_views(root):
     config = dict(
         type='AVSBenchDataset',
         data_root=str(root),
-        pipeline=pipeline(root, tta=True))
+        cue_file='cues.jsonl',
+        pipeline=pipeline(tta=True))
     reports = check_dataset(
         DATASETS.build(
             dict(

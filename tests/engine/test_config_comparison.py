@@ -1,8 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import copy
 
 import pytest
-from both_kinds import use_tta
 from mmengine.config import Config
 from narrow import load
 
@@ -62,12 +60,12 @@ def differences(changes, name=NAME, **meta):
         ({
             f'{AUDIO}.clip_hop': 0.96,
             f'{CUES}.num_cues': 2,
-            f'{CUES}.text_encoder.expect.settings.scaled': False
+            'test_dataloader.dataset.cue_bank': 'other.safetensors'
         }, {
             'pipeline.LoadAudioClip.clip_hop': (1.0, 0.96),
             'pipeline.LoadTextCues.num_cues': (4, 2),
-            'pipeline.LoadTextCues.text_encoder.expect.settings.scaled':
-            (True, False)
+            'cue_bank':
+            ('cue_bank_imagebind.safetensors', 'other.safetensors')
         }),
     ])
 def test_what_changes_the_computation(changes, expected):
@@ -94,8 +92,8 @@ def test_what_changes_the_computation(changes, expected):
             'test_dataloader.dataset.data_root': 'elsewhere',
             'test_dataloader.dataset.subsets': 'v1s',
             f'{STEPS["LoadAVSAnnotations"]}.load_visible': True,
-            f'{CUES}.cue_file': 'other.jsonl',
-            f'{CUES}.text_encoder.bank_file':
+            'test_dataloader.dataset.cue_file': 'other.jsonl',
+            'test_dataloader.dataset.cue_bank':
             'elsewhere/cue_bank_imagebind.safetensors'
         },
         # the same in other words
@@ -126,19 +124,6 @@ def test_steps_of_the_pipeline():
     assert difference.field == 'pipeline.Resize'
     assert str(difference).startswith("pipeline.Resize: {'")
     assert str(difference).endswith('in training, not set now')
-
-
-def test_test_time_augmentation():
-    old = load(NAME)
-    new = copy.deepcopy(old)
-    use_tta(new)
-    assert config_differences(meta_of(old), new) == []
-    new.model['module'].prompt_encoder.dynamic_mask.mode = 'soft'
-    for step in new.tta_pipeline:
-        if step.type == 'LoadAudioClip':
-            step.clip_hop = 0.96
-    assert [d.field for d in config_differences(meta_of(old), new)] == \
-        [f'{PROMPT}.dynamic_mask.mode', 'pipeline.LoadAudioClip.clip_hop']
 
 
 def test_field_that_one_config_leaves_open():

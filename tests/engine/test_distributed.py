@@ -45,6 +45,8 @@ def test_no_sync_bn_on_cpus(monkeypatch):
     monkeypatch.setattr('mmteso.engine.distributed.get_device',
                         lambda: 'cpu')
     monkeypatch.setattr('torch.distributed.is_initialized', lambda: True)
+    monkeypatch.setattr('mmteso.engine.distributed.print_log',
+                        lambda *args, **kwargs: None)
     cfg = Config(dict(launcher='pytorch', sync_bn='torch'))
     assert prepare_cpu_distributed(cfg)
     assert cfg.sync_bn is None

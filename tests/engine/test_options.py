@@ -7,8 +7,9 @@ from mmengine.config import Config, DictAction
 from narrow import load
 from toy_runner import toy_config, train
 
-from mmteso.engine import (add_cfg_options, enable_amp, merge_cfg_options,
-                           options, resume_from_work_dir)
+from mmteso.engine import (add_cfg_options, add_data_root, enable_amp,
+                           merge_cfg_options, options, resume_from_work_dir,
+                           set_data_root)
 
 
 def parse(*words):
@@ -40,6 +41,28 @@ def test_no_pair(word, capsys):
     with pytest.raises(SystemExit):
         parse(word)
     assert f'takes key=value, but got {word!r}' in capsys.readouterr().err
+
+
+def test_data_root():
+    """Of all data sets, in wrappers too; what is relative to it stays."""
+    cfg = load('ablations/synthavs/no-silent_full.py')
+    leaf = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset',
+        times=2,
+        dataset=dict(type='ConcatDataset', datasets=[leaf, leaf]))
+    parser = argparse.ArgumentParser()
+    add_data_root(parser)
+    before = cfg.pretty_text
+    set_data_root(cfg, parser.parse_args([]).data_root)
+    assert cfg.pretty_text == before
+    args = parser.parse_args(['--data-root', '/my data'])
+    set_data_root(cfg, args.data_root)
+    for dataset in (*cfg.train_dataloader.dataset.dataset.datasets,
+                    cfg.val_dataloader.dataset, cfg.test_dataloader.dataset):
+        assert dataset.data_root == '/my data'
+        assert dataset.cue_file == 'cues.jsonl'
+    assert 'data/synthavs' not in cfg.pretty_text
 
 
 @pytest.mark.parametrize('key, message', [

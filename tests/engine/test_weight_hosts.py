@@ -79,8 +79,8 @@ def test_addresses():
     ]
 
 
-@pytest.mark.parametrize('first', [None, b'an error page', CONTENT])
-@pytest.mark.parametrize('asked', [0, 1])
+@pytest.mark.parametrize('first, asked', [(None, 0), (b'an error page', 1),
+                                          (CONTENT, 0)])
 def test_other_host(hosts, tmp_path, first, asked):
     """Where the one asked first has nothing or something else."""
     folders, _ = hosts

@@ -1,139 +1,155 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
 import pickle
+import shlex
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mmteso.io import (FeatureFile, FeatureFileError, Provenance, feature_key,
+from mmteso.io import (CueBank, FeatureFile, FeatureFileError,
+                       MissingPhrasesError, Provenance, feature_key,
                        write_feature_file)
 
-TEXT = Provenance('text', 'ImageBind', 'ab' * 32, 8, dict(scaled=True))
-AUDIO = Provenance('audio', 'VGGish', 'cd' * 32, 128, dict(clip_hop=1.0))
+AUDIO = Provenance('audio', 'VGGish', 'cd' * 32, 8, dict(clip_hop=1.0))
+BANK = Provenance('cue_bank', 'imagebind_huge', 'ab' * 32, 3)
 
 
-def test_round_trip(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / 'f.safetensors')
+
+
+def test_round_trip(path):
     batch = torch.randn(5, 8, requires_grad=True)
     features = {
-        feature_key('u', 0): batch[:4],  # views of one batch
-        feature_key('u', 1): batch[2:3],
-        feature_key('v/w', 0): torch.zeros(0, 8),  # a frame without cues
-        'half/0': torch.ones(2, 8, dtype=torch.float16)
+        feature_key('u', 0): batch[4],  # views of one batch
+        feature_key('v/"w"\u00e9\\', 1): batch[2],
+        'half/0': torch.ones(8, dtype=torch.float16)
     }
-    write_feature_file(path, features, TEXT)
-    assert os.listdir(tmp_path) == ['f.safetensors']
-    file = FeatureFile(path)
-    assert file.provenance == TEXT
-    assert len(file) == 4 and set(file) == set(features)
-    for key, feature in features.items():
-        assert key in file
-        assert torch.equal(file[key], feature) and not file[key].requires_grad
-        assert file[key].dtype == feature.dtype
-    assert 'u/2' not in file
+    write_feature_file(path, features, AUDIO)
+    assert os.listdir(os.path.dirname(path)) == ['f.safetensors']
+    for file in (FeatureFile(path), pickle.loads(
+            pickle.dumps(FeatureFile(path)))):
+        assert file.provenance == AUDIO
+        assert len(file) == 3 and set(file) == set(features)
+        for key, feature in features.items():
+            assert torch.equal(file[key], feature)
+            assert file[key].dtype == feature.dtype
+            assert not file[key].requires_grad
     assert set(load_file(path)) == set(features)  # a plain safetensors file
-
-
-def test_audio(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
-    write_feature_file(path, {'u/0': torch.arange(128.)}, AUDIO)
-    assert torch.equal(FeatureFile(path)['u/0'], torch.arange(128.))
-
-
-def test_missing_feature_is_named(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
-    write_feature_file(path, {'u/0': torch.zeros(1, 8)}, TEXT)
-    with pytest.raises(KeyError, match='f.safetensors.*ImageBind.*"u/7"'):
+    with pytest.raises(KeyError, match='f.safetensors.*VGGish.*"u/7"'):
         FeatureFile(path)['u/7']
 
 
-@pytest.mark.parametrize('expect', [
-    None, {},
-    dict(kind='text'),
-    dict(encoder='ImageBind', weights_hash='ab' * 32, dims=8),
-    dict(settings=dict(scaled=True)),
-    dict(settings={})
-])
-def test_what_is_expected_and_found(tmp_path, expect):
-    path = str(tmp_path / 'f.safetensors')
-    write_feature_file(path, {'u/0': torch.zeros(1, 8)}, TEXT)
-    assert len(FeatureFile(path, expect)) == 1
+def test_the_same_features_give_the_same_bytes(tmp_path):
+    paths = [tmp_path / f'{number}.safetensors' for number in range(8)]
+    for path in paths:
+        write_feature_file(
+            str(path), {'a': torch.ones(3), 'b \u00e9"': torch.zeros(3)}, BANK)
+    assert len({path.read_bytes() for path in paths}) == 1
 
 
 @pytest.mark.parametrize('expect, message', [
-    (dict(kind='audio'), "kind is 'text', expected 'audio'"),
-    (dict(encoder='CLIP', dims=8), "encoder is 'ImageBind', expected 'CLIP'"),
-    (dict(weights_hash='00'), "weights_hash is 'ab.*', expected '00'"),
-    (dict(dims=1024), 'dims is 8, expected 1024'),
-    (dict(settings=dict(scaled=False)), r"\['scaled'\] is True, expected Fa"),
+    (dict(kind='audio', encoder='VGGish', settings=dict(clip_hop=1.0)), None),
+    (dict(kind='cue_bank'), "kind is 'audio', expected 'cue_bank'"),
+    (dict(encoder='CLIP', dims=8), "encoder is 'VGGish', expected 'CLIP'"),
+    (dict(weights_hash='00'), "weights_hash is 'cd.*', expected '00'"),
+    (dict(settings=dict(clip_hop=0.96)), r"\['clip_hop'\] is 1.0, expected"),
     (dict(settings=dict(template='x')), r"\['template'\] is None"),
 ])
-def test_what_is_expected_and_not_found(tmp_path, expect, message):
-    path = str(tmp_path / 'f.safetensors')
-    write_feature_file(path, {'u/0': torch.zeros(1, 8)}, TEXT)
+def test_what_is_expected(path, expect, message):
+    write_feature_file(path, {'u/0': torch.zeros(8)}, AUDIO)
+    if message is None:
+        assert len(FeatureFile(path, expect)) == 1
+        return
     with pytest.raises(FeatureFileError, match=message):
         FeatureFile(path, expect)
 
 
-def test_an_unknown_expectation_is_an_error(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
-    write_feature_file(path, {'u/0': torch.zeros(1, 8)}, TEXT)
+def test_an_unknown_expectation_is_an_error(path):
+    write_feature_file(path, {'u/0': torch.zeros(8)}, AUDIO)
     with pytest.raises(ValueError, match=r"got \['encodr'\]"):
-        FeatureFile(path, dict(encodr='ImageBind'))
+        FeatureFile(path, dict(encodr='VGGish'))
 
 
-def test_other_files_are_refused(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
+def test_other_files_are_refused(path):
     with pytest.raises(FileNotFoundError, match='f.safetensors" does not'):
         FeatureFile(path)
-    open(path, 'wb').write(b'no safetensors file')
+    with open(path, 'wb') as file:
+        file.write(b'no safetensors file')
     with pytest.raises(FeatureFileError, match='cannot be read'):
         FeatureFile(path)
-    save_file({'u/0': torch.zeros(1, 8)}, path)  # nobody knows from where
-    with pytest.raises(FeatureFileError, match="format is None, expected"):
+    save_file({'u/0': torch.zeros(8)}, path)  # nobody knows from where
+    with pytest.raises(FeatureFileError, match='format is None, expected'):
         FeatureFile(path)
-    metadata = TEXT.to_metadata()
+    metadata = AUDIO.to_metadata()
+    save_file({}, path, dict(metadata, kind='video'))
+    with pytest.raises(FeatureFileError, match="'video'"):
+        FeatureFile(path)
     del metadata['encoder']
-    save_file({'u/0': torch.zeros(1, 8)}, path, metadata)
+    save_file({}, path, metadata)
     with pytest.raises(FeatureFileError, match=r"lacks \['encoder'\]"):
         FeatureFile(path)
 
 
-def test_a_feature_of_another_length_is_refused(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
-    save_file({'u/0': torch.zeros(1, 9)}, path, TEXT.to_metadata())
-    with pytest.raises(FeatureFileError, match=r'\(n, 8\), but has \(1, 9\)'):
-        FeatureFile(path)['u/0']
-
-
-@pytest.mark.parametrize('provenance, feature, message', [
-    (TEXT, torch.zeros(8), r'\(n, 8\), but has \(8,\)'),
-    (AUDIO, torch.zeros(1, 128), r'\(128,\), but has \(1, 128\)'),
-    (AUDIO, torch.zeros(128, dtype=torch.int64), 'torch.int64'),
-    (AUDIO, torch.full((128, ), float('nan')), 'not finite'),
+@pytest.mark.parametrize('feature', [
+    torch.zeros(1, 8),
+    torch.zeros(7),
+    torch.zeros(8, dtype=torch.int64),
+    torch.full((8, ), float('nan')),
 ])
-def test_unusable_features_are_not_written(tmp_path, provenance, feature,
-                                           message):
-    with pytest.raises(FeatureFileError, match=f'"u/0".*{message}'):
-        write_feature_file(
-            str(tmp_path / 'f'), {'u/0': feature}, provenance)
+def test_unusable_features_are_not_written(tmp_path, feature):
+    with pytest.raises(FeatureFileError, match='"u/0" must be 8 finite'):
+        write_feature_file(str(tmp_path / 'f'), {'u/0': feature}, AUDIO)
     assert not os.listdir(tmp_path)
 
 
-@pytest.mark.parametrize(
-    'change', [dict(kind='video'), dict(encoder=''), dict(dims=0)])
-def test_impossible_provenance(change):
-    with pytest.raises(ValueError, match=next(iter(change))):
-        Provenance(**dict(dict(kind='text', encoder='X', weights_hash='',
-                               dims=8), **change))
+# ------------------------------------------------------------------ cue bank
+@pytest.fixture
+def bank(path):
+    write_feature_file(
+        path, {
+            'dog': torch.tensor([1., 0., 2.]),
+            'emergency car': torch.tensor([0., 3., 0.]).half()
+        }, BANK)
+    return CueBank(path)
 
 
-def test_goes_to_spawned_workers(tmp_path):
-    path = str(tmp_path / 'f.safetensors')
-    write_feature_file(path, {'u/0': torch.ones(1, 8)}, TEXT)
-    file = FeatureFile(path)
-    file['u/0']
-    copy = pickle.loads(pickle.dumps(file))
-    assert torch.equal(copy['u/0'], torch.ones(1, 8))
-    assert copy.provenance == TEXT
+def test_looks_phrases_up(bank):
+    features = bank.look_up(['Emergency-Car', 'dog', 'dog'])
+    assert features.dtype == torch.float32
+    assert features.tolist() == [[0, 3, 0], [1, 0, 2], [1, 0, 2]]
+    assert bank.look_up([]).shape == (0, 3)
+
+
+def command_in(error):
+    return shlex.split(str(error.value).partition('Add them: ')[2])
+
+
+def test_names_the_missing_phrases_and_the_command(bank, path):
+    with pytest.raises(MissingPhrasesError, match='imagebind_huge') as error:
+        bank.look_up(['dog', 'Fire-Truck', "cat's"])
+    assert command_in(error)[:8] == [
+        'python', 'tools/extract_text_features.py', 'CONFIG', '--phrases',
+        'fire truck', "cat's", '--update', '--out'
+    ]
+    bank.check_cues({'Dog', 'emergency-car'}, 'cues.jsonl')
+    with pytest.raises(MissingPhrasesError) as error:
+        bank.check_cues({f'cue {number:02}' for number in range(30)},
+                        'my data/cues.jsonl')
+    assert 'lacks 30: \'cue 00\', ' in str(error.value)
+    assert "'cue 19' and 10 more. Add them: " in str(error.value)
+    assert command_in(error)[3:8] == [
+        '--cues', 'my data/cues.jsonl', '--update', '--out', path
+    ]
+
+
+def test_no_bank(tmp_path, path):
+    absent = str(tmp_path / 'no bank.safetensors')
+    with pytest.raises(FileNotFoundError) as error:
+        CueBank(absent)
+    assert f"--cues CUE_FILE --out '{absent}'" in str(error.value)
+    write_feature_file(path, {'u/0': torch.zeros(8)}, AUDIO)
+    with pytest.raises(FeatureFileError, match="kind is 'audio'"):
+        CueBank(path)

@@ -1,14 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
-import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from mmteso.io import (CueRecord, VidClip, VidJsonError, export_vid_json,
-                       import_vid_json, normalize_phrase, read_vid_json,
-                       write_vid_json)
+                       import_vid_json, read_vid_json, write_vid_json)
 
 
 def write(tmp_path, values):
@@ -50,30 +46,16 @@ def test_cues_are_cleaned(tmp_path):
 
 
 @pytest.mark.parametrize('values, message', [
-    ('{"v": {"f0": "do', 'cues.json: Unterminated string'),
-    ('[' * 10**5, 'cues.json: '),
-    ([], r'an object .* is expected, but got \[\]'),
-    (dict(v=['dog']), '"v" must hold an object'),
-    (dict(v=dict(g0='dog')), '"v" holds "g0", expected frames "f0"'),
-    (dict(v={'0': 'dog'}), '"v" holds "0"'),
-    (dict(v=dict(f00='dog')), '"v" holds "f00"'),
-    (dict(v=dict(f0=['dog'])), r'"f0" of "v" must be a string .* \[.dog'),
-    (dict(v=dict(f0=None)), 'but is None'),
-    ('{"v": {}, "w": {}, "v": {}}', '"v" occurs twice'),
-    ('{"v": {"f0": "dog", "f0": ""}}', '"f0" occurs twice'),
+    ('{"v": {"f0": "do', 'no JSON file'),
+    ('{"v": {"f0": "dog", "f0": ""}}', 'f0 occurs twice'),
+    ([], 'it holds'),
+    (dict(v=['dog']), '"v" holds'),
+    (dict(v=dict(f00='dog')), '"v" holds'),
+    (dict(v=dict(f0=['dog'])), '"v" holds'),
 ])
 def test_other_formats(tmp_path, values, message):
-    with pytest.raises(VidJsonError, match=message):
+    with pytest.raises(VidJsonError, match=f'cues.json.*{message}'):
         read_vid_json(write(tmp_path, values))
-
-
-def test_what_is_no_text(tmp_path):
-    path = tmp_path / 'cues.json'
-    path.write_bytes(b'{"v": {"f0": "\xff"}}')
-    with pytest.raises(VidJsonError, match='utf-8'):
-        read_vid_json(str(path))
-    with pytest.raises(FileNotFoundError):
-        read_vid_json(str(tmp_path / 'no.json'))
 
 
 def test_import():
@@ -98,14 +80,10 @@ def test_collisions_are_named():
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted)
     lines = str(error.value).splitlines()
-    assert lines[0].startswith('Videos that several clips share')
     assert ': 11 (--skip-colliding' in lines[0]
     assert lines[1] == '  "v01": a1, b1' and lines[11] == '  ... and 1 more'
-    assert len(lines) == 12
     found = import_vid_json(table, wanted, skip=['colliding'])
     assert {record.uid for record in found.records} == {'alone'}
-    assert len(found.left_out['colliding']) == 11
-    assert found.left_out['missing'] == []
     # clips that share a video that the file lacks don't collide
     del table['v01']
     found = import_vid_json(table, wanted, skip=['colliding', 'missing'])
@@ -118,21 +96,15 @@ def test_all_that_does_not_fit_is_reported_at_once():
     wanted = clips(a='v', b='w')
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted, other_vids={'y'})
-    message = str(error.value)
-    assert message.splitlines() == [
+    assert str(error.value).splitlines() == [
         'Videos or frames that are not in the metadata: 3 (--skip-unknown '
         'leaves them out)', '  "x"', '  frame 2 of "a", which has 2',
         '  frame 7 of "a", which has 2',
         'Clips or frames without cues: 2 (--skip-missing goes on without '
         'them)', '  frame 1 of "a"', '  "b"'
     ]
-    with pytest.raises(VidJsonError) as error:
-        import_vid_json(table, wanted, {'y'}, skip=['unknown'])
-    assert message.endswith(str(error.value))
     found = import_vid_json(table, wanted, {'y'}, ['unknown', 'missing'])
     assert [record.frame for record in found.records] == [0]
-    assert {kind: len(items) for kind, items in found.left_out.items()
-            } == dict(colliding=0, unknown=3, missing=2, other=1)
 
 
 def test_frames_that_may_be_missing():
@@ -141,7 +113,7 @@ def test_frames_that_may_be_missing():
     assert [record.frame for record in found.records] == [0, 3]
 
 
-def test_export(tmp_path):
+def test_export_and_back(tmp_path):
     records = [
         CueRecord('b', 10, ('犬', )),
         CueRecord('b', 9, (' emergency car ', 'man')),
@@ -156,22 +128,21 @@ def test_export(tmp_path):
     write_vid_json(path, made.table)
     with open(path, encoding='ascii') as file:
         values = json.load(file)
-    # a comma follows the last cue, too
+    # a comma follows the last cue, too: the authors' reader appends padding
+    # before it takes the text apart
     assert values == dict(
         u=dict(f0=''),
         v=dict(f2='', f3='', f9='emergency car,man,', f10='犬,'))
     assert [list(values), list(values['v'])] == [['u', 'v'],
                                                  ['f2', 'f3', 'f9', 'f10']]
-    assert os.listdir(tmp_path) == ['cues.json']
-
-
-def test_the_releases_reader_gets_the_cues(tmp_path):
-    """It appends the padding before it takes the text apart."""
-    made = export_vid_json([CueRecord('a', 0, ('dog', 'man'))], dict(a='v'))
-    path = str(tmp_path / 'cues.json')
-    write_vid_json(path, made.table)
-    text = json.load(open(path))['v']['f0']
-    assert f'{text}None'.split(',') == ['dog', 'man', 'None']
+    table, counts = read_vid_json(path)
+    assert table == made.table and not any(counts.values())
+    wanted = dict(a=VidClip('u', 12, 0), b=VidClip('v', 12, 0))
+    assert [(record.uid, record.frame, record.cues)
+            for record in import_vid_json(table, wanted).records] == [
+                ('a', 0, ()), ('b', 2, ()), ('b', 3, ()),
+                ('b', 9, ('emergency car', 'man')), ('b', 10, ('犬', ))
+            ]
 
 
 def test_export_refuses():
@@ -181,8 +152,6 @@ def test_export_refuses():
         export_vid_json(records, vids)
     assert '"v": a, b' in str(error.value)
     assert 'Clips that are not in the metadata: 1 (' in str(error.value)
-    with pytest.raises(VidJsonError, match='^Clips that are not'):
-        export_vid_json(records, vids, ['colliding'])
     made = export_vid_json(records, vids, ['colliding', 'unknown'])
     assert made.table == dict(w={0: ('dog', )})
     assert made.left_out == dict(colliding=['"v": a, b'], unknown=['"d"'])
@@ -193,37 +162,3 @@ def test_cues_that_the_format_can_not_hold(cue):
     with pytest.raises(VidJsonError, match=f'"{cue.strip()}", frame 4 of "a"'):
         export_vid_json([CueRecord('a', 4, ('dog', cue))], dict(a='v'),
                         ['colliding', 'unknown'])
-
-
-CUE = st.text(
-    st.characters(exclude_characters=',', exclude_categories=['Cs']),
-    min_size=1,
-    max_size=8).map(str.strip).filter(
-        lambda cue: normalize_phrase(cue) not in ('', 'none'))
-
-
-@settings(
-    deadline=None,
-    max_examples=50,
-    suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.dictionaries(
-        st.text(min_size=1, max_size=5),
-        st.dictionaries(
-            st.integers(0, 11),
-            st.lists(CUE, max_size=4, unique_by=normalize_phrase),
-            min_size=1),
-        max_size=4))
-def test_round_trip(tmp_path, frames):
-    records = [
-        CueRecord(uid, frame, cues, reasoner='imported')
-        for uid, cues_by_frame in frames.items()
-        for frame, cues in sorted(cues_by_frame.items())
-    ]
-    path = str(tmp_path / 'cues.json')
-    made = export_vid_json(records, {uid: f'v {uid}' for uid in frames})
-    write_vid_json(path, made.table)
-    table, counts = read_vid_json(path)
-    assert table == made.table and not any(counts.values())
-    wanted = {uid: VidClip(f'v {uid}', 12, 0) for uid in frames}
-    assert list(import_vid_json(table, wanted).records) == records

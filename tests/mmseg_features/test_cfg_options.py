@@ -6,6 +6,7 @@ from both_kinds import (KINDS, random_checkpoint, read_checkpoint, run_tool,
 from mmengine.config import Config
 
 from mmteso.datasets.transforms import LoadTextCues
+from mmteso.engine import set_data_root
 from mmteso.models import AudioTextSegmentor
 from mmteso.models.prompting import DynamicMask
 
@@ -28,7 +29,8 @@ def built(monkeypatch):
 def test_train(kind, synthavs, tmp_path, built):
     """Also hooks and what a list holds, which need no config of their own."""
     cfg = whole_config(kind, synthavs, tmp_path)
-    run_tool('train.py', cfg, '--cfg-options',
+    set_data_root(cfg, 'nowhere')
+    run_tool('train.py', cfg, '--data-root', synthavs, '--cfg-options',
              'model.prompt_encoder.dynamic_mask.type=DynamicMask',
              'model.prompt_encoder.dynamic_mask.mode=off',
              'model.prompt_encoder.num_latents=3',
@@ -62,8 +64,9 @@ def test_test(kind, synthavs, tmp_path, built, monkeypatch):
         return results
 
     monkeypatch.setattr(LoadTextCues, 'transform', count)
-    run_tool('test.py', cfg, checkpoint, '--cfg-options',
-             'model.audio_encoder.type=LogMelStats',
+    set_data_root(cfg, 'nowhere')
+    run_tool('test.py', cfg, checkpoint, '--data-root', synthavs,
+             '--cfg-options', 'model.audio_encoder.type=LogMelStats',
              'test_dataloader.dataset.pipeline.4.num_cues=3',
              'model.test_cfg.mode=slide', 'model.test_cfg.crop_size=(32,24)',
              'model.test_cfg.stride=(16,8)')

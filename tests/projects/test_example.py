@@ -142,8 +142,6 @@ def test_another_input(tmp_path, monkeypatch):
     for step in dataset.pipeline:
         if step.type == 'AudioToLogMel':
             step = dict(type='AudioToWaveform')
-        elif step.type == 'LoadTextCues':
-            step.cue_file = f'{root}/cues.jsonl'
         pipeline.append(step)
     dataset.pipeline = insert_audio_conditions(pipeline, ['normal', 'mute'])
     samples = [sample['inputs'] for sample in DATASETS.build(dataset)]

@@ -101,7 +101,7 @@ def test_numbers_from_names(tmp_path):
 def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match='does not exist'):
         FolderFrames(str(tmp_path / 'nowhere')).list_frames()
-    with pytest.raises(FileNotFoundError, match='no image'):
+    with pytest.raises(FileNotFoundError, match='holds 0 images'):
         FolderFrames(str(tmp_path)).list_frames()
     write_images(tmp_path, 'a.jpg')
     write_images(tmp_path / 'b', 'b.jpg')

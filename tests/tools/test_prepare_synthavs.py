@@ -57,23 +57,3 @@ def test_reuse_keeps_what_is_there_and_replaces_what_is_not(
     _run(monkeypatch, *arguments, '--seed', 1)
     assert 'up to date' not in capsys.readouterr().out
     assert read_manifest(out)['complete']
-
-
-def test_variant_and_silence(tmp_path, monkeypatch, capsys):
-    out = tmp_path / 'synthavs-hard'
-    arguments = (out, '--videos', 8, '--frames', 4, '--size', 24, '--reuse',
-                 '--variant', 'hard')
-    _run(monkeypatch, *arguments, '--train-silent', 0)
-    shown = capsys.readouterr().out
-    assert 'train: 5 videos, 20 frames, 0.0% silent' in shown
-    assert 'test_unseen: 1 videos, 4 frames' in shown
-    _run(monkeypatch, *arguments, '--train-silent', 0)
-    assert 'up to date' in capsys.readouterr().out
-    _run(monkeypatch, *arguments)
-    assert 'train: 5 videos, 20 frames, 15.0% silent' in (
-        capsys.readouterr().out)
-    assert read_manifest(out)['arguments'] == dict(
-        videos=8, frames=4, size=24, seed=0, variant='hard')
-    with pytest.raises(SystemExit):
-        _run(monkeypatch, *arguments, '--train-silent', 101)
-    assert '0 to 100 percent' in capsys.readouterr().err

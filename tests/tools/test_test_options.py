@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 from mmseg.evaluation import IoUMetric
 from mmseg.models import SegTTAModel
 from mmseg.registry import MODELS
-from narrow import TEXT_DIMS, load, narrow_config, plain_config_text
+from narrow import load, narrow_config, plain_config_text
 from PIL import Image
 from processes import ROOT
 
@@ -114,9 +114,6 @@ NO_MASKS = ['--cfg-options', 'test_dataloader.dataset.with_masks=False']
 
 def test_out_without_masks(command, tmp_path):
     """The same masks as with ground truth, the branch of --tta included."""
-    for step in command.cfg.tta_pipeline[-1].transforms[2]:
-        step.cue_file = f'{tmp_path}/synthavs/cues.jsonl'
-        step.text_encoder.embed_dims = TEXT_DIMS
     options = ['--tta', '--audio', 'normal', 'mute', '--out']
     command(*options, tmp_path / 'scored')
     for folder in (tmp_path / 'synthavs').glob('v2/*/labels_*'):
@@ -181,10 +178,6 @@ def test_tta_needs_its_settings(functions):
 
 def test_tta(command, tmp_path, monkeypatch):
     """Also with other sound; the checkpoint reaches the wrapped model."""
-    for step in command.cfg.tta_pipeline[-1].transforms[2]:
-        step.cue_file = f'{command.cfg.test_dataloader.dataset.data_root}' \
-            '/cues.jsonl'
-        step.text_encoder.embed_dims = TEXT_DIMS
     weights = torch.load(tmp_path / 'model.pth', weights_only=True)
     weights = weights['state_dict']
     merge, calls = AVSTTAModel.merge_preds, []

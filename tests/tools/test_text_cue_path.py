@@ -90,13 +90,8 @@ def test_from_frames_to_a_trained_model(tmp_path):
         epochs=2)
     loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
     for loader in loaders:
-        for transform in training[loader].dataset.pipeline:
-            if transform.type == 'LoadTextCues':
-                transform.cue_file = str(out)
-                transform.text_encoder = dict(
-                    type='CueBank',
-                    bank_file=str(bank),
-                    expect=dict(encoder='imagebind_huge', dims=TEXT_DIMS))
+        training[loader].dataset.update(
+            cue_file=str(out), cue_bank=str(bank))
     training.log_level = 'INFO'
     path = tmp_path / 'training.py'
     training.dump(path)

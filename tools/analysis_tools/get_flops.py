@@ -32,7 +32,7 @@ def parse_args():
     parser.add_argument(
         '--depth',
         type=int,
-        default=2,
+        default=1,
         help='levels of modules in the table; default: %(default)s')
     add_cfg_options(parser)
     return parser, parser.parse_args()

@@ -29,7 +29,8 @@ from torch import nn
 import mmteso  # noqa: F401
 from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
 from mmteso.models import BottleneckAdapter
-from mmteso.testbeds.synthavs import generate_synthavs
+from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
+from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
 from mmteso.visualization import format_table
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
@@ -110,12 +111,9 @@ def make_config(args: argparse.Namespace, folder: str) -> Config:
     resize = dict(
         type='Resize', scale=(args.size, args.size), keep_ratio=False)
     steps.insert(1, resize)
-    for step in steps:
-        if step['type'] == 'LoadTextCues':
-            step['cue_file'] = osp.join(data_root, 'cues.jsonl')
-            step['text_encoder'] = dict(
-                type='HashTextEncoder',
-                embed_dims=cfg.model.prompt_encoder.text_dims)
+    write_cue_bank(
+        osp.join(data_root, dataset.cue_bank),
+        HashTextEncoder(cfg.model.prompt_encoder.text_dims), CLASSES[1:])
     dataset.pipeline = [
         dict(step, load_visible=False)
         if step['type'] == 'LoadAVSAnnotations' else step for step in steps

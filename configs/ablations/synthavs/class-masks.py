@@ -2,9 +2,9 @@
 _base_ = ['./full.py']
 
 model = dict(decode_head=dict(targets='class'))
+load_masks = dict(_base_.load_masks, load_classes=True)
 train_pipeline = [
-    dict(step, load_classes=True)
-    if step['type'] == 'LoadAVSAnnotations' else step
-    for step in _base_.train_pipeline
+    _base_.load_image, load_masks, *_base_.augmentation, *_base_.load_sound,
+    *_base_.load_cues, _base_.pack
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -10,24 +10,28 @@ model = dict(
         num_classes=num_classes,
         loss_cls=dict(class_weight=[1.0] * num_classes + [0.1])))
 # the cues' words alone, and these not in training; they are class names
-cues = [
-    dict(
-        type='LoadTextCues',
-        cue_file=_base_.cue_file,
-        num_cues=_base_.num_cues),
-    dict(type='CuesToClasses')
+load_cues = [*_base_.load_cues, dict(type='CuesToClasses')]
+train_pipeline = [
+    _base_.load_image, _base_.load_masks, *_base_.augmentation,
+    *_base_.load_sound, _base_.pack
 ]
-train_pipeline = _base_.train_pipeline
-train_pipeline[-2:-1] = []
-test_pipeline = _base_.test_pipeline
-test_pipeline[-2:-1] = cues
-tta_pipeline = _base_.tta_pipeline
-tta_pipeline[-1]['transforms'][-2] = [cues[0]]
-tta_pipeline[-1]['transforms'].insert(-1, [cues[1]])
-train_dataloader = dict(
-    dataset=dict(task='semantic', pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(task='semantic', pipeline=test_pipeline))
+test_pipeline = [
+    _base_.load_image, _base_.load_all_masks, *_base_.load_sound, *load_cues,
+    _base_.pack
+]
+tta_pipeline = [
+    _base_.load_image, *_base_.load_sound,
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            _base_.flips, [_base_.load_all_masks],
+            *[[step] for step in load_cues], [_base_.pack]
+        ])
+]
+dataset = dict(task='semantic', cue_bank=None)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 # J and F as in the binary task of the other rows; there are no scores of cues
 val_evaluator = [dict(type='AVSMetric')]
 test_evaluator = [

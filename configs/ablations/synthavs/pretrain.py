@@ -22,18 +22,13 @@ model = dict(
         num_classes=num_classes,
         pmqs=None,
         loss_cls=dict(class_weight=[1.0] * num_classes + [0.1])))
+load_masks = dict(type='LoadAVSAnnotations', source='visible')
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAVSAnnotations', source='visible'),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackAVTInputs')
+    _base_.load_image, load_masks, *_base_.augmentation, _base_.pack
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAVSAnnotations', source='visible'),
-    dict(type='PackAVTInputs')
-]
-dataset = dict(data_root=data_root, task='semantic')
+test_pipeline = [_base_.load_image, load_masks, _base_.pack]
+dataset = dict(
+    data_root=data_root, cue_file=None, cue_bank=None, task='semantic')
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 test_dataloader = dict(

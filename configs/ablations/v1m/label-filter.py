@@ -13,21 +13,21 @@ model = dict(
         embed_dims=1024,
         hidden_dims=2048,
         num_latents=4))
-dataset = dict(subsets='v1m')
 # the cues' words alone, and these not in training
-cues = [
-    dict(
-        type='LoadTextCues',
-        cue_file=_base_.cue_file,
-        num_cues=_base_.num_cues),
-    dict(type='CuesToClasses')
+load_cues = [*_base_.load_cues, dict(type='CuesToClasses')]
+train_pipeline = [
+    _base_.load_image, _base_.load_masks, *_base_.augmentation,
+    *_base_.load_sound, _base_.pack
 ]
-train_pipeline = _base_.train_pipeline
-train_pipeline[-2:-1] = []
-test_pipeline = _base_.test_pipeline
-test_pipeline[-2:-1] = cues
-tta_pipeline = _base_.tta_pipeline
-tta_pipeline[-2:-1] = cues
+test_pipeline = [
+    _base_.load_image, _base_.resize, _base_.load_masks, *_base_.load_sound,
+    *load_cues, _base_.pack
+]
+tta_pipeline = [
+    _base_.load_image, _base_.resize, *_base_.load_sound, *load_cues,
+    _base_.flip_views
+]
+dataset = dict(subsets='v1m', cue_bank=None)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))

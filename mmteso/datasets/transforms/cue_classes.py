@@ -2,14 +2,14 @@
 from typing import Optional
 
 import torch
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from ..class_synonyms import check_synonyms, load_class_synonyms
+from .base import AVSTransform
 
 
 @TRANSFORMS.register_module()
-class CuesToClasses(BaseTransform):
+class CuesToClasses(AVSTransform):
     """Say which classes the cues name (for :class:`LabelFilterSegmentor`).
 
     A cue that names no class of the data set adds none; one that may mean
@@ -47,18 +47,8 @@ class CuesToClasses(BaseTransform):
         self.synonyms = synonyms
 
     def transform(self, results: dict) -> dict:
-        """Look the cues up.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with ``cue_classes``.
-        """
+        """Look the cues up."""
         where = f'frame {results["frame"]} of "{results["uid"]}"'
-        if 'text_cues' not in results:
-            raise KeyError(f'CuesToClasses needs "text_cues" of {where}: put '
-                           'LoadTextCues before it.')
         names = results.get('class_names')
         if names is None:
             raise ValueError(f'CuesToClasses needs class names, but the data '
@@ -76,6 +66,3 @@ class CuesToClasses(BaseTransform):
         results['cue_classes'] = torch.tensor(
             [True] + [name in named for name in names[1:]])
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(synonyms={self.synonyms!r})'

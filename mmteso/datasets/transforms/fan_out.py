@@ -1,12 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Several sounds for one frame."""
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from mmseg.utils import OptSampleList
+
+from .base import AVSTransform
 
 
 class PerCondition(tuple):
@@ -14,7 +15,7 @@ class PerCondition(tuple):
 
 
 @TRANSFORMS.register_module()
-class FanOutAudioConditions(BaseTransform):
+class FanOutAudioConditions(AVSTransform):
     """Give a frame K sounds, everything else of it once.
 
     Stands right after :class:`LoadAudioClip`. Every condition gets the
@@ -53,30 +54,24 @@ class FanOutAudioConditions(BaseTransform):
                 'FanOutAudioConditions needs at least one condition and the '
                 f'transforms of the front end, but got {conditions!r} and '
                 f'{front_end!r}')
-        self.ways = [[
-            TRANSFORMS.build(step)
-            for step in [*self._steps(condition), *front_end]
-        ] for condition in conditions]
-
-    @staticmethod
-    def _steps(condition: Union[dict, List[dict], None]) -> List[dict]:
-        if condition is None:
-            return []
-        return [condition] if isinstance(condition, dict) else list(condition)
+        self.conditions = conditions
+        self.front_end = front_end
+        self.ways = []
+        for steps in conditions:
+            steps = [steps] if isinstance(steps, dict) else steps or []
+            self.ways.append(
+                [TRANSFORMS.build(step) for step in [*steps, *front_end]])
 
     def transform(self, results: dict) -> dict:
-        """Fan out.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with K sounds.
-        """
-        if 'waveform' not in results:
-            raise KeyError('FanOutAudioConditions needs the key "waveform". '
-                           'Put LoadAudioClip before it.')
-        made = [self._go(way, results) for way in self.ways]
+        """Fan out."""
+        made = []
+        for way in self.ways:
+            # its own dict, so that none finds what another one has made
+            one = dict(results, waveform=results['waveform'].copy())
+            for step in way:
+                one = step(one)
+            one.pop('waveform')
+            made.append(one)
         results.pop('waveform')
         for key in sorted({key for one in made for key in one}):
             values = [one.get(key) for one in made]
@@ -84,33 +79,16 @@ class FanOutAudioConditions(BaseTransform):
             # are several
             if key not in results or key == 'audio_condition' or any(
                     value is not results[key] for value in values):
-                results[key] = self._side_by_side(key, values)
+                results[key] = self._side_by_side(values)
         return results
 
     @staticmethod
-    def _go(way: List[BaseTransform], results: dict) -> dict:
-        # its own dict, so that none finds what another one has made
-        results = dict(results, waveform=results['waveform'].copy())
-        for step in way:
-            results = step(results)
-        results.pop('waveform')
-        return results
-
-    @staticmethod
-    def _side_by_side(key: str, values: List[Optional[Any]]) -> Any:
-        kinds = {type(value) for value in values}
-        stack: Dict[type, Any] = {torch.Tensor: torch.stack,
-                                  np.ndarray: np.stack}
-        if len(kinds) > 1 or not kinds & set(stack):
-            return PerCondition(values)
-        shapes = sorted({tuple(value.shape) for value in values})
-        if len(shapes) > 1:
-            raise ValueError(f'the conditions give {key} of different shapes, '
-                             f'{shapes}; expected one')
-        return stack[kinds.pop()](values)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self.ways})'
+    def _side_by_side(values: List[Optional[Any]]) -> Any:
+        for kind, stack in ((torch.Tensor, torch.stack),
+                            (np.ndarray, np.stack)):
+            if all(isinstance(value, kind) for value in values):
+                return stack(values)
+        return PerCondition(values)
 
 
 def condition_samples(samples: OptSampleList,

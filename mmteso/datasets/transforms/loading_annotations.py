@@ -6,11 +6,11 @@ from typing import Optional, Sequence, Tuple
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import decode_labels
 from ..avsbench_meta import IGNORE_INDEX, voc_palette
+from .base import AVSTransform
 
 # What a pixel's value is called, and what it has to be.
 _KINDS = dict(
@@ -56,7 +56,7 @@ def labels_from_rgb(rgb: np.ndarray,
 
 
 @TRANSFORMS.register_module()
-class LoadAVSAnnotations(BaseTransform):
+class LoadAVSAnnotations(AVSTransform):
     """Load a frame's mask and make it the ground truth of the task.
 
     Reads colours (``labels_rgb``), class indices (``labels_semantic``) and
@@ -129,13 +129,10 @@ class LoadAVSAnnotations(BaseTransform):
             None: not compared.
 
     Raises:
-        KeyError: A required key is missing, because the sample is not from an
-            AVS data set.
         FileNotFoundError: A file isn't there, or the frame has no mask.
         ValueError: A file is broken, of another size than its frame, or has
-            more pixels of unknown colour than allowed; it has no classes,
-            with ``load_classes``; or
-            ``reduce_zero_label`` is not the data set's.
+            more pixels of unknown colour than allowed; or it has no classes,
+            with ``load_classes``.
     """
 
     def __init__(self,
@@ -147,34 +144,35 @@ class LoadAVSAnnotations(BaseTransform):
                  imdecode_backend: str = 'pillow',
                  backend_args: Optional[dict] = None,
                  reduce_zero_label: Optional[bool] = None) -> None:
-        if unknown_color not in ('ignore', 'background', 'error'):
-            raise ValueError("unknown_color must be 'ignore', 'background' or "
-                             f"'error', but got {unknown_color!r}")
+        known = dict(
+            unknown_color=('ignore', 'background', 'error'),
+            source=('sounding', 'visible'))
+        given = dict(unknown_color=unknown_color, source=source)
+        for name, value in given.items():
+            if value not in known[name]:
+                raise ValueError(f'{name} must be one of {known[name]}, but '
+                                 f'got {value!r}')
         if not 0 <= max_unknown <= 1:
             raise ValueError('max_unknown must be a share of the pixels in '
                              f'[0, 1], but got {max_unknown}')
-        if source not in ('sounding', 'visible'):
-            raise ValueError("source must be 'sounding' or 'visible', but got "
-                             f'{source!r}')
         self.unknown_color = unknown_color
         self.max_unknown = max_unknown
         self.source = source
         self.load_visible = load_visible
         self.load_classes = load_classes
         self.imdecode_backend = imdecode_backend
-        self.backend_args = backend_args.copy() if backend_args else None
+        self.backend_args = backend_args
         self.reduce_zero_label = reduce_zero_label
 
     def transform(self, results: dict) -> dict:
-        """Load the mask or masks.
-
-        Args:
-            results (dict): A sample of an AVS data set.
-
-        Returns:
-            dict: The sample with its ground truth.
-        """
-        self._check_keys(results)
+        """Load the mask or masks."""
+        if not {'label_format', 'task', 'seg_fields'} <= results.keys():
+            raise KeyError(
+                'LoadAVSAnnotations needs label_format, task and seg_fields, '
+                'which AVSBenchDataset gives, but the sample has only '
+                f"{sorted(results)}. mmseg's inference_model and "
+                "MMSegInferencer can't pass sound and text; for data without "
+                'ground truth drop LoadAVSAnnotations from the pipeline')
         reduced = bool(results.get('reduce_zero_label'))
         if self.reduce_zero_label not in (None, reduced):
             raise ValueError(
@@ -192,9 +190,7 @@ class LoadAVSAnnotations(BaseTransform):
             results['frame_classes'] = tuple(
                 results['class_names'][label] for label in present
                 if label not in (0, IGNORE_INDEX))
-        results['gt_seg_map'] = self._to_task(labels, results['task'],
-                                              reduced)
-        results['seg_fields'].append('gt_seg_map')
+        maps = dict(gt_seg_map=self._to_task(labels, results['task'], reduced))
         if self.load_classes:
             if label_format == 'binary':
                 raise ValueError(
@@ -202,32 +198,14 @@ class LoadAVSAnnotations(BaseTransform):
                     f'mask with classes, but {results[key]} is black and '
                     'white, as all of AVSBench-object. Use the AVSBench-'
                     "semantic release, or drop it and targets='class'")
-            results['gt_class_map'] = labels
-            results['seg_fields'].append('gt_class_map')
+            maps['gt_class_map'] = labels
         if self.load_visible:
             visible = self._load(results, 'visible_map_path', 'index')
-            results['gt_visible_map'] = self._to_task(visible,
-                                                      results['task'], reduced)
-            results['seg_fields'].append('gt_visible_map')
+            maps['gt_visible_map'] = self._to_task(visible, results['task'],
+                                                   reduced)
+        results.update(maps)
+        results['seg_fields'].extend(maps)
         return results
-
-    @staticmethod
-    def _check_keys(results: dict) -> None:
-        """Tell samples of other data sets, and of inferencers, apart."""
-        needed = ['label_format', 'task', 'seg_fields']
-        if results.get('label_format') != 'binary':
-            needed.append('class_names')
-        if results.get('label_format') == 'rgb':
-            needed.append('palette')
-        missing = [key for key in needed if key not in results]
-        if missing:
-            raise KeyError(
-                f'LoadAVSAnnotations needs the key(s) {missing}, which '
-                'AVSBenchDataset gives, but the sample has only '
-                f"{sorted(results)}. mmseg's inference_model and "
-                "MMSegInferencer can't pass sound and text and can't be used "
-                'with these models; for data without ground truth drop '
-                'LoadAVSAnnotations from the pipeline')
 
     @staticmethod
     def _to_task(labels: np.ndarray, task: str, reduced: bool) -> np.ndarray:
@@ -237,9 +215,6 @@ class LoadAVSAnnotations(BaseTransform):
                 return labels
             # uint8: background, 0, becomes 255
             return np.where(labels == IGNORE_INDEX, labels, labels - 1)
-        if task != 'binary':
-            raise ValueError("task must be 'binary' or 'semantic', but got "
-                             f'{task!r}')
         merged = (labels > 0).astype(np.uint8)
         merged[labels == IGNORE_INDEX] = IGNORE_INDEX
         return merged
@@ -268,9 +243,13 @@ class LoadAVSAnnotations(BaseTransform):
             counts[0] = 0
             labels = (image > 0).astype(np.uint8)
             unknown = (image > 0) & (image != counts.argmax())
-        self._settle_unknown(labels, unknown, image, label_format, path, where,
-                             results)
-        labels = labels.astype(np.uint8)
+        count = int(np.count_nonzero(unknown))
+        if count:
+            self._check_unknown(image[unknown], unknown.size, label_format,
+                                path, where)
+            labels[unknown] = 0 if self.unknown_color == 'background' else \
+                IGNORE_INDEX
+            results['unknown_pixels'] += count
         expected = results.get('ori_shape')
         if expected is not None and labels.shape != tuple(expected[:2]):
             raise ValueError(
@@ -278,7 +257,7 @@ class LoadAVSAnnotations(BaseTransform):
                 f'{labels.shape[0]} x {labels.shape[1]}, expected the '
                 f'{expected[0]} x {expected[1]} of its frame '
                 f'{results.get("img_path")}')
-        return labels
+        return labels.astype(np.uint8)
 
     def _decode(self, path: str, where: str, label_format: str) -> np.ndarray:
         """Decode a mask: (H, W, 3) RGB, (H, W) indices or (H, W) grey."""
@@ -289,23 +268,21 @@ class LoadAVSAnnotations(BaseTransform):
                 f'{where}: the mask {path} is missing; expected it for this '
                 "frame. Complete the data, or build the data set with "
                 "check_files=True and missing='skip'") from err
-        flag = dict(rgb='color', binary='grayscale')
-        if label_format not in ('index', *flag):
-            raise ValueError(f'{where}: label_format must be one of '
-                             f'{["index", *flag]}, but got {label_format!r}')
         try:
             if label_format == 'index':
                 image = decode_labels(content)
             else:
                 image = mmcv.imfrombytes(
                     content,
-                    flag=flag[label_format],
+                    flag=dict(rgb='color', binary='grayscale')[label_format],
                     channel_order='rgb',
                     backend=self.imdecode_backend)
+            image.shape
         except Exception as err:  # each decoder has its own kinds
-            raise ValueError(self._broken(where, path, content)) from err
-        if image is None:
-            raise ValueError(self._broken(where, path, content))
+            raise ValueError(
+                f"{where}: the mask {path} can't be decoded ({len(content)} "
+                'bytes); expected a PNG. The file is broken or cut short: '
+                'copy it anew') from err
         if label_format == 'index' and image.ndim != 2:
             raise ValueError(
                 f'{where}: the mask {path} has the shape {image.shape}; '
@@ -313,50 +290,26 @@ class LoadAVSAnnotations(BaseTransform):
                 "read with mask_source='labels_rgb')")
         return image
 
-    @staticmethod
-    def _broken(where: str, path: str, content: bytes) -> str:
-        return (f"{where}: the mask {path} can't be decoded "
-                f'({len(content)} bytes); expected a PNG. The file is broken '
-                'or cut short: copy it anew')
-
-    def _settle_unknown(self, labels: np.ndarray, unknown: np.ndarray,
-                        image: np.ndarray, label_format: str, path: str,
-                        where: str, results: dict) -> None:
-        """Give pixels without meaning a label, or refuse them."""
-        count = int(np.count_nonzero(unknown))
-        if not count:
+    def _check_unknown(self, values: np.ndarray, size: int,
+                       label_format: str, path: str, where: str) -> None:
+        """Refuse pixels without meaning where they may not be settled."""
+        share = len(values) / size
+        if self.unknown_color == 'background' or (
+                self.unknown_color == 'ignore' and share <= self.max_unknown):
             return
-        share = count / unknown.size
-        if self.unknown_color == 'error' or (self.unknown_color == 'ignore'
-                                             and share > self.max_unknown):
-            values = np.unique(image[unknown], axis=0)
-            shown = ', '.join(
-                str(tuple(value.tolist()) if value.ndim else int(value))
-                for value in values[:5]) + ', ...' * (len(values) > 5)
-            kind, expected = _KINDS[label_format]
-            raise ValueError(
-                f'{where}: {count} of {unknown.size} pixels of {path} have '
-                f'an unknown {kind}: {shown}. Expected {expected}. Mend the '
-                'file; or LoadAVSAnnotations ignores them where they are at '
-                'most max_unknown of a frame '
-                f'(unknown_color={self.unknown_color!r}, max_unknown='
-                f'{self.max_unknown}, here {share:.4f})')
-        labels[unknown] = 0 if self.unknown_color == 'background' else \
-            IGNORE_INDEX
-        results['unknown_pixels'] += count
+        different = np.unique(values, axis=0)
+        shown = ', '.join(
+            str(tuple(value.tolist()) if value.ndim else int(value))
+            for value in different[:5]) + ', ...' * (len(different) > 5)
+        kind, expected = _KINDS[label_format]
+        raise ValueError(
+            f'{where}: {len(values)} of {size} pixels of {path} have an '
+            f'unknown {kind}: {shown}. Expected {expected}. Mend the file; or '
+            'LoadAVSAnnotations ignores them where they are at most '
+            f'max_unknown of a frame (unknown_color={self.unknown_color!r}, '
+            f'max_unknown={self.max_unknown}, here {share:.4f})')
 
     @staticmethod
     def _describe(results: dict) -> str:
         return (f'{results.get("subset")}/{results.get("uid")}, frame '
                 f'{results.get("frame")}')
-
-    def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}('
-                f"unknown_color='{self.unknown_color}', "
-                f'max_unknown={self.max_unknown}, '
-                f'load_visible={self.load_visible}, '
-                f'load_classes={self.load_classes}, '
-                f"source='{self.source}', "
-                f"imdecode_backend='{self.imdecode_backend}', "
-                f'backend_args={self.backend_args}, '
-                f'reduce_zero_label={self.reduce_zero_label})')

@@ -1,21 +1,43 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+"""The sound of a frame: from a sound file, AVSBench's log-mels, or a cache."""
 import logging
+import math
+from typing import Optional
 
-from mmcv.transforms import BaseTransform
+import torch
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
+from torch import Tensor
 
-from mmteso.audio import (EXAMPLE_SECONDS, SAMPLE_RATE, AudioFileError,
-                          cut_clip, last_clip_rule, load_waveform)
-from .sound_source import refuse_second_sound
+from mmteso.audio import (EXAMPLE_SECONDS, LOG_OFFSET, NUM_FRAMES,
+                          NUM_MEL_BINS, SAMPLE_RATE, AudioFileError, cut_clip,
+                          last_clip_rule, load_waveform)
+from mmteso.io import (FeatureFile, FeatureFileError, TensorPickleError,
+                       feature_key, load_tensor_pickle)
+from .base import AVSTransform
 
 # A sound that ends by less before its last frame's clip does is not worth a
 # warning: encoders cut and pad by some hundredths of a second.
 _TOLERANCE = 0.1
+# Nothing lies below digital silence; the margin is for float32.
+_LEAST_LOG_MEL = math.log(LOG_OFFSET) - 1e-3
+
+
+def _refuse_second_sound(transform: AVSTransform, results: dict) -> None:
+    """A frame has one sound; the later one would win without a word."""
+    found = {'waveform', 'log_mel', 'audio_values', 'audio_feat'} & set(
+        results)
+    if found:
+        raise RuntimeError(
+            f'{type(transform).__name__} would be a second source of sound '
+            f'for frame {results["frame"]} of "{results["uid"]}", which has '
+            f'{" and ".join(sorted(found))} already. Load the sound once: by '
+            'LoadAudioClip and AudioToLogMel (which altered sound needs), or '
+            'by LoadLogMel, or by LoadAudioFeatures.')
 
 
 @TRANSFORMS.register_module()
-class LoadAudioClip(BaseTransform):
+class LoadAudioClip(AVSTransform):
     """Load the sound of one frame.
 
     The file is read at any rate and with any number of channels, and becomes
@@ -23,13 +45,13 @@ class LoadAudioClip(BaseTransform):
     ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads.
 
     Where the file ends before that clip does, the paper says nothing. With
-    the seconds of the paper the clip is the file's last 0.975 s (ours): a
-    file of 4.97 s lets frame 4 hear from 3.995 s on, one of 4.5 s from
-    3.525 s on, and so it does every later frame. Consecutive examples
+    the seconds of the paper the clip is the file's last 0.975 s (ours): in a
+    file of 4.97 s the clip of frame 4 starts at 3.995 s, in one of 4.5 s at
+    3.525 s, and so do those of later frames. Consecutive examples
     (``clip_hop=0.96``) keep to AVSBench's preprocessing, which repeats the
     last complete one. A clip that lies more than 0.1 s before its frame is
     logged, once per file and process. What a file has beyond its frames is
-    not heard.
+    not used.
 
     Required Keys:
 
@@ -69,54 +91,44 @@ class LoadAudioClip(BaseTransform):
     def __init__(self,
                  sample_rate: int = SAMPLE_RATE,
                  clip_hop: float = 1.0,
-                 backend_args: dict = None) -> None:
-        if sample_rate < 1:
-            raise ValueError(
-                f'sample_rate must be positive, but got {sample_rate}.')
+                 backend_args: Optional[dict] = None) -> None:
         if round(clip_hop * sample_rate) < 1:
-            raise ValueError(f'clip_hop must be positive, but got {clip_hop}.')
+            raise ValueError('sample_rate and clip_hop must be positive, but '
+                             f'got {sample_rate} and {clip_hop}.')
         self.sample_rate = sample_rate
         self.clip_hop = clip_hop
         self.backend_args = backend_args
-        self._hop_samples = round(clip_hop * sample_rate)
-        self._clip_samples = round(EXAMPLE_SECONDS * sample_rate)
         self.last_clip = last_clip_rule(clip_hop)
-        self._reported = set()
+        self._reported: set = set()
 
     def transform(self, results: dict) -> dict:
-        """Load the clip.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with the waveform.
-        """
-        refuse_second_sound(self, results, 'log_mel', 'audio_values',
-                            'audio_feat')
+        """Load the clip."""
+        _refuse_second_sound(self, results)
         if results.get('audio_path') is None:
             raise KeyError(
                 'LoadAudioClip needs the key "audio_path", which '
                 f'"{results["uid"]}" lacks. For a data set with precomputed '
                 'log-mels use LoadLogMel instead.')
         path, frame = results['audio_path'], results['frame']
+        hop = round(self.clip_hop * self.sample_rate)
+        length = round(EXAMPLE_SECONDS * self.sample_rate)
         waveform = load_waveform(path, self.sample_rate, self.backend_args)
-        if len(waveform) < self._clip_samples:
+        seconds = len(waveform) / self.sample_rate
+        if len(waveform) < length:
             raise AudioFileError(
                 f'The sound file "{path}" of "{results["uid"]}" lasts '
-                f'{len(waveform) / self.sample_rate:.3f} s, too short for one '
-                f'clip of {EXAMPLE_SECONDS} s. Replace the file or leave the '
-                'video out.')
-        clip, start = cut_clip(waveform, frame, self._hop_samples,
-                               self._clip_samples, self.last_clip)
-        if (frame * self._hop_samples - start > _TOLERANCE * self.sample_rate
+                f'{seconds:.3f} s, too short for one clip of '
+                f'{EXAMPLE_SECONDS} s. Replace the file or leave the video '
+                'out.')
+        clip, start = cut_clip(waveform, frame, hop, length, self.last_clip)
+        if (frame * hop - start > _TOLERANCE * self.sample_rate
                 and path not in self._reported):
             self._reported.add(path)
             print_log(
                 f'The sound file "{path}" of "{results["uid"]}" lasts '
-                f'{len(waveform) / self.sample_rate:.3f} s, too short for '
-                f'frame {frame}: it hears the {EXAMPLE_SECONDS} s from '
-                f'{start / self.sample_rate:.3f} s on, and so do later ones.',
+                f'{seconds:.3f} s, too short for frame {frame}: its clip, and '
+                f'those of later ones, are the {EXAMPLE_SECONDS} s from '
+                f'{start / self.sample_rate:.3f} s on.',
                 logger='current',
                 level=logging.WARNING)
         results['waveform'] = clip
@@ -124,7 +136,165 @@ class LoadAudioClip(BaseTransform):
         results['audio_condition'] = 'normal'
         return results
 
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(sample_rate={self.sample_rate}, '
-                f'clip_hop={self.clip_hop}, '
-                f'backend_args={self.backend_args})')
+
+def _read_examples(path: str, backend_args: Optional[dict]) -> Tensor:
+    """The checked examples of a file, float32, (T, 1, 96, 64)."""
+    examples = load_tensor_pickle(path, backend_args)
+    layout = (1, NUM_FRAMES, NUM_MEL_BINS)
+    if (examples.shape[1:] != layout or len(examples) == 0
+            or not examples.is_floating_point()):
+        raise TensorPickleError(
+            f'"{path}" must hold VGGish examples, floats of the shape '
+            f'(T, 1, {NUM_FRAMES}, {NUM_MEL_BINS}) with T >= 1, but holds '
+            f'{examples.dtype} of {tuple(examples.shape)}.')
+    examples = examples.float()
+    least = examples.min()
+    if not torch.isfinite(examples).all() or least < _LEAST_LOG_MEL:
+        raise TensorPickleError(
+            f'"{path}" is not finite or not on VGGish\'s scale: it goes down '
+            f'to {least:.3f}, but log(mel + {LOG_OFFSET}) can\'t lie below '
+            f'{math.log(LOG_OFFSET):.3f}.')
+    return examples
+
+
+@TRANSFORMS.register_module()
+class LoadLogMel(AVSTransform):
+    """Load the precomputed log-mel of one frame, as AVSBench hands it out.
+
+    The file is a pickled tensor (T, 1, 96, 64) of consecutive 0.96 s VGGish
+    examples. It is read without executing pickle code
+    (:func:`mmteso.io.load_tensor_pickle`). A file with fewer examples than
+    frames gives its last example again, as AVSBench's loaders do, and that is
+    logged once per file and process.
+
+    Required Keys:
+
+    - log_mel_path (str)
+    - frame (int)
+    - uid (str)
+
+    Added Keys:
+
+    - log_mel (torch.Tensor): float32, (1, 96, 64).
+    - audio_condition (str): 'normal'.
+
+    Args:
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        TensorPickleError: If it isn't just one pickled tensor, or doesn't
+            hold VGGish examples: another shape, not floats, not finite, or
+            below ``log(0.01)``, which VGGish's scale doesn't reach.
+    """
+
+    output_key = 'log_mel'
+
+    def __init__(self, backend_args: Optional[dict] = None) -> None:
+        self.backend_args = backend_args
+        self._reported: set = set()
+
+    def transform(self, results: dict) -> dict:
+        """Load the log-mel."""
+        _refuse_second_sound(self, results)
+        path, frame = results.get('log_mel_path'), results['frame']
+        if path is None:
+            raise KeyError(
+                'LoadLogMel needs the key "log_mel_path", which '
+                f'"{results["uid"]}" lacks. For a data set with sound files '
+                'use LoadAudioClip and AudioToLogMel instead.')
+        examples = _read_examples(path, self.backend_args)
+        if frame >= len(examples) and path not in self._reported:
+            self._reported.add(path)
+            print_log(
+                f'The log-mel file "{path}" of "{results["uid"]}" has '
+                f'{len(examples)} examples; from frame {len(examples)} on the '
+                'last one is repeated.',
+                logger='current',
+                level=logging.WARNING)
+        # A copy, or the loader would send the whole file to the main process.
+        results['log_mel'] = examples[min(frame, len(examples) - 1)].clone()
+        results['audio_condition'] = 'normal'
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadAudioFeatures(AVSTransform):
+    """Load the cached audio feature of one frame.
+
+    In place of :class:`LoadAudioClip` and the transform that makes the audio
+    encoder's input of it (or of :class:`LoadLogMel`), with a file of
+    ``tools/extract_audio_features.py``.
+    A model that has an ``audio_encoder`` keeps it, so that its checkpoints
+    are complete, does not run it on these frames, and refuses features that
+    an encoder other than its own has made.
+
+    Sound that is altered (:class:`MuteAudio`, :class:`ReplaceAudioWithNoise`)
+    can't come from a cache: loading both is an error, and so is a file whose
+    settings give an ``audio_condition`` other than 'normal'. All frames of a
+    batch need their sound in the same form.
+
+    Required Keys:
+
+    - uid (str)
+    - frame (int)
+
+    Added Keys:
+
+    - audio_feat (torch.Tensor): float32, (D_a).
+    - audio_condition (str): 'normal'.
+    - audio_provenance (dict): For the model's check: ``file``, ``encoder``
+      (its name) and ``state_sha256`` (of its weights; None if the file does
+      not say, which only an encoder without weights accepts).
+
+    Args:
+        feature_file (str): The feature file (see
+            :mod:`mmteso.io.feature_file`).
+        expect (dict, optional): What the file's provenance must say, e.g.
+            ``dict(encoder='VGGish', dims=128, settings=dict(clip_hop=1.0))``.
+            That it holds audio features is checked in any case. Defaults to
+            None.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FeatureFileError: If it is no feature file or not the expected one,
+            or of altered sound.
+        KeyError: If the file has no feature of the frame.
+    """
+
+    def __init__(self,
+                 feature_file: str,
+                 expect: Optional[dict] = None) -> None:
+        self.feature_file = feature_file
+        self.expect = expect
+        again = (f'python tools/extract_audio_features.py CONFIG --out '
+                 f'{feature_file}')
+        try:
+            self._features = FeatureFile(feature_file,
+                                         dict(expect or {}, kind='audio'))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{error} Make it: {again}') from error
+        provenance = self._features.provenance
+        condition = provenance.settings.get('audio_condition', 'normal')
+        if condition != 'normal':
+            raise FeatureFileError(
+                f'"{feature_file}" holds features of altered sound '
+                f'(audio_condition {condition!r}), expected those of the '
+                f'sound as it is: {again}')
+        self._provenance = dict(
+            file=feature_file,
+            encoder=provenance.encoder,
+            state_sha256=provenance.settings.get('state_sha256'))
+
+    def look_up(self, results: dict) -> Tensor:
+        """A frame's feature, (D_a), as it is stored."""
+        return self._features[feature_key(results['uid'], results['frame'])]
+
+    def transform(self, results: dict) -> dict:
+        """Load the feature."""
+        _refuse_second_sound(self, results)
+        results['audio_feat'] = self.look_up(results).float()
+        results['audio_condition'] = 'normal'
+        results['audio_provenance'] = self._provenance
+        return results

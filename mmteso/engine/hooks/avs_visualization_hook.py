@@ -13,24 +13,16 @@ class AVSVisualizationHook(SegVisualizationHook):
     """Draws predictions under names that tell the videos apart.
 
     mmseg's hook names a picture after the image's file, which is '0.jpg' in
-    every video. Here it is ``{mode}_{subset}_{uid}_{frame}``, to which the
-    local backend adds the iteration (0 in a test): the same frame has the
-    same name in every test. A run that doesn't train needs no training data.
-    Needs ``subset``, ``uid`` and ``frame`` in the
-    metainfo; ``PackAVTInputs`` packs them.
+    every video. Here it is ``{mode}_{subset}_{uid}_{frame}``, of the metainfo,
+    to which the local backend adds the iteration (0 in a test).
 
     A validation draws the first frame of every ``interval``-th batch, the
-    same ones each time; a test draws every frame. (The versions of mmseg
-    differ in this.) In several processes only the first one's frames are
-    drawn, as mmengine's visualizers draw nothing elsewhere.
+    same ones each time; a test draws every frame, of the first process.
 
     Args:
         **kwargs: See ``SegVisualizationHook``: ``draw`` (default False),
             ``interval`` (50), ``show`` (False), ``wait_time`` (0),
             ``backend_args`` (None).
-
-    Raises:
-        KeyError: If a sample doesn't say which frame it is.
     """
 
     def after_val_iter(self,

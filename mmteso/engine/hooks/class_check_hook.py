@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -35,52 +35,56 @@ class ClassCheckHook(Hook):
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
-        self._trained_on: Optional[Sequence[str]] = None
+        self._trained_on: Sequence[str] = ()
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Remember the classes of a checkpoint."""
         meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
-        self._trained_on = meta.get('classes')
+        self._trained_on = meta.get('classes') or ()
 
     def before_train(self, runner) -> None:
         """Compare the data sets of training and validation."""
-        self._trained_on = None  # it may start from other classes
-        if not self.enabled:
-            return
-        _compare_numbers(runner.model, runner.train_dataloader.dataset,
-                         'train')
+        self._trained_on = ()  # it may start from other classes
+        self._compare(runner.model, runner.train_dataloader, 'train')
         if runner.val_loop is not None:
             self.before_val(runner)
 
     def before_val(self, runner) -> None:
         """Compare the data set of the validation."""
-        if self.enabled:
-            _compare_numbers(runner.model, runner.val_dataloader.dataset,
-                             'val')
+        self._compare(runner.model, runner.val_dataloader, 'val')
 
     def before_test(self, runner) -> None:
         """Compare the data set of the test, with the checkpoint as well."""
-        if not self.enabled:
-            return
-        dataset = runner.test_dataloader.dataset
-        _compare_numbers(runner.model, dataset, 'test')
-        names = _classes(dataset)
-        if not names or not self._trained_on:
-            return
+        names = self._compare(runner.model, runner.test_dataloader, 'test')
         for index, (trained, tested) in enumerate(
                 zip(self._trained_on, names)):
             if trained != tested:
                 raise ValueError(
-                    f'test_dataloader: class {index} of '
-                    f'{type(dataset).__name__} is {tested!r}, but the '
+                    f'test_dataloader: class {index} is {tested!r}, but the '
                     f'checkpoint was trained on {trained!r} in its place.\n'
                     'Set test_dataloader.dataset.metainfo (and '
                     'reduce_zero_label) as in training, or test another '
                     'checkpoint.')
 
-
-def _classes(dataset) -> Optional[Sequence[str]]:
-    return getattr(dataset, 'metainfo', {}).get('classes')
+    def _compare(self, model: nn.Module, loader, split: str) -> Sequence[str]:
+        """The data set's classes, of which each head must have as many."""
+        names = getattr(loader.dataset, 'metainfo', {}).get('classes')
+        if not (self.enabled and names):
+            return ()
+        for path, head in _heads(model):
+            number = getattr(head, 'num_classes', len(names))
+            if number != len(names):
+                shown = ', '.join(names[:_SHOWN]) + ', ...' * (
+                    len(names) > _SHOWN)
+                raise ValueError(
+                    f'{split}_dataloader: {type(loader.dataset).__name__} has '
+                    f'{len(names)} classes ({shown}), but model.{path} '
+                    f'({type(head).__name__}) has num_classes={number}.\n'
+                    f"Set {split}_dataloader.dataset.task ('binary' has 2 "
+                    "classes, 'semantic' those of metainfo), or "
+                    f'model.{path}.num_classes and the class_weight of its '
+                    'loss.')
+        return names
 
 
 def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
@@ -93,22 +97,3 @@ def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
             yield from ((f'{name}.{i}', part) for i, part in enumerate(head))
         elif head is not None:
             yield name, head
-
-
-def _compare_numbers(model: nn.Module, dataset, split: str) -> None:
-    names = _classes(dataset)
-    if not names:
-        return
-    for path, head in _heads(model):
-        number = getattr(head, 'num_classes', len(names))
-        if number != len(names):
-            shown = ', '.join(names[:_SHOWN])
-            if len(names) > _SHOWN:
-                shown += ', ...'
-            raise ValueError(
-                f'{split}_dataloader: {type(dataset).__name__} has '
-                f'{len(names)} classes ({shown}), but model.{path} '
-                f'({type(head).__name__}) has num_classes={number}.\n'
-                f"Set {split}_dataloader.dataset.task ('binary' has 2 "
-                "classes, 'semantic' those of metainfo), or "
-                f'model.{path}.num_classes and the class_weight of its loss.')

@@ -2,7 +2,6 @@
 """Norms of the gradient, part by part."""
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
@@ -35,9 +34,6 @@ class GradNormHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Look at the gradients whenever the optimiser is about to step."""
         wrapper = runner.optim_wrapper
-        if isinstance(wrapper, OptimWrapperDict):
-            raise TypeError('GradNormHook knows one optimiser, but got '
-                            f'{sorted(wrapper.keys())}')
         model = runner.model
         if is_model_wrapper(model):
             model = model.module

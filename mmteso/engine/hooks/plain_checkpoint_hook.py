@@ -28,15 +28,7 @@ def to_plain(value: Any, dropped: List[str], path: str = '') -> Any:
     NumPy scalars become numbers, arrays of numbers tensors, subclasses of
     dict, list, str and so on their base type, a ``HistoryBuffer`` a dict of
     tensors (:func:`restore_buffers` turns it back). What cannot be converted
-    is left out of the dict that holds it.
-
-    Args:
-        value (Any): The state; not modified.
-        dropped (list[str]): Gets the path and type of each value left out.
-        path (str): Of the value. Defaults to ''.
-
-    Returns:
-        Any: The converted state. Tensors are shared with ``value``.
+    is left out of the dict that holds it; ``dropped`` gets its path and type.
     """
     # bool, np.float64 and str enums are subclasses of plain types, so exact
     # types first
@@ -92,12 +84,11 @@ def restore_buffers(log_scalars: dict) -> dict:
 class PlainCheckpointHook(Hook):
     """Keeps checkpoints readable by ``torch.load(weights_only=True)``.
 
-    mmengine puts its message hub into checkpoints, whose history buffers and
-    NumPy arrays are pickled objects. Since torch 2.6 ``torch.load`` refuses
-    these by default, so that resuming fails with mmengine 0.10.7, and
-    elsewhere needs code to be trusted that comes with a file. With this hook
-    a checkpoint holds tensors and plain types only; the buffers are restored
-    when it is loaded. Its ``meta`` tells the version of mmteso.
+    mmengine's message hub puts pickled objects into checkpoints, which
+    ``torch.load`` refuses by default since torch 2.6: mmengine 0.10.7 can't
+    resume then, later versions trust the file. With this hook a checkpoint
+    holds tensors and plain types only; history buffers are restored when it
+    is loaded. Its ``meta`` tells the version of mmteso.
     """
 
     # after the hooks that add to a checkpoint

@@ -15,20 +15,14 @@ from ..seeded_batches import (EPOCH_STREAM, MODEL_STREAM, derive_seed,
 class RandomStateHook(Hook):
     """Makes a resumed training equal to one that was not interrupted.
 
-    Dropout, drop path, the losses' point sampling and random transforms all
-    draw from the generators of Python, NumPy and torch. mmengine's
-    checkpoints hold none of their states, and saving them would not be
-    enough: checkpoints are written by rank 0 alone, loader workers have
-    states of their own, and whatever draws between two iterations (a
-    validation at the saved iteration, say) would shift a run that was not
-    interrupted against the resumed one.
-
-    So the states are not saved but *derived*: before each iteration the
+    Random states are not saved but *derived*: before each iteration the
     generators of the process (those of its GPUs too) are seeded from (seed,
     rank, iteration), and each batch is made with generators seeded from
-    (seed, rank, batch number), in whichever process it is made. With the same
-    seed, resuming then reaches the same weights, whatever the number of
-    loader workers, as far as the device computes deterministically.
+    (seed, rank, batch number), in whichever process it is made. So resuming
+    reaches the same weights, whatever the number of loader workers, as far as
+    the device computes deterministically. (Saving would not be enough: rank 0
+    alone writes checkpoints, workers have states of their own, and whatever
+    draws between two iterations, such as a validation, would shift the rest.)
 
     The seed is that of the run which wrote the checkpoint, also when it was
     drawn at random. With an ``EpochBasedTrainLoop`` resuming is exact from

@@ -5,7 +5,6 @@ from typing import Iterable, List
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
@@ -26,27 +25,23 @@ class TrainingSummaryHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        wrappers = runner.optim_wrapper
-        wrappers = wrappers.values() if isinstance(
-            wrappers, OptimWrapperDict) else [wrappers]
-        schedulers = runner.param_schedulers or []
-        if isinstance(schedulers, dict):
-            schedulers = sum(schedulers.values(), [])
+        schedule = ', '.join(
+            f'{type(scheduler).__name__} in '
+            f'{"epochs" if scheduler.by_epoch else "iterations"} '
+            f'{scheduler.begin} to {scheduler.end}'
+            for scheduler in runner.param_schedulers or ())
         frozen = _counts(parts_of(model, trainable=False))
-        lines = [
-            *_rates(model, wrappers),
-            f'schedule: {", ".join(map(_schedule, schedulers)) or "none"}',
-            f'frozen: {frozen or "nothing"}'
-        ]
-        runner.logger.info('\n'.join(lines))
+        runner.logger.info('\n'.join([
+            *_rates(model, runner.optim_wrapper.param_groups),
+            f'schedule: {schedule or "none"}', f'frozen: {frozen or "nothing"}'
+        ]))
 
 
-def _rates(model: nn.Module, wrappers: Iterable[OptimWrapper]) -> List[str]:
+def _rates(model: nn.Module, groups: Iterable[dict]) -> List[str]:
     """A line for each rate."""
     rates = {
         parameter: (group.get('initial_lr', group['lr']), group['lr'])
-        for wrapper in wrappers for group in wrapper.optimizer.param_groups
-        for parameter in group['params']
+        for group in groups for parameter in group['params']
     }
     members = defaultdict(lambda: defaultdict(list))
     for part, parameters in parts_of(model).items():
@@ -63,9 +58,3 @@ def _counts(parts: dict) -> str:
     return ', '.join(
         f'{part} {sum(p.numel() for p in parameters) / 1e6:.3g} M'
         for part, parameters in parts.items())
-
-
-def _schedule(scheduler) -> str:
-    unit = 'epochs' if scheduler.by_epoch else 'iterations'
-    return (f'{type(scheduler).__name__} in {unit} '
-            f'{scheduler.begin} to {scheduler.end}')

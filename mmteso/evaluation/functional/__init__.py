@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .class_scores import (ClassCounts, average_classes, count_classes,
-                           iou_and_f, mean_over_classes)
+                           mean_over_classes)
 from .cue_recognition import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
                               average_recognition, recognize_cues,
                               true_classes)
@@ -11,7 +11,7 @@ from .robustness import listening_score
 __all__ = [
     'AVERAGES', 'ClassCounts', 'FrameRecognition', 'FrameScore', 'TRUTHS',
     'UNKNOWN', 'average_avsbench', 'average_classes', 'average_frames',
-    'average_recognition', 'count_classes', 'f_curve', 'iou_and_f',
-    'listening_score', 'mask_iou', 'mean', 'mean_over_classes',
+    'average_recognition', 'count_classes', 'f_curve', 'listening_score',
+    'mask_iou', 'mean', 'mean_over_classes',
     'recognize_cues', 'reference_scores', 'score_frame', 'true_classes'
 ]

@@ -21,9 +21,8 @@ class ClassCounts:
     Attributes:
         classes (np.ndarray): Classes in prediction or ground truth, (K, )
             int32, ascending.
-        inter (np.ndarray): Pixels of the class in both, (K, ) int32.
-        pred (np.ndarray): Pixels predicted as the class, (K, ) int32.
-        gt (np.ndarray): Pixels of the class in the truth, (K, ) int32.
+        inter, pred, gt (np.ndarray): Pixels of each class in both, in the
+            prediction and in the truth, (K, ) int32.
     """
 
     classes: np.ndarray
@@ -77,17 +76,6 @@ def count_classes(pred: Tensor,
         classes, inter[classes], n_pred[classes], n_gt[classes])))
 
 
-def iou_and_f(counts: ClassCounts,
-              beta2: float = 0.3) -> Tuple[np.ndarray, np.ndarray]:
-    """IoU and F of one frame's K classes, each (K, ) float64. F is 0 where
-    precision or recall is 0 or undefined (NaN in the reference)."""
-    inter = counts.inter.astype(np.float64)
-    iou = inter / (counts.pred + counts.gt - inter)
-    # (1 + b) P R / (b P + R), multiplied out so that nothing divides by 0.
-    f = (1 + beta2) * inter / (counts.pred + beta2 * counts.gt)
-    return iou, f
-
-
 def average_classes(frames: Iterable[ClassCounts],
                     num_classes: int,
                     beta2: float = 0.3,
@@ -110,7 +98,12 @@ def average_classes(frames: Iterable[ClassCounts],
     sums = np.zeros((2, num_classes))
     occurs = np.zeros(num_classes, dtype=np.int64)
     for counts in frames:
-        sums[:, counts.classes] += iou_and_f(counts, beta2)
+        inter = counts.inter.astype(np.float64)
+        iou = inter / (counts.pred + counts.gt - inter)
+        # (1 + b) P R / (b P + R), multiplied out so that nothing divides by 0;
+        # 0 where precision or recall is 0 or undefined (NaN in the reference)
+        f = (1 + beta2) * inter / (counts.pred + beta2 * counts.gt)
+        sums[:, counts.classes] += iou, f
         occurs[counts.classes] += 1
     sums[:, 0] += num_padded
     occurs[0] += num_padded

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 from typing import (Any, Callable, Collection, Dict, FrozenSet, Hashable,
-                    Iterable, Iterator, List, Mapping, Optional, Sequence, Set)
+                    Iterable, Mapping, Optional, Sequence, Set)
 
 from mmteso.io import normalize_phrase
 from .foreground import mean
@@ -25,10 +25,8 @@ class FrameRecognition:
     """What a frame's cues got right.
 
     Attributes:
-        right (int): Different things named that sound.
-        wrong (int): Different things named that don't.
-        named (int): Classes that sound and are named by some cue.
-        true (int): Classes that sound.
+        right, wrong (int): Different things named that sound, that don't.
+        named, true (int): Classes that sound and are named; that sound.
         ap (float): Average precision; NaN if no class sounds.
     """
     right: int
@@ -87,17 +85,6 @@ def true_classes(frame: Mapping[str, Any], truth: str) -> FrozenSet[str]:
     return frozenset(frame[key])
 
 
-def _ranks(scores: Optional[Sequence[float]],
-           count: int) -> Iterator[List[int]]:
-    """Places of the cues from the first rank to the last, ties together."""
-    if scores is None:
-        yield from ([place] for place in range(count))
-        return
-    order = sorted(range(count), key=lambda place: -scores[place])
-    for _, places in itertools.groupby(order, key=lambda p: scores[p]):
-        yield list(places)
-
-
 def recognize_cues(cues: Sequence[str],
                    truth: Collection[str],
                    classes_of: ClassesOf,
@@ -141,7 +128,15 @@ def recognize_cues(cues: Sequence[str],
     wrong: Set[Hashable] = set()
     named: Set[str] = set()
     ap = 0. if truth else math.nan
-    for places in _ranks(scores, len(cues)):
+    places = range(len(cues))
+    ranks = [[place] for place in places]
+    if scores is not None:
+        by_score = sorted(places, key=lambda place: -scores[place])
+        ranks = [
+            list(group) for _, group in itertools.groupby(
+                by_score, key=lambda place: scores[place])
+        ]
+    for places in ranks:
         before = len(named)
         for place in places:
             classes = frozenset(classes_of(cues[place]))

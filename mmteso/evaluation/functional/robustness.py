@@ -11,11 +11,9 @@ def listening_score(normal: float, negatives: Sequence[float]) -> float:
 
     with J the score under the normal sound and :math:`\bar J^-` the mean over
     the negative conditions of J over the frames with a sounding object, the
-    ground truth unchanged. A model that listens has J = 100 and segments
-    nothing of these objects under other sounds, so Q = 100 and LS = 100. One
-    that doesn't listen has the same J under all sounds: LS is at most 50, at
-    J = 50. One that never segments anything has Q = 100, but no more J than
-    the share of silent frames.
+    ground truth unchanged. Segmenting what sounds, and nothing of it under
+    other sounds, gives 100; a model that doesn't listen has the same J under
+    all sounds and at most 50.
 
     This score is ours. AVSBench-Robust (arXiv 2502.00358) has a global score,
     whose formula is not in any text that we know: they can't be compared.

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
-from torch import Tensor
 
 from ..functional import (FrameScore, average_avsbench, average_frames,
                           score_frame)
@@ -26,25 +25,18 @@ class AVSMetric(BaseMetric):
 
     - ``J``: IoU at ``score > threshold``; a frame with an empty ground truth
       scores the share of its pixels predicted background.
-    - ``F``: F measure, its maximum over 255 thresholds.
+    - ``F``: F measure, its maximum over 255 thresholds. At threshold 0 every
+      pixel counts as predicted, so F has a floor that the objects' area sets.
     - ``F_curve``: F from the curve averaged over all frames with a sounding
-      object, then its maximum: one threshold for the whole set (at most
-      ``F`` of the protocol 'frame').
+      object, then its maximum: one threshold for the whole set.
     - ``J_sounding``: J over frames with a sounding object.
     - ``J_part``: J over frames where only some of the visible objects sound;
       only there if the samples have ``gt_visible``.
-    - ``foreground``: share of the pixels predicted sounding, per frame, then
-      averaged.
+    - ``foreground``: share of the pixels predicted sounding.
     - ``blank``: share of the frames with a sounding object that have under
       ``blank_share`` of their pixels predicted.
 
     A number over a set of frames that is empty is NaN, not 0.
-
-    With ``report_by``, ``J``, ``F`` and ``J_part`` are given again for the
-    frames of each value of that key, e.g. ``J@test_unseen``.
-
-    F at threshold 0 counts every pixel as predicted, so F has a floor that
-    the objects' area sets: it does not reach 0 for a blank prediction.
 
     Args:
         protocol (str): How frames are averaged.
@@ -54,11 +46,9 @@ class AVSMetric(BaseMetric):
               order and number of processes.
             - 'avsbench': J and F averaged per group of ``group_size`` frames
               and then over groups, digit for digit what AVSBench's test
-              scripts print with that batch, for comparison with published
-              tables (see :func:`average_avsbench`). Groups are formed in the
-              dataset's order (``sample_idx``), whatever the loader's batch
-              size or the number of processes. The other results stay per
-              frame: the scripts have none of them.
+              scripts print with that batch (see :func:`average_avsbench`).
+              Groups are formed in the dataset's order (``sample_idx``),
+              whatever the loader's batch size or the number of processes.
         group_size (int, optional): Frames per batch of the reference: videos
             in a batch times frames in a video, e.g. 5 for the released test
             scripts of V1S (S4) and V1M (MS3), 1 video of 5 frames. Needed by
@@ -85,8 +75,9 @@ class AVSMetric(BaseMetric):
             Default: None, nothing is written.
         format_only (bool): As of mmseg's ``IoUMetric``: write predictions
             and score nothing; no ground truth is needed. Default: False.
-        report_by (str, optional): Key of the metainfo, such as 'split', by
-            whose values the frames are reported apart too. Default: None.
+        report_by (str, optional): Key of the metainfo, such as 'split', for
+            each of whose values J, F and J_part are reported apart too, e.g.
+            as ``J@test_unseen``. Default: None.
         **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
             :class:`mmengine.evaluator.BaseMetric`.
 
@@ -128,9 +119,13 @@ class AVSMetric(BaseMetric):
         self.beta2 = beta2
         self.num_thresholds = num_thresholds
         self.blank_share = blank_share
-        self.part_min_pixels = part_min_pixels
         self.score_size = None if score_size is None else tuple(score_size)
-        self.ignore_index = ignore_index
+        self.frame_args = dict(
+            threshold=threshold,
+            beta2=beta2,
+            num_thresholds=num_thresholds,
+            ignore_index=ignore_index,
+            part_min_pixels=part_min_pixels)
         self.output_dir = output_dir
         self.format_only = format_only
         self.report_by = report_by
@@ -169,7 +164,6 @@ class AVSMetric(BaseMetric):
                     "with AVSSMetric or mmseg's IoUMetric, or keep "
                     'background.')
             needs(
-                self,
                 sample,
                 sounding_score='TeSOHead writes it; another head can be '
                 'scored if it adds a PixelData (1, H, W) of that name with '
@@ -187,7 +181,7 @@ class AVSMetric(BaseMetric):
             if self.report_by is not None:
                 needed[self.report_by] = 'report_by names it: add it to ' \
                     'the meta_keys of PackAVTInputs, or leave report_by out'
-            needs(self, sample, **needed)
+            needs(sample, **needed)
             gt = sample['gt_sem_seg']['data']
             visible = None
             if 'gt_visible' in sample:
@@ -195,19 +189,12 @@ class AVSMetric(BaseMetric):
             if self.score_size is not None:
                 score = F.interpolate(
                     score[None].float(), self.score_size, mode='bilinear')[0]
-                gt = _resize_labels(gt, self.score_size)
-                if visible is not None:
-                    visible = _resize_labels(visible, self.score_size)
+                gt, visible = (
+                    labels if labels is None else F.interpolate(
+                        labels[None].float(), self.score_size)[0].long()
+                    for labels in (gt, visible))
             with naming(sample):
-                frame = score_frame(
-                    score,
-                    gt,
-                    visible,
-                    threshold=self.threshold,
-                    beta2=self.beta2,
-                    num_thresholds=self.num_thresholds,
-                    ignore_index=self.ignore_index,
-                    part_min_pixels=self.part_min_pixels)
+                frame = score_frame(score, gt, visible, **self.frame_args)
             self.results.append(
                 (sample.get('sample_idx'), frame,
                  str(sample.get(self.report_by)), tuple(gt.shape[-2:])))
@@ -270,8 +257,3 @@ class AVSMetric(BaseMetric):
                 'dataset at a time (no ConcatDataset) with '
                 'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
         return [row[1] for row in sorted(results, key=lambda r: r[0])]
-
-
-def _resize_labels(labels: Tensor, size: Tuple[int, int]) -> Tensor:
-    """(1, H, W) -> (1, *size), nearest neighbour."""
-    return F.interpolate(labels[None].float(), size, mode='nearest')[0].long()

@@ -35,15 +35,12 @@ class AVSSMetric(BaseMetric):
 
     A table of all classes goes to the log.
 
-    Habits of the reference (OpenNLPLab/AVSBench, ``avss/test.py``), all read
-    off its code: classes that never occur count 0 in the mean over all;
-    "noBg" drops the last class instead of background; clips of 5 seconds are
-    padded to 10 frames whose outputs and truth are background, and these
-    frames are scored, as perfect ones of the class background; frames are
-    scored at 224 x 224, squeezed. Which of them the published tables of
-    others share could not be confirmed; its figures are float32 sums, ours
-    float64, so they agree to about 6 digits. Its masks have no pixels to
-    ignore; ours leave out ``ignore_index``.
+    Habits of the reference (OpenNLPLab/AVSBench, ``avss/test.py``), read off
+    its code: classes that never occur count 0 in the mean over all; "noBg"
+    drops the last class instead of background; clips of 5 seconds are padded
+    to 10 frames whose outputs and truth are background, and these are scored;
+    frames are scored at 224 x 224, squeezed. Its figures are float32 sums,
+    ours float64, so they agree to about 6 digits.
 
     Args:
         protocol (str): 'occurring' (default) averages over classes that
@@ -153,7 +150,7 @@ class AVSSMetric(BaseMetric):
             needed['uid'] = needed['num_frames'] = \
                 'keep it in the meta_keys of PackAVTInputs'
         for sample in data_samples:
-            needs(self, sample, **needed)
+            needs(sample, **needed)
             if self.output_dir is not None:
                 self._write(sample)
             if self.format_only:

@@ -132,7 +132,7 @@ class CueRecognitionMetric(BaseMetric):
         for sample in data_samples:
             writer = 'only a segmentor with a prompt_encoder writes it'
             needs(
-                self, sample, cue_kept=writer, cue_scores=writer,
+                sample, cue_kept=writer, cue_scores=writer,
                 text_cues='LoadTextCues gives it; keep it in the meta_keys of '
                 'PackAVTInputs')
             truth = true_classes(sample, self.truth)

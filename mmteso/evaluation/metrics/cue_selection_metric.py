@@ -42,7 +42,7 @@ class CueSelectionMetric(BaseMetric):
         """Count the cues of each frame of a batch."""
         for sample in data_samples:
             needs(
-                self, sample,
+                sample,
                 cue_kept='only a segmentor with a prompt_encoder writes it',
                 gt_cues="set cue_target='mask' in LoadTextCues of the test "
                 'pipeline')

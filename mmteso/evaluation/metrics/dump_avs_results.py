@@ -12,13 +12,13 @@ _MAPS = ('seg_logits', 'i_seg_logits')
 class DumpAVSResults(DumpResults):
     """Writes predictions and ground truth to a pickle file, for offline use.
 
-    mmengine's ``DumpResults`` works as well, but keeps all class maps in
-    float32: 71 of them are 14 MB for a frame of 224 x 224. This one leaves out
-    ``seg_logits``, keeps labels as bytes, and everything else that a sample
-    has exactly as it is: the metrics give the same numbers from the file::
+    mmengine's ``DumpResults`` keeps all class maps in float32: 71 of them are
+    14 MB for a frame of 224 x 224. This one leaves out ``seg_logits``, keeps
+    labels as bytes, and everything else exactly as it is: the metrics give
+    the same numbers from the file::
 
         evaluator = Evaluator([AVSMetric()])
-        evaluator.dataset_meta = dataset.metainfo  # for AVSSMetric
+        evaluator.dataset_meta = dataset.metainfo
         scores = evaluator.offline_evaluate(mmengine.load('results.pkl'))
 
     A pickle can execute code when it is read: read none of strangers.
@@ -31,20 +31,11 @@ class DumpAVSResults(DumpResults):
     """
 
     def describe(self) -> str:
-        """What a report says beside the numbers; this one gives none.
-
-        Returns:
-            str: One line.
-        """
+        """What a report says beside the numbers; this one gives none."""
         return 'predictions and ground truth, written to a file'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep what is to be written of each frame.
-
-        Args:
-            data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Predictions and ground truth.
-        """
+        """Keep what is to be written of each frame."""
         self.results.extend({
             key: _compact(value)
             for key, value in sample.items() if key not in _MAPS

@@ -15,15 +15,13 @@ def _name(sample: dict) -> str:
             f"{sample.get('uid', sample.get('img_path', '?'))}")
 
 
-def needs(metric: object, sample: dict, **cures: str) -> None:
-    """Raise a KeyError that names the keys which a sample lacks, and who
-    gives them."""
+def needs(sample: dict, **cures: str) -> None:
+    """Raise a KeyError that names the key which a sample lacks, and who gives
+    it."""
     for key, cure in cures.items():
         if key not in sample:
-            raise KeyError(
-                f'{_name(sample)} has no {key!r}, which '
-                f'{type(metric).__name__} needs: {cure}. It has '
-                f'{sorted(sample)}.')
+            raise KeyError(f'{_name(sample)} has no {key!r}: {cure}. It has '
+                           f'{sorted(sample)}.')
 
 
 @contextmanager
@@ -39,7 +37,8 @@ def naming(sample: dict) -> Iterator[None]:
 def write_prediction(output_dir: str,
                      sample: dict,
                      labels: Tensor,
-                     palette: Optional[Sequence[Sequence[int]]] = None) -> str:
+                     palette: Optional[Sequence[Sequence[int]]] = None
+                     ) -> None:
     """Write a frame's labels to ``{output_dir}/{subset}/{uid}/{frame}.png``.
 
     The layout is AVSBench's, where the name of a frame's file alone ('0.png')
@@ -47,26 +46,16 @@ def write_prediction(output_dir: str,
 
     Args:
         output_dir (str): Folder; made if needed.
-        sample (dict): Data sample as a dict, with ``subset``, ``uid`` and
-            ``frame``.
+        sample (dict): Data sample, with ``subset``, ``uid`` and ``frame``.
         labels (Tensor): (1, H, W) or (H, W), integer in [0, 255].
         palette (Sequence[Sequence[int]], optional): RGB colour of each
             label. The file is then an index PNG: its pixels are the labels
             where Pillow reads it (OpenCV gives the colours). Default: None,
             a grey PNG.
-
-    Returns:
-        str: Path of the file.
-
-    Raises:
-        KeyError: If the sample doesn't say which frame it is.
     """
-    missing = [key for key in ('subset', 'uid', 'frame') if key not in sample]
-    if missing:
-        raise KeyError(
-            f'output_dir needs {missing} in every data sample to name its '
-            f'file, got {sorted(sample)}. Add them to the meta_keys of '
-            'PackAVTInputs.')
+    cure = 'it names the file in output_dir: add it to the meta_keys of ' \
+        'PackAVTInputs'
+    needs(sample, subset=cure, uid=cure, frame=cure)
     image = Image.fromarray(
         labels.reshape(labels.shape[-2:]).cpu().numpy().astype(np.uint8))
     if palette is not None:
@@ -76,4 +65,3 @@ def write_prediction(output_dir: str,
                     f"{sample['frame']}.png")
     os.makedirs(osp.dirname(path), exist_ok=True)
     image.save(path)
-    return path

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import string
 from abc import ABCMeta, abstractmethod
 from typing import Sequence
 
@@ -31,14 +30,8 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
     def __init__(self, template: str = TEMPLATE) -> None:
         super().__init__()
-        try:
-            fields = [
-                field for _, field, _, _ in string.Formatter().parse(template)
-                if field is not None
-            ]
-        except ValueError as error:
-            raise ValueError(f'template {template!r}: {error}.') from error
-        if fields != ['cue']:
+        rest = template.replace('{cue}', '', 1)
+        if '{cue}' not in template or '{' in rest or '}' in rest:
             raise ValueError('template must contain {cue} once and no other '
                              f'field, but got {template!r}.')
         self.template = template
@@ -62,14 +55,7 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
         Returns:
             Tensor: float32, (len(cues), D), on the CPU.
-
-        Raises:
-            TypeError: If a single string is given instead of a sequence.
         """
-        if isinstance(cues, str):
-            raise TypeError(
-                f'A sequence of cues is expected, but got the string {cues!r}.'
-            )
         if not cues:
             return torch.zeros(0, self.embed_dims)
         return self.encode([
@@ -78,10 +64,7 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Encode whole sentences.
-
-        Args:
-            sentences (Sequence[str]): At least one sentence.
+        """Encode whole sentences, at least one.
 
         Returns:
             Tensor: (len(sentences), D), on the model's device.
@@ -89,8 +72,4 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def provenance(self) -> Provenance:
-        """What a cue bank of this encoder says about its origin.
-
-        Returns:
-            Provenance: Of the kind 'cue_bank'.
-        """
+        """What a cue bank of this encoder says about its origin."""

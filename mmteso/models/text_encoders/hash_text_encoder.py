@@ -15,9 +15,9 @@ from mmteso.io import Provenance, normalize_phrase
 class HashTextEncoder(nn.Module):
     """A fixed random direction per cue, computed from the cue's hash.
 
-    No weights and no download, the embedded default for tests and the demo.
-    It carries **no meaning**: the same cue always gets the same vector, and
-    any two different cues are nearly orthogonal, 'dog' and 'puppy' as much as
+    No weights and no download: the cue banks of SynthAVS are made with it. It
+    carries **no meaning**: the same cue always gets the same vector, and any
+    two different cues are nearly orthogonal, 'dog' and 'puppy' as much as
     'dog' and 'violin'. A model trained on it knows the cues that it was
     trained with and no others.
 
@@ -49,9 +49,6 @@ class HashTextEncoder(nn.Module):
                  seed: int = 0,
                  compose: bool = False) -> None:
         super().__init__()
-        if embed_dims < 1:
-            raise ValueError(
-                f'embed_dims must be at least 1, but got {embed_dims}.')
         self.embed_dims = embed_dims
         self.normalize = normalize
         self.seed = seed
@@ -88,29 +85,17 @@ class HashTextEncoder(nn.Module):
 
         Args:
             cues (Sequence[str]): The cues. Case, surrounding space and the
-                kind of separator don't matter (see
-                :func:`mmteso.io.normalize_phrase`).
+                kind of separator don't matter.
 
         Returns:
             Tensor: float32, (len(cues), embed_dims), on the CPU.
-
-        Raises:
-            TypeError: If a single string is given instead of a sequence.
         """
-        if isinstance(cues, str):
-            raise TypeError(
-                f'A sequence of cues is expected, but got the string {cues!r}.'
-            )
-        vectors = [self._encode(cue) for cue in cues]
-        vectors = np.array(vectors).reshape(len(cues), self.embed_dims)
-        return torch.from_numpy(vectors.astype(np.float32))
+        vectors = np.array([self._encode(cue) for cue in cues])
+        return torch.from_numpy(
+            vectors.reshape(len(cues), self.embed_dims).astype(np.float32))
 
     def provenance(self) -> Provenance:
-        """What a cue bank of this encoder says about its origin.
-
-        Returns:
-            Provenance: Of the kind 'cue_bank', without a weights' hash.
-        """
+        """What a cue bank of this encoder says: it has no weights' hash."""
         return Provenance(
             'cue_bank',
             type(self).__name__, '', self.embed_dims,

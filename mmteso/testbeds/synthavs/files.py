@@ -6,12 +6,13 @@ import os
 import os.path as osp
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
-from mmteso.io import CueRecord, write_cue_file
+from mmteso.io import CueRecord, read_json, write_cue_file
+from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
 from .variant import Variant
 
 #: Version of the generator: data with the same version and arguments is the
 #: same to the byte. Raise it with every change of what is generated.
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 
 #: Subset folder, and value of metadata.csv's column ``label``.
 SUBSET = 'v2'
@@ -29,7 +30,11 @@ MANIFEST = 'synthavs.json'
 # Arguments that a manifest holds only where they differ from these values.
 _LATER = dict(variant='easy', train_silent_percent=15)
 
-_INDEX_FILES = ('metadata.csv', 'label2idx.json', 'cues.jsonl', 'README.txt')
+_INDEX_FILES = ('metadata.csv', 'label2idx.json', 'cues.jsonl',
+                'cue_bank.safetensors', 'README.txt')
+
+#: Length of the cues' features.
+TEXT_DIMS = 128
 
 _README = """\
 SynthAVS: a synthetic test bed for audio-visual segmentation
@@ -50,6 +55,7 @@ v2/UID/labels_visible/T.png     class indices of all visible objects, sounding
                                 or not (not part of AVSBench's layout)
 cues.jsonl                      text cues of each frame: the names of the
                                 visible objects, in random order
+cue_bank.safetensors            a feature of each name: a fixed random vector
 
 """
 
@@ -72,8 +78,7 @@ def read_manifest(out_dir: str) -> Dict[str, Any]:
         raise FileNotFoundError(
             f'{out_dir} holds no SynthAVS: {MANIFEST} is missing; write one '
             'with tools/prepare_synthavs.py')
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    return read_json(path)
 
 
 def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:
@@ -182,7 +187,7 @@ def make_video_folders(out_dir: str, uid: str) -> str:
 
 def write_index(out_dir: str, rows: Iterable[Sequence],
                 records: Iterable[CueRecord], variant: Variant) -> None:
-    """Write the files that cover all videos.
+    """Write the files that cover all videos, and the cue bank.
 
     Args:
         out_dir (str): The data set's folder.
@@ -205,6 +210,12 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
         json.dump(variant.label2idx, file, indent=1)
         file.write('\n')
     write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
+    write_cue_bank(
+        osp.join(out_dir, 'cue_bank.safetensors'),
+        HashTextEncoder(
+            TEXT_DIMS,
+            compose=variant.composed_cues,
+            normalize=not variant.composed_cues), variant.classes[1:])
     with create('README.txt') as file:
         file.write(_README + variant.readme)
 

@@ -103,6 +103,7 @@ HARD = Variant(
     ambient_everywhere=True,
     floor_chance=0.0,
     unseen=UNSEEN,
+    composed_cues=True,
     readme=f"""\
 This is the hard variant. A class is a texture on a shape; the colour says
 nothing. The classes {', '.join(UNSEEN[:2])},

@@ -48,6 +48,12 @@ class Variant:
             ``test_unseen``. Defaults to ().
         test_prior (float): As ``train_priors``, for every class of the other
             splits. Defaults to 0.5.
+        composed_cues (bool): Whether the cue bank composes a class name's
+            feature of its words' (:class:`HashTextEncoder`), so that text
+            knows the parts of unseen combinations. Their entries then have a
+            variance of 1, as ImageBind's nearly have: in vectors of length 1
+            a new network's biases drown what tells the cues apart. Defaults
+            to False.
     """
     name: str
     prefix: str
@@ -65,6 +71,7 @@ class Variant:
     readme: str
     unseen: Tuple[str, ...] = ()
     test_prior: float = 0.5
+    composed_cues: bool = False
 
     @property
     def label2idx(self) -> Dict[str, int]:

@@ -26,9 +26,6 @@ def config(tmp_path_factory):
     generate_synthavs(root, videos=3, frames=2, size=64)
     for loader in (config.train_dataloader, config.test_dataloader):
         loader.dataset.data_root = root
-        for step in loader.dataset.pipeline:
-            if step.type == 'LoadTextCues':
-                step.cue_file = f'{root}/cues.jsonl'
     return config
 
 

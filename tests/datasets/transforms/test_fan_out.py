@@ -103,32 +103,11 @@ def test_only_arrays_are_stacked():
     assert results['number'][1] == 0 and results['name'] == ('same', 'same')
 
 
-def test_different_shapes():
-
-    @TRANSFORMS.register_module(name='HowManySounds', force=True)
-    class HowManySounds(BaseTransform):
-
-        def transform(self, results):
-            results['log_mel'] = torch.zeros(1 + bool(
-                results['waveform'].any()))
-            return results
-
-    with pytest.raises(ValueError, match=r'log_mel of different shapes'):
-        fan_out(None, MUTE, front_end=[dict(type='HowManySounds')])(sample())
-
-
 @pytest.mark.parametrize('conditions, front_end', [([], [LOG_MEL]),
                                                    ([MUTE], [])])
 def test_arguments(conditions, front_end):
     with pytest.raises(ValueError, match='at least one condition'):
         FanOutAudioConditions(conditions, front_end)
-
-
-def test_place_in_the_pipeline():
-    results = sample()
-    results.pop('waveform')
-    with pytest.raises(KeyError, match='Put LoadAudioClip before it'):
-        fan_out(MUTE)(results)
 
 
 def test_condition_samples():

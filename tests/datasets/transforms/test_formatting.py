@@ -6,6 +6,7 @@ from mmengine.dataset import pseudo_collate
 from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
+from narrow import narrow_bank
 
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
@@ -98,20 +99,6 @@ def test_meta_keys(results):
     assert "('uid',)" in repr(PackAVTInputs(meta_keys=['uid']))
 
 
-def test_wrong_mask(results):
-    results['gt_seg_map'] = results['gt_seg_map'][None]
-    with pytest.raises(ValueError, match=r'0\.png must be \(H, W\)'):
-        PackAVTInputs()(results)
-
-
-class OneHotEncoder:
-    """Encodes a phrase by its length."""
-    embed_dims = 32
-
-    def __call__(self, cues):
-        return torch.eye(self.embed_dims)[[len(cue) for cue in cues]]
-
-
 def test_whole_pipeline_collates(tmp_path):
     """Two frames with different cues go through the default collate."""
     root = make_avsbench(tmp_path, ('v1m', ), ('train', ))
@@ -122,14 +109,12 @@ def test_whole_pipeline_collates(tmp_path):
             dict(type='LoadAVSAnnotations'),
             dict(type='LoadAudioClip'),
             dict(type='AudioToLogMel'),
-            dict(
-                type='LoadTextCues',
-                cue_file=f'{root}/cues.jsonl',
-                cue_target='mask',
-                text_encoder=OneHotEncoder()),
+            dict(type='LoadTextCues', cue_target='mask'),
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackAVTInputs')
-        ])
+        ],
+        cue_file='cues.jsonl',
+        cue_bank=narrow_bank(root))
     batch = pseudo_collate([dataset[0], dataset[1]])
     inputs = batch['inputs']
     assert [image.shape for image in inputs['img']] == [(3, 24, 32)] * 2

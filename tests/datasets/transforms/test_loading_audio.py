@@ -1,17 +1,26 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import math
+import os
 import pickle
 
 import numpy as np
 import pytest
 import soundfile
+import torch
+from mmcv.transforms import Compose, RandomApply
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import AudioFileError
-from mmteso.datasets.transforms import LoadAudioClip
+from mmteso.datasets.transforms import (AudioToLogMel, LoadAudioClip,
+                                        LoadAudioFeatures, LoadLogMel,
+                                        MuteAudio, PackAVTInputs)
+from mmteso.io import (FeatureFileError, Provenance, TensorPickleError,
+                       write_feature_file)
 
 RATE = 16000
 
 
+# ------------------------------------------------------------- LoadAudioClip
 @pytest.fixture
 def sample(tmp_path):
     """Sample of a frame of a ramp that lasts the given seconds."""
@@ -26,24 +35,25 @@ def sample(tmp_path):
     return _sample
 
 
-@pytest.mark.parametrize('clip_hop', [1.0, 0.96])
-def test_the_frames_own_sound(sample, clip_hop):
-    transform = TRANSFORMS.build(
-        dict(type='LoadAudioClip', clip_hop=clip_hop))
+@pytest.mark.parametrize('kwargs, hop', [({}, 1.0), (dict(clip_hop=0.96),
+                                                     0.96)])
+def test_the_frames_own_sound(sample, kwargs, hop, warned):
+    transform = TRANSFORMS.build(dict(type='LoadAudioClip', **kwargs))
+    transform = pickle.loads(pickle.dumps(transform))
     for frame in range(5):
         results = transform(sample(frame))
         waveform = results['waveform']
         assert waveform.shape == (15600, ) and waveform.dtype == np.float32
         # the ramp's value tells the time
-        assert waveform[0] * 20 == pytest.approx(frame * clip_hop, abs=1e-4)
+        assert waveform[0] * 20 == pytest.approx(frame * hop, abs=1e-4)
         assert waveform[-1] * 20 == pytest.approx(
-            frame * clip_hop + 0.975, abs=1e-3)
+            frame * hop + 0.975, abs=1e-3)
         assert results['sample_rate'] == RATE
         assert results['audio_condition'] == 'normal'
-
-
-def test_default_is_the_papers_hop():
-    assert LoadAudioClip().clip_hop == 1.0
+        waveform[:] = 7  # a copy
+    assert not warned
+    assert repr(transform) == (f'LoadAudioClip(sample_rate=16000, clip_hop='
+                               f'{hop}, backend_args=None)')
 
 
 @pytest.mark.parametrize('clip_hop, last', [(1.0, 1.525), (0.96, 0.96)])
@@ -56,9 +66,9 @@ def test_short_files_end_with_their_last_clip(sample, warned, clip_hop, last):
     np.testing.assert_allclose(
         starts, [0, clip_hop, last, last, last, last, clip_hop], atol=1e-4)
     assert len(warned) == 1  # once per file
-    assert 'u_2.5.wav' in warned[0] and 'lasts 2.500 s' in warned[0]
-    assert f'too short for frame 2: it hears the 0.975 s from {last:.3f} s' \
-        in warned[0]
+    for part in ('u_2.5.wav', 'lasts 2.500 s', 'too short for frame 2',
+                 f'from {last:.3f} s'):
+        assert part in warned[0]
     transform(sample(3, 2.5, uid='v'))
     assert len(warned) == 2
 
@@ -70,19 +80,6 @@ def test_a_few_missing_milliseconds_cost_no_more(sample, warned):
     assert not warned
 
 
-def test_complete_files_say_nothing(sample, warned):
-    for frame in range(5):
-        LoadAudioClip()(sample(frame))
-        LoadAudioClip(clip_hop=0.96)(sample(frame))
-    assert not warned
-
-
-def test_a_clip_is_a_copy(sample):
-    transform = LoadAudioClip()
-    transform(sample(0))['waveform'][:] = 7
-    assert transform(sample(0))['waveform'].max() < 1
-
-
 def test_another_rate(sample):
     results = LoadAudioClip(sample_rate=8000)(sample(1))
     assert results['waveform'].shape == (7800, )
@@ -90,33 +87,142 @@ def test_another_rate(sample):
     assert results['waveform'][100] * 20 == pytest.approx(1.0125, abs=1e-3)
 
 
-def test_too_short_for_one_clip_is_an_error(sample):
+def test_sounds_that_can_not_be_loaded(sample):
     with pytest.raises(
             AudioFileError, match='u_0.9.wav" of "u" lasts 0.900 s.*0.975 s'):
         LoadAudioClip()(sample(0, 0.9))
-
-
-def test_missing_file_is_named(sample):
     with pytest.raises(FileNotFoundError, match='gone.wav'):
         LoadAudioClip()(dict(sample(0), audio_path='gone.wav'))
-
-
-@pytest.mark.parametrize('keys', [{}, dict(audio_path=None)])
-def test_a_data_set_without_sound_files(keys):
     with pytest.raises(KeyError, match='"u" lacks.*LoadLogMel'):
-        LoadAudioClip()(dict(uid='u', frame=0, **keys))
-
-
-def test_impossible_arguments():
-    with pytest.raises(ValueError, match='clip_hop must be pos.*got 0'):
+        LoadAudioClip()(dict(uid='u', frame=0, audio_path=None))
+    with pytest.raises(ValueError, match='must be positive'):
         LoadAudioClip(clip_hop=0)
-    with pytest.raises(ValueError, match='sample_rate must be pos.*got 0'):
-        LoadAudioClip(sample_rate=0)
 
 
-def test_goes_to_workers(sample):
-    transform = pickle.loads(pickle.dumps(LoadAudioClip(clip_hop=0.96)))
-    assert transform(sample(2))['waveform'][0] * 20 == pytest.approx(
-        1.92, abs=1e-4)
-    assert repr(transform) == (
-        'LoadAudioClip(sample_rate=16000, clip_hop=0.96, backend_args=None)')
+# ---------------------------------------------------------------- LoadLogMel
+def save(path, tensor):
+    with open(path, 'wb') as file:
+        pickle.dump(tensor, file)
+    return dict(log_mel_path=str(path), uid='u', frame=0)
+
+
+def examples(count=5):
+    torch.manual_seed(0)
+    return torch.rand(count, 1, 96, 64) * 5 + math.log(0.01)
+
+
+def test_the_frames_own_example(tmp_path, warned):
+    saved = save(tmp_path / 'a.pkl', examples(3).clone().requires_grad_())
+    transform = TRANSFORMS.build(dict(type='LoadLogMel'))
+    # short files repeat their last example, and say so once
+    for frame in (0, 1, 2, 3, 4, 3):
+        results = transform(dict(saved, frame=frame))
+        assert torch.equal(results['log_mel'], examples(3)[min(frame, 2)])
+        assert not results['log_mel'].requires_grad
+        assert results['audio_condition'] == 'normal'
+        # not the whole file goes to the main process
+        assert results['log_mel'].untyped_storage().nbytes() == 4 * 96 * 64
+    assert len(warned) == 1
+    assert 'a.pkl" of "u" has 3 examples; from frame 3 on' in warned[0]
+    for tensor in (examples().double(), torch.full((5, 1, 96, 64), .01).log()):
+        log_mel = LoadLogMel()(save(tmp_path / 'b.pkl', tensor))['log_mel']
+        assert torch.equal(log_mel, tensor[0].float())
+
+
+class _Evil:
+
+    def __reduce__(self):
+        return os.mkdir, ('executed', )
+
+
+@pytest.mark.parametrize('tensor, message', [
+    (examples()[:, 0], r'\(T, 1, 96, 64\).*\(5, 96, 64\)'),
+    (examples().transpose(2, 3), r'but holds .*\(5, 1, 64, 96\)'),
+    (examples()[:0], r'T >= 1.*\(0, 1, 96, 64\)'),
+    (examples().long(), 'holds torch.int64'),
+    (examples() * float('nan'), 'not finite'),
+    (examples() - 1, r"not on VGGish's scale.*-5.6.*below -4.605"),
+    (_Evil(), 'mkdir'),
+])
+def test_what_is_no_vggish_input_is_refused(tmp_path, tensor, message,
+                                            monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved = save(tmp_path / 'a.pkl', tensor)
+    with pytest.raises(TensorPickleError, match=f'a.pkl.*{message}'):
+        LoadLogMel()(saved)
+    assert not (tmp_path / 'executed').exists()
+
+
+def test_missing_file_or_key(tmp_path):
+    with pytest.raises(FileNotFoundError, match='a.pkl'):
+        LoadLogMel()(
+            dict(log_mel_path=str(tmp_path / 'a.pkl'), uid='u', frame=0))
+    with pytest.raises(KeyError, match='"u" lacks.*LoadAudioClip'):
+        LoadLogMel()(dict(uid='u', frame=0))
+
+
+# --------------------------------------------------------- LoadAudioFeatures
+@pytest.fixture
+def feature_file(tmp_path):
+
+    def _write(**settings):
+        path = str(tmp_path / 'audio.safetensors')
+        features = {f'u/{t}': torch.full((128, ), float(t)) for t in range(3)}
+        features['u/2'] = features['u/2'].half()
+        write_feature_file(path, features,
+                           Provenance('audio', 'VGGish', 'ab', 128, settings))
+        return path
+
+    return _write
+
+
+def test_cached_features(feature_file):
+    path = feature_file(state_sha256='cd', audio_condition='normal')
+    transform = TRANSFORMS.build(
+        dict(
+            type='LoadAudioFeatures',
+            feature_file=path,
+            expect=dict(encoder='VGGish', dims=128)))
+    for frame in range(3):
+        results = transform(dict(uid='u', frame=frame))
+        assert results['audio_feat'].shape == (128, )
+        assert results['audio_feat'].dtype == torch.float32
+        assert (results['audio_feat'] == frame).all()
+        # through packing, to where the model reads it
+        packed = PackAVTInputs()(results)['data_samples']
+        assert packed.audio_condition == 'normal'
+        assert packed.audio_provenance == dict(
+            file=path, encoder='VGGish', state_sha256='cd')
+        transform = pickle.loads(pickle.dumps(transform))
+    with pytest.raises(KeyError, match='audio.safetensors.*"u/9"'):
+        transform(dict(uid='u', frame=9))
+
+
+def test_feature_files_that_are_refused(feature_file, tmp_path):
+    with pytest.raises(
+            FeatureFileError, match="audio.safetensors.*altered.*'mute'"):
+        LoadAudioFeatures(feature_file(audio_condition='mute'))
+    with pytest.raises(FeatureFileError, match="'VGGish', expected 'BEATs'"):
+        LoadAudioFeatures(feature_file(), expect=dict(encoder='BEATs'))
+    write_feature_file(
+        str(tmp_path / 'bank'), dict(dog=torch.zeros(8)),
+        Provenance('cue_bank', 'ImageBind', '', 8))
+    with pytest.raises(FeatureFileError, match="'cue_bank', expected 'audio'"):
+        LoadAudioFeatures(str(tmp_path / 'bank'))
+    with pytest.raises(
+            FileNotFoundError, match='extract_audio_features.py CONFIG --out'):
+        LoadAudioFeatures(str(tmp_path / 'none'))
+
+
+def test_no_sound_is_loaded_over_another(sample, feature_file):
+    """The later one would win, and what altered the earlier be in vain."""
+    cached, clip = LoadAudioFeatures(feature_file()), LoadAudioClip()
+    for steps in ([clip, MuteAudio(), cached],
+                  [clip, AudioToLogMel(), cached],
+                  [RandomApply([clip, MuteAudio()], prob=1.), cached],
+                  [clip, LoadLogMel()], [cached, LoadLogMel()],
+                  [cached, clip]):
+        with pytest.raises(RuntimeError) as error:
+            Compose(steps)(sample(0))
+        assert ('would be a second source of sound for frame 0 of "u"' in str(
+            error.value))

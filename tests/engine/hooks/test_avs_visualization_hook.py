@@ -106,13 +106,6 @@ def test_validation_alone_needs_no_training_data(tmp_path, pictures):
     assert pictures() == ['val_v2_clip_0_0_0.png', 'val_v2_clip_4_0_0.png']
 
 
-def test_sample_without_a_name(tmp_path, pictures):
-    sample = SegDataSample(metainfo=dict(img_path='0.png', uid='a'))
-    with pytest.raises(KeyError, match='needs subset, uid and frame.*PackAVT'):
-        AVSVisualizationHook(draw=True).after_test_iter(
-            RUNNER, 0, {}, [sample])
-
-
 def test_other_sounds_have_names_of_their_own(tmp_path, pictures):
     hook = AVSVisualizationHook(draw=True)
     for name in ('normal', 'mute', 'wgn-10db'):

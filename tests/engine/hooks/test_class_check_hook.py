@@ -54,7 +54,7 @@ def test_checkpoint_of_other_classes(synthavs, tmp_path):
     torch.save(checkpoint, path)
     with pytest.raises(
             ValueError,
-            match=f"class 2 of AVSBenchDataset is '{classes[3]}', but the "
+            match=f"class 2 is '{classes[3]}', but the "
             f"checkpoint was trained on '{classes[2]}'"):
         run_test(cfg, path)
     cfg.load_from = str(path)

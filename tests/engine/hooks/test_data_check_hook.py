@@ -43,12 +43,12 @@ def stray(root, split, frame, count):
     Image.fromarray(mask).save(path)
 
 
-def make_runner(root, tmp_path, **kwargs):
+def make_runner(root, tmp_path, num_workers=0, **kwargs):
     def loader(split):
         return dict(
             batch_size=2,
-            num_workers=1,
-            persistent_workers=True,
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
             sampler=dict(type='DefaultSampler', shuffle=False),
             dataset=dict(
                 type='AVSBenchDataset',
@@ -98,7 +98,7 @@ def test_counts_of_each_epoch(root, tmp_path):
     stray(root, 'train', 1, 4)
     stray(root, 'train', 3, 2)
     stray(root, 'val', 0, 1)
-    text = '\n'.join(train(make_runner(root, tmp_path)))
+    text = '\n'.join(train(make_runner(root, tmp_path, num_workers=1)))
     assert 'split \'train\': 10 frames, 10 of them read now; 0 can' in text
     assert "split 'val': 10 frames" in text
     assert text.count(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmteso.evaluation.functional import (average_classes, count_classes,
-                                          iou_and_f, mean_over_classes)
+                                          mean_over_classes)
 
 
 def literal(preds, gts, num_classes):
@@ -54,10 +54,10 @@ def test_hand_computed_frame():
     counts = count_classes(pred, gt, 71)
     assert counts.classes.tolist() == [0, 1, 2, 3]
     assert counts.inter.tolist() == [1, 1, 0, 0]
-    iou, f = iou_and_f(counts)
-    assert iou.tolist() == [0.5, 0.5, 0, 0]
+    scores = average_classes([counts], 4)
+    assert scores['IoU'].tolist() == [0.5, 0.5, 0, 0]
     # Background: P = 1/2, R = 1; class 1: P = 1, R = 1/2.
-    assert f.tolist() == pytest.approx(
+    assert scores['F'].tolist() == pytest.approx(
         [1.3 * 0.5 / 1.15, 1.3 * 0.5 / 0.8, 0, 0])
 
 

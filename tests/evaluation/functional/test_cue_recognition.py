@@ -72,22 +72,6 @@ def test_cues_of_no_class_may_be_left_out():
     assert math.isnan(found.precision) and found.recall == found.ap == 0
 
 
-@pytest.mark.parametrize('scores, ap', [
-    ([3, 2, 1], (1 + 2 / 3) / 2),
-    ([1, 2, 3], (1 / 1 + 2 / 3) / 2),
-    ([2, 3, 1], (1 / 2 + 2 / 3) / 2),
-    # the first two share a rank
-    ([2, 2, 1], (1 / 2 + 2 / 3) / 2),
-    ([0, 0, 0], 2 / 3),
-    ([-math.inf, 0, math.inf], (1 + 1 / 3 * 2) / 2),
-])
-def test_ranked_by_score(scores, ap):
-    found = recognize('dog lamp man', 'dog man', scores)
-    assert found.ap == pytest.approx(ap)
-    # only the order of the ranks differs
-    assert counts_of(found) == counts_of(recognize('dog lamp man', 'dog man'))
-
-
 def test_impossible_scores():
     with pytest.raises(ValueError, match='is NaN'):
         recognize('dog man', 'dog', [1, NAN])
@@ -162,20 +146,7 @@ def test_averages():
     assert average_recognition(frames[::-1]) == average_recognition(frames)
 
 
-@pytest.mark.parametrize('average', ['frame', 'pooled'])
-def test_nan_where_no_frame_counts(average):
-    scores = average_recognition([recognize('', '')], average)
-    assert list(scores) == ['precision', 'recall', 'F1', 'AP']
-    assert all(math.isnan(value) for value in scores.values())
-
-
 # ------------------------------------------------------------------ truth
-def test_truth():
-    frame = dict(frame_classes=('dog', ), a_obj=('dog', 'man'))
-    assert true_classes(frame, 'mask') == {'dog'}
-    assert true_classes(frame, 'a_obj') == {'dog', 'man'}
-
-
 @pytest.mark.parametrize('frame, truth, error, message', [
     (dict(), 'mask', KeyError,
      'which frame 3 of "u" lacks: add LoadAVSAnnotations'),

@@ -106,13 +106,6 @@ def test_errors_say_what_to_do():
         AVSSMetric(num_classes=1).process(None, [sample])
 
 
-def test_describe():
-    assert "'occurring'" in AVSSMetric().describe()
-    line = AVSSMetric('avsbench', pad_clips_to=10, beta2=1).describe()
-    assert "'avsbench'" in line and 'beta^2 = 1' in line
-    assert 'without the last one' in line and 'padded to 10 frames' in line
-
-
 def test_without_background_class_0_counts(tmp_path):
     """With reduce_zero_label."""
     meta = dict(

@@ -106,11 +106,6 @@ def test_synonyms(options, precision):
     assert scores['cues/rec2_precision'] == precision
 
 
-def test_nan_where_no_frame_counts():
-    scores = evaluate([frame('', [], [], '')])
-    assert all(math.isnan(value) for value in scores.values())
-
-
 @pytest.mark.parametrize('key, message', [
     ('cue_kept', "'cue_kept'.*prompt_encoder"),
     ('text_cues', "'text_cues'.*LoadTextCues"),

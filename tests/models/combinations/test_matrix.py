@@ -27,9 +27,6 @@ def batches(tmp_path_factory):
     def read(loader):
         dataset = loader['dataset']
         dataset.update(data_root=root, serialize_data=False)
-        for step in dataset['pipeline']:
-            if step['type'] == 'LoadTextCues':
-                step['cue_file'] = f'{root}/cues.jsonl'
         frames = DATASETS.build(dataset)
         return pseudo_collate([frames[0], frames[2]])
 

@@ -288,5 +288,3 @@ def test_wrong_arguments(bert):
         SentenceEncoder(bert, pooling='max')
     with pytest.raises(ValueError, match='template must contain'):
         SentenceEncoder(bert, template='a dog')
-    with pytest.raises(TypeError, match="the string 'dog'"):
-        SentenceEncoder(bert)('dog')

@@ -55,19 +55,6 @@ def test_overwrite_removes_only_what_was_written(tmp_path):
     assert left == {uids[-1]}
 
 
-def test_an_interrupted_run_can_be_overwritten(tmp_path):
-
-    def interrupted(jobs):
-        yield jobs[0]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        generate_synthavs(tmp_path, progress=interrupted, **TINY)
-    assert read_manifest(tmp_path)['complete'] is False
-    generate_synthavs(tmp_path, overwrite=True, **TINY)
-    assert read_manifest(tmp_path)['complete'] is True
-
-
 def test_overwrite_never_leaves_the_folder(tmp_path):
     root = tmp_path / 'data'
     generate_synthavs(root, **TINY)

@@ -7,15 +7,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from mmteso.audio.log_mel import log_mel_examples
 from mmteso.datasets import AVSBenchDataset
 from mmteso.io import CueFile
 from mmteso.testbeds.synthavs import CLASSES, VARIANTS, generate_synthavs
-from mmteso.testbeds.synthavs.generator import generate_video
-from mmteso.testbeds.synthavs.scenario import plan_split
 
 FRAMES = 3
 SIZE = 32
@@ -108,27 +104,6 @@ def test_audio_sounds_when_the_labels_say(root, rows):
                 assert tenths.min() > RMS * 10**(-14 / 20)
 
 
-def test_silent_seconds_are_silence_or_noise_of_the_planned_level():
-    plans = plan_split(40, 5, np.random.default_rng(0))
-    seen = Counter()
-    for number, plan in enumerate(plans):
-        if not any(plan.silent):
-            continue
-        video = generate_video(plan, 'train', 24,
-                               np.random.default_rng(number))
-        for second, silent, ambient in zip(
-                video.audio.reshape(5, 16000) / 32767, plan.silent,
-                plan.ambient):
-            if ambient is not None:
-                decibel = 20 * np.log10(np.sqrt(np.mean(second**2)) / RMS)
-                assert decibel == pytest.approx(ambient[1], abs=0.3)
-                seen[ambient[0]] += 1
-            elif silent:
-                assert not second.any()
-                seen['silence'] += 1
-    assert seen == dict(silence=15, white=5, pink=5, brown=5)
-
-
 def test_read_as_avsbench(root):
     """Cues are the visible classes, in random order; a_obj names others."""
     cues = CueFile(str(root / 'cues.jsonl'))
@@ -153,43 +128,6 @@ def test_read_as_avsbench(root):
     assert shuffled > 10
     with pytest.raises(ValueError, match='label2idx.json lists 9 classes'):
         AVSBenchDataset(str(root), subsets='v2')
-
-
-def test_summary_counts_what_is_on_disk(tmp_path):
-    summary = generate_synthavs(tmp_path, videos=26, frames=2, size=24)
-    with open(tmp_path / 'metadata.csv', newline='') as file:
-        rows = list(csv.DictReader(file))
-    for split, counts in summary.items():
-        found = Counter()
-        for row in rows:
-            if row['split'] != split:
-                continue
-            found['videos'] += 1
-            for t in range(2):
-                sounding, visible = (
-                    len(names_in(read_map(tmp_path, row['uid'], kind, t)))
-                    for kind in ('labels_semantic', 'labels_visible'))
-                found['frames'] += 1
-                found['silent'] += not sounding
-                found['partial'] += 0 < sounding < visible
-                found[f'visible_{visible}'] += 1
-        for key, number in found.items():
-            assert counts[key] == number, (split, key)
-
-
-def test_the_prior_is_skewed_in_training_only():
-    spread = {}
-    for split in ('train', 'test'):
-        visible, sounding = Counter(), Counter()
-        rng = np.random.default_rng(0)
-        for plan in plan_split(90, 4, rng):
-            video = generate_video(plan, split, 24, rng)
-            for second in video.sounding[~np.array(plan.silent)]:
-                visible.update(video.names)
-                sounding.update(np.array(video.names)[second].tolist())
-        spread[split] = np.std(
-            [sounding[name] / visible[name] for name in CLASSES[1:]])
-    assert spread['train'] > 2 * spread['test']
 
 
 def test_seeds(tmp_path):
@@ -227,38 +165,6 @@ def test_it_is_what_it_was(tmp_path, variant, labels, loudness):
             sound = np.frombuffer(file.readframes(10**6), '<i2') / 32767
         found.append(np.sqrt(np.mean(sound**2)))
     assert found == pytest.approx(loudness, abs=2e-5)
-
-
-def mixtures(videos, split, seed):
-    """Mean and deviation of the log-mel bands, and which classes sound."""
-    rng = np.random.default_rng(seed)
-    features, targets = [], []
-    for plan in plan_split(videos, 4, rng):
-        video = generate_video(plan, split, 24, rng)
-        clips = video.audio.reshape(4, 16000)[:, :15600] / 32768
-        log_mel = log_mel_examples(torch.from_numpy(clips))[:, 0, 0]
-        features.append(
-            torch.cat([log_mel.mean(1), log_mel.std(1)], dim=1).numpy())
-        target = np.zeros((4, len(CLASSES)))
-        for name, sounds in zip(video.names, video.sounding.T):
-            target[:, CLASSES.index(name)] = sounds
-        targets.append(target[:, 1:])
-    return np.concatenate(features), np.concatenate(targets)
-
-
-def test_what_sounds_can_be_heard_in_mixtures():
-    """Least squares on 128 log-mel statistics, with ridge; noise included."""
-    x, y = mixtures(75, 'train', seed=0)
-    x_test, y_test = mixtures(30, 'test', seed=1)
-    mean, std = x.mean(0), x.std(0) + 1e-3
-    x, x_test = (np.c_[(z - mean) / std, np.ones(len(z))]
-                 for z in (x, x_test))
-    weights = np.linalg.solve(x.T @ x + 3 * np.eye(x.shape[1]), x.T @ y)
-    right = (x_test @ weights > 0.5) == (y_test > 0.5)
-    assert right.mean(axis=0).min() > 0.95
-    # Nor is that the accuracy of saying that it never sounds.
-    for column, sounds in zip(right.T, y_test.T > 0):
-        assert column[sounds].mean() > 0.9
 
 
 @pytest.mark.parametrize('arguments', [

@@ -8,17 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
 from PIL import Image
 from processes import ROOT
 
-from mmteso.audio.log_mel import log_mel_examples
 from mmteso.testbeds.synthavs import generate_synthavs
-from mmteso.testbeds.synthavs.hard import (CLASSES, HARD, SHAPES, TEXTURES,
-                                           TIMBRES, TRAIN_PRIORS, UNSEEN)
-from mmteso.testbeds.synthavs.timbres import (NOISE_COLOURS, SAMPLE_RATE,
-                                              sample_noise, sample_voice)
+from mmteso.testbeds.synthavs.hard import (CLASSES, SHAPES, TEXTURES, TIMBRES,
+                                           TRAIN_PRIORS, UNSEEN)
 
 FRAMES = 2
 MADE = dict(videos=26, frames=FRAMES, size=32, variant='hard')
@@ -94,39 +90,3 @@ def test_no_silent_training_frames(root, tmp_path):
     }
     assert changed and all('hard-train' in path for path in changed)
     assert not any('labels_visible' in path for path in changed)
-
-
-def seconds(number, seed):
-    """Features of single objects in noise, and their classes' indices."""
-    rng = np.random.default_rng(seed)
-    clips, labels = [], []
-    for index in range(number):
-        name = CLASSES[1 + index % 16]
-        noise = sample_noise(NOISE_COLOURS[index % 3], SAMPLE_RATE, rng)
-        clip = sample_voice(TIMBRES[name], 1, rng)
-        clip *= 10**(rng.uniform(-4, 4) / 20)
-        clip += 10**(rng.uniform(*HARD.ambient_db) / 20) * noise
-        clips.append(HARD.object_rms * clip[:15600])
-        labels.append(index % 16)
-    log_mel = log_mel_examples(torch.from_numpy(np.stack(clips)))[:, 0, 0]
-    features = torch.cat([log_mel.mean(1), log_mel.std(1)], 1).numpy()
-    return features, np.array(labels)
-
-
-def test_sound_is_telling_but_ambiguous():
-    """Least squares on one sounding object's log-mel statistics."""
-    x, y = seconds(480, seed=0)
-    x_test, y_test = seconds(240, seed=1)
-    mean, std = x.mean(0), x.std(0) + 1e-3
-    x, x_test = (np.c_[(z - mean) / std, np.ones(len(z))]
-                 for z in (x, x_test))
-    weights = np.linalg.solve(x.T @ x + 10 * np.eye(x.shape[1]),
-                              x.T @ np.eye(16)[y])
-    guess = (x_test @ weights).argmax(1)
-    assert 0.5 < (guess == y_test).mean() < 0.85  # chance: 0.06
-    # Shapes are 4 classes apart: disc, star, cross, ring.
-    shape, true = guess // 4, y_test // 4
-    low, true_low = np.isin(shape, (0, 3)), np.isin(true, (0, 3))
-    assert (low == true_low).mean() > 0.9
-    within = shape[low == true_low] == true[low == true_low]
-    assert 0.7 < within.mean() < 0.95  # chance: 0.5

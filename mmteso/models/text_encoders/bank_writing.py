@@ -6,8 +6,8 @@ from typing import Iterable, List, NamedTuple, Sequence
 import torch
 from tqdm import tqdm
 
-from mmteso.io import (FeatureFile, FeatureFileError, Provenance,
-                       iter_cue_records, normalize_phrase, write_feature_file)
+from mmteso.io import (CueBank, CueFile, FeatureFileError, Provenance,
+                       normalize_phrase, write_feature_file)
 
 
 class BankReport(NamedTuple):
@@ -26,14 +26,9 @@ class BankReport(NamedTuple):
 def _add(phrases: set, cues: Iterable[str], where: str) -> None:
     for cue in cues:
         phrase = normalize_phrase(cue)
-        if not phrase:
-            raise ValueError(f'{where}: {cue!r} is no phrase, but nothing or '
-                             'separators only.')
-        try:
-            phrase.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f'{where}: {cue!r} is no valid Unicode text '
-                             f'({error.reason}).') from error
+        # half of a surrogate pair is no text that a file could hold
+        if not phrase or any('\ud800' <= sign <= '\udfff' for sign in phrase):
+            raise ValueError(f'{where}: {cue!r} is no phrase.')
         phrases.add(phrase)
 
 
@@ -59,7 +54,7 @@ def collect_phrases(cue_files: Sequence[str] = (),
         CueFileError: If a cue file doesn't follow the format.
         ValueError: If something isn't a phrase, or there is none at all.
     """
-    found = set()
+    found: set = set()
     _add(found, phrases, 'phrases')
     for path in phrase_files:
         with open(path, encoding='utf-8') as file:
@@ -67,33 +62,29 @@ def collect_phrases(cue_files: Sequence[str] = (),
         _add(found, filter(None, lines), path)
     for path in cue_files:
         # the same spellings again and again: to be normalized once each
-        spellings = set()
-        for _, record in iter_cue_records(path):
+        spellings: set = set()
+        for record in CueFile(path, cues_only=True).values():
             spellings.update(record.cues)
         _add(found, spellings, path)
     if not found:
-        raise ValueError('There are no phrases to encode: all cues are empty.'
-                         if cue_files else 'There are no phrases to encode.')
+        raise ValueError('There are no phrases to encode' +
+                         ': all cues are empty.' * bool(cue_files))
     return sorted(found)
 
 
-def _existing(path: str, provenance: Provenance) -> FeatureFile:
-    """The bank at ``path``, if it is of exactly this origin."""
-    bank = FeatureFile(path, dict(kind='cue_bank'))
-    found = bank.provenance
-    if found != provenance:
-        ours, theirs = (dict(vars(p), **p.settings)
-                        for p in (provenance, found))
-        wrong = [
-            f'{key} is {theirs.get(key)!r}, the encoder\'s {ours.get(key)!r}'
-            for key in sorted(ours.keys() | theirs.keys())
-            if key != 'settings' and ours.get(key) != theirs.get(key)
-        ]
+def _check_origin(found: Provenance, wanted: Provenance, path: str) -> None:
+    """Features of two encoders don't go into one file."""
+    ours, theirs = (dict(vars(p), **p.settings) for p in (wanted, found))
+    wrong = [
+        f'{key} is {theirs.get(key)!r}, the encoder\'s {ours.get(key)!r}'
+        for key in sorted(ours.keys() | theirs.keys())
+        if key != 'settings' and ours.get(key) != theirs.get(key)
+    ]
+    if wrong:
         raise FeatureFileError(
             f'"{path}" was written by another encoder, so its features can\'t '
             f'be mixed with this one\'s: {"; ".join(wrong)}. Write another '
             'file, or all phrases anew.')
-    return bank
 
 
 def write_cue_bank(path: str,
@@ -108,8 +99,8 @@ def write_cue_bank(path: str,
 
     Args:
         path (str): The file.
-        encoder (Callable): Maps a list of n phrases to a tensor (n, D), has
-            the attribute ``embed_dims`` (D) and a method ``provenance()``.
+        encoder (Callable): Maps a list of n phrases to a tensor (n, D), and
+            has a method ``provenance()``.
         phrases (Sequence[str]): The phrases; one that occurs several times
             is encoded once, in the form of
             :func:`mmteso.io.normalize_phrase`.
@@ -121,39 +112,27 @@ def write_cue_bank(path: str,
         BankReport: How many phrases were added and kept.
 
     Raises:
-        TypeError: If the encoder doesn't say where its features come from.
         FileNotFoundError: If there is no file to update.
         FeatureFileError: If the file to update is of another encoder, other
-            weights or other settings.
-        ValueError: If the encoder gives another shape than it says.
+            weights or other settings; or the encoder gives no finite vectors
+            of the length that it says.
     """
-    if not hasattr(encoder, 'provenance'):
-        raise TypeError(
-            f'A cue bank can\'t be written with {type(encoder).__name__}: it '
-            'has no method provenance() that says where its features come '
-            'from, as ImageBindText has.')
-    if batch_size < 1:
-        raise ValueError(f'batch_size must be at least 1, but got '
-                         f'{batch_size}.')
     if update and not os.path.isfile(path):
         raise FileNotFoundError(f'There is no cue bank "{path}" to update.')
     provenance = encoder.provenance()
     features = {}
     if update:
-        features.update(_existing(path, provenance))
+        bank = CueBank(path)
+        _check_origin(bank.provenance, provenance, path)
+        features.update(bank)
     kept = len(features)
     missing = sorted({normalize_phrase(p) for p in phrases} - features.keys())
     with tqdm(total=len(missing), unit='phrase', disable=None) as bar:
         for start in range(0, len(missing), batch_size):
             batch = missing[start:start + batch_size]
             with torch.no_grad():
-                rows = encoder(batch)
-            expected = (len(batch), encoder.embed_dims)
-            if tuple(rows.shape) != expected:
-                raise ValueError(
-                    f'{type(encoder).__name__} must map {len(batch)} phrases '
-                    f'to {expected}, but gave {tuple(rows.shape)}.')
-            features.update(zip(batch, rows.float().cpu()))
+                rows = encoder(batch).float().cpu()
+            features.update(zip(batch, rows))
             bar.update(len(batch))
     if missing or not update:
         write_feature_file(path, features, provenance)

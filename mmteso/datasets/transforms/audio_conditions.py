@@ -1,18 +1,113 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+"""Other sound for the same picture."""
+import hashlib
+import math
 from typing import Optional, Tuple
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmteso.audio import count_clips, cut_clip, last_clip_rule, load_waveform
-from .altering_audio import _require_waveform
+from mmteso.audio import (NOISE_REFERENCES, count_clips, cut_clip,
+                          last_clip_rule, load_waveform, white_noise)
+from .base import AVSTransform
 
-SECONDS = ('loudest', 'same')
+
+def _require_waveform(transform: AVSTransform, results: dict) -> None:
+    """Refuse a place in the pipeline where altering the sound does nothing."""
+    made = {'log_mel', 'audio_values', 'audio_feat'} & set(results)
+    if made or 'waveform' not in results:
+        found = f'after {made.pop()} was made' if made else 'without waveform'
+        raise RuntimeError(
+            f'{type(transform).__name__} stands {found}, where it changes '
+            'nothing. Put it right after LoadAudioClip; precomputed log-mels '
+            'and features have no sound to alter.')
 
 
 @TRANSFORMS.register_module()
-class ReplaceAudioWithOffScreen(BaseTransform):
+class MuteAudio(AVSTransform):
+    """Replace the sound by digital silence, the picture unchanged.
+
+    Required Keys:
+
+    - waveform (np.ndarray)
+
+    Modified Keys:
+
+    - waveform (np.ndarray): Zeros.
+    - audio_condition (str): 'mute'.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Mute."""
+        _require_waveform(self, results)
+        results['waveform'] = np.zeros_like(results['waveform'])
+        results['audio_condition'] = 'mute'
+        return results
+
+
+@TRANSFORMS.register_module()
+class ReplaceAudioWithNoise(AVSTransform):
+    """Replace the sound by white Gaussian noise, the picture unchanged.
+
+    The noise of a frame follows from ``seed``, ``uid`` and ``frame`` alone.
+    It doesn't depend on order, epoch, worker or process, so a run repeats;
+    two levels give the same noise, only louder or softer.
+
+    Required Keys:
+
+    - waveform (np.ndarray)
+    - uid (str)
+    - frame (int)
+
+    Modified Keys:
+
+    - waveform (np.ndarray): The noise alone.
+    - audio_condition (str): 'wgn-{level_db}db', e.g. 'wgn-10db'. It doesn't
+      name the reference.
+
+    Added Keys:
+
+    - noise_reference (str): The reference.
+
+    Args:
+        level_db (float): The level in dB.
+        reference (str): What the level refers to: 'snr', this many dB *below*
+            the power of the clip that is replaced (a silent clip gives
+            silence); 'pcm16', dB over one 16-bit step; 'full_scale', dB over
+            amplitude 1, clipped to [-1, 1]. Defaults to 'snr'.
+        seed (int): Chooses other noise. Defaults to 0.
+    """
+
+    def __init__(self,
+                 level_db: float,
+                 reference: str = 'snr',
+                 seed: int = 0) -> None:
+        if not math.isfinite(level_db) or reference not in NOISE_REFERENCES:
+            raise ValueError(
+                f'level_db must be finite and reference one of '
+                f'{NOISE_REFERENCES}, but got {level_db} and {reference!r}.')
+        self.level_db = level_db
+        self.reference = reference
+        self.seed = seed
+
+    def transform(self, results: dict) -> dict:
+        """Replace the sound."""
+        _require_waveform(self, results)
+        # Not hash(): that differs from process to process.
+        key = f'{self.seed}/{results["frame"]}/{results["uid"]}'.encode()
+        digest = hashlib.sha256(key).digest()
+        results['waveform'] = white_noise(
+            results['waveform'],
+            self.level_db,
+            self.reference,
+            generator=np.random.default_rng(int.from_bytes(digest, 'little')))
+        results['audio_condition'] = f'wgn-{self.level_db:g}db'
+        results['noise_reference'] = self.reference
+        return results
+
+
+@TRANSFORMS.register_module()
+class ReplaceAudioWithOffScreen(AVSTransform):
     """Replace the sound by that of a video with other classes.
 
     The data set says which videos: build it with ``off_screen=dict(...)``
@@ -59,25 +154,17 @@ class ReplaceAudioWithOffScreen(BaseTransform):
                  clip_hop: float = 1.0,
                  silence_db: float = -60.,
                  backend_args: Optional[dict] = None) -> None:
-        if second not in SECONDS:
+        if second not in ('loudest', 'same') or not clip_hop > 0:
             raise ValueError(
-                f'second must be one of {SECONDS}, but got {second!r}')
-        if not clip_hop > 0:
-            raise ValueError(f'clip_hop must be positive, but got {clip_hop}')
+                "second must be 'loudest' or 'same' and clip_hop positive, "
+                f'but got {second!r} and {clip_hop}')
         self.second = second
         self.clip_hop = clip_hop
         self.silence_db = silence_db
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Replace the sound.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            dict: The dict with another video's sound.
-        """
+        """Replace the sound."""
         _require_waveform(self, results)
         if not results.get('off_screen'):
             raise KeyError(
@@ -119,7 +206,3 @@ class ReplaceAudioWithOffScreen(BaseTransform):
                   for clip in clips]
         best = int(np.argmax(powers))
         return clips[best].astype(results['waveform'].dtype), powers[best]
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(second={self.second!r}, '
-                f'clip_hop={self.clip_hop}, silence_db={self.silence_db})')

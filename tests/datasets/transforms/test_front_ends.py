@@ -1,0 +1,164 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import Compose
+from mmseg.registry import TRANSFORMS
+
+from mmteso.audio import kaldi_fbank, log_mel_examples
+from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
+                                        PackAVTInputs, ReplaceAudioWithNoise)
+
+
+def clip(rate=16000, seed=0, samples=None):
+    rng = np.random.default_rng(seed)
+    waveform = rng.standard_normal(samples or round(0.975 * rate)) / 10
+    return dict(
+        waveform=waveform.astype(np.float32),
+        sample_rate=rate,
+        uid='a',
+        frame=0,
+        audio_condition='normal')
+
+
+@pytest.mark.parametrize('kind, key, expected', [
+    ('AudioToLogMel', 'log_mel', lambda wave: log_mel_examples(wave)[0]),
+    ('AudioToFbank', 'audio_values', kaldi_fbank),
+])
+def test_own_front_ends(kind, key, expected):
+    transform = TRANSFORMS.build(dict(type=kind))
+    values = transform(clip())[key]
+    assert values.shape == dict(log_mel=(1, 96, 64)).get(key, (96, 128))
+    assert values.dtype == torch.float32
+    torch.testing.assert_close(
+        values, expected(torch.from_numpy(clip()['waveform'])))
+    assert repr(transform) == f'{kind}()' and transform.output_key == key
+    for other in (clip(8000, samples=7800), clip(samples=399)):
+        with pytest.raises(ValueError, match='at 16000 Hz, but got'):
+            transform(other)
+
+
+def test_altered_sound_goes_the_same_way():
+    noise = Compose([ReplaceAudioWithNoise(10), AudioToLogMel()])(clip())
+    assert noise['log_mel'].std() > 0
+    muted = Compose([MuteAudio(), AudioToLogMel()])(clip())
+    torch.testing.assert_close(muted['log_mel'],
+                               torch.full((1, 96, 64), 0.01).log())
+
+
+def test_image_transforms_and_sound_do_not_touch_each_other():
+    """mmseg's own transforms give the same picture with and without sound."""
+    image = np.random.default_rng(0).integers(
+        0, 256, (48, 64, 3), dtype=np.uint8)
+    labels = (image[..., 0] > 128).astype(np.uint8)
+
+    def picture():
+        return dict(
+            img=image.copy(),
+            img_shape=(48, 64),
+            ori_shape=(48, 64),
+            gt_seg_map=labels.copy(),
+            seg_fields=['gt_seg_map'])
+
+    visual = Compose([
+        TRANSFORMS.build(config) for config in (
+            dict(type='RandomResize', scale=(96, 96), ratio_range=(.5, 2)),
+            dict(type='RandomCrop', crop_size=(32, 32)),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PhotoMetricDistortion'),
+        )
+    ])
+    for seed in range(4):
+        np.random.seed(seed)
+        alone = visual(picture())
+        np.random.seed(seed)
+        both = visual(AudioToLogMel()(dict(picture(), **clip())))
+        for key in ('img', 'gt_seg_map'):
+            np.testing.assert_array_equal(alone[key], both[key])
+        torch.testing.assert_close(both['log_mel'],
+                                   AudioToLogMel()(clip())['log_mel'])
+
+
+# ------------------------------------------------- extractors of transformers
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory):
+    """Extractors alone; the transform reads no weights."""
+    transformers = pytest.importorskip('transformers')
+    root = tmp_path_factory.mktemp('extractors')
+    for name, extractor in dict(
+            ast=transformers.ASTFeatureExtractor(),
+            fused=transformers.ClapFeatureExtractor(),
+            unfused=transformers.ClapFeatureExtractor(
+                truncation='rand_trunc'),
+            scaled=transformers.Wav2Vec2FeatureExtractor(do_normalize=True),
+            masked=transformers.SeamlessM4TFeatureExtractor()).items():
+        extractor.save_pretrained(root / name)
+    return root
+
+
+def transform_of(folders, name):
+    return TRANSFORMS.build(
+        dict(type='AudioToModelInput', pretrained=str(folders / name)))
+
+
+@pytest.mark.parametrize('name, rate, shape', [
+    ('ast', 16000, (1024, 128)),
+    ('fused', 48000, (4, 1001, 64)),
+    ('unfused', 48000, (1, 1001, 64)),
+    ('scaled', 16000, (15600, )),
+])
+def test_is_what_the_extractor_makes(folders, name, rate, shape):
+    transform = transform_of(folders, name)
+    results = clip(rate)
+    values = transform(results)['audio_values']
+    assert values.shape == shape and values.dtype == torch.float32
+    features = transform.extractor(
+        [results['waveform']], sampling_rate=rate, return_tensors='pt')
+    assert torch.equal(values, next(iter(features.values()))[0].float())
+    assert not torch.equal(values, transform(clip(rate, 1))['audio_values'])
+    # nothing of chance, as there is in clips of more than 10 s
+    assert torch.equal(values, transform(clip(rate))['audio_values'])
+    packed = PackAVTInputs()(results)
+    assert set(packed['inputs']) == {'audio_values'}
+    settings = json.loads(json.dumps(transform.settings()))
+    assert settings['sampling_rate'] == rate
+    assert 'mel_filters' not in settings
+
+
+def test_clip_is_filled_up(folders):
+    """AST's to 10.24 s by zeros, CLAP's to 10 s by itself."""
+    ast = transform_of(folders, 'ast')
+    values = ast(clip())['audio_values']
+    filling = (0 - ast.extractor.mean) / (2 * ast.extractor.std)
+    torch.testing.assert_close(values[96:], torch.full((928, 128), filling))
+    assert (values[:96] - filling).abs().min() > 0
+    values = transform_of(folders, 'unfused')(clip(48000))['audio_values'][0]
+    # 46800 samples are 97.5 hops: after two clips it is the same again
+    for times in (1, 2, 3):
+        later = values[5 + 195 * times:90 + 195 * times]
+        torch.testing.assert_close(later, values[5:90], atol=2e-3, rtol=0)
+
+
+def test_mute_before_it(folders):
+    for name in ('ast', 'scaled'):
+        transform = transform_of(folders, name)
+        muted = transform(MuteAudio()(clip()))
+        assert muted['audio_condition'] == 'mute'
+        silence = transform(dict(clip(), waveform=np.zeros(15600, 'float32')))
+        assert torch.equal(muted['audio_values'], silence['audio_values'])
+        assert torch.isfinite(muted['audio_values']).all()
+
+
+def test_what_it_can_not_read(folders, tmp_path):
+    with pytest.raises(
+            ValueError, match=r'48000 samples a second.*sample_rate=48000'):
+        transform_of(folders, 'fused')(clip(16000))
+    # 97 rows of 10 ms become 98
+    transform = transform_of(folders, 'masked')
+    assert transform(clip())['audio_values'].shape == (48, 160)
+    with pytest.raises(ValueError, match='15760 samples and marks'):
+        transform(clip(samples=15760))
+    with pytest.raises(OSError, match='none'):
+        transform_of(tmp_path, 'none')(clip())
