@@ -1,14 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from tiny_sam import DECODER, VISION, write_sam
 
-from mmteso.models.sam import (check_structure, import_sam, make_config,
+from mmteso.models.sam import (check_structure, make_config,
                                read_sam_folder)
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
@@ -23,12 +22,6 @@ def folder(tmp_path_factory):
 def own_folder(folder, tmp_path):
     shutil.copytree(folder, tmp_path / 'sam')
     return tmp_path / 'sam'
-
-
-def test_transformers_is_named_where_it_lacks(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'transformers.models.sam', None)
-    with pytest.raises(ImportError, match=r"mmteso\[text\]"):
-        import_sam()
 
 
 def test_make_config():
