@@ -212,22 +212,3 @@ def _read(head: ConfigDict, channels: Tuple[int, ...]) -> None:
             # its layers are as wide as what they read
             head.update(
                 channels=head.in_channels, embed_dims=head.in_channels)
-
-
-def matrix_table() -> str:
-    """The table of the pairs in docs/combinations.md."""
-    lines = [['decode head'] + [item.title for item in BACKBONES.values()]]
-    lines.append(['---'] * len(lines[0]))
-    for head in HEADS.values():
-        lines.append([head.title] + [
-            _cell(head, backbone) for backbone in BACKBONES.values()
-        ])
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
-
-
-def _cell(head: Head, backbone: Backbone) -> str:
-    if why_not(head, backbone):
-        return '-'
-    if backbone.plain and head.reads == 'pyramid':
-        return 'neck'
-    return 'yes'
