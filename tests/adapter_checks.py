@@ -9,7 +9,10 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmteso.models.adapters import inject_adapters
-from mmteso.models.adapters.attention_layers import adaptable_layers
+from mmteso.models.adapters.injection import (adaptable_layers,
+                                              unadaptable_layers)
+
+PLAIN = dict(channels=8, num_classes=2, align_corners=False)
 
 
 def build(config):
@@ -50,6 +53,7 @@ def check(network, images, counts, forward=maps):
     with torch.no_grad():  # torch has fused functions for this
         fast = forward(network, images)
 
+    assert unadaptable_layers(network) == []
     adapters = inject_adapters(network, tuple(counts))
     assert len(adapters) == sum(counts.values())
     adapted = network.state_dict()

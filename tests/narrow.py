@@ -18,6 +18,9 @@ from mmengine.hooks import Hook
 from mmengine.structures import LabelData, PixelData
 from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
+from torch import nn
+
+from mmteso.models import PMQS, BottleneckAdapter, FusionLayer
 
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
@@ -308,6 +311,29 @@ def make_batch(batch_size: int = 2,
         sample.gt_cues = LabelData(label=torch.tensor([1., 0., -1., -1.]))
         samples.append(sample)
     return dict(inputs=inputs, data_samples=samples)
+
+
+def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
+    """Let sound and text change an untrained model's masks, in place.
+
+    Adapters, fusions and gated prompts start at zero, and what PMQS adds to
+    the queries is small: a mask of a new model moves by little more than
+    rounding, and a test that compares masks could not tell a broken path from
+    a working one.
+    """
+    for module in model.modules():
+        if isinstance(module, BottleneckAdapter):
+            nn.init.normal_(module.up.weight, std=0.1)
+        elif isinstance(module, FusionLayer):
+            nn.init.normal_(module.up.weight)
+            module.attn.out_proj.weight.data *= scale
+        elif isinstance(module, PMQS):
+            module.projection[-1].weight.data *= 2
+            for layer in module.layers:
+                layer.attn.out_proj.weight.data *= scale
+                if layer.norm_type == 'zero_gated':
+                    nn.init.ones_(layer.gamma)
+    return model
 
 
 class CallHook(Hook):

@@ -16,7 +16,7 @@ from mmteso.engine import describe_sound, find_sound_steps
 from mmteso.engine.sound_steps import (SPLITS, dataloader_of, dataset_configs,
                                        type_name)
 from mmteso.io import Provenance, feature_key, file_sha256, write_feature_file
-from mmteso.models.state_hash import state_sha256
+from mmteso.models.weights import state_sha256
 
 _SHOWN = 10
 

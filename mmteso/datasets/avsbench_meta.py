@@ -118,7 +118,8 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
                 return candidate
         raise FileNotFoundError(
             f'metainfo names the file {path!r}, but there is none, neither '
-            f'below the data_root {data_root!r} nor here.')
+            f'below the data_root {data_root!r} nor below the working '
+            'directory.')
 
     names = metainfo.get('classes', AVSBENCH_CLASSES)
     if isinstance(names, str):

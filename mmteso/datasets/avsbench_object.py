@@ -61,7 +61,8 @@ class AVSBenchObjectDataset(BaseAVSDataset):
     name, ``label_format`` 'binary', and ``log_mel_path`` in place of
     ``audio_path`` with ``audio='log_mel'``. ``a_obj`` is the category in S4
     (``class_names`` are background and all categories, sorted) and empty in
-    MS3, which has no classes (``class_names`` is None).
+    MS3, which has no classes (``class_names`` is None); ``ConcatDataset``
+    takes both with ``ignore_keys='class_names'``.
 
     Args:
         data_root (str): Folder of 'Single-source' and 'Multi-sources'.

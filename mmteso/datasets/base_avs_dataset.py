@@ -334,12 +334,15 @@ class BaseAVSDataset(BaseSegDataset):
             })
         return frames
 
-    def _count_frames(self, *listings: Optional[FrozenSet[str]]) -> int:
+    def _count_frames(self, images: Optional[FrozenSet[str]],
+                      masks: Optional[FrozenSet[str]]) -> int:
         """The highest number in a clip's folders, plus 1: a gap, or a mask
         without its frame, is thus a missing frame, not a shorter clip."""
         stems = [
-            osp.splitext(name)[0] for names in listings for name in names or ()
-            if name.endswith((self.img_suffix, self.seg_map_suffix))
+            name[:-len(suffix)]
+            for names, suffix in ((images, self.img_suffix),
+                                  (masks, self.seg_map_suffix))
+            for name in names or () if name.endswith(suffix)
         ]
         return max((int(stem) + 1 for stem in stems if stem.isdecimal()),
                    default=0)

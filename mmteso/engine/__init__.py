@@ -4,8 +4,7 @@ from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
                               audio_condition_transform,
                               audio_conditions_dataloader,
                               insert_audio_condition, insert_audio_conditions)
-from .audio_control_loop import AudioControlLoop
-from .audio_evaluation import evaluate_audio_conditions
+from .audio_control_loop import AudioControlLoop, evaluate_audio_conditions
 from .audio_report import (flat_scores, format_audio_report, make_audio_report,
                            protocols)
 from .config_comparison import (ConfigDifference, config_differences,

@@ -2,13 +2,12 @@
 """Test data with other sound: names of conditions, and what they insert."""
 import copy
 import re
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence
 
-from mmengine.config import Config, ConfigDict
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import FeatureFile
-from .sound_steps import ALTERING, dataset_configs, type_name
+from .sound_steps import ALTERING, dataset_configs, steps_inside, type_name
 
 #: The paper's conditions, and off-screen sound.
 AUDIO_CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen')
@@ -53,38 +52,6 @@ def audio_condition_transform(condition: str,
         seed=seed)
 
 
-def sound_of_features(feature_file: str) -> List[dict]:
-    """The transforms that load the sound behind cached audio features.
-
-    Args:
-        feature_file (str): A file of ``tools/extract_audio_features.py``.
-
-    Returns:
-        list[dict]: Configs of ``LoadAudioClip`` and of the front end
-        (``AudioToLogMel``, ...) with the settings that the features were
-        extracted with.
-
-    Raises:
-        FileNotFoundError, FeatureFileError: If there is no such file, or it
-            holds no audio features.
-        ValueError: If the features were not made from sound files, or the
-            file does not say how.
-    """
-    settings = FeatureFile(
-        feature_file, dict(kind='audio')).provenance.settings
-    names = ('clip_hop', 'sample_rate')
-    if settings.get('sound') != 'waveform' or any(
-            name not in settings for name in names):
-        raise ValueError(
-            f'the features in "{feature_file}" were not extracted from sound '
-            f'files, or the file does not say how (its settings: {settings})')
-    return [
-        dict(type='LoadAudioClip', **{name: settings[name]
-                                      for name in names}),
-        dict(settings.get('front_end', dict(type='AudioToLogMel')))
-    ]
-
-
 def insert_audio_conditions(pipeline: Sequence[dict],
                             conditions: Sequence[str],
                             reference: str = 'snr',
@@ -98,8 +65,7 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     A pipeline that reads cached features (``LoadAudioFeatures``) gets back
     the transforms that load the sound, with the settings of the cache, and
     the model's audio encoder encodes it, the normal sound as well where it is
-    one of several: the cache holds the normal sound alone. For 'normal' by
-    itself the pipeline stays as it is.
+    one of several. For 'normal' by itself the pipeline stays as it is.
 
     Args:
         pipeline (Sequence[dict]): Configs of the transforms; not modified.
@@ -129,6 +95,11 @@ def insert_audio_conditions(pipeline: Sequence[dict],
         return pipeline
     pipeline = _with_waveform(pipeline, conditions)
     names = [type_name(step) for step in pipeline]
+    altering = [name for name in names if name in ALTERING]
+    if altering:
+        raise ValueError(
+            f'the test pipeline has {altering[0]}: it alters the sound that '
+            f'the audio conditions {conditions} are to alter. Leave it out')
     place = names.index('LoadAudioClip')
     for transform in transforms:
         if transform and transform['type'] == 'ReplaceAudioWithOffScreen':
@@ -137,16 +108,10 @@ def insert_audio_conditions(pipeline: Sequence[dict],
                 for key in ('clip_hop', 'backend_args')
                 if key in pipeline[place]
             })
-    altering = [name for name in names if name in ALTERING]
-    if altering:
-        raise ValueError(
-            f'the test pipeline has {altering[0]}: it alters the sound that '
-            f'the audio conditions {conditions} are to alter. Leave it out')
+    before, after = pipeline[:place + 1], pipeline[place + 1:]
     if len(transforms) == 1:
-        return [
-            *pipeline[:place + 1], transforms[0], *pipeline[place + 1:]
-        ]
-    front_end = [step for step in pipeline[place:] if output_key(step)]
+        return [*before, *transforms, *after]
+    front_end = [step for step in after if _makes_sound_input(step)]
     if not front_end:
         raise ValueError(
             'the test pipeline has no transform that makes the input of an '
@@ -156,58 +121,54 @@ def insert_audio_conditions(pipeline: Sequence[dict],
         type='FanOutAudioConditions',
         conditions=transforms,
         front_end=front_end)
-    rest = [step for step in pipeline[place + 1:] if not output_key(step)]
-    return [*pipeline[:place + 1], fan_out, *rest]
+    return [
+        *before, fan_out,
+        *[step for step in after if not _makes_sound_input(step)]
+    ]
 
 
-def output_key(step: dict) -> Optional[str]:
-    """What a transform makes of a waveform for an audio encoder.
-
-    Args:
-        step (dict): Config of a transform.
-
-    Returns:
-        str | None: Its ``output_key``, the name of the model's input, e.g.
-        'log_mel' for ``AudioToLogMel``; None for other transforms.
-    """
+def _makes_sound_input(step: dict) -> bool:
+    """Whether a transform makes an audio encoder's input of a waveform."""
     kind = step['type']
-    if isinstance(kind, str):
-        kind = TRANSFORMS.get(kind)
-    return getattr(kind, 'output_key', None)
+    kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+    return hasattr(kind, 'output_key')
 
 
 def _with_waveform(pipeline: List[dict],
                    conditions: Sequence[str]) -> List[dict]:
     """The pipeline with ``LoadAudioClip``, in place of cached features."""
-    types = [type_name(step) for step in pipeline]
-    reason = f'got the transforms {types}'
-    if 'LoadLogMel' in types:
-        reason = 'LoadLogMel reads log-mels, which were made from the original'
-    elif 'LoadAudioFeatures' in types and 'LoadAudioClip' not in types:
-        place = types.index('LoadAudioFeatures')
-        try:
-            sound = sound_of_features(pipeline[place]['feature_file'])
-        except ValueError as error:
-            reason = str(error)
-        else:
+    names = [type_name(step) for step in pipeline]
+    if 'LoadAudioClip' in names:
+        return pipeline
+    reason = f'has the transforms {names}'
+    if 'LoadAudioFeatures' in names:
+        place = names.index('LoadAudioFeatures')
+        path = pipeline[place]['feature_file']
+        settings = FeatureFile(path, dict(kind='audio')).provenance.settings
+        clip = {
+            key: settings[key]
+            for key in ('clip_hop', 'sample_rate') if key in settings
+        }
+        if settings.get('sound') == 'waveform' and len(clip) == 2:
+            sound = [
+                dict(type='LoadAudioClip', **clip),
+                dict(settings.get('front_end', dict(type='AudioToLogMel')))
+            ]
             return [*pipeline[:place], *sound, *pipeline[place + 1:]]
-    if 'LoadAudioClip' not in types:
-        altered = ', '.join(
-            repr(name) for name in conditions if name != 'normal')
-        raise ValueError(
-            f'the audio condition {altered} needs a test pipeline with '
-            f'`LoadAudioClip`, whose waveform it alters, but {reason}. Read '
-            'the sound with LoadAudioClip and AudioToLogMel in '
-            '`test_dataloader`')
-    return pipeline
+        reason = (f'reads "{path}", which was not extracted from sound files, '
+                  'or does not say how')
+    raise ValueError(
+        f'the audio conditions {list(conditions)} alter the waveform of '
+        f'`LoadAudioClip`, but the test pipeline {reason}. Read the sound with'
+        ' LoadAudioClip and AudioToLogMel in `test_dataloader`')
 
 
-def audio_conditions_dataloader(
-        dataloader: Union[dict, ConfigDict, Config],
-        conditions: Sequence[str],
-        reference: str = 'snr',
-        seed: int = 0,
-        off_screen_groups: Optional[str] = None) -> dict:
+def audio_conditions_dataloader(dataloader: dict,
+                                conditions: Sequence[str],
+                                reference: str = 'snr',
+                                seed: int = 0,
+                                off_screen_groups: Optional[str] = None
+                                ) -> dict:
     """A test dataloader's config with audio conditions.
 
     For 'off-screen' the data sets get ``off_screen``, so that they pair their
@@ -226,58 +187,33 @@ def audio_conditions_dataloader(
         dict: The changed config.
 
     Raises:
-        ValueError: See :func:`insert_audio_conditions`; also if the dataset's
-            config has no pipeline.
+        ValueError: See :func:`insert_audio_conditions`.
     """
     dataloader = copy.deepcopy(dataloader)
     datasets = list(dataset_configs(dataloader['dataset']))
-    for dataset in datasets:
-        if 'off-screen' in conditions:
-            dataset['off_screen'] = dict(
-                seed=seed,
-                groups=off_screen_groups,
-                **_cue_arguments(dataset['pipeline']))
-        dataset['pipeline'] = insert_audio_conditions(dataset['pipeline'],
-                                                      conditions, reference,
-                                                      seed)
     if not datasets:
         raise ValueError('the dataset of `test_dataloader` has no pipeline '
                          'into which an audio condition could be inserted')
+    for dataset in datasets:
+        pipeline = dataset['pipeline']
+        if 'off-screen' in conditions:
+            dataset['off_screen'] = dict(seed=seed, groups=off_screen_groups)
+            for step in steps_inside(pipeline):
+                if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
+                    dataset['off_screen'].update(synonyms=step['synonyms'])
+                    break
+        dataset['pipeline'] = insert_audio_conditions(pipeline, conditions,
+                                                      reference, seed)
     return dataloader
 
 
-def _cue_arguments(pipeline: Sequence[dict]) -> Dict[str, Any]:
-    """What a pipeline's ``LoadTextCues`` takes for synonyms."""
-    for step in _steps_inside(pipeline):
-        if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
-            return dict(synonyms=step['synonyms'])
-    return {}
-
-
-def _steps_inside(value: Any) -> Iterator[dict]:
-    """All transforms, inside of others too."""
-    if isinstance(value, dict):
-        if 'type' in value:
-            yield value
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _steps_inside(item)
-
-
-def insert_audio_condition(pipeline: Sequence[dict],
-                           condition: str,
-                           reference: str = 'snr',
-                           seed: int = 0) -> List[dict]:
+def insert_audio_condition(pipeline: Sequence[dict], condition: str,
+                           **kwargs) -> List[dict]:
     """:func:`insert_audio_conditions` for one condition."""
-    return insert_audio_conditions(pipeline, [condition], reference, seed)
+    return insert_audio_conditions(pipeline, [condition], **kwargs)
 
 
-def audio_condition_dataloader(dataloader: Union[dict, ConfigDict, Config],
-                               condition: str,
-                               reference: str = 'snr',
-                               seed: int = 0,
-                               **kwargs: Any) -> dict:
+def audio_condition_dataloader(dataloader: dict, condition: str,
+                               **kwargs) -> dict:
     """:func:`audio_conditions_dataloader` for one condition."""
-    return audio_conditions_dataloader(dataloader, [condition], reference,
-                                       seed, **kwargs)
+    return audio_conditions_dataloader(dataloader, [condition], **kwargs)

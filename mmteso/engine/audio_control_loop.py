@@ -1,38 +1,37 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""A test loop over several audio conditions."""
+"""Tests under several audio conditions."""
 import copy
 import os.path as osp
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
-from mmseg.registry import LOOPS
-from torch.nn.parallel import DataParallel, DistributedDataParallel
+from mmseg.registry import LOOPS, RUNNERS
 
-from mmteso.datasets.transforms import condition_samples
+from mmteso.datasets.transforms import split_conditions
 from mmteso.io import write_json
-from .audio_condition import (AUDIO_CONDITIONS, audio_conditions_dataloader,
-                              output_key)
+from .audio_condition import AUDIO_CONDITIONS, audio_conditions_dataloader
 from .audio_report import flat_scores, format_audio_report, make_audio_report
-from .sound_steps import dataset_configs, type_name
+from .sound_steps import type_name
+from .strict_loading import require_whole_checkpoint
 
 
 @LOOPS.register_module()
 class AudioControlLoop(TestLoop):
     """Tests a model with its sound replaced, the picture unchanged.
 
-    The paper's audio control (table 4): whoever listens can't segment the
-    same objects when the sound is gone. All conditions are tested in one pass
-    over the data: a frame is read once and looked at once, whatever the number
-    of its sounds (:meth:`AudioTextSegmentor.predict_conditions`), and the
-    results are those of as many separate tests. A model without a method
-    ``test_conditions_step`` takes a whole ``test_step`` for each condition,
-    and so does one in a wrapper other than DDP.
+    The paper's audio control (table 4): a model that listens can't segment
+    the same objects when the sound is gone. All conditions are tested in one
+    pass over the data: a frame is read once and encoded once, whatever the
+    number of its sounds (:meth:`AudioTextSegmentor.test_sounds_step`), and the
+    results are those of as many separate tests. A model without this method
+    takes a whole ``test_step`` for each condition.
 
     In a config:
 
@@ -100,41 +99,35 @@ class AudioControlLoop(TestLoop):
             off_screen_groups=off_screen_groups)
         dataloader = audio_conditions_dataloader(dataloader, self.conditions,
                                                  **self.facts)
-        self._sound_inputs = _sound_inputs(dataloader)
-        first, *others = self.conditions
-        evaluators = {
-            name: self._evaluator_of(evaluator, name)
-            for name in self.conditions
-        }
-        super().__init__(runner, dataloader, evaluators[first], fp16)
-        self.evaluators: Dict[str, Evaluator] = {first: self.evaluator}
-        for name in others:
-            other = evaluators[name]
-            if not isinstance(other, Evaluator):
-                other = runner.build_evaluator(other)
-            other.dataset_meta = self.evaluator.dataset_meta
-            self.evaluators[name] = other
+        evaluators = [
+            self._evaluator_of(evaluator, name) for name in self.conditions
+        ]
+        super().__init__(runner, dataloader, evaluators[0], fp16)
+        self.evaluators: Dict[str, Evaluator] = {}
+        for name, one in zip(self.conditions, [self.evaluator,
+                                               *evaluators[1:]]):
+            if not isinstance(one, Evaluator):
+                one = runner.build_evaluator(one)
+            one.dataset_meta = self.evaluator.dataset_meta
+            self.evaluators[name] = one
         self.log_table = log_table
         self.out_file = out_file
         self.report: Dict[str, Any] = {}
 
-    def _evaluator_of(self, evaluator: Any, condition: str) -> Any:
+    @staticmethod
+    def _evaluator_of(evaluator: Any, condition: str) -> Any:
         """A condition's own evaluator, built or not."""
         evaluator = copy.deepcopy(evaluator)
-        if isinstance(evaluator, Evaluator):
-            metrics = evaluator.metrics
-        else:
-            metrics = evaluator if isinstance(evaluator,
-                                              (list, tuple)) else [evaluator]
-        for metric in metrics:
-            known = metric if isinstance(metric, dict) else vars(metric)
-            own = {}
-            if known.get('output_dir'):
-                own['output_dir'] = osp.join(known['output_dir'], condition)
-            if known.get('out_file_path'):  # DumpResults
-                stem, suffix = osp.splitext(known['out_file_path'])
-                own['out_file_path'] = f'{stem}.{condition}{suffix}'
-            known.update(own)
+        metrics = getattr(evaluator, 'metrics', evaluator)
+        for metric in metrics if isinstance(metrics,
+                                            (list, tuple)) else [metrics]:
+            fields = metric if isinstance(metric, dict) else vars(metric)
+            if fields.get('output_dir'):
+                fields['output_dir'] = osp.join(fields['output_dir'],
+                                                condition)
+            if fields.get('out_file_path'):  # DumpResults
+                stem, suffix = osp.splitext(fields['out_file_path'])
+                fields['out_file_path'] = f'{stem}.{condition}{suffix}'
         return evaluator
 
     def run(self) -> Dict[str, float]:
@@ -153,10 +146,15 @@ class AudioControlLoop(TestLoop):
             print_log(f'Audio condition: {name}', logger='current')
             results[name] = evaluator.evaluate(len(self.dataloader.dataset))
         # as the results: the main process alone has all frames' sizes
-        metrics = [_describe_metrics(self.evaluator)]
-        broadcast_object_list(metrics)
-        self.report = make_audio_report(
-            results, metrics=metrics[0], **self.facts)
+        words = [[
+            f'{type(metric).__name__}: ' + getattr(
+                metric, 'describe',
+                lambda: 'see its documentation for the protocol')()
+            for metric in self.evaluator.metrics
+        ]]
+        broadcast_object_list(words)
+        self.report = make_audio_report(results, metrics=words[0],
+                                        **self.facts)
         if is_main_process():
             if self.log_table:
                 print_log(
@@ -196,70 +194,75 @@ class AudioControlLoop(TestLoop):
         model = self.runner.model
         if len(self.conditions) == 1:
             return [model.test_step(data_batch)]
-        inner = model
-        if isinstance(model, (DataParallel, DistributedDataParallel)):
-            inner = model.module
-        if not is_model_wrapper(inner) and hasattr(inner,
-                                                   'test_conditions_step'):
-            return inner.test_conditions_step(data_batch)
-        return [
-            model.test_step(
-                one_condition(data_batch, index, self._sound_inputs))
-            for index in range(len(self.conditions))
-        ]
+        batches = split_conditions(data_batch, len(self.conditions))
+        inner = model.module if is_model_wrapper(model) else model
+        if hasattr(inner, 'test_sounds_step'):
+            return inner.test_sounds_step(batches)
+        return [model.test_step(batch) for batch in batches]
 
 
-def one_condition(data_batch: dict, index: int,
-                  sound_inputs: Sequence[str]) -> dict:
-    """A batch with one of the sounds of each frame.
+def evaluate_audio_conditions(cfg: Config,
+                              checkpoint: Optional[str] = None,
+                              conditions: Sequence[str] = AUDIO_CONDITIONS,
+                              reference: Optional[str] = None,
+                              seed: Optional[int] = None,
+                              off_screen_groups: Optional[str] = None,
+                              allow_keys: Sequence[str] = ()) -> dict:
+    """Run :class:`AudioControlLoop` in place of a config's test loop.
+
+    What a loop of this type says in the config and is not given here stays.
+    Works in several processes as a test does.
 
     Args:
-        data_batch (dict): ``inputs``, a dict of lists or tensors by name, and
-            ``data_samples``, from a pipeline with
-            :class:`FanOutAudioConditions`.
-        index (int): Which sound.
-        sound_inputs (Sequence[str]): Names of the inputs with a sound axis.
+        cfg (Config): A whole config with ``test_dataloader``, ``test_cfg``
+            and ``test_evaluator``; not modified.
+        checkpoint (str, optional): Takes the place of ``cfg.load_from``.
+        conditions (Sequence[str]): See :class:`AudioControlLoop`.
+        reference (str, optional): See :class:`AudioControlLoop`. Defaults to
+            None: the config's, or 'snr'.
+        seed (int, optional): Defaults to None: the config's, or 0.
+        off_screen_groups (str, optional): Defaults to None: the config's, or
+            none.
+        allow_keys (Sequence[str]): Patterns of keys that the checkpoint may
+            lack or have beyond the model. Defaults to none.
 
     Returns:
-        dict: The batch as a pipeline with this condition alone gives it.
+        dict: What :func:`make_audio_report` gives, with ``metrics`` (protocol
+        and threshold), ``reference``, ``seed``, ``off_screen_groups`` and
+        ``checkpoint``. Undefined results are NaN: write it with
+        :func:`write_json`.
 
     Raises:
-        TypeError: If ``inputs`` is not a dict, or views of test-time
-            augmentation.
+        ValueError: See :class:`AudioControlLoop`; or the config has a test
+            loop that would be left out.
+        RuntimeError: If the checkpoint does not fit the model.
     """
-    inputs = data_batch['inputs']
-    if not isinstance(inputs, dict):
-        raise TypeError(
-            "expected a batch whose 'inputs' are a dict by modality, as "
-            f'PackAVTInputs makes it, but got a {type(inputs).__name__}: test '
-            'this model under one audio condition at a time')
-    chosen = {
-        name: [sound[index] for sound in value]
-        if name in sound_inputs else value
-        for name, value in inputs.items()
-    }
-    return dict(
-        data_batch,
-        inputs=chosen,
-        data_samples=condition_samples(data_batch['data_samples'], index))
-
-
-def _sound_inputs(dataloader: dict) -> List[str]:
-    """Names of the inputs that the pipelines give a sound axis."""
-    return sorted({
-        output_key(step)
-        for dataset in dataset_configs(dataloader['dataset'])
-        for fan_out in dataset['pipeline']
-        if type_name(fan_out) == 'FanOutAudioConditions'
-        for step in fan_out['front_end']
+    cfg = copy.deepcopy(cfg)
+    loop = dict(cfg.test_cfg)
+    if 'type' in loop and type_name(loop) not in ('TestLoop',
+                                                  'AudioControlLoop'):
+        raise ValueError(
+            f'the config tests by {type_name(loop)}, which AudioControlLoop '
+            'would replace. Test without audio conditions, or set '
+            "test_cfg=dict(type='TestLoop')")
+    given = dict(
+        reference=reference, seed=seed, off_screen_groups=off_screen_groups)
+    loop.update({
+        name: value
+        for name, value in given.items() if value is not None
     })
-
-
-def _describe_metrics(evaluator: Evaluator) -> List[str]:
-    """Protocol and threshold of each metric that can tell them."""
-    return [
-        f'{type(metric).__name__}: ' +
-        (metric.describe() if hasattr(metric, 'describe') else
-         'see its documentation for the protocol')
-        for metric in evaluator.metrics
-    ]
+    # before anything is built, so that a wrong name costs no time
+    audio_conditions_dataloader(cfg.test_dataloader, conditions,
+                                **{k: loop[k] for k in given if k in loop})
+    cfg.test_cfg = dict(
+        loop,
+        type='AudioControlLoop',
+        conditions=list(conditions),
+        log_table=False)
+    if checkpoint is not None:
+        cfg.load_from = checkpoint
+    require_whole_checkpoint(cfg, allow_keys)
+    runner = (
+        RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))
+    runner.test()
+    return dict(runner.test_loop.report, checkpoint=cfg.load_from)

@@ -13,9 +13,9 @@ _SCORES = ('J', 'F', 'mIoU', 'F-score')
 _FALSE_POSITIVES = 'foreground'
 
 
-def _score_name(key: str) -> str:
-    """'J' of 'J', 'avs/J' and 'J@test_unseen'."""
-    return osp.basename(key).split('@')[0]
+def _is_score(key: str) -> bool:
+    """'J' and also 'avs/J' and 'J@test_unseen'."""
+    return osp.basename(key).split('@')[0] in _SCORES
 
 
 def _drop(normal: float, value: float) -> Optional[float]:
@@ -56,8 +56,9 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
         conditions=dict(results),
         false_positive_percent={
             name: {
-                key: values[key]
-                for key in values if osp.basename(key) == _FALSE_POSITIVES
+                key: value
+                for key, value in values.items()
+                if osp.basename(key) == _FALSE_POSITIVES
             }
             for name, values in negatives.items()
         })
@@ -65,8 +66,8 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
         normal = results['normal']
         report['drop_percent'] = {
             name: {
-                key: _drop(normal[key], values[key])
-                for key in values if _score_name(key) in _SCORES
+                key: _drop(normal[key], value)
+                for key, value in values.items() if _is_score(key)
             }
             for name, values in negatives.items()
         }
@@ -77,8 +78,7 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
             for key in normal
             if osp.basename(key) == 'J' and f'{key}_sounding' in normal
         }
-    report.update(facts)
-    return report
+    return dict(report, **facts)
 
 
 def protocols(reports: Iterable[Mapping[str, Any]],
@@ -124,8 +124,8 @@ def flat_scores(report: Mapping[str, Any]) -> Dict[str, float]:
             for key, drop in values.items()
         })
     for key, value in report.get('listening_score', {}).items():
-        flat['listening_score' if key == 'J' else f'listening_score/{key}'] \
-            = value
+        suffix = '' if key == 'J' else f'/{key}'
+        flat[f'listening_score{suffix}'] = value
     return flat
 
 
@@ -138,17 +138,16 @@ def format_audio_report(report: Mapping[str, Any]) -> str:
     Returns:
         str: Several lines.
     """
-    results = report['conditions']
-    drops = report.get('drop_percent', {})
+    results, drops = report['conditions'], report.get('drop_percent', {})
     keys = list(next(iter(results.values())))
-    scores = [key for key in keys if _score_name(key) in _SCORES] or keys
+    scores = [key for key in keys if _is_score(key)] or keys
     shares = [key for key in keys if osp.basename(key) == _FALSE_POSITIVES]
     shares = shares if report.get('false_positive_percent') else []
-    table = PrettyTable(['audio'] + [
-        column for key in scores
-        for column in ([key, f'{key} drop (%)'] if drops else [key])
-    ] + [_share_title(key) for key in shares])
-    table.align = 'r'
+    titles = ['audio']
+    for key in scores:
+        titles += [key, f'{key} drop (%)'] if drops else [key]
+    titles += [osp.join(osp.dirname(key), 'FPR (%)') for key in shares]
+    table = PrettyTable(titles, align='r')
     table.align['audio'] = 'l'
     for name, values in results.items():
         row = [name]
@@ -164,19 +163,17 @@ def format_audio_report(report: Mapping[str, Any]) -> str:
     return '\n'.join([str(table), *_notes(report, bool(shares))])
 
 
-def _share_title(key: str) -> str:
-    prefix = osp.dirname(key)
-    return f'{prefix}/FPR (%)' if prefix else 'FPR (%)'
-
-
 def _notes(report: Mapping[str, Any], shares: bool) -> List[str]:
     """What the table's numbers refer to."""
     names = list(report['conditions'])
-    lines = list(report['metrics'])
-    lines.append('Drop: percent of the score under normal sound.')
-    if shares:
-        lines.append('FPR: mean share of the pixels above the threshold, '
-                     'under sound that is not of the scene.')
+    lines = [
+        *report['metrics'],
+        'Drop: percent of the score under normal sound.',
+        *[
+            'FPR: mean share of the pixels above the threshold, under sound '
+            'that is not of the scene.'
+        ] * shares
+    ]
     for key, value in report.get('listening_score', {}).items():
         if not math.isnan(value):
             lines.append(
@@ -189,8 +186,7 @@ def _notes(report: Mapping[str, Any], shares: bool) -> List[str]:
                      f"{report['seed']} (see ReplaceAudioWithNoise).")
     if 'off-screen' in names:
         groups = report.get('off_screen_groups')
-        lines.append(
-            'Off-screen: the sound of another clip of the set with other ' +
-            (f"groups of classes ('{groups}')" if groups else 'classes') +
-            f", seed {report['seed']}.")
+        other = f"groups of classes ('{groups}')" if groups else 'classes'
+        lines.append('Off-screen: the sound of another clip of the set with '
+                     f'other {other}, seed {report["seed"]}.')
     return lines

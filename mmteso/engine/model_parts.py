@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence
 
 from torch import nn
 
-# what is told apart no further
+# parts that are not divided further
 _WHOLE = ('audio_encoder', 'backbone', 'neck')
 _PROJECTIONS = dict(
     q_proj='q, k', k_proj='q, k', v_proj='v, out', out_proj='v, out')
@@ -43,17 +43,9 @@ def part_of(name: str, split_attention: bool = False) -> str:
 def parts_of(model: nn.Module,
              trainable: bool = True,
              split_attention: bool = False) -> Dict[str, List[nn.Parameter]]:
-    """Sort a model's parameters by part.
+    """Parameters that train, or that are frozen, by :func:`part_of`.
 
-    Args:
-        model (nn.Module): The model, unwrapped.
-        trainable (bool): Those that train, or those that are frozen.
-            Defaults to True.
-        split_attention (bool): See :func:`part_of`. Defaults to False.
-
-    Returns:
-        dict[str, list[nn.Parameter]]: By the part's name, in the model's
-        order; a shared parameter is listed once.
+    A shared parameter is listed once.
     """
     parts = defaultdict(list)
     for name, parameter in model.named_parameters():
@@ -63,15 +55,7 @@ def parts_of(model: nn.Module,
 
 
 def grad_norm(parameters: Sequence[nn.Parameter]) -> float:
-    """Norm of the gradient of some parameters, in float64.
-
-    Args:
-        parameters (Sequence[nn.Parameter]): Those without a gradient count
-            as zero.
-
-    Returns:
-        float: The norm.
-    """
+    """Norm of the parameters' gradient, in float64; none counts as zero."""
     return float(
         sum(p.grad.detach().double().square().sum() for p in parameters
             if p.grad is not None))**0.5

@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """How a config's pipelines load the sound."""
-import copy
 from typing import Any, Dict, Iterator, List, Sequence
 
 from mmengine.config import Config
@@ -11,24 +10,17 @@ from mmteso.audio import vggish_params
 SPLITS = ('train', 'val', 'test')
 # what makes an audio encoder's input of a waveform
 FRONT_ENDS = ('AudioToLogMel', 'AudioToFbank', 'AudioToModelInput')
-_SOURCES = ('LoadAudioClip', 'LoadLogMel')
 # what makes other sound of it
 ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise', 'ReplaceAudioWithOffScreen',
             'FanOutAudioConditions')
-_FRONT_END = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
-              'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
-              'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
+_SOURCES = ('LoadAudioClip', 'LoadLogMel')
+_LOG_MEL = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
+            'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
+            'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
 
 
 def dataset_configs(dataset: dict) -> Iterator[dict]:
-    """The data sets with a pipeline, inside of wrappers too.
-
-    Args:
-        dataset (dict): Config of a data set or of a wrapper.
-
-    Yields:
-        dict: The configs themselves, no copies.
-    """
+    """The data sets with a pipeline, inside of wrappers too; no copies."""
     if 'pipeline' in dataset:
         yield dataset
     inner = dataset.get('dataset')
@@ -37,28 +29,14 @@ def dataset_configs(dataset: dict) -> Iterator[dict]:
 
 
 def type_name(config: dict) -> str:
-    """Name of the class that a config builds, without its scope.
-
-    Args:
-        config (dict): With ``type``, a name or the class itself.
-
-    Returns:
-        str: The name.
-    """
+    """Name of the class that a config builds, without its scope."""
     kind = config['type']
     name = kind if isinstance(kind, str) else kind.__name__
     return name.rsplit('.', 1)[-1]
 
 
 def dataloader_of(cfg: Config, split: str) -> dict:
-    """A config's dataloader.
-
-    Args:
-        cfg (Config): The config.
-        split (str): 'train', 'val' or 'test'.
-
-    Returns:
-        dict: The dataloader's config.
+    """A config's dataloader of 'train', 'val' or 'test'.
 
     Raises:
         ValueError: If there is none.
@@ -69,27 +47,26 @@ def dataloader_of(cfg: Config, split: str) -> dict:
     return loader
 
 
-def _types_inside(value: Any) -> Iterator[str]:
-    """Names of the transforms anywhere inside of a transform's arguments."""
+def steps_inside(value: Any) -> Iterator[dict]:
+    """All transforms of a pipeline, inside of others too."""
     if isinstance(value, dict):
         if 'type' in value:
-            yield type_name(value)
+            yield value
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for item in value:
-            yield from _types_inside(item)
+            yield from steps_inside(item)
 
 
 def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
     """The transforms of a pipeline that load the sound; none if cached."""
-    known = {*_SOURCES, *ALTERING, *FRONT_ENDS, 'LoadAudioFeatures'}
-    for step in pipeline:
-        if known & set(_types_inside(list(step.values()))):
-            raise ValueError(
-                f'{where}: {type_name(step)} holds a transform of sound. '
-                'Sound that is loaded in several ways, or by chance, can\'t '
-                'be cached.')
     names = [type_name(step) for step in pipeline]
+    sound = {*_SOURCES, *ALTERING, *FRONT_ENDS, 'LoadAudioFeatures'}
+    if len([s for s in steps_inside(pipeline) if type_name(s) in sound]) != \
+            len([name for name in names if name in sound]):
+        raise ValueError(
+            f'{where}: a transform holds transforms of sound. Sound that is '
+            "loaded in several ways, or by chance, can't be cached.")
     altering = [name for name in names if name in ALTERING]
     if altering:
         raise ValueError(
@@ -98,21 +75,16 @@ def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
     sources = [name for name in names if name in _SOURCES]
     if not sources and 'LoadAudioFeatures' in names:
         return []
-    if len(sources) != 1 or 'LoadAudioFeatures' in names:
+    start = names.index(sources[0]) if sources else 0
+    end = start + 1 + (sources == ['LoadAudioClip'])
+    known = {*_SOURCES, *FRONT_ENDS}
+    if len(sources) != 1 or 'LoadAudioFeatures' in names \
+            or len(known.intersection(names[start:end])) != end - start:
         raise ValueError(
-            f'{where}: expected LoadAudioClip and AudioToLogMel (or another '
-            f'front end), or LoadLogMel, once, but got the transforms {names}.'
-        )
-    start = names.index(sources[0])
-    end = start + 1
-    if sources[0] == 'LoadAudioClip':
-        if not set(names[end:end + 1]) & set(FRONT_ENDS):
-            raise ValueError(
-                f'{where}: expected {" or ".join(FRONT_ENDS)} right after '
-                f'LoadAudioClip, but got the transforms {names}. What stands '
-                'between them may change the sound.')
-        end += 1
-    return [copy.deepcopy(dict(step)) for step in pipeline[start:end]]
+            f'{where}: expected LoadAudioClip and, right after it, one of '
+            f'{", ".join(FRONT_ENDS)}, or LoadLogMel, once, but got the '
+            f'transforms {names}.')
+    return [dict(step) for step in pipeline[start:end]]
 
 
 def find_sound_steps(cfg: Config,
@@ -136,28 +108,28 @@ def find_sound_steps(cfg: Config,
     found: Dict[str, List[dict]] = {}
     places: Dict[str, str] = {}
     for split in splits:
+        where = f'{split}_dataloader'
         for dataset in dataset_configs(dataloader_of(cfg, split)['dataset']):
-            steps = _sound_steps(dataset['pipeline'], f'{split}_dataloader')
+            steps = _sound_steps(dataset['pipeline'], where)
             if steps:
                 # as built, so that a default equals the same value written
                 text = ', '.join(repr(TRANSFORMS.build(s)) for s in steps)
                 found[text] = steps
-                places.setdefault(text, f'{split}_dataloader')
-    others = [s for s in SPLITS if s not in splits]
-    if not found and any(cfg.get(f'{split}_dataloader') for split in others):
-        return find_sound_steps(
-            cfg, [s for s in others if cfg.get(f'{s}_dataloader')])
-    if not found:
+                places.setdefault(text, where)
+    others = [
+        split for split in SPLITS
+        if split not in splits and cfg.get(f'{split}_dataloader')
+    ]
+    if not found and others:
+        return find_sound_steps(cfg, others)
+    if len(found) != 1:
+        ways = '; '.join(f'{where}: {text}' for text, where in places.items())
         raise ValueError(
+            'one file holds features of one kind of sound, but the config '
+            f'loads it in different ways: {ways}' if found else
             'no pipeline of the config loads sound with LoadAudioClip and '
             'AudioToLogMel (or another front end), or with LoadLogMel, so '
             'there is nothing to extract features from.')
-    if len(found) > 1:
-        raise ValueError(
-            'one file holds features of one kind of sound, but the config '
-            'loads it in different ways: ' +
-            '; '.join(f'{where}: {text}'
-                      for text, where in places.items()) + '.')
     return next(iter(found.values()))
 
 
@@ -176,10 +148,10 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
         the transform's config, and of ``AudioToModelInput`` ``extractor``,
         its settings.
     """
-    source = TRANSFORMS.build(steps[0])
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples
         return dict(sound='log_mel', clip_hop=0.96, last_clip='repeated')
+    source = TRANSFORMS.build(steps[0])
     settings = dict(
         sound='waveform',
         clip_hop=float(source.clip_hop),
@@ -187,12 +159,11 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
         sample_rate=int(source.sample_rate),
         resampling='soxr HQ')
     if len(steps) == 1 or type_name(steps[1]) == 'AudioToLogMel':
-        return dict(
-            settings,
-            log_mel={
-                name.lower(): getattr(vggish_params, name)
-                for name in _FRONT_END
-            })
+        settings['log_mel'] = {
+            name.lower(): getattr(vggish_params, name)
+            for name in _LOG_MEL
+        }
+        return settings
     settings['front_end'] = dict(steps[1], type=type_name(steps[1]))
     front_end = TRANSFORMS.build(steps[1])
     if hasattr(front_end, 'settings'):

@@ -11,17 +11,14 @@ from mmseg.registry import METRICS
 
 from .sound_steps import dataset_configs, type_name
 
-# what reads masks
-_LOADERS = ('LoadAVSAnnotations', 'LoadAnnotations')
-
 
 def predict_without_masks(cfg: Config) -> bool:
     """Make a test predict only, if its data set says ``with_masks=False``.
 
     What reads masks leaves the test pipelines (and ``cue_target``, which
-    asks them what sounds), and what scores leaves the evaluators: AVSMetric
-    and AVSSMetric stay to write predictions (``format_only=True``), and so do
-    mmengine's ``DumpResults`` and ours. That nothing is scored is logged.
+    asks them what sounds), and what scores leaves the evaluators: metrics
+    with ``format_only`` stay to write predictions, and so do mmengine's
+    ``DumpResults`` and ours. That nothing is scored is logged.
 
     Args:
         cfg (Config): Modified in place. Of several data sets that are tested
@@ -38,22 +35,23 @@ def predict_without_masks(cfg: Config) -> bool:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, (list, tuple)):
         evaluators = [evaluators]
-    kept, names = [], []
+    kept, left_out = [], []
     for metric in evaluators:
         kind = metric['type']
         kind = METRICS.get(kind) if isinstance(kind, str) else kind
-        writes = kind is not None and issubclass(kind, DumpResults)
-        if kind is not None and kind.__module__.split('.')[0] == 'mmteso' \
-                and 'format_only' in inspect.signature(kind).parameters:
-            metric, writes = dict(metric, format_only=True), True
-        if writes:
+        # mmseg's IoUMetric asks for masks all the same
+        if kind.__module__.startswith('mmteso.') and \
+                'format_only' in inspect.signature(kind).parameters:
+            kept.append(dict(metric, format_only=True))
+        elif issubclass(kind, DumpResults):
             kept.append(metric)
         else:
-            names.append(type_name(metric))
+            left_out.append(type_name(metric))
     cfg.test_evaluator = kept
     print_log(
         'test_dataloader has with_masks=False: frames are predicted and none '
-        'is scored' + (f', without {", ".join(names)}' if names else '') + '.',
+        'is scored' +
+        (f', without {", ".join(left_out)}' if left_out else '') + '.',
         logger='current',
         level=logging.WARNING)
     return True
@@ -70,8 +68,8 @@ def _without_truth(steps: Any) -> Any:
         return steps
     kept = [
         _without_truth(step) for step in steps
-        if not (isinstance(step, dict) and 'type' in step
-                and type_name(step) in _LOADERS)
+        if not (isinstance(step, dict) and 'type' in step and type_name(step)
+                in ('LoadAVSAnnotations', 'LoadAnnotations'))
     ]
     # a branch of TestTimeAug that only loaded masks would leave no view
     return [step for step in kept if step != []]

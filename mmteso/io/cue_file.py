@@ -147,9 +147,10 @@ def find_cue_files(paths: Union[str, os.PathLike, Sequence]) -> List[str]:
 
     One that neither exists nor matches anything is returned as it is.
     """
-    single = isinstance(paths, (str, os.PathLike))
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
     found = []
-    for path in map(os.fspath, [paths] if single else paths):
+    for path in map(os.fspath, paths):
         matches = [] if os.path.exists(path) else sorted(glob.glob(path))
         found += matches or [path]
     return found

@@ -161,7 +161,7 @@ class FeatureFile(Mapping):
 
     def __init__(self, path: str, expect: Optional[dict] = None) -> None:
         self.path = path
-        self._file = None
+        self._file: Any = None
         metadata = self._open().metadata() or {}
         self._keys = dict.fromkeys(self._open().keys())
         try:

@@ -1,9 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Answers of transformers' models that keep a JSON schema.
 
-llguidance masks the tokens that would leave the schema.
+llguidance masks the tokens that would leave the schema. All of llguidance,
+xgrammar and outlines-core keep it, but xgrammar needs triton (1 GB), which
+only GPUs use, and outlines-core leaves it to its caller what text each token
+of the tokenizer stands for; llguidance needs no other package.
 """
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Sequence, Union
 
 
 def longest_answer(schema: Dict[str, Any]) -> int:
@@ -50,7 +53,7 @@ class JSONConstraint:
             raise ValueError('The JSON schema can\'t be kept with this '
                              f'tokenizer: {self._start.get_error()}')
         self._matchers: List[Any] = []
-        self._seen: Optional[Any] = None
+        self._seen: Any = None
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Forbid what leaves the schema.

@@ -16,7 +16,7 @@ from data import make_avsbench, make_avsbench_object, write_wav
 from mmteso.apis import evaluate_audio_conditions, extract_audio_features
 from mmteso.audio import vggish_params
 from mmteso.io import FeatureFile
-from mmteso.models.state_hash import state_sha256
+from mmteso.models.weights import state_sha256
 
 CONFIG = 'teso/teso_swin-b_v1m.py'
 CACHED = 'teso/teso-cached-audio_swin-b_v1m.py'

@@ -190,12 +190,6 @@ def test_donors_of_sound_are_whole(tmp_path):
         assert [donor['uid'] for donor in donors] == [lender]
 
 
-def test_skip_leaves_nothing(root):
-    Path(root, 'cues.jsonl').write_text('')
-    with pytest.raises(ValueError, match=r'No frame is left.*\n.* no cues'):
-        build(root, missing='skip')
-
-
 def test_a_package_that_is_missing_breaks_no_file(root, monkeypatch):
     def no_package(*args, **kwargs):
         raise ImportError('pip install "mmteso[audio]"')

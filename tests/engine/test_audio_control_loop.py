@@ -13,7 +13,6 @@ from mmseg.registry import HOOKS, LOOPS, METRICS, MODELS
 from narrow import load, narrow_config, plain_config_text
 
 from mmteso.engine import AudioControlLoop, evaluate_audio_conditions
-from mmteso.engine.audio_control_loop import one_condition
 from mmteso.models import AudioTextSegmentor
 from mmteso.testbeds.synthavs import generate_synthavs
 
@@ -214,32 +213,17 @@ def test_predictions_of_each_condition_in_a_folder_of_its_own(cfg, tmp_path):
 class OneSoundSegmentor(AudioTextSegmentor):
     """Knows nothing of several sounds."""
 
-    test_conditions_step = property()
-
-    def predict_conditions(self, *args, **kwargs):
-        raise AssertionError
+    test_sounds_step = property()
 
 
 def test_model_that_takes_one_sound_at_a_time(cfg):
     _, expected = run(cfg, conditions=CONDITIONS)
     cfg.model.type = 'OneSoundSegmentor'
     runner, flat = run(cfg, conditions=CONDITIONS)
-    assert not hasattr(runner.model, 'test_conditions_step')
+    assert not hasattr(runner.model, 'test_sounds_step')
     assert flat.keys() == expected.keys()
     for key, value in flat.items():
         assert value == pytest.approx(expected[key], abs=0, nan_ok=True)
-
-
-def test_batches_without_modalities_are_refused():
-    with pytest.raises(TypeError, match='one audio condition at a time'):
-        one_condition(dict(inputs=[torch.zeros(3)], data_samples=[]), 0, [])
-
-
-def test_one_condition():
-    batch = dict(
-        inputs=dict(img=[1, 2], log_mel=[[3, 4], [5, 6]]), data_samples=None)
-    assert one_condition(batch, 1, ['log_mel'])['inputs'] == dict(
-        img=[1, 2], log_mel=[4, 6])
 
 
 # ------------------------------------------------------------------ arguments

@@ -46,10 +46,10 @@ def test_sound_steps():
     ([('LoadAudioFeatures', )] * 2, 'no pipeline of the config loads sound'),
     ([('LoadAudioClip', 'MuteAudio', 'AudioToLogMel')], 'MuteAudio alters'),
     ([('LoadAudioClip', 'MyGain', 'AudioToLogMel')], 'right after'),
-    ([('LoadAudioClip', )], 'expected AudioToLogMel or .*right after'),
+    ([('LoadAudioClip', )], 'right after it, one of AudioToLogMel'),
     ([(*SOUND, 'LoadAudioFeatures')], 'once, but got'),
     ([(*SOUND, dict(type='RandomApply', transforms=[dict(type='MuteAudio')]))],
-     'RandomApply holds a transform of sound'),
+     'a transform holds transforms of sound'),
 ])
 def test_sound_that_cannot_be_cached(pipelines, message):
     splits = ['train', 'val', 'test'][:len(pipelines)]
@@ -86,7 +86,7 @@ def test_other_front_ends(tmp_path):
     assert described['extractor']['max_length_s'] == 10
     assert 'log_mel' not in described and 'log_mel' not in fbank
     assert fbank['front_end'] == dict(type='AudioToFbank')
-    with pytest.raises(ValueError, match='RandomApply holds a transform of s'):
+    with pytest.raises(ValueError, match='holds transforms of sound'):
         found(
             steps_of((clip, model_input,
                       dict(type='RandomApply', transforms=[model_input]))),

@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from narrow import (SIZE, CallHook, load, make_batch, narrow_config,
-                    narrow_model)
+                    narrow_model, open_gates)
 from tiny_sam import write_sam
 from torch import nn
 
@@ -76,10 +76,7 @@ def adapters_of(model):
 @pytest.fixture
 def model(folder):
     """With adapters that are no identities any more."""
-    model = build(folder).eval()
-    for adapter in adapters_of(model).values():
-        nn.init.normal_(adapter.up.weight, std=0.1)
-    return model
+    return open_gates(build(folder)).eval()
 
 
 # ---------------------------------------------------------------- start
@@ -123,6 +120,7 @@ def test_a_few_steps_fit_a_batch(model):
     """Adapters and prompts alone, to sounding and silent frames."""
     model.train()
     batch = make_batch(silent=1)
+    batch['inputs']['log_mel'][1] = -4.6
     optimizer = torch.optim.Adam(
         (p for p in model.parameters() if p.requires_grad), lr=1e-2)
     totals = []
@@ -134,7 +132,7 @@ def test_a_few_steps_fit_a_batch(model):
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
-    assert totals[-1] < 0.7 * totals[0]
+    assert totals[-1] < 0.6 * totals[0]
 
 
 # ---------------------------------------------------------------- predict
@@ -155,49 +153,17 @@ def test_predictions(model):
         assert torch.equal(sample.cue_scores, prompt.scores[i])
 
 
-def test_score_is_the_sigmoid_of_the_mask(model):
-    batch = make_batch()
-    logits = model(batch['inputs'], mode='tensor')
-    logits = nn.functional.interpolate(
-        logits, size=(SIZE, SIZE), mode='bilinear')
-    for sample, expected in zip(model.predict(**batch), logits):
-        score = sample.sounding_score.data
-        torch.testing.assert_close(score, expected.sigmoid())
-        assert torch.equal(score > 0.5, expected > 0)
-
-
 def test_sound_changes_the_prediction(model):
     """Normal sound, mute and noise."""
     batch = make_batch()
     scores = [model.predict(batch['inputs'])[0].sounding_score.data]
-    noise = 2 + 3 * torch.randn(2, 1, 96, 64)
+    noise = 6 + 3 * torch.randn(2, 1, 96, 64)
     for log_mel in (torch.full((2, 1, 96, 64), -4.6), noise):
         inputs = dict(batch['inputs'], log_mel=log_mel)
         score = model.predict(inputs)[0].sounding_score.data
         assert torch.isfinite(score).all()
-        assert all((score - other).abs().max() > 1e-5 for other in scores)
+        assert all((score - other).abs().max() > 1e-3 for other in scores)
         scores.append(score)
-
-
-def test_several_sounds_share_an_image(model):
-    """Equal to predictions under one sound each; SAM looks once."""
-    batch = make_batch()
-    sounds = [batch['inputs']['log_mel'] * scale for scale in (1, -1, 0)]
-    expected = [
-        model.predict(dict(batch['inputs'], log_mel=sound))
-        for sound in sounds
-    ]
-    looked = []
-    model.backbone.register_forward_hook(lambda *_: looked.append(1))
-    found = model.predict_conditions(
-        dict(batch['inputs'], log_mel=torch.stack(sounds, dim=1)))
-    assert len(looked) == 1 and len(found) == 3
-    for samples, references in zip(found, expected):
-        for sample, reference in zip(samples, references):
-            assert torch.equal(sample.sounding_score.data,
-                               reference.sounding_score.data)
-    first, second, _ = (samples[0].sounding_score.data for samples in found)
-    assert not torch.equal(first, second)
 
 
 def test_slide(model):

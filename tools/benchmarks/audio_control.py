@@ -27,6 +27,7 @@ from torch import nn
 
 # before mmengine's runner reads a config: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
+from mmteso.datasets.transforms import split_conditions
 from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
 from mmteso.models import BottleneckAdapter
 from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
@@ -192,7 +193,10 @@ def forward_passes(model: nn.Module, cfg: Config, conditions: Sequence[str],
         dict(
             zip(WAYS, (
                 lambda: model.test_step(single[0]),
-                lambda: keep('together', model.test_conditions_step(together)),
+                lambda: keep(
+                    'together',
+                    model.test_sounds_step(
+                        split_conditions(together, len(conditions)))),
                 lambda: keep('single',
                              [model.test_step(batch) for batch in single]),
             ))), repeat)

@@ -2,8 +2,11 @@
 """Write Meta's checkpoint of SAM as a folder that transformers reads."""
 import argparse
 
-from mmteso.models.converters import (SAM_URL, convert_sam, read_sam_weights,
-                                      write_sam_folder)
+from mmteso.io import read_state_dict
+from mmteso.models.converters import convert_sam, write_sam_folder
+
+URL = ('https://dl.fbaipublicfiles.com/segment_anything/'
+       'sam_vit_b_01ec64.pth')
 
 
 def parse_args():
@@ -11,8 +14,7 @@ def parse_args():
         description="Convert Meta's checkpoint of SAM (ViT-B, L or H) to a "
         "folder with config.json and model.safetensors, which transformers' "
         'SamModel reads, and SAMImageEncoder and TeSOSAMHead with it.')
-    parser.add_argument(
-        'source', help=f'sam_vit_b_01ec64.pth, from {SAM_URL}')
+    parser.add_argument('source', help=f'sam_vit_b_01ec64.pth, from {URL}')
     parser.add_argument(
         'out', help='folder to write, such as checkpoints/sam-vit-b')
     parser.add_argument(
@@ -27,7 +29,7 @@ def parse_args():
 def main():
     parser, args = parse_args()
     try:
-        state_dict = convert_sam(read_sam_weights(args.source))
+        state_dict = convert_sam(read_state_dict(args.source))
         write_sam_folder(args.out, state_dict, args.decoder_heads)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))

@@ -2,7 +2,7 @@
 from .audio_conditions import (MuteAudio, ReplaceAudioWithNoise,
                                ReplaceAudioWithOffScreen)
 from .cue_classes import CuesToClasses
-from .fan_out import FanOutAudioConditions, PerCondition, condition_samples
+from .fan_out import FanOutAudioConditions, PerCondition, split_conditions
 from .formatting import PackAVTInputs
 from .front_ends import AudioToFbank, AudioToLogMel, AudioToModelInput
 from .loading_annotations import LoadAVSAnnotations
@@ -14,5 +14,5 @@ __all__ = [
     'FanOutAudioConditions', 'LoadAVSAnnotations', 'LoadAudioClip',
     'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'MuteAudio',
     'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
-    'ReplaceAudioWithOffScreen', 'condition_samples'
+    'ReplaceAudioWithOffScreen', 'split_conditions'
 ]

@@ -4,10 +4,14 @@ from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
+from mmengine.structures import BaseDataElement
 from mmseg.registry import TRANSFORMS
-from mmseg.utils import OptSampleList
 
 from .base import AVSTransform
+
+
+# what front ends make of a waveform, of PackAVTInputs' inputs
+_SOUND_INPUTS = ('log_mel', 'audio_values')
 
 
 class PerCondition(tuple):
@@ -91,32 +95,35 @@ class FanOutAudioConditions(AVSTransform):
         return PerCondition(values)
 
 
-def condition_samples(samples: OptSampleList,
-                      index: int,
-                      metas: OptSampleList = None) -> OptSampleList:
-    """Data samples of one condition, which share their data.
+def split_conditions(batch: dict, number: int) -> List[dict]:
+    """Take a batch with several sounds for each frame apart.
 
     Args:
-        samples (list[SegDataSample], optional): Of the frames; None gives
-            None.
-        index (int): The condition.
-        metas (list[SegDataSample], optional): Whose metainfo to take. Defaults
-            to None: that of ``samples``.
+        batch (dict): ``inputs`` and ``data_samples`` from a dataloader whose
+            pipeline has :class:`FanOutAudioConditions`; those of test-time
+            augmentation are lists of views.
+        number (int): Number of conditions.
 
     Returns:
-        list[SegDataSample] | None: New samples; of each
-        :class:`PerCondition` in the metainfo one value is left.
+        list[dict]: For each condition what a pipeline with it alone gives;
+        everything but the sound is shared.
     """
-    if samples is None:
-        return None
-    results = []
-    for sample, meta in zip(samples, metas or samples):
-        result = type(sample)()
-        for name, value in sample.items():
-            result.set_field(value, name)
-        result.set_metainfo({
-            name: value[index] if isinstance(value, PerCondition) else value
-            for name, value in meta.metainfo_items()
-        })
-        results.append(result)
-    return results
+    return [_one_condition(batch, index) for index in range(number)]
+
+
+def _one_condition(value: Any, index: int) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: [sound[index] for sound in inner]
+            if key in _SOUND_INPUTS else _one_condition(inner, index)
+            for key, inner in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_one_condition(item, index) for item in value]
+    if isinstance(value, BaseDataElement):
+        return value.new(
+            metainfo={
+                key: item[index] if isinstance(item, PerCondition) else item
+                for key, item in value.metainfo_items()
+            })
+    return value

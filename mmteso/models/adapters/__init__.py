@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .bottleneck import BottleneckAdapter
+from .bottleneck import (AdaptedLinear, AdaptedMultiheadAttention,
+                         BottleneckAdapter)
 from .freezing import freeze, resolve_modules, set_eval
-from .injection import (AdaptedLinear, AdaptedMultiheadAttention,
-                        inject_adapters)
+from .injection import inject_adapters
 
 __all__ = [
     'AdaptedLinear', 'AdaptedMultiheadAttention', 'BottleneckAdapter',

@@ -1,4 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+from typing import Tuple
+
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -41,3 +43,63 @@ class BottleneckAdapter(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., embed_dims) -> (..., embed_dims)."""
         return x + self.up(self.act(self.down(x)))
+
+
+class AdaptedLinear(nn.Linear):
+    """A linear layer followed by a :class:`BottleneckAdapter`.
+
+    A subclass rather than a wrapper, so that ``weight`` and ``bias`` keep
+    their names in the state dict.
+
+    Args:
+        linear (nn.Linear): The layer to take the place of; its parameters are
+            shared, not copied.
+        ratio (int): See :class:`BottleneckAdapter`.
+    """
+
+    def __init__(self, linear: nn.Linear, ratio: int) -> None:
+        super().__init__(linear.in_features, linear.out_features,
+                         linear.bias is not None)
+        self.weight, self.bias = linear.weight, linear.bias
+        self.adapter = BottleneckAdapter(linear.out_features,
+                                         ratio).to(linear.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.adapter(super().forward(x))
+
+
+class AdaptedMultiheadAttention(nn.MultiheadAttention):
+    """Multi-head attention whose output goes through an adapter.
+
+    :class:`torch.nn.MultiheadAttention` never calls ``out_proj.forward`` (it
+    hands the weights to a fused function), so an adapter on ``out_proj`` would
+    be ignored silently. The output is adapted instead.
+
+    Args:
+        attention (nn.MultiheadAttention): The layer to take the place of; its
+            parameters are shared, not copied.
+        ratio (int): See :class:`BottleneckAdapter`.
+    """
+
+    def __init__(self, attention: nn.MultiheadAttention, ratio: int) -> None:
+        super().__init__(
+            attention.embed_dim,
+            attention.num_heads,
+            dropout=attention.dropout,
+            bias=attention.in_proj_bias is not None,
+            add_bias_kv=attention.bias_k is not None,
+            add_zero_attn=attention.add_zero_attn,
+            kdim=attention.kdim,
+            vdim=attention.vdim,
+            batch_first=attention.batch_first)
+        for name, parameter in list(attention.named_parameters(recurse=False)):
+            setattr(self, name, parameter)
+        self.out_proj = attention.out_proj
+        self.adapter = BottleneckAdapter(attention.embed_dim,
+                                         ratio).to(self.out_proj.weight)
+        # dropout, and whether the fused path is taken, hang on the mode
+        self.train(attention.training)
+
+    def forward(self, *args, **kwargs) -> Tuple[Tensor, Tensor]:
+        output, weights = super().forward(*args, **kwargs)
+        return self.adapter(output), weights

@@ -8,112 +8,118 @@ Each adapter follows the output projection.
 ======================= =======================================================
 kind                    attention
 ======================= =======================================================
-``'window'``            Swin's W-MSA (``WindowMSA`` of mmseg and mmdet), and
-                        that of Twins-SVT (``LocallyGroupedSelfAttention``)
-``'spatial_reduction'`` attention to a smaller map: PVT's and PVTv2's (mmdet's
-                        ``SpatialReductionAttention``), MiT's
-                        (``EfficientMultiheadAttention``), Twins'
-                        (``GlobalSubsampledAttention``, its subclass)
-``'global'``            self-attention of a plain ViT (mmseg's
-                        ``TransformerEncoderLayer``), of BEiT and MAE
-                        (``BEiTAttention``)
+``'window'``            Swin's W-MSA, and that of Twins-SVT
+``'spatial_reduction'`` attention to a smaller map: PVT's, MiT's, Twins'
+``'global'``            self-attention of a plain ViT, of BEiT, MAE, ...
 ``'deformable'``        Mask2Former's pixel decoder
-                        (``MultiScaleDeformableAttention``)
-``'pixel_self'``        self-attention of MaskFormer's pixel decoder (mmdet's
-                        ``DetrTransformerEncoderLayer``)
+``'pixel_self'``        self-attention of MaskFormer's pixel decoder
 ``'cross'``             Masked Attention of Mask2Former's transformer decoder,
                         cross-attention of MaskFormer's
-                        (``DetrTransformerDecoderLayer``)
 ``'self'``              self-attention of a head's queries: Mask2Former's (off
-                        in the paper) and MaskFormer's
-                        (``DetrTransformerDecoderLayer``), K-Net's among
-                        kernels (``KernelUpdateHead``), Segmenter's, whose ViT
-                        layers are of this kind and not ``'global'``
+                        in the paper), MaskFormer's, K-Net's, Segmenter's
 ``'sam'``               SAM's image encoder, windowed and global
 ``'sam_cross'``         cross-attention of SAM's mask decoder, from tokens to
                         image, back, and the final one
 ======================= =======================================================
 
-The backbones of transformers (Swin, Swin V2: ``'window'``; PVTv2:
-``'spatial_reduction'``; ViT, BEiT, DINOv2, DINOv3, ViTDet: ``'global'``) and
-of timm (Swin, Swin V2 and Twins; PVTv2 and Twins; ViT, DeiT, BEiT, EVA) are
-known too, see ``attention_layers.py``. What is not in the tables can't be
-adapted and is named: in an error where a wanted kind is missing, and
-otherwise in the log. Convolutional attention (MSCAN's, ResNeSt's) is among
-that. Of a segmentor only backbone, neck and heads are searched: the audio
-encoder is frozen or trained, not adapted.
+The tables below name the layers, of mmseg, mmdet, transformers and timm. What
+they don't know can't be adapted and is named: in an error where a wanted kind
+is missing, and otherwise in the log. Of a segmentor only backbone, neck and
+heads are searched: the audio encoder is frozen or trained, not adapted.
 
 Adapted layers keep the parameter names of the layers they replace: a stock
 checkpoint loads as it is, with only ``*.adapter.*`` missing.
 """
-from typing import Dict, List, Sequence, Tuple
+import re
+import sys
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
+from mmcv.ops import MultiScaleDeformableAttention
+from mmdet.models.backbones.pvt import SpatialReductionAttention
+from mmdet.models.backbones.swin import WindowMSA as DetWindowMSA
+from mmdet.models.layers import (DetrTransformerDecoderLayer,
+                                 DetrTransformerEncoderLayer)
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from mmseg.models.backbones.beit import BEiTAttention
+from mmseg.models.backbones.mit import EfficientMultiheadAttention
+from mmseg.models.backbones.swin import WindowMSA
+from mmseg.models.backbones.twins import LocallyGroupedSelfAttention
+from mmseg.models.backbones.vit import TransformerEncoderLayer
+from mmseg.models.decode_heads import SegmenterMaskTransformerHead
+from mmseg.models.decode_heads.knet_head import KernelUpdateHead
+from mmseg.models.segmentors import BaseSegmentor
+from torch import nn
 
-from .attention_layers import (KINDS, Place, adaptable_layers, has_attention,
-                               unadaptable_layers)
-from .bottleneck import BottleneckAdapter
+from .bottleneck import (AdaptedLinear, AdaptedMultiheadAttention,
+                         BottleneckAdapter)
+
+KINDS = ('window', 'spatial_reduction', 'global', 'deformable', 'pixel_self',
+         'cross', 'self', 'sam', 'sam_cross')
+
+#: Kind and path of the layer to adapt, by class; subclasses count too. Of
+#: mmcv's MultiheadAttention the inner ``attn`` is adapted: its output comes
+#: before dropout and the identity connection.
+LAYERS = {
+    WindowMSA: [('window', 'proj')],
+    DetWindowMSA: [('window', 'proj')],
+    LocallyGroupedSelfAttention: [('window', 'proj')],
+    EfficientMultiheadAttention: [('spatial_reduction', 'attn')],
+    SpatialReductionAttention: [('spatial_reduction', 'attn')],
+    TransformerEncoderLayer: [('global', 'attn.attn')],
+    BEiTAttention: [('global', 'proj')],
+    MultiScaleDeformableAttention: [('deformable', 'output_proj')],
+    DetrTransformerEncoderLayer: [('pixel_self', 'self_attn.attn')],
+    DetrTransformerDecoderLayer: [('cross', 'cross_attn.attn'),
+                                  ('self', 'self_attn.attn')],
+    KernelUpdateHead: [('self', 'attention.attn')],
+}
+
+_SAM = 'transformers.models.sam.modeling_sam'
+_HF = 'transformers.models.{0}.modeling_{0}'
+#: The same of packages that are not imported here. A model with their layers
+#: has imported them; others don't wait for that. Of two paths the first one
+#: is transformers' since 5, the second one that before.
+FOREIGN_LAYERS = {
+    (_SAM, 'SamVisionAttention'): [('sam', 'proj')],
+    (_SAM, 'SamTwoWayAttentionBlock'):
+    [('sam_cross', 'cross_attn_token_to_image.out_proj'),
+     ('sam_cross', 'cross_attn_image_to_token.out_proj')],
+    (_SAM, 'SamTwoWayTransformer'): [('sam_cross',
+                                      'final_attn_token_to_image.out_proj')],
+    **{(_HF.format(model), name): [(kind, 'o_proj|output.dense')]
+       for model, name, kind in [
+           ('swin', 'SwinAttention', 'window'),
+           ('swinv2', 'Swinv2Attention', 'window'),
+           ('vit', 'ViTAttention', 'global'),
+           ('beit', 'BeitAttention', 'global'),
+           ('dinov2', 'Dinov2Attention', 'global'),
+           ('dinov2_with_registers', 'Dinov2WithRegistersAttention', 'global'),
+           ('dinov3_vit', 'DINOv3ViTAttention', 'global'),
+       ]},
+    (_HF.format('pvt_v2'), 'PvtV2SelfAttention'):
+    [('spatial_reduction', 'proj')],
+    (_HF.format('vitdet'), 'VitDetAttention'): [('global', 'proj')],
+    **{(f'timm.models.{model}', name): [(kind, 'proj')]
+       for model, name, kind in [
+           ('swin_transformer', 'WindowAttention', 'window'),
+           ('swin_transformer_v2', 'WindowAttention', 'window'),
+           ('twins', 'LocallyGroupedAttn', 'window'),
+           ('twins', 'GlobalSubSampleAttn', 'spatial_reduction'),
+           ('pvt_v2', 'Attention', 'spatial_reduction'),
+           ('vision_transformer', 'Attention', 'global'),
+           ('beit', 'Attention', 'global'),
+           ('eva', 'EvaAttention', 'global'),
+       ]},
+}  # yapf: disable
+
+# By their names: a base class that all of them share there is not.
+_ATTENTION = re.compile('Attention|Attn|MSA|NonLocal')
 
 
-class AdaptedLinear(nn.Linear):
-    """A linear layer followed by a :class:`BottleneckAdapter`.
-
-    A subclass rather than a wrapper, so that ``weight`` and ``bias`` keep
-    their names in the state dict.
-
-    Args:
-        linear (nn.Linear): The layer to take the place of; its parameters are
-            shared, not copied.
-        ratio (int): See :class:`BottleneckAdapter`.
-    """
-
-    def __init__(self, linear: nn.Linear, ratio: int) -> None:
-        super().__init__(linear.in_features, linear.out_features,
-                         linear.bias is not None)
-        self.weight, self.bias = linear.weight, linear.bias
-        self.adapter = BottleneckAdapter(linear.out_features,
-                                         ratio).to(linear.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.adapter(super().forward(x))
-
-
-class AdaptedMultiheadAttention(nn.MultiheadAttention):
-    """Multi-head attention whose output goes through an adapter.
-
-    :class:`torch.nn.MultiheadAttention` never calls ``out_proj.forward`` (it
-    hands the weights to a fused function), so an adapter on ``out_proj`` would
-    be ignored silently. The output is adapted instead.
-
-    Args:
-        attention (nn.MultiheadAttention): The layer to take the place of; its
-            parameters are shared, not copied.
-        ratio (int): See :class:`BottleneckAdapter`.
-    """
-
-    def __init__(self, attention: nn.MultiheadAttention, ratio: int) -> None:
-        super().__init__(
-            attention.embed_dim,
-            attention.num_heads,
-            dropout=attention.dropout,
-            bias=attention.in_proj_bias is not None,
-            add_bias_kv=attention.bias_k is not None,
-            add_zero_attn=attention.add_zero_attn,
-            kdim=attention.kdim,
-            vdim=attention.vdim,
-            batch_first=attention.batch_first)
-        for name, parameter in list(attention.named_parameters(recurse=False)):
-            setattr(self, name, parameter)
-        self.out_proj = attention.out_proj
-        self.adapter = BottleneckAdapter(attention.embed_dim,
-                                         ratio).to(self.out_proj.weight)
-        # dropout, and whether the fused path is taken, hang on the mode
-        self.train(attention.training)
-
-    def forward(self, *args, **kwargs) -> Tuple[Tensor, Tensor]:
-        output, weights = super().forward(*args, **kwargs)
-        return self.adapter(output), weights
+class Place(NamedTuple):
+    """A layer that can be adapted: ``getattr(owner, attribute)``."""
+    owner: nn.Module
+    attribute: str
 
 
 def inject_adapters(
@@ -142,47 +148,115 @@ def inject_adapters(
         raise ValueError(f'adapter kinds must be among {KINDS}, but got '
                          f'{unknown}')
     layers = adaptable_layers(model)
+    others = unadaptable_layers(model)
     absent = [kind for kind in kinds if not layers[kind]]
     if absent:
-        raise ValueError(_absence(model, absent, layers))
-    adapted = [
-        kind for kind in kinds
-        if any(hasattr(getattr(*place), 'adapter') for place in layers[kind])
-    ]
-    if adapted:
-        # a second adapter would take the first one's place and name
-        raise ValueError(f'the layers of kind {adapted} of '
-                         f'{type(model).__name__} have adapters already')
+        present = [kind for kind in KINDS if layers[kind]]
+        raise ValueError(
+            f'no attention layer of kind {absent} to adapt in '
+            f'{type(model).__name__}; it has {present}' +
+            (f', and {others}, which no kind covers' if others else '') +
+            ('. Set adapters=dict(kinds=...) to those' if present else
+             '. Leave out adapters') + " in the model's config.")
     adapters = []
     for kind in kinds:
         for owner, attribute in layers[kind]:
             layer = getattr(owner, attribute)
-            adapted = AdaptedLinear if isinstance(
+            if hasattr(layer, 'adapter'):
+                # a second one would take the first one's place and name
+                raise ValueError(f'the layers of kind {kind!r} of '
+                                 f'{type(model).__name__} have adapters '
+                                 'already')
+            cls = AdaptedLinear if isinstance(
                 layer, nn.Linear) else AdaptedMultiheadAttention
-            adapted = adapted(layer, ratio)
-            setattr(owner, attribute, adapted)
-            adapters.append(adapted.adapter)
-    others = unadaptable_layers(model)
+            setattr(owner, attribute, cls(layer, ratio))
+            adapters.append(getattr(owner, attribute).adapter)
     if others:
         print_log(f'can\'t be adapted, no kind covers it: {", ".join(others)}',
                   'current')
     return adapters
 
 
-def _absence(model: nn.Module, absent: List[str],
-             layers: Dict[str, List[Place]]) -> str:
-    """What there is instead of the kinds that a model lacks."""
-    present = [kind for kind in KINDS if layers[kind]]
-    advice = f'Set adapters=dict(kinds={present})' if present \
-        else 'Leave out adapters'
-    message = (f'no attention layer of kind {absent} to adapt in '
-               f'{type(model).__name__}; it has {present}. {advice} in the '
-               "model's config.")
-    backbone = getattr(model, 'backbone', None)
-    if backbone is not None and not has_attention(backbone):
-        message += (f' Its backbone, {type(backbone).__name__}, has no '
-                    'attention.')
-    others = unadaptable_layers(model)
-    if others:
-        message += f' What can\'t be adapted: {", ".join(others)}.'
-    return message
+def adaptable_layers(model: nn.Module) -> Dict[str, List[Place]]:
+    """Every layer of a model that could be adapted, for all of ``KINDS``."""
+    found = {kind: [] for kind in KINDS}
+    for part in _visual_parts(model):
+        for _, kind, place in _matches(part):
+            found[kind].append(place)
+    return found
+
+
+def unadaptable_layers(model: nn.Module) -> List[str]:
+    """Attention that no kind covers.
+
+    Args:
+        model (nn.Module): A segmentor or a part of one.
+
+    Returns:
+        list[str]: Such as "HRFormer's LocalWindowSelfAttention", once each.
+    """
+    found = []
+    for part in _visual_parts(model):
+        known = {id(module) for module, _, _ in _matches(part)}
+        found += [
+            f"{type(part).__name__}'s {type(module).__name__}"
+            for module in _outermost_unknown(part, known)
+        ]
+    return list(dict.fromkeys(found))
+
+
+def _visual_parts(model: nn.Module) -> List[nn.Module]:
+    """Backbone, neck and heads of a segmentor, or the part itself."""
+    if not isinstance(model, BaseSegmentor):
+        return [model]
+    names = ('backbone', 'neck', 'decode_head', 'auxiliary_head')
+    parts = (getattr(model, name, None) for name in names)
+    return [part for part in parts if part is not None]
+
+
+def _matches(root: nn.Module) -> Iterator[Tuple[nn.Module, str, Place]]:
+    """The modules of the tables, the kinds and the places in them."""
+    table = dict(LAYERS)
+    for (path, name), rules in FOREIGN_LAYERS.items():
+        cls = getattr(sys.modules.get(path), name, None)
+        if cls is not None:
+            table[cls] = rules
+    # Segmenter's decoder is made of ViT's layers
+    queries = {
+        id(module)
+        for head in root.modules()
+        if isinstance(head, SegmenterMaskTransformerHead)
+        for module in head.modules()
+    }
+    for module in root.modules():
+        rules = next((rules for cls, rules in table.items()
+                      if isinstance(module, cls)), ())
+        for kind, paths in rules:
+            if kind == 'global' and id(module) in queries:
+                kind = 'self'
+            for path in paths.split('|'):
+                *owners, attribute = path.split('.')
+                owner = module
+                for name in owners:
+                    owner = getattr(owner, name, None)
+                # a subclass may have another attention: BEiT's layer is
+                # ViT's, Mask2Former's encoder layer is DETR's
+                if isinstance(
+                        getattr(owner, attribute, None),
+                    (nn.Linear, nn.MultiheadAttention)):
+                    yield module, kind, Place(owner, attribute)
+                    break
+
+
+def _outermost_unknown(module: nn.Module, known: set) -> Iterator[nn.Module]:
+    """The outermost attention modules that have nothing known in them."""
+    # PMQS and SeDAM are made for this and train in any case
+    if id(module) in known or type(module).__module__.startswith(
+            'mmteso.models.prompting.'):
+        return
+    if _ATTENTION.search(type(module).__name__) \
+            and not any(id(m) in known for m in module.modules()):
+        yield module
+        return
+    for child in module.children():
+        yield from _outermost_unknown(child, known)

@@ -6,16 +6,10 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import (WEIGHT_FILES, quiet_transformers,
-                                 require_hf_files)
+from mmteso.io.hf_folder import quiet_transformers
 from mmteso.optional import require
-from ..state_hash import state_sha256
+from ..weights import load_part, require_same_names, state_sha256
 
-POOLS = ('mean', 'cls', 'pooler')
-
-# tokens before those of the sound, by model type
-_SPECIAL_TOKENS = {'audio-spectrogram-transformer': 2}
-_CLAP = ('clap', 'clap_audio_model')
 # only read where training masks its input
 _UNUSED = ('masked_spec_embed', )
 
@@ -26,20 +20,19 @@ class TransformersAudioEncoder(BaseModule):
 
     AST, CLAP's audio tower, and what ``AutoModel`` knows and maps one input
     to ``last_hidden_state`` (Wav2Vec2, HuBERT, WavLM, the encoder of Whisper,
-    ...). :class:`AudioToModelInput` with the same folder makes its input::
+    ...). :class:`AudioToModelInput` of the same model makes its input::
 
         audio_encoder=dict(
             type='TransformersAudioEncoder',
             pretrained='checkpoints/ast-finetuned-audioset',
             pool='pooler')
 
-    Nothing is downloaded. When the encoder is built, the folder's
-    ``config.json`` gives its layers and :attr:`embed_dims`; the weights are
-    read when training starts and stay in the checkpoints that training
-    writes. Testing needs ``config.json`` and, for the transform,
-    ``preprocessor_config.json``, but no weights. The names of the weights are
-    those of the installed transformers: a checkpoint whose names are others
-    is refused.
+    When the encoder is built, ``config.json`` gives its layers and
+    :attr:`embed_dims`; the weights are read when training starts and stay in
+    the checkpoints that training writes. Testing needs ``config.json`` and,
+    for the transform, ``preprocessor_config.json``, but no weights. The names
+    of the weights are those of the installed transformers: a checkpoint whose
+    names are others is refused.
 
     These models were trained on longer sounds than the 0.975 s of a frame,
     and their feature extractors fill up what is missing: AST's with zeros to
@@ -49,22 +42,21 @@ class TransformersAudioEncoder(BaseModule):
     clips has not been measured here.
 
     Args:
-        pretrained (str): Local folder with the model.
+        pretrained (str): The model: a folder, or its id on the Hugging Face
+            Hub, of which transformers keeps a copy in its cache.
         pool (str): What stands for the clip: 'mean' of the tokens (without
             special ones), its first token 'cls', or the model's own 'pooler'
             (AST's mean of its two special tokens, CLAP's projected
             embedding). Defaults to 'mean'.
         freeze (bool): Whether the encoder keeps its weights and stays in eval
             mode. Defaults to True.
-        init_cfg (dict, optional): Not used: ``pretrained`` says where the
-            weights are. Defaults to None.
 
     Attributes:
         embed_dims (int): D_a.
 
     Raises:
         ImportError: If transformers is not installed.
-        FileNotFoundError: If the folder or its ``config.json`` is missing.
+        OSError: If there is no such model.
         ValueError: If the model has no such pool.
     """
 
@@ -73,25 +65,34 @@ class TransformersAudioEncoder(BaseModule):
     def __init__(self,
                  pretrained: str,
                  pool: str = 'mean',
-                 freeze: bool = True,
-                 init_cfg: dict = None) -> None:
-        super().__init__(init_cfg)
-        if init_cfg is not None:
-            raise ValueError('TransformersAudioEncoder takes its weights from '
-                             f'{pretrained!r}: leave out init_cfg')
+                 freeze: bool = True) -> None:
+        super().__init__()
         transformers = require('transformers', 'text')
-        require_hf_files(pretrained, ['config.json'], type(self).__name__)
         self.pretrained = pretrained
         self.pool = pool
         self.freeze = freeze
-        config = transformers.AutoConfig.from_pretrained(
-            pretrained, local_files_only=True)
-        self._is_clap = config.model_type in _CLAP
+        config = transformers.AutoConfig.from_pretrained(pretrained)
         if config.model_type == 'clap':
             config = config.audio_config
+        self._is_clap = config.model_type == 'clap_audio_model'
+        is_ast = config.model_type == 'audio-spectrogram-transformer'
+        self._special_tokens = 2 if is_ast else 0
+        # CLAP's tokens are a map
+        pools = ['pooler'] if self._is_clap else \
+            ['mean', 'cls', 'pooler'] if is_ast else ['mean']
+        if pool not in pools:
+            raise ValueError(
+                f'{pretrained!r} is a model of the type '
+                f'{config.model_type!r}, whose pool must be one of {pools}, '
+                f'but got {pool!r}')
+        if self._is_clap:
+            self._model_class = transformers.ClapAudioModelWithProjection
+            model = self._model_class(config)
+        else:
+            self._model_class = transformers.AutoModel
+            model = self._model_class.from_config(config)
         self._config = config
-        self._check_pool()
-        self.model = self._encoder_of(self._random_model())
+        self.model = self._encoder_of(model)
         # checkpoints in half precision are run in full
         self.model.float()
         self.embed_dims = config.projection_dim \
@@ -100,59 +101,29 @@ class TransformersAudioEncoder(BaseModule):
             self.requires_grad_(False)
             self.eval()
 
-    @property
-    def _special_tokens(self) -> int:
-        return _SPECIAL_TOKENS.get(self._config.model_type, 0)
-
-    def _check_pool(self) -> None:
-        pools = ['mean']
-        if self._is_clap:
-            pools = ['pooler']  # its tokens are a map
-        elif self._special_tokens:
-            pools = list(POOLS)
-        if self.pool not in pools:
-            raise ValueError(
-                f'{self.pretrained!r} is a model of the type '
-                f'{self._config.model_type!r}, whose pool must be one of '
-                f'{pools}, but got {self.pool!r}')
-
-    @property
-    def _model_class(self) -> type:
-        import transformers
-        if self._is_clap:
-            return transformers.ClapAudioModelWithProjection
-        return transformers.AutoModel
-
-    def _random_model(self) -> nn.Module:
-        if self._is_clap:
-            return self._model_class(self._config)
-        return self._model_class.from_config(self._config)
-
     def _encoder_of(self, model: nn.Module) -> nn.Module:
         if getattr(self._config, 'is_encoder_decoder', False):
             return model.get_encoder()
         return model
 
     def init_weights(self) -> None:
-        """Read the folder's weights, all of them.
+        """Read the model's weights, all of them.
 
         Raises:
-            FileNotFoundError: If the folder has no weights.
-            ValueError: If weights of the model are missing in it.
+            OSError: If there are no weights.
+            ValueError: If weights of the model are missing.
         """
         if self.is_init:
             return
-        require_hf_files(self.pretrained, WEIGHT_FILES, type(self).__name__)
         with quiet_transformers():
             model, report = self._model_class.from_pretrained(
                 self.pretrained,
                 config=self._config,
-                local_files_only=True,
                 output_loading_info=True)
         encoder = self._encoder_of(model)
-        prefix = next(
-            (f'{name}.' for name, module in model.named_modules()
-             if module is encoder and name), '')
+        prefix = next(f'{name}.' if name else ''
+                      for name, module in model.named_modules()
+                      if module is encoder)
         missing = sorted(
             key for key in report['missing_keys']
             if key.startswith(prefix) and not key.endswith(_UNUSED))
@@ -161,7 +132,7 @@ class TransformersAudioEncoder(BaseModule):
             raise ValueError(
                 f'the weights in {self.pretrained!r} lack {len(missing)} '
                 f'parameters of {type(encoder).__name__}, e.g. {missing[0]}')
-        self.model.load_state_dict(encoder.state_dict())
+        load_part(self.model, encoder.state_dict(), self.pretrained)
         self._is_init = True
 
     @cached_property
@@ -171,20 +142,7 @@ class TransformersAudioEncoder(BaseModule):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
                               **kwargs) -> None:
-        # A checkpoint is loaded with strict=False: other names would leave
-        # random weights behind, with a warning.
-        found = {
-            key[len(prefix):]
-            for key in state_dict if key.startswith(prefix)
-        }
-        own = self.state_dict().keys()
-        if found and found != own:
-            raise RuntimeError(
-                f'the checkpoint\'s {prefix}* are not the weights of '
-                f'{self.pretrained!r} as the installed transformers names '
-                f'them: missing {sorted(own - found)[:3]}, unknown '
-                f'{sorted(found - own)[:3]}, ... Take the model and the '
-                'version of transformers that it was trained with.')
+        require_same_names(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def train(self, mode: bool = True) -> 'TransformersAudioEncoder':
@@ -220,5 +178,6 @@ class TransformersAudioEncoder(BaseModule):
             return tokens[:, self._special_tokens:].mean(1)
 
     def extra_repr(self) -> str:
+        """The arguments."""
         return (f'pretrained={self.pretrained!r}, pool={self.pool!r}, '
                 f'freeze={self.freeze}')

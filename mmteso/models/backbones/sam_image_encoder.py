@@ -1,15 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Dict, Optional, Tuple
+from typing import Optional, Tuple
 
-import torch.nn.functional as F
-from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..sam import (check_structure, import_sam, load_part, make_config,
-                   read_sam_folder)
+from ..sam import check_init_cfg, import_sam, load_sam_part, make_config
 
 
 @MODELS.register_module()
@@ -58,9 +55,7 @@ class SAMImageEncoder(BaseModule):
         if 'image_size' in (vision_config or {}):
             raise ValueError('the size of the images is img_size, not '
                              "vision_config['image_size']")
-        if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
-            raise ValueError("SAM's init_cfg must be of type Pretrained, but "
-                             f'got {init_cfg}')
+        check_init_cfg(init_cfg)
         config = make_config('SamVisionConfig',
                              dict(vision_config or {}, image_size=img_size))
         if img_size % config.patch_size:
@@ -86,19 +81,8 @@ class SAMImageEncoder(BaseModule):
         # Not BaseModule's: it would call the init_weights of transformers,
         # which starts the layers anew.
         if self.init_cfg is not None and not self.is_init:
-            folder = self.init_cfg['checkpoint']
-            sam = read_sam_folder(folder)
-            encoder = self.vision_encoder
-            check_structure(encoder.config, sam.config.vision_config, folder,
-                            'vision_config of SAMImageEncoder')
-            state = sam.vision_encoder.state_dict()
-            side = sam.config.vision_config.image_size
-            if side != self.img_size:
-                print_log(
-                    f'positional embeddings of "{folder}" are interpolated '
-                    f'from {side} to {self.img_size} pixels', 'current')
-                state = resize_positions(state, encoder)
-            load_part(encoder, state, folder)
+            load_sam_part(self.vision_encoder, self.vision_encoder.config,
+                          self.init_cfg['checkpoint'], 'vision_encoder')
         self._is_init = True
 
     def forward(self, x: Tensor) -> Tuple[Tensor]:
@@ -133,34 +117,3 @@ class SAMImageEncoder(BaseModule):
                 x = layer(x)
             x = x[0] if isinstance(x, tuple) else x  # transformers < 5
         return (encoder.neck(x), )
-
-
-def resize_positions(state_dict: Dict[str, Tensor],
-                     encoder: nn.Module) -> Dict[str, Tensor]:
-    """Bring positional embeddings to the size of an encoder (ours).
-
-    Args:
-        state_dict (dict[str, Tensor]): An encoder's, for other images.
-        encoder (nn.Module): Transformers' ``SamVisionEncoder``.
-
-    Returns:
-        dict[str, Tensor]: The same with ``pos_embed`` (1, h, w, C)
-        interpolated bicubically and ``rel_pos_*`` (2 h - 1, C) linearly, as
-        SAM's attention does for images of another size.
-    """
-    wanted = encoder.state_dict()
-    resized = dict(state_dict)
-    for key, value in state_dict.items():
-        target = wanted.get(key)
-        if target is None or target.shape == value.shape:
-            continue
-        if key == 'pos_embed':
-            resized[key] = F.interpolate(
-                value.permute(0, 3, 1, 2),
-                size=target.shape[1:3],
-                mode='bicubic',
-                align_corners=False).permute(0, 2, 3, 1)
-        elif key.endswith(('.rel_pos_h', '.rel_pos_w')):
-            resized[key] = F.interpolate(
-                value.T[None], size=len(target), mode='linear')[0].T
-    return resized

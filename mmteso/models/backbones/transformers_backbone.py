@@ -10,7 +10,7 @@ from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
 from mmteso.io.hf_folder import (WEIGHT_FILES, quiet_transformers,
                                  require_hf_files)
 from mmteso.optional import require
-from ..load_part import load_part
+from ..weights import load_part, require_same_names
 
 # What the folder's config may say otherwise: what matters in training only,
 # belongs to a head, or what weights of a wrong shape tell (image_size).
@@ -69,6 +69,9 @@ class TransformersBackbone(BaseModule):
         init_cfg (dict, optional): Where the weights are, of type Pretrained.
             Defaults to None: random ones, drawn as transformers does.
 
+    Attributes:
+        out_channels (tuple[int]): Channels of each map.
+
     Raises:
         ImportError: If transformers is not installed.
         ValueError: If there is no such backbone, ``config`` has an unknown
@@ -89,10 +92,9 @@ class TransformersBackbone(BaseModule):
                              f'type Pretrained, but got {init_cfg}')
         transformers = require('transformers', 'text')
         self.model_type = model_type
-        self.out_indices = tuple(out_indices)
-        self.with_cp = with_cp
         self.model = transformers.AutoBackbone.from_config(
-            self._make_config(config))
+            _make_config(model_type, dict(config or {}), list(out_indices)))
+        self.out_channels = tuple(self.model.channels)
         if with_cp:
             if not self.model.supports_gradient_checkpointing:
                 raise ValueError(
@@ -106,35 +108,6 @@ class TransformersBackbone(BaseModule):
             # DistributedDataParallel would wait for their gradients
             if name.startswith(_UNUSED):
                 parameter.requires_grad_(False)
-
-    def _make_config(self, settings: Optional[dict]):
-        from transformers import CONFIG_MAPPING
-        _check_type(self.model_type)
-        settings = dict(settings or {})
-        ours = sorted(set(settings) & set(_OURS))
-        if ours:
-            raise ValueError(f'{ours} can\'t be set in config: out_indices '
-                             'says which maps to give out, (B, C, H, W) each')
-        config = make_hf_config(CONFIG_MAPPING[self.model_type], settings)
-        for name in own_fields(config):
-            if isinstance(getattr(config, name, None), tuple):
-                # as read from a file: FocalNet adds lists to them
-                setattr(config, name, list(getattr(config, name)))
-        stages = [name for name in config.stage_names if name != 'stem']
-        indices = self.out_indices
-        if list(indices) != sorted(set(indices) & set(range(len(stages)))) \
-                or not indices:
-            raise ValueError(
-                f'out_indices must be ascending and among 0 to '
-                f'{len(stages) - 1}, the stages of this {self.model_type}, '
-                f'but got {indices}')
-        config.out_features = [stages[index] for index in indices]
-        return config
-
-    @property
-    def out_channels(self) -> Tuple[int, ...]:
-        """Channels of each map."""
-        return tuple(self.model.channels)
 
     def init_weights(self) -> None:
         """Read the weights that ``init_cfg`` names, all of them.
@@ -158,39 +131,37 @@ class TransformersBackbone(BaseModule):
 
     def _load(self, folder: str) -> None:
         from transformers import AutoConfig
-        who = type(self).__name__
+        who, own = type(self).__name__, self.model.config
         require_hf_files(folder, ['config.json'], who)
         require_hf_files(folder, WEIGHT_FILES, who)
         stored = AutoConfig.from_pretrained(folder, local_files_only=True)
-        if stored.model_type != self.model_type:
-            raise ValueError(f'{folder!r} holds a model of the type '
-                             f'{stored.model_type!r}, not {self.model_type!r}')
-        differing = differing_fields(self.model.config, stored, _FREE)
+        differing = dict(model_type=(self.model_type, stored.model_type)) \
+            if stored.model_type != self.model_type \
+            else differing_fields(own, stored, _FREE)
         if differing:
             raise ValueError(
-                f'{folder!r} holds another {self.model_type} than the '
-                "backbone's config says; the config's and the folder's "
-                f'{differing}. Set config of {who} to the folder\'s values.')
+                f'{folder!r} holds another backbone than {self.model_type} of '
+                f'the model\'s config; the config\'s and the folder\'s fields '
+                f'are {differing}. Set config of {who} to the folder\'s.')
         try:
             with quiet_transformers():
                 model, report = type(self.model).from_pretrained(
                     folder,
-                    config=self.model.config,
+                    config=own,
                     local_files_only=True,
                     output_loading_info=True)
         except RuntimeError as error:
             raise RuntimeError(
                 f'the weights in {folder!r} do not fit; its image_size is '
                 f'{getattr(stored, "image_size", None)}, the backbone\'s '
-                f'{getattr(self.model.config, "image_size", None)}: {error}'
-            ) from error
+                f'{getattr(own, "image_size", None)}: {error}') from error
         missing = sorted(map(str, report['missing_keys']))
-        lost = [key for key in missing if not key.startswith(_NEW)]
-        if lost:
+        needed = [key for key in missing if not key.startswith(_NEW)]
+        if needed:
             # transformers would go on with random numbers in their place
             raise ValueError(
-                f'the weights in {folder!r} lack {len(lost)} parameters of '
-                f'{type(model).__name__}, e.g. {lost[0]}')
+                f'the weights in {folder!r} lack {len(needed)} parameters of '
+                f'{type(model).__name__}, e.g. {needed[0]}')
         if missing:
             print_log(
                 f'{folder!r} has no weights for the backbone\'s own layers '
@@ -199,19 +170,7 @@ class TransformersBackbone(BaseModule):
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
                               **kwargs) -> None:
-        # A checkpoint is loaded with strict=False: other names would leave
-        # random weights behind, with a warning.
-        mine = f'{prefix}model.'
-        found = {key for key in state_dict if key.startswith(mine)}
-        own = {f'{prefix}{key}' for key in self.state_dict()}
-        wrong = {key for key in found ^ own if '.adapter.' not in key}
-        if found and wrong:
-            raise RuntimeError(
-                f'the checkpoint\'s {mine}* are not the weights of this '
-                f'{self.model_type} as the installed transformers names them: '
-                f'{sorted(wrong)[:3]}, ... are missing or unknown. Take the '
-                'model and the version of transformers that it was trained '
-                'with.')
+        require_same_names(self.model, state_dict, f'{prefix}model.')
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
@@ -228,20 +187,41 @@ class TransformersBackbone(BaseModule):
             RuntimeError: If the maps don't have the channels that
                 transformers says: FocalNet's are those of the next stage.
         """
-        maps: Sequence[Tensor] = self.model(x).feature_maps
+        maps = tuple(
+            feature.contiguous() for feature in self.model(x).feature_maps)
         channels = tuple(feature.shape[1] for feature in maps)
         if channels != self.out_channels:
             raise RuntimeError(
                 f'transformers says that the maps of {self.model_type!r} have '
                 f'{self.out_channels} channels, but they have {channels}: '
                 'this backbone can\'t be used')
-        return tuple(feature.contiguous() for feature in maps)
+        return maps
 
 
-def _check_type(model_type: str) -> None:
+def _make_config(model_type: str, settings: dict, indices: list):
+    """transformers' configuration, with names of stages for indices."""
+    from transformers import CONFIG_MAPPING
     from transformers.models.auto import modeling_auto
     known = set(modeling_auto.MODEL_FOR_BACKBONE_MAPPING_NAMES)
     known.discard('timm_backbone')  # mmseg has TIMMBackbone
     if model_type not in known:
         raise ValueError(f'transformers has no backbone {model_type!r}; it '
                          f'has {sorted(known)}')
+    ours = sorted(set(settings) & set(_OURS))
+    if ours:
+        raise ValueError(f'{ours} can\'t be set in config: out_indices '
+                         'says which maps to give out, (B, C, H, W) each')
+    config = make_hf_config(CONFIG_MAPPING[model_type], settings)
+    for name in own_fields(config):
+        if isinstance(getattr(config, name, None), tuple):
+            # as read from a file: FocalNet adds lists to them
+            setattr(config, name, list(getattr(config, name)))
+    stages = [name for name in config.stage_names if name != 'stem']
+    if not indices or indices != sorted(set(indices)
+                                        & set(range(len(stages)))):
+        raise ValueError(
+            f'out_indices must be ascending and among 0 to '
+            f'{len(stages) - 1}, the stages of this {model_type}, but got '
+            f'{indices}')
+    config.out_features = [stages[index] for index in indices]
+    return config

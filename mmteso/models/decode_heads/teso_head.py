@@ -1,19 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from dataclasses import dataclass
-from typing import List, Optional, Tuple, Union
+from contextlib import contextmanager
+from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
+from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from mmseg.models.decode_heads import Mask2FormerHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import ConfigType, SampleList
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..losses import RankAveragedLoss
-from ..precision import at_least_float32
-from ..prompting import AudioTextPrompt
+from mmteso.structures import AudioTextPrompt
+from ..prompting import at_least_float32
 
 # Elements of the masks that are brought to the size of the image at a time:
 # 4 MB, which stay in a CPU's cache. All 100 at 384 x 384 would be 59 MB,
@@ -21,9 +21,8 @@ from ..prompting import AudioTextPrompt
 _MASK_CHUNK = 2**20
 
 
-@dataclass
-class ImageMemory:
-    """What a Mask2Former decoder reads of an image, whatever is heard.
+class Mask2FormerMemory(NamedTuple):
+    """What a Mask2Former decoder reads of an image, whatever the prompt.
 
     Attributes:
         mask_features (Tensor): Per-pixel embeddings, (B, C, H/4, W/4).
@@ -36,6 +35,28 @@ class ImageMemory:
     keys: List[Tensor]
     key_pos: List[Tensor]
     sizes: List[Tuple[int, int]]
+
+
+class RankAveragedLoss(nn.Module):
+    """Divides a loss by the mean of ``avg_factor`` over all ranks.
+
+    mmdet's Mask2Former divides the class loss by the rank's *own* sum of class
+    weights, although it averages the mask losses' factor over ranks. Where
+    ranks hold different numbers of ground-truth masks, two processes then get
+    gradients 2-4 % off those of one process with the whole batch.
+
+    Args:
+        loss (nn.Module): An mmdet loss whose ``forward`` takes ``avg_factor``.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, *args, avg_factor: Tensor, **kwargs) -> Tensor:
+        """The loss, with ``avg_factor`` averaged over ranks."""
+        return self.loss(
+            *args, avg_factor=reduce_mean(avg_factor), **kwargs)
 
 
 @MODELS.register_module()
@@ -68,10 +89,17 @@ class TeSOHead(Mask2FormerHead):
             to 'label'.
         **kwargs: See mmseg's ``Mask2FormerHead``.
 
+    Attributes:
+        takes_prompt (bool): Tells the segmentor that :meth:`loss`,
+            :meth:`predict` and :meth:`forward` take a ``prompt``, and that
+            there is an :meth:`encode_image`.
+
     Raises:
         ValueError: If ``targets`` is none of those, or is 'class' with
             ``num_classes`` other than 2.
     """
+
+    takes_prompt = True
 
     def __init__(self,
                  pmqs: Optional[dict] = None,
@@ -84,20 +112,19 @@ class TeSOHead(Mask2FormerHead):
         if targets == 'class' and self.num_classes != 2:
             raise ValueError(
                 "targets='class' merges all classes into 'sounding' and needs "
-                f'num_classes=2, but got {self.num_classes}: with a label per '
-                "class leave it at 'label'")
+                f'num_classes=2, but got {self.num_classes}')
         self.targets = targets
         self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
         self.loss_cls = RankAveragedLoss(self.loss_cls)
 
-    def encode_image(self, x: Tuple[Tensor]) -> ImageMemory:
-        """Run the part that does not depend on the sound.
+    def encode_image(self, x: Tuple[Tensor]) -> Mask2FormerMemory:
+        """Run the part that does not depend on the prompt.
 
         Args:
             x (tuple[Tensor]): Backbone features, high to low resolution.
 
         Returns:
-            ImageMemory: What :meth:`decode` reads.
+            Mask2FormerMemory: What :meth:`decode` reads.
         """
         # No autocast: mmcv casts deformable attention's sampling locations to
         # the features' type, and half precision is too coarse for them.
@@ -105,30 +132,30 @@ class TeSOHead(Mask2FormerHead):
         with torch.autocast(x[0].device.type, enabled=False):
             mask_features, levels = self.pixel_decoder(
                 [feature.to(dtype) for feature in x])
-        keys, key_pos, sizes = [], [], []
+        memory = Mask2FormerMemory(mask_features, [], [], [])
         for i in range(self.num_transformer_feat_level):
             level = levels[i]
             key = self.decoder_input_projs[i](level).flatten(2).transpose(1, 2)
-            keys.append(key + self.level_embed.weight[i])
+            memory.keys.append(key + self.level_embed.weight[i])
             unpadded = level.new_zeros(
                 (len(level), *level.shape[-2:]), dtype=torch.bool)
-            key_pos.append(
+            memory.key_pos.append(
                 self.decoder_positional_encoding(unpadded).flatten(2)
                 .transpose(1, 2))
-            sizes.append(tuple(level.shape[-2:]))
-        return ImageMemory(mask_features, keys, key_pos, sizes)
+            memory.sizes.append(tuple(level.shape[-2:]))
+        return memory
 
     def decode(
         self,
-        memory: ImageMemory,
+        memory: Mask2FormerMemory,
         prompt: Optional[AudioTextPrompt] = None
     ) -> Tuple[List[Tensor], List[Tensor]]:
         """Prompt the mask queries and decode them.
 
         Args:
-            memory (ImageMemory): From :meth:`encode_image`.
-            prompt (AudioTextPrompt, optional): What is heard. Required with
-                ``pmqs``, ignored without. Defaults to None.
+            memory (Mask2FormerMemory): From :meth:`encode_image`.
+            prompt (AudioTextPrompt, optional): Required with ``pmqs``,
+                ignored without. Defaults to None.
 
         Returns:
             tuple[list[Tensor], list[Tensor]]: Class logits (B, N_q, C + 1) and
@@ -145,9 +172,7 @@ class TeSOHead(Mask2FormerHead):
             query = self.pmqs(query, prompt)
 
         all_cls, all_masks = [], []
-        num_levels = self.num_transformer_feat_level
         for i in range(self.num_transformer_decoder_layers + 1):
-            level = i % num_levels
             normed = self.transformer_decoder.post_norm(query)
             all_cls.append(self.cls_embed(normed))
             all_masks.append(
@@ -155,15 +180,15 @@ class TeSOHead(Mask2FormerHead):
                              memory.mask_features))
             if i == self.num_transformer_decoder_layers:
                 break
-            attn_mask = self._attention_mask(all_masks[-1],
-                                             memory.sizes[level])
+            level = i % self.num_transformer_feat_level
             query = self.transformer_decoder.layers[i](
                 query=query,
                 key=memory.keys[level],
                 value=memory.keys[level],
                 query_pos=query_pos,
                 key_pos=memory.key_pos[level],
-                cross_attn_mask=attn_mask,
+                cross_attn_mask=self._attention_mask(all_masks[-1],
+                                                     memory.sizes[level]),
                 query_key_padding_mask=None,
                 key_padding_mask=None)
         return all_cls, all_masks
@@ -171,7 +196,7 @@ class TeSOHead(Mask2FormerHead):
     @torch.no_grad()
     def _attention_mask(self, masks: Tensor, size: Tuple[int,
                                                          int]) -> Tensor:
-        """Where the queries may not look, bool (B * heads, N_q, h * w).
+        """Pixels that are hidden from queries, bool (B * heads, N_q, h * w).
 
         The stock head's, but repeated for the heads only at the end.
         """
@@ -205,7 +230,7 @@ class TeSOHead(Mask2FormerHead):
             batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``, or
                 ``gt_classes`` with ``targets='class'``.
             train_cfg (dict): Unused, as in mmseg.
-            prompt (AudioTextPrompt, optional): What is heard.
+            prompt (AudioTextPrompt, optional): See :meth:`decode`.
 
         Returns:
             dict[str, Tensor]: ``loss_cls``, ``loss_mask``, ``loss_dice`` and
@@ -215,19 +240,10 @@ class TeSOHead(Mask2FormerHead):
             self.encode_image(x), batch_data_samples, prompt)
 
     def loss_of_memory(self,
-                       memory: ImageMemory,
+                       memory: Mask2FormerMemory,
                        batch_data_samples: SampleList,
                        prompt: Optional[AudioTextPrompt] = None) -> dict:
-        """:meth:`loss` of an image that is encoded already.
-
-        Args:
-            memory (ImageMemory): From :meth:`encode_image`.
-            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``.
-            prompt (AudioTextPrompt, optional): What is heard.
-
-        Returns:
-            dict[str, Tensor]: As :meth:`loss`.
-        """
+        """:meth:`loss` of an image that is encoded already."""
         instances, metas = self._seg_data_to_instance_data(batch_data_samples)
         all_cls, all_masks = self.decode(memory, prompt)
         return self.loss_by_feat(all_cls, all_masks, instances, metas)
@@ -253,25 +269,26 @@ class TeSOHead(Mask2FormerHead):
         return instances, metas
 
     def predict(self,
-                x: Union[Tuple[Tensor], ImageMemory],
+                x: Union[Tuple[Tensor], Mask2FormerMemory],
                 batch_img_metas: List[dict],
                 test_cfg: ConfigType,
                 prompt: Optional[AudioTextPrompt] = None) -> Tensor:
         """Class maps S (paper eq. 7).
 
         Args:
-            x (tuple[Tensor] | ImageMemory): Backbone features, or what
+            x (tuple[Tensor] | Mask2FormerMemory): Backbone features, or what
                 :meth:`encode_image` made of them.
             batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
                 size of the result.
             test_cfg (dict): Unused, as in mmseg.
-            prompt (AudioTextPrompt, optional): What is heard.
+            prompt (AudioTextPrompt, optional): See :meth:`decode`.
 
         Returns:
             Tensor: S, (B, C, H, W), non-negative, in float32 at least. It sums
             over queries and is no probability: see :meth:`sounding_score`.
         """
-        memory = x if isinstance(x, ImageMemory) else self.encode_image(x)
+        memory = x if isinstance(x,
+                                 Mask2FormerMemory) else self.encode_image(x)
         all_cls, all_masks = self.decode(memory, prompt)
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
@@ -322,3 +339,108 @@ class TeSOHead(Mask2FormerHead):
         total = seg_logits.sum(0, keepdim=True)
         sounding = seg_logits[1:].sum(0, keepdim=True)
         return sounding / total.clamp(min=torch.finfo(total.dtype).tiny)
+
+
+@MODELS.register_module()
+class PixelSupervisedHead(TeSOHead):
+    """TeSOHead for pretraining, whose mask features learn the classes (ours).
+
+    A query masks what its embedding is close to in the mask features. Where
+    each class has a query of its own and one object, as on SynthAVS, a query
+    can find the object by its place, and the mask features need not tell
+    classes apart; frozen, they would leave a prompt nothing to select by. A
+    linear classifier on them, trained pixel by pixel, makes them do so, as
+    pretraining on a large data set does for real pictures.
+
+    The classifier is not used in prediction. In a checkpoint that a
+    :class:`TeSOHead` loads, its keys (``pixel_classifier.*``) are left over.
+
+    Args:
+        pixel_loss_weight (float): Weight of its cross entropy. Defaults to
+            5.0.
+        background_weight (float): Weight of background's pixels, which are
+            most of them. Defaults to 0.2.
+        **kwargs: See :class:`TeSOHead`.
+    """
+
+    def __init__(self,
+                 pixel_loss_weight: float = 5.0,
+                 background_weight: float = 0.2,
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        channels = self.mask_embed[-1].out_features
+        self.pixel_classifier = nn.Conv2d(channels, self.num_classes, 1)
+        self.pixel_loss_weight = pixel_loss_weight
+        weight = torch.ones(self.num_classes)
+        weight[0] = background_weight
+        self.register_buffer('class_weight_pixel', weight, persistent=False)
+
+    def loss_of_memory(self,
+                       memory: Mask2FormerMemory,
+                       batch_data_samples: SampleList,
+                       prompt: Optional[AudioTextPrompt] = None) -> dict:
+        """Losses of :class:`TeSOHead`, and ``loss_pixel``."""
+        losses = super().loss_of_memory(memory, batch_data_samples, prompt)
+        logits = self.pixel_classifier(memory.mask_features)
+        labels = torch.stack(
+            [sample.gt_sem_seg.data for sample in batch_data_samples])
+        labels = F.interpolate(
+            labels.float(), logits.shape[-2:], mode='nearest')[:, 0].long()
+        losses['loss_pixel'] = self.pixel_loss_weight * F.cross_entropy(
+            logits,
+            labels,
+            weight=self.class_weight_pixel,
+            ignore_index=self.ignore_index)
+        return losses
+
+
+@contextmanager
+def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
+    """Record the cross-attention of the mask queries to the image.
+
+    As long as the context lasts, every forward pass through a layer of the
+    transformer decoder leaves its attention weights in the list of this
+    layer. The output stays as it is, up to rounding where torch would have
+    taken a fused kernel; an adapter changes the output, not the weights.
+
+    Mask2Former masks this attention: a query sees only the pixels that its
+    mask of the layer before covers (all of them if it covers none).
+
+    Args:
+        head (nn.Module): A decode head with mmdet's Mask2Former decoder:
+            :class:`TeSOHead` or mmseg's ``Mask2FormerHead``.
+
+    Yields:
+        list[list[Tensor]]: By layer, then by forward pass, the weights as a
+        mean over the attention heads, (B, N_q, h * w) of the level that the
+        layer reads; each row sums to 1 (in eval mode; dropout breaks that).
+
+    Raises:
+        TypeError: If the head has no such decoder.
+    """
+    if not isinstance(head, Mask2FormerHead):
+        raise TypeError('expected the decode head of a Mask2Former, such as '
+                        f'TeSOHead, but got {type(head).__name__}')
+
+    def ask_for_weights(module: nn.Module, args: tuple, kwargs: dict):
+        # whatever the caller asked for: mmcv's wrapper drops the weights
+        return args, dict(
+            kwargs, need_weights=True, average_attn_weights=True)
+
+    layers = head.transformer_decoder.layers
+    records: List[List[Tensor]] = [[] for _ in layers]
+    handles = []
+    for layer, record in zip(layers, records):
+        attention = layer.cross_attn.attn
+        handles += [
+            attention.register_forward_pre_hook(
+                ask_for_weights, with_kwargs=True),
+            attention.register_forward_hook(
+                lambda module, args, output, record=record: record.append(
+                    output[1].detach()))
+        ]
+    try:
+        yield records
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import math
-from dataclasses import dataclass
-from typing import List, Optional, Tuple, Union
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -12,17 +11,15 @@ from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, SampleList
 from torch import Tensor, nn
 
-from ..precision import at_least_float32
-from ..prompting import AudioTextPrompt
-from ..sam import (check_structure, import_sam, load_part, make_config,
-                   read_sam_folder)
+from mmteso.structures import AudioTextPrompt
+from ..prompting import at_least_float32
+from ..sam import check_init_cfg, import_sam, load_sam_part, make_config
 
 IGNORED = 255
 
 
-@dataclass
-class SAMImageMemory:
-    """What SAM's mask decoder reads of an image, whatever is heard.
+class SAMMemory(NamedTuple):
+    """What SAM's mask decoder reads of an image, whatever the prompt.
 
     Attributes:
         image (Tensor): Image embedding plus the "no mask" embedding,
@@ -82,6 +79,7 @@ class TeSOSAMHead(BaseModule):
         ValueError: If an argument is none of those above.
     """
 
+    takes_prompt = True  # see TeSOHead
     num_classes = 2  # background, sounding
     out_channels = 1
     align_corners = False
@@ -98,9 +96,7 @@ class TeSOSAMHead(BaseModule):
                  loss_dice: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
-            raise ValueError("SAM's init_cfg must be of type Pretrained, but "
-                             f'got {init_cfg}')
+        check_init_cfg(init_cfg)
         config = make_config('SamMaskDecoderConfig', decoder_config)
         self.decoder_config = config
         self.mask_decoder = import_sam().SamMaskDecoder(config)
@@ -149,42 +145,30 @@ class TeSOSAMHead(BaseModule):
             RuntimeError: If a weight's shape is not this network's.
         """
         if self.init_cfg is not None and not self.is_init:
-            folder = self.init_cfg['checkpoint']
-            sam = read_sam_folder(folder)
-            check_structure(self.decoder_config,
-                            sam.config.mask_decoder_config, folder,
-                            'decoder_config of TeSOSAMHead')
-            load_part(self.mask_decoder, sam.mask_decoder.state_dict(), folder)
-            load_part(self.no_mask_embed,
-                      sam.prompt_encoder.no_mask_embed.state_dict(), folder)
+            sam = load_sam_part(self.mask_decoder, self.decoder_config,
+                                self.init_cfg['checkpoint'], 'mask_decoder')
+            self.no_mask_embed.load_state_dict(
+                sam.prompt_encoder.no_mask_embed.state_dict())
             self.positional_embedding.copy_(
                 sam.shared_image_embedding.positional_embedding.detach())
         self._is_init = True
 
-    def encode_image(self, x: Tuple[Tensor]) -> SAMImageMemory:
-        """Prepare what does not depend on the sound.
+    def encode_image(self, x: Tuple[Tensor]) -> SAMMemory:
+        """Prepare what does not depend on the prompt.
 
         Args:
             x (tuple[Tensor]): Features; the last one, (B, C, h, w), is SAM's
                 image embedding.
 
         Returns:
-            SAMImageMemory: What :meth:`decode` reads.
+            SAMMemory: What :meth:`decode` reads.
         """
         image = x[-1] + self.no_mask_embed.weight[..., None, None]
         pos = self.positional_encoding(*image.shape[2:])
-        return SAMImageMemory(image, pos.expand(len(image), -1, -1, -1))
+        return SAMMemory(image, pos.expand(len(image), -1, -1, -1))
 
     def positional_encoding(self, height: int, width: int) -> Tensor:
-        """SAM's encoding of an image's places.
-
-        Args:
-            height (int): Rows h.
-            width (int): Columns w.
-
-        Returns:
-            Tensor: (1, C, h, w), sines and then cosines, x before y.
-        """
+        """SAM's encoding of places, (1, C, h, w): sines, then cosines."""
         # No autocast: the random frequencies are too high for half precision.
         matrix = at_least_float32(self.positional_embedding)
         with torch.autocast(matrix.device.type, enabled=False):
@@ -198,14 +182,14 @@ class TeSOSAMHead(BaseModule):
         return waves.permute(2, 0, 1)[None].to(self.positional_embedding)
 
     def decode(self,
-               memory: SAMImageMemory,
+               memory: SAMMemory,
                prompt: Optional[AudioTextPrompt] = None) -> Tensor:
         """Prompt the tokens and decode the mask.
 
         Args:
-            memory (SAMImageMemory): From :meth:`encode_image`.
-            prompt (AudioTextPrompt, optional): What is heard. Required with
-                ``pmqs``, ignored without. Defaults to None.
+            memory (SAMMemory): From :meth:`encode_image`.
+            prompt (AudioTextPrompt, optional): Required with ``pmqs``,
+                ignored without. Defaults to None.
 
         Returns:
             Tensor: Logits of "a sounding object is here", (B, 1, 4 h, 4 w).
@@ -261,7 +245,7 @@ class TeSOSAMHead(BaseModule):
             batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``,
                 0 background, 1 sounding, 255 ignored.
             train_cfg (dict): Unused, as in mmseg.
-            prompt (AudioTextPrompt, optional): What is heard.
+            prompt (AudioTextPrompt, optional): See :meth:`decode`.
 
         Returns:
             dict[str, Tensor]: ``loss_mask`` and ``loss_dice``.
@@ -329,7 +313,7 @@ class TeSOSAMHead(BaseModule):
         return [point_sample(item, points).squeeze(1) for item in maps]
 
     def predict(self,
-                x: Union[Tuple[Tensor], SAMImageMemory],
+                x: Union[Tuple[Tensor], SAMMemory],
                 batch_img_metas: List[dict],
                 test_cfg: ConfigType,
                 prompt: Optional[AudioTextPrompt] = None) -> Tensor:
@@ -340,17 +324,17 @@ class TeSOSAMHead(BaseModule):
         in ``seg_logits``, and compares it with :attr:`threshold`.
 
         Args:
-            x (tuple[Tensor] | SAMImageMemory): Backbone features, or what
+            x (tuple[Tensor] | SAMMemory): Backbone features, or what
                 :meth:`encode_image` made of them.
             batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
                 size of the result.
             test_cfg (dict): Unused, as in mmseg.
-            prompt (AudioTextPrompt, optional): What is heard.
+            prompt (AudioTextPrompt, optional): See :meth:`decode`.
 
         Returns:
             Tensor: (B, 1, H, W), in float32 at least.
         """
-        memory = x if isinstance(x, SAMImageMemory) else self.encode_image(x)
+        memory = x if isinstance(x, SAMMemory) else self.encode_image(x)
         logits = at_least_float32(self.decode(memory, prompt))
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]

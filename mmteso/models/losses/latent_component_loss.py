@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..precision import at_least_float32
+from ..prompting import at_least_float32
 
 
 def latent_component_loss(latents: Tensor, tau: float) -> Tensor:
@@ -35,7 +35,8 @@ class LatentComponentLoss(nn.Module):
     """Keeps the audio's latent components apart (paper 3.6, eq. 10-11).
 
     Args:
-        tau (float): Temperature. Defaults to 0.1 (ours; the paper's is lost).
+        tau (float): Temperature. Defaults to 0.1 (ours; not given in
+            the paper).
         loss_weight (float): lambda of eq. 11. Defaults to 0.1 (ours).
     """
 

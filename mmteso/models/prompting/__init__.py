@@ -1,13 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .attention import CrossAttention, gated_softmax
+from mmteso.structures import AudioTextPrompt
+from .ablations import AudioPrompt, ConcatPrompt, PooledPrompt, TextPrompt
+from .attention import CrossAttention, at_least_float32, gated_softmax, mlp
 from .dynamic_mask import DynamicMask
+from .fusion import AudioTextFusion, FusionLayer
 from .pmqs import PMQS
-from .prompt import AudioTextPrompt
 from .sedam import SeDAM
-from .stand_ins import AudioPrompt, ConcatPrompt, PooledPrompt, TextPrompt
 
 __all__ = [
-    'AudioPrompt', 'AudioTextPrompt', 'ConcatPrompt', 'CrossAttention',
-    'DynamicMask', 'PMQS', 'PooledPrompt', 'SeDAM', 'TextPrompt',
-    'gated_softmax'
+    'AudioPrompt', 'AudioTextFusion', 'AudioTextPrompt', 'ConcatPrompt',
+    'CrossAttention', 'DynamicMask', 'FusionLayer', 'PMQS', 'PooledPrompt',
+    'SeDAM', 'TextPrompt', 'at_least_float32', 'gated_softmax', 'mlp'
 ]

@@ -11,8 +11,6 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-from ..precision import at_least_float32
-
 # A smaller gate counts as closed. With it as the only term that does not
 # underflow, the sum would be so small that its reciprocal overflows in the
 # backward pass: inf * 0 = NaN.
@@ -21,6 +19,18 @@ _MIN_GATE = 1e-30
 # closed can exceed the largest open key's logit, and only there does the clamp
 # bite.
 _MAX_EXPONENT = 10.
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precision to float32; float32 and float64 stay as they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def mlp(in_dims: int, hidden_dims: int, out_dims: int) -> nn.Sequential:
+    """Two linear layers with a ReLU between them (release)."""
+    return nn.Sequential(
+        nn.Linear(in_dims, hidden_dims), nn.ReLU(inplace=True),
+        nn.Linear(hidden_dims, out_dims))
 
 
 def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
@@ -67,7 +77,6 @@ class CrossAttention(nn.Module):
         if embed_dims % num_heads:
             raise ValueError(f'embed_dims must be a multiple of num_heads, '
                              f'but got {embed_dims} and {num_heads}')
-        self.embed_dims = embed_dims
         self.num_heads = num_heads
         self.q_proj = nn.Linear(embed_dims, embed_dims)
         self.k_proj = nn.Linear(embed_dims, embed_dims)

@@ -3,9 +3,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .attention import CrossAttention
-from .prompt import AudioTextPrompt
-from .sedam import mlp
+from mmteso.structures import AudioTextPrompt
+from .attention import CrossAttention, mlp
 
 
 class PMQSLayer(nn.Module):
@@ -39,8 +38,8 @@ class PMQS(nn.Module):
         hidden_dims (int): Hidden width of the projection D -> query_dims.
             Defaults to 2048 (release).
         num_heads (int): Heads of eq. 5. Defaults to 4 (release).
-        num_layers (int): Stacked layers; the paper's number is lost. Defaults
-            to 1 (release).
+        num_layers (int): Stacked layers; not given in the paper. Defaults to 1
+            (release).
         norm (str): ``'post'``, eq. 6's ``LN(F_Q + FC(...))``, or
             ``'zero_gated'`` (ours), ``F_Q + gamma * FC(...)`` with a gamma per
             channel that starts at zero, so that a pretrained decoder first

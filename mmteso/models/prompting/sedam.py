@@ -5,33 +5,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .attention import CrossAttention
-from .prompt import AudioTextPrompt
-
-
-def mlp(in_dims: int, hidden_dims: int, out_dims: int) -> nn.Sequential:
-    """Two linear layers with a ReLU between them, as the release uses."""
-    return nn.Sequential(
-        nn.Linear(in_dims, hidden_dims), nn.ReLU(inplace=True),
-        nn.Linear(hidden_dims, out_dims))
-
-
-def check_dims(encoder: nn.Module, **features: Tensor) -> None:
-    """Compare features with the widths that an encoder was built for.
-
-    Args:
-        encoder (nn.Module): With ``{name}_dims`` for each feature.
-        **features (Tensor): 'audio' (B, D_a), 'text' (B, N_T, D_t).
-
-    Raises:
-        ValueError: If a feature has another width.
-    """
-    for name, feature in features.items():
-        dims = getattr(encoder, f'{name}_dims')
-        if feature.shape[-1] != dims:
-            raise ValueError(
-                f'{type(encoder).__name__} was built with {name}_dims={dims}, '
-                f'but got {name} features of shape {tuple(feature.shape)}')
+from mmteso.structures import AudioTextPrompt
+from .attention import CrossAttention, mlp
 
 
 class SeDAMLayer(nn.Module):
@@ -165,11 +140,7 @@ class SeDAM(nn.Module):
 
         Returns:
             AudioTextPrompt: The prompt for a decode head.
-
-        Raises:
-            ValueError: If a feature has another width than configured.
         """
-        check_dims(self, audio=audio, text=text)
         latents = self.normalize(
             self.audio_mlp(audio).unflatten(
                 1, (self.num_latents, self.embed_dims)))

@@ -1,7 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Any, Dict, List, Optional, Sequence
+import logging
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
+from mmengine.logging import print_log
+from mmengine.model import initialize
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
 from mmseg.models.segmentors import EncoderDecoder
@@ -10,31 +13,34 @@ from mmseg.utils import (ConfigType, OptConfigType, OptSampleList, SampleList,
                          add_prefix)
 from torch import Tensor, nn
 
+from mmteso.structures import AudioTextPrompt, ImageMemory
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
-from ..necks import FusionLayer, check_fusion
-from ..precision import at_least_float32
-from ..prompting import AudioTextPrompt
+from ..prompting import AudioTextFusion, FusionLayer, at_least_float32
+from ..prompting.fusion import levels_read
 from .cached_audio import CachedAudioCheck
-from .checks import check_widths, load_pretrained
-from .prompted_heads import auxiliary_losses, prompt_kwargs, takes_prompt
-from .sound_conditions import SoundConditionsMixin
 
 Inputs = Dict[str, Tensor]
 
 
 @MODELS.register_module()
-class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
-    """An encoder-decoder that listens and reads (TeSO, paper 3).
+class AudioTextSegmentor(EncoderDecoder):
+    """An encoder-decoder with sound and text cues as inputs (TeSO, paper 3).
 
-    mmseg's ``EncoderDecoder`` for inputs with sound and text cues. The sound
-    is encoded (``audio_encoder``), given semantics by the cues
+    mmseg's ``EncoderDecoder`` for inputs with sound and text. The sound is
+    encoded (``audio_encoder``), given semantics by the cues
     (``prompt_encoder``, SeDAM with its dynamic mask) and handed as a prompt to
-    decode heads that take one (``TeSOHead``), and to a ``fusion``, which
-    tells any other head through its features. Without a ``prompt_encoder`` it
-    is mmseg's ``EncoderDecoder`` for such inputs. Several sounds for one
-    frame: :meth:`predict_conditions`.
+    decode heads that take one (``takes_prompt``, as :class:`TeSOHead`), and to
+    a ``fusion``, which changes the features that any other head reads. Without
+    a ``prompt_encoder`` it is mmseg's ``EncoderDecoder`` for such inputs.
+
+    Several sounds, or several lists of cues, for the same images::
+
+        memory = model.encode_image(inputs)
+        for inputs in others:
+            prompt = model.encode_prompt(inputs)
+            samples = model.predict_prompt(memory, prompt)
 
     Args:
         backbone (dict): Config of the visual encoder.
@@ -46,10 +52,10 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             (:class:`LoadAudioFeatures`), it does not run. Defaults to None:
             ``inputs`` always hold ``audio_feat``.
         prompt_encoder (dict, optional): Config of :class:`SeDAM`, or of what
-            stands in for it in an ablation. Defaults to None: no prompt.
+            takes its place in an ablation. Defaults to None: no prompt.
         fusion (dict, optional): Config of :class:`AudioTextFusion`, which
             stands behind backbone and neck and before all heads. Defaults to
-            None: only a head that takes a prompt hears.
+            None: only heads that take a prompt get it.
         latent_loss (dict, optional): Config of :class:`LatentComponentLoss`.
             Defaults to None.
         cue_loss (dict, optional): Config of :class:`CueLoss` (ours). Needs
@@ -59,6 +65,11 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         frozen (Sequence[str]): Paths of modules without gradient and always in
             eval mode; adapters inside them train. Defaults to ().
         **kwargs: See mmseg's ``EncoderDecoder``.
+
+    Raises:
+        ValueError: If the prompt would reach no head, a loss has no prompt
+            to read, or the widths of two parts do not fit.
+        TypeError: If an :class:`AudioTextFusion` is the ``neck``.
     """
 
     def __init__(self,
@@ -77,24 +88,70 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             raise ValueError(
                 'fusion, latent_loss and cue_loss need a prompt_encoder')
         self.audio_encoder = _build(audio_encoder)
-        self._check_cached_audio = CachedAudioCheck()
         self.prompt_encoder = _build(prompt_encoder)
         self.fusion = _build(fusion)
-        check_widths(self)
-        check_fusion(self)
+        self._check_widths()
+        self._check_fusion()
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
             inject_adapters(self, **adapters)
         self._frozen = resolve_modules(self, frozen)
         freeze(self._frozen)
-        if prompt_encoder is not None and fusion is None \
-                and not takes_prompt(self.decode_head):
-            raise ValueError(
-                f'{type(self.decode_head).__name__} takes no prompt: a '
-                'prompt_encoder would have no effect on its masks. Add a '
-                'fusion (AudioTextFusion), use TeSOHead, or leave '
-                'prompt_encoder out.')
+        self._check_cached_audio = CachedAudioCheck()
+
+    def _check_widths(self) -> None:
+        """Compare what parts make with what their readers were built for."""
+        prompt, head = self.prompt_encoder, self.decode_head
+        pairs = [(self.audio_encoder, prompt, 'audio_dims', 'prompt_encoder')]
+        pairs += [(prompt, reader, 'prompt_dims', name) for name, reader in (
+            ('fusion', self.fusion),
+            ('decode_head.pmqs', getattr(head, 'pmqs', None)))]
+        for maker, reader, field, name in pairs:
+            made = getattr(maker, 'embed_dims', None)
+            if made is not None and getattr(reader, field, made) != made:
+                raise ValueError(
+                    f'{type(maker).__name__} makes features of {made} '
+                    f'channels, but {name} reads {getattr(reader, field)}: '
+                    f'set {name}.{field}={made}')
+
+    def _check_fusion(self) -> None:
+        """See that the prompt reaches a head, and each layer a gradient."""
+        if isinstance(getattr(self, 'neck', None), AudioTextFusion):
+            raise TypeError(
+                'an AudioTextFusion needs a prompt, which a neck does not '
+                'get: set it as `fusion` of AudioTextSegmentor, not as `neck`')
+        if self.fusion is None:
+            if self.prompt_encoder is not None and not getattr(
+                    self.decode_head, 'takes_prompt', False):
+                raise ValueError(
+                    f'{type(self.decode_head).__name__} takes no prompt: a '
+                    'prompt_encoder would have no effect on its masks. Add a '
+                    'fusion (AudioTextFusion), use TeSOHead, or leave '
+                    'prompt_encoder out.')
+        elif isinstance(self.fusion, AudioTextFusion):
+            heads = [head for _, head in self._named_heads()]
+            read = levels_read(heads, len(self.fusion.in_channels))
+            unread = sorted(set(self.fusion.levels) - read)
+            if unread:
+                # a warning: a head may read more than its in_index says
+                print_log(
+                    f'AudioTextFusion changes levels {unread}, which no decode'
+                    ' head reads, as far as their in_index says. Their layers '
+                    'may never get a gradient, and distributed training stops '
+                    'at that: unless a head reads them all the same, set '
+                    f'fusion.levels={sorted(read)}',
+                    logger='current',
+                    level=logging.WARNING)
+
+    def _named_heads(self) -> Iterator[Tuple[str, nn.Module]]:
+        """All heads, under the names that mmseg gives their losses."""
+        yield 'decode', self.decode_head
+        auxiliary = getattr(self, 'auxiliary_head', None)
+        if isinstance(auxiliary, nn.ModuleList):
+            yield from ((f'aux_{i}', head) for i, head in enumerate(auxiliary))
+        elif auxiliary is not None:
+            yield 'aux', auxiliary
 
     def init_weights(self) -> None:
         """Initialise, then make adapters and fusion identities again.
@@ -112,13 +169,46 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             if isinstance(module, (BottleneckAdapter, FusionLayer)):
                 module.init_weights()
         # a checkpoint of this very model may hold trained ones
-        load_pretrained(self)
+        configs = self.init_cfg or []
+        configs = [configs] if isinstance(configs, dict) else configs
+        configs = [cfg for cfg in configs if cfg['type'] == 'Pretrained']
+        if configs:
+            initialize(self, configs)
 
     def train(self, mode: bool = True) -> 'AudioTextSegmentor':
         """Set the mode; frozen modules stay in eval mode."""
         super().train(mode)
         set_eval(self._frozen)
         return self
+
+    def encode_image(self, inputs: Inputs) -> ImageMemory:
+        """Encode images as far as that does not depend on sound and text.
+
+        Args:
+            inputs (dict[str, Tensor]): With ``img`` (B, 3, H, W).
+
+        Returns:
+            ImageMemory: For :meth:`predict_prompt`; with
+            ``test_cfg.mode='slide'`` of all crops.
+
+        Raises:
+            ValueError: If ``test_cfg.stride`` exceeds ``crop_size``: pixels
+                between the crops would have no logits.
+        """
+        images = inputs['img']
+        batch_size, _, height, width = images.shape
+        windows = [(slice(0, height), slice(0, width))]
+        if self.test_cfg.get('mode', 'whole') == 'slide':
+            windows = _crops((height, width), self.test_cfg)
+        encoded = []
+        for rows, columns in windows:
+            x = self.extract_feat(images[:, :, rows, columns])
+            # behind a fusion, what a head makes of them depends on the prompt
+            if self.fusion is None and getattr(self.decode_head,
+                                               'takes_prompt', False):
+                x = self.decode_head.encode_image(x)
+            encoded.append(x)
+        return ImageMemory((batch_size, height, width), windows, encoded)
 
     def encode_prompt(
             self,
@@ -138,54 +228,50 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
 
         Raises:
             KeyError: If an input is missing.
-            ValueError: If the sound is there twice, or ``audio_feat`` is not
-                of the model's own encoder.
+            ValueError: If a feature has another width than the prompt encoder
+                was built for, the sound is there twice, or ``audio_feat`` is
+                not of the model's own encoder.
         """
         if self.prompt_encoder is None:
             return None
-        audio = 'audio_feat'
-        if self.audio_encoder is not None and audio not in inputs:
-            audio = self._audio_key
-        # an ablation may do without one of them
         reads = getattr(self.prompt_encoder, 'reads', ('audio', 'text'))
-        needed = ['text_feat', 'text_valid'] * ('text' in reads)
-        needed += [audio] * ('audio' in reads)
+        own = None if self.audio_encoder is None else getattr(
+            self.audio_encoder, 'input_key', 'log_mel')
+        source = 'audio_feat' if own is None or 'audio_feat' in inputs else own
+        needed = [source] * ('audio' in reads)
+        needed += ['text_feat', 'text_valid'] * ('text' in reads)
         missing = [name for name in needed if name not in inputs]
         if missing:
             raise KeyError(
                 f'inputs lack {missing}; they have {sorted(inputs)}. Check '
-                'the transforms before PackAVTInputs, and audio_encoder: with '
-                f'this one the model takes {self._audio_key} (or audio_feat, '
-                'cached), without one audio_feat.')
-        feature = None
+                'the transforms before PackAVTInputs, and audio_encoder: this '
+                f'model reads {own or "no sound itself"}, or audio_feat')
+        audio = None
         if 'audio' in reads:
-            feature = self._audio_feature(inputs, data_samples)
-        return self.prompt_encoder(feature, inputs.get('text_feat'),
-                                   inputs.get('text_valid'))
-
-    @property
-    def _audio_key(self) -> str:
-        """Which of the inputs the audio encoder reads."""
-        return getattr(self.audio_encoder, 'input_key', 'log_mel')
-
-    def _audio_feature(self, inputs: Inputs,
-                       data_samples: OptSampleList) -> Tensor:
-        """F_A (B, D_a), encoded here or before."""
-        if self.audio_encoder is None:
-            return inputs['audio_feat']
-        if 'audio_feat' not in inputs:
-            return self.audio_encoder(inputs[self._audio_key])
-        if self._audio_key in inputs:
-            raise ValueError(
-                f'inputs hold the sound twice, {self._audio_key!r} and '
-                "'audio_feat', and only one can be heard: leave out "
-                'LoadAudioFeatures, or the transforms that make '
-                f'{self._audio_key}.')
-        self._check_cached_audio(self.audio_encoder, data_samples)
-        return inputs['audio_feat']
+            if source == own:
+                audio = self.audio_encoder(inputs[own])
+            else:
+                audio = inputs['audio_feat']
+                if own in inputs:
+                    raise ValueError(
+                        f'inputs hold the sound twice, {own!r} and '
+                        "'audio_feat', and only one can be used: leave out "
+                        f'LoadAudioFeatures, or what makes {own}')
+                if own is not None:
+                    self._check_cached_audio(self.audio_encoder, data_samples)
+        text = inputs.get('text_feat')
+        for name, feature in (('audio', audio), ('text', text)):
+            width = getattr(self.prompt_encoder, f'{name}_dims', None)
+            if name in reads and feature.shape[-1] != (width
+                                                       or feature.shape[-1]):
+                raise ValueError(
+                    f'the {name} features have {feature.shape[-1]} channels, '
+                    f'but {type(self.prompt_encoder).__name__} was built for '
+                    f'{width}: set prompt_encoder.{name}_dims')
+        return self.prompt_encoder(audio, text, inputs.get('text_valid'))
 
     def fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
-        """Tell features what sounds, if there is a fusion."""
+        """Bring the prompt into features, if there is a fusion."""
         return x if self.fusion is None else self.fusion(x, prompt)
 
     def loss(self, inputs: Inputs, data_samples: SampleList) -> dict:
@@ -203,40 +289,31 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
         x = self.fuse(x, prompt)
-        losses = add_prefix(
-            self.decode_head.loss(x, data_samples, self.train_cfg,
-                                  **prompt_kwargs(self.decode_head, prompt)),
-            'decode')
-        if self.with_auxiliary_head:
-            losses.update(
-                auxiliary_losses(self.auxiliary_head, x, data_samples,
-                                 self.train_cfg, prompt))
+        losses = dict()
+        for name, head in self._named_heads():
+            loss = head.loss(x, data_samples, self.train_cfg,
+                             **_prompt_of(head, prompt))
+            losses.update(add_prefix(loss, name))
         if self.latent_loss is not None:
             losses['loss_latent'] = self.latent_loss(
-                self._part(prompt, 'latents', 'latent_loss'))
+                self._required(prompt.latents, 'latent_loss'))
         if self.cue_loss is not None:
+            if any('gt_cues' not in sample for sample in data_samples):
+                raise KeyError(
+                    "cue_loss needs 'gt_cues' in the data samples: set "
+                    "cue_target to 'mask' or 'a_obj' in LoadTextCues of the "
+                    'train pipeline')
+            target = [sample.gt_cues.label for sample in data_samples]
             losses['loss_cue'] = self.cue_loss(
-                self._part(prompt, 'scores', 'cue_loss'),
-                self._cue_targets(data_samples))
+                self._required(prompt.scores, 'cue_loss'), torch.stack(target))
         return losses
 
-    def _part(self, prompt: AudioTextPrompt, name: str, loss: str) -> Tensor:
+    def _required(self, part: Optional[Tensor], loss: str) -> Tensor:
         """What a loss reads of the prompt; not all prompt encoders have it."""
-        part = getattr(prompt, name)
         if part is None:
-            raise ValueError(
-                f'{loss} needs the {name} of the prompt, and '
-                f'{type(self.prompt_encoder).__name__} has none: set '
-                f'{loss}=None')
+            raise ValueError(f'{type(self.prompt_encoder).__name__} makes '
+                             f'nothing for {loss}: set {loss}=None')
         return part
-
-    @staticmethod
-    def _cue_targets(data_samples: SampleList) -> Tensor:
-        if any('gt_cues' not in sample for sample in data_samples):
-            raise KeyError(
-                "cue_loss needs 'gt_cues' in the data samples: set cue_target "
-                "to 'mask' or 'a_obj' in LoadTextCues of the train pipeline")
-        return torch.stack([sample.gt_cues.label for sample in data_samples])
 
     def predict(self,
                 inputs: Inputs,
@@ -245,6 +322,25 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
 
         Args:
             inputs (dict[str, Tensor]): As for :meth:`loss`.
+            data_samples (list[SegDataSample], optional): See
+                :meth:`predict_prompt`.
+
+        Returns:
+            list[SegDataSample]: See :meth:`predict_prompt`.
+        """
+        return self.predict_prompt(
+            self.encode_image(inputs),
+            self.encode_prompt(inputs, data_samples), data_samples)
+
+    def predict_prompt(self,
+                       memory: ImageMemory,
+                       prompt: Optional[AudioTextPrompt] = None,
+                       data_samples: OptSampleList = None) -> SampleList:
+        """Segment what sounds according to a prompt.
+
+        Args:
+            memory (ImageMemory): From :meth:`encode_image`; not changed.
+            prompt (AudioTextPrompt, optional): From :meth:`encode_prompt`.
             data_samples (list[SegDataSample], optional): Metainfo of the
                 frames; the results are written into them. Defaults to None.
 
@@ -255,25 +351,69 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             background has none), and, where the prompt encoder scores cues,
             ``cue_scores`` (N_T) and ``cue_kept`` (N_T).
         """
-        img = inputs['img']
-        if data_samples is not None:
-            metas = [sample.metainfo for sample in data_samples]
-        else:
-            size = tuple(img.shape[2:])
-            metas = [dict(ori_shape=size, img_shape=size, pad_shape=size)
-                     ] * len(img)
-        prompt = self.encode_prompt(inputs, data_samples)
-        # metrics have 255 thresholds, and NumPy knows no bfloat16
-        seg_logits = at_least_float32(self.inference(img, metas, prompt))
-        data_samples = self.postprocess_result(seg_logits, data_samples)
-        for i, sample in enumerate(data_samples):
+        samples = self.postprocess_result(
+            self._logits(memory, prompt, data_samples), data_samples)
+        for i, sample in enumerate(samples):
             if not sample.get('reduce_zero_label'):
                 sample.sounding_score = PixelData(
                     data=self.sounding_score(sample.seg_logits.data))
             if prompt is not None and prompt.scores is not None:
                 sample.cue_scores = prompt.scores[i]
                 sample.cue_kept = prompt.kept[i]
-        return data_samples
+        return samples
+
+    def _logits(self, memory: ImageMemory, prompt: Optional[AudioTextPrompt],
+                data_samples: OptSampleList) -> Tensor:
+        """(B, C, H, W), in float32 at least; a mean where windows overlap."""
+        batch_size, *image_size = memory.shape
+        metas = [dict(ori_shape=image_size)] * batch_size
+        if data_samples is not None:
+            metas = [sample.metainfo for sample in data_samples]
+        total = count = None
+        for (rows, columns), x in zip(memory.windows, memory.encoded):
+            size = (rows.stop - rows.start, columns.stop - columns.start)
+            # of the window: from these heads take the size of their output
+            window = [
+                dict(meta, img_shape=size, pad_shape=size) for meta in metas
+            ]
+            # metrics have 255 thresholds, and NumPy knows no bfloat16
+            logits = at_least_float32(
+                self.decode_head.predict(
+                    self.fuse(x, prompt), window, self.test_cfg,
+                    **_prompt_of(self.decode_head, prompt)))
+            if len(memory.windows) == 1:
+                return logits
+            if total is None:
+                total = logits.new_zeros(*logits.shape[:2], *image_size)
+                count = logits.new_zeros(image_size)
+            total[..., rows, columns] += logits
+            count[rows, columns] += 1
+        return total / count
+
+    def test_sounds_step(self, batches: Sequence[dict]) -> List[SampleList]:
+        """``test_step`` of batches that differ in their sound alone.
+
+        The images are encoded once. The predictions are those of as many test
+        steps, bit for bit on a CPU: each sound is decoded by itself, since
+        products of larger matrices round differently, and Mask2Former's masked
+        attention turns that into pixels seen or not seen. On a CPU it was no
+        faster together either.
+
+        Args:
+            batches (Sequence[dict]): From the dataloader, see
+                :func:`split_conditions`.
+
+        Returns:
+            list[list[SegDataSample]]: See :meth:`predict_prompt`, by batch.
+        """
+        memory, results = None, []
+        for batch in batches:
+            data = self.data_preprocessor(batch, False)
+            inputs, samples = data['inputs'], data['data_samples']
+            memory = memory or self.encode_image(inputs)
+            prompt = self.encode_prompt(inputs, samples)
+            results.append(self.predict_prompt(memory, prompt, samples))
+        return results
 
     def sounding_score(self, seg_logits: Tensor) -> Tensor:
         """Score of "a sounding object is here", for any kind of head.
@@ -292,85 +432,6 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
             return seg_logits
         return 1 - seg_logits.softmax(0)[:1]
 
-    def inference(self,
-                  inputs: Tensor,
-                  batch_img_metas: List[dict],
-                  prompt: Optional[AudioTextPrompt] = None) -> Tensor:
-        """Whole or slide inference, as ``test_cfg.mode`` says.
-
-        Args:
-            inputs (Tensor): Images, (B, 3, H, W).
-            batch_img_metas (list[dict]): Metainfo of the frames.
-            prompt (AudioTextPrompt, optional): What is heard.
-
-        Returns:
-            Tensor: Logits, (B, C, H, W).
-        """
-        mode = self.test_cfg.get('mode', 'whole')
-        if mode == 'whole':
-            return self.encode_decode(inputs, batch_img_metas, prompt)
-        if mode == 'slide':
-            return self.slide_inference(inputs, batch_img_metas, prompt)
-        raise ValueError("test_cfg.mode must be 'whole' or 'slide', but got "
-                         f'{mode!r}')
-
-    def encode_decode(self,
-                      inputs: Tensor,
-                      batch_img_metas: List[dict],
-                      prompt: Optional[AudioTextPrompt] = None) -> Tensor:
-        """Logits of images or crops, (B, C, H, W)."""
-        x = self.fuse(self.image_features(inputs), prompt)
-        return self.decode_head.predict(x, batch_img_metas, self.test_cfg,
-                                        **prompt_kwargs(
-                                            self.decode_head, prompt))
-
-    def slide_inference(self,
-                        inputs: Tensor,
-                        batch_img_metas: List[dict],
-                        prompt: Optional[AudioTextPrompt] = None) -> Tensor:
-        """Average the logits of overlapping crops.
-
-        mmseg's own has no room for a prompt, and leaves ``pad_shape`` in the
-        metainfo, from which Mask2Former takes the size of its output.
-
-        Args:
-            inputs (Tensor): Images, (B, 3, H, W).
-            batch_img_metas (list[dict]): Metainfo of the frames.
-            prompt (AudioTextPrompt, optional): What is heard; shared by all
-                crops of a frame.
-
-        Returns:
-            Tensor: Logits, (B, C, H, W).
-
-        Raises:
-            ValueError: If ``test_cfg.stride`` exceeds ``crop_size``: pixels
-                between the crops would have no logits.
-        """
-        (h_stride, w_stride), (h_crop, w_crop) = (self.test_cfg.stride,
-                                                  self.test_cfg.crop_size)
-        if h_stride > h_crop or w_stride > w_crop:
-            raise ValueError(
-                'test_cfg.stride must not exceed crop_size, but got '
-                f'{self.test_cfg.stride} and {self.test_cfg.crop_size}')
-        batch_size, _, height, width = inputs.shape
-        logits = inputs.new_zeros(
-            (batch_size, self.out_channels, height, width))
-        count = inputs.new_zeros((1, 1, height, width))
-        for top in _crop_starts(height, h_crop, h_stride):
-            for left in _crop_starts(width, w_crop, w_stride):
-                crop = inputs[:, :, top:top + h_crop, left:left + w_crop]
-                size = tuple(crop.shape[2:])
-                metas = [
-                    dict(meta, img_shape=size, pad_shape=size)
-                    for meta in batch_img_metas
-                ]
-                result = self.encode_decode(crop, metas, prompt)
-                where = (..., slice(top, top + size[0]),
-                         slice(left, left + size[1]))
-                logits[where] += result
-                count[where] += 1
-        return logits / count
-
     def _forward(self,
                  inputs: Inputs,
                  data_samples: OptSampleList = None) -> Tensor:
@@ -378,16 +439,28 @@ class AudioTextSegmentor(SoundConditionsMixin, EncoderDecoder):
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
         return self.decode_head.forward(
-            self.fuse(x, prompt), **prompt_kwargs(self.decode_head, prompt))
+            self.fuse(x, prompt), **_prompt_of(self.decode_head, prompt))
 
 
 def _build(config: OptConfigType) -> Optional[nn.Module]:
     return MODELS.build(config) if config is not None else None
 
 
-def _crop_starts(length: int, crop: int, stride: int) -> List[int]:
-    """Where crops begin along an axis; the last one ends with the image."""
-    last = max(length - crop, 0)
-    return sorted(
-        {min(start, last)
-         for start in range(0, last + stride, stride)})
+def _prompt_of(head: nn.Module, prompt: Optional[AudioTextPrompt]) -> dict:
+    """What a head's methods get beside mmseg's arguments."""
+    return dict(prompt=prompt) if getattr(head, 'takes_prompt', False) else {}
+
+
+def _crops(size: Tuple[int, int],
+           test_cfg: ConfigType) -> List[Tuple[slice, slice]]:
+    """Rows and columns of overlapping crops; the last end with the image."""
+    axes = []
+    for length, crop, stride in zip(size, test_cfg.crop_size, test_cfg.stride):
+        if stride > crop:
+            raise ValueError(
+                'test_cfg.stride must not exceed crop_size, but got '
+                f'{test_cfg.stride} and {test_cfg.crop_size}')
+        last = max(length - crop, 0)
+        starts = {min(i, last) for i in range(0, last + stride, stride)}
+        axes.append([slice(i, min(i + crop, length)) for i in sorted(starts)])
+    return [(rows, columns) for rows in axes[0] for columns in axes[1]]

@@ -5,6 +5,7 @@ import torch
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 
 
@@ -42,37 +43,26 @@ class AVSTTAModel(BaseTTAModel):
                 f"{type(self.module).__name__}; mmseg's segmentors go with "
                 'SegTTAModel')
 
-    def test_conditions_step(self, data: dict) -> List[SampleList]:
-        """``test_step`` for several sounds: see :class:`AudioControlLoop`.
+    def test_sounds_step(self, batches: Sequence[dict]) -> List[SampleList]:
+        """``test_step`` of batches that differ in their sound alone.
 
         Args:
-            data (dict): A batch from the dataloader, lists of views.
+            batches (Sequence[dict]): From the dataloader, lists of views.
 
         Returns:
-            list[list[SegDataSample]]: For each sound the merged predictions;
-            see :meth:`AudioTextSegmentor.predict_conditions`.
-
-        Raises:
-            TypeError: If the segmentor takes only one sound at a time.
+            list[list[SegDataSample]]: The merged predictions, by batch; see
+            :meth:`AudioTextSegmentor.test_sounds_step`.
         """
-        if not hasattr(self.module, 'test_conditions_step'):
-            raise TypeError(
-                f'{type(self.module).__name__} has no method '
-                'test_conditions_step for several sounds. Test it under one '
-                'audio condition at a time, or use AudioTextSegmentor')
-        number = len(next(iter(data.values())))
         views = [
-            self.module.test_conditions_step(
-                {key: value[view]
-                 for key, value in data.items()}) for view in range(number)
+            self.module.test_sounds_step([{
+                key: value[view]
+                for key, value in batch.items()
+            } for batch in batches])
+            for view in range(len(batches[0]['inputs']))
         ]
-        return [
-            self.merge_preds(list(zip(*condition)))
-            for condition in zip(*views)
-        ]
+        return [self.merge_preds(list(zip(*preds))) for preds in zip(*views)]
 
-    def merge_preds(self,
-                    data_samples_list: List[Sequence]) -> SampleList:
+    def merge_preds(self, data_samples_list: List[Sequence]) -> SampleList:
         """Merge the views of each frame.
 
         Args:
@@ -90,7 +80,7 @@ class AVSTTAModel(BaseTTAModel):
         """
         return [self._merge(views) for views in data_samples_list]
 
-    def _merge(self, views: Sequence):
+    def _merge(self, views: Sequence[SegDataSample]) -> SegDataSample:
         maps = [view.seg_logits.data for view in views]
         shapes = sorted({tuple(item.shape) for item in maps})
         if len(shapes) > 1:
@@ -104,10 +94,8 @@ class AVSTTAModel(BaseTTAModel):
         else:  # probabilities already, see EncoderDecoder.postprocess_result
             labels = (merged > self.module.decode_head.threshold).to(merged)
         sample = views[0]
-        sample.set_data(
-            dict(
-                seg_logits=PixelData(data=merged),
-                pred_sem_seg=PixelData(data=labels)))
+        sample.seg_logits = PixelData(data=merged)
+        sample.pred_sem_seg = PixelData(data=labels)
         if not sample.get('reduce_zero_label'):
             sample.sounding_score = PixelData(
                 data=self.module.sounding_score(merged))

@@ -2,7 +2,7 @@
 from mmseg.utils import OptSampleList
 from torch import nn
 
-from ..state_hash import state_sha256
+from ..weights import state_sha256
 
 
 class CachedAudioCheck:
@@ -29,48 +29,34 @@ class CachedAudioCheck:
 
         Raises:
             ValueError: If the features are not of this encoder, if nothing
-                says where they come from or (unless the encoder has none) of
-                which weights, or if the encoder trains, so that features of
-                its past would be used.
+                says where they come from or of which weights, or if the
+                encoder trains, so that features of its past would be used.
         """
+        name = type(encoder).__name__
         if encoder.training and any(
                 parameter.requires_grad for parameter in encoder.parameters()):
             raise ValueError(
-                f"the audio encoder {type(encoder).__name__} trains, but the "
-                "batch holds 'audio_feat', cached features, which would stay "
-                'as they are. Freeze the encoder, or read the sound with '
-                'LoadAudioClip and what makes the encoder\'s input of it '
-                '(AudioToLogMel, ...) in place of LoadAudioFeatures')
+                f'the audio encoder {name} trains, but cached features '
+                "('audio_feat') would stay as they are. Freeze it, or load "
+                'the sound itself in place of LoadAudioFeatures')
         for sample in data_samples or ():
             found = sample.metainfo.get('audio_provenance')
             if found is None:
                 raise ValueError(
-                    "the batch holds 'audio_feat', but nothing says which "
-                    'encoder made it: load it with LoadAudioFeatures, and '
-                    "keep 'audio_provenance' in the meta_keys of "
-                    'PackAVTInputs')
+                    "nothing says which encoder made the batch's 'audio_feat':"
+                    " load it with LoadAudioFeatures, and keep "
+                    "'audio_provenance' in the meta_keys of PackAVTInputs")
             key = tuple(sorted(found.items()))
-            if key not in self._accepted:
-                self._compare(encoder, found)
-                self._accepted.add(key)
-
-    @staticmethod
-    def _compare(encoder: nn.Module, found: dict) -> None:
-        name, state = type(encoder).__name__, found['state_sha256']
-        advice = ('Extract them with this encoder and these weights: python '
-                  'tools/extract_audio_features.py CONFIG --out '
-                  f'{found["file"]}')
-        if found['encoder'] != name:
-            raise ValueError(
-                f'"{found["file"]}" holds features of {found["encoder"]}, but '
-                f"the model's audio encoder is {name}. {advice}")
-        own = state_sha256(encoder)
-        if state is None and own:
-            raise ValueError(
-                f'"{found["file"]}" does not say which weights of {name} made '
-                "its features ('state_sha256' in its settings), so they can't "
-                f"be told from those of other weights. {advice}")
-        if state is not None and state != own:
-            raise ValueError(
-                f'"{found["file"]}" holds features of {name} with other '
-                f"weights than the model's audio encoder has. {advice}")
+            if key in self._accepted:
+                continue
+            own, state = state_sha256(encoder), found['state_sha256']
+            if found['encoder'] != name or (state or '') != own:
+                made_by = 'unknown weights' if state is None else \
+                    'other weights' if state != own else 'the same weights'
+                raise ValueError(
+                    f'"{found["file"]}" holds features of {found["encoder"]} '
+                    f"with {made_by}, but the model's audio encoder is {name}."
+                    ' Extract them with this encoder and these weights: python'
+                    ' tools/extract_audio_features.py CONFIG --out '
+                    f'{found["file"]}')
+            self._accepted.add(key)

@@ -1,10 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+from dataclasses import replace
+from typing import Optional
+
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
 from torch import Tensor
 
+from mmteso.structures import AudioTextPrompt, ImageMemory
 from .audio_text_segmentor import AudioTextSegmentor, Inputs
 
 
@@ -13,8 +17,8 @@ class LabelFilterSegmentor(AudioTextSegmentor):
     """Drops what is of no class that the cues name: the paper's baseline.
 
     Text acts as a filter on the predictions and nowhere else: the model
-    segments semantically, classes of all kinds, hearing through the audio
-    alone (``prompt_encoder=dict(type='AudioPrompt')``), and at test time
+    segments semantically, all classes, prompted by the audio alone
+    (``prompt_encoder=dict(type='AudioPrompt')``), and at test time
     predictions of a class that is not among the frame's cues are dropped. It
     tells how much of TeSO's gain a list of words alone would bring.
 
@@ -27,7 +31,7 @@ class LabelFilterSegmentor(AudioTextSegmentor):
     Training is :class:`AudioTextSegmentor`'s, and never filtered.
 
     Args:
-        *args: See :class:`AudioTextSegmentor`.
+        *args: See :class:`AudioTextSegmentor`; ``prompt_encoder`` is needed.
         **kwargs: See :class:`AudioTextSegmentor`.
 
     Raises:
@@ -43,15 +47,33 @@ class LabelFilterSegmentor(AudioTextSegmentor):
                 'head, whose class maps can be added up, but got '
                 f'{type(self.decode_head).__name__}')
 
-    def predict(self,
-                inputs: Inputs,
-                data_samples: OptSampleList = None) -> SampleList:
+    def encode_prompt(self,
+                      inputs: Inputs,
+                      data_samples: OptSampleList = None) -> AudioTextPrompt:
+        """Encode the sound, and keep which classes the cues name.
+
+        Args:
+            inputs (dict[str, Tensor]): As for :class:`AudioTextSegmentor`
+                and, at test time, ``cue_classes``, bool (B, C), from
+                :class:`CuesToClasses`.
+            data_samples (list[SegDataSample], optional): As for
+                :class:`AudioTextSegmentor`. Defaults to None.
+
+        Returns:
+            AudioTextPrompt: With ``cue_classes``.
+        """
+        prompt = super().encode_prompt(inputs, data_samples)
+        return replace(prompt, cue_classes=inputs.get('cue_classes'))
+
+    def predict_prompt(self,
+                       memory: ImageMemory,
+                       prompt: Optional[AudioTextPrompt] = None,
+                       data_samples: OptSampleList = None) -> SampleList:
         """Segment what sounds, of the classes that the cues name.
 
         Args:
-            inputs (dict[str, Tensor]): As for :class:`AudioTextSegmentor`,
-                and ``cue_classes``, bool (B, C), from
-                :class:`CuesToClasses`.
+            memory (ImageMemory): From :meth:`encode_image`.
+            prompt (AudioTextPrompt): From :meth:`encode_prompt`.
             data_samples (list[SegDataSample], optional): As for
                 :class:`AudioTextSegmentor`. Defaults to None.
 
@@ -60,11 +82,22 @@ class LabelFilterSegmentor(AudioTextSegmentor):
             ``sounding_score`` are filtered.
 
         Raises:
-            KeyError: If ``cue_classes`` is missing.
-            ValueError: If it is of another number of classes.
+            KeyError: If there are no ``cue_classes``.
+            ValueError: If they are of another number of classes.
         """
-        allowed = self._cue_classes(inputs)
-        samples = super().predict(inputs, data_samples)
+        allowed = prompt.cue_classes
+        if allowed is None:
+            raise KeyError(
+                "inputs lack 'cue_classes', the classes that the cues name. "
+                'Put CuesToClasses after LoadTextCues in the pipelines of '
+                'validation and test.')
+        if allowed.shape[1] != self.out_channels:
+            raise ValueError(
+                f'the model predicts {self.out_channels} classes, but '
+                f"'cue_classes' tells of {allowed.shape[1]}: use "
+                "task='semantic' and as many num_classes as the data set has "
+                'classes.')
+        samples = super().predict_prompt(memory, prompt, data_samples)
         for sample, row in zip(samples, allowed):
             maps = drop_classes(sample.seg_logits.data, row)
             sample.set_data(
@@ -75,21 +108,6 @@ class LabelFilterSegmentor(AudioTextSegmentor):
                     sounding_score=PixelData(data=self.sounding_score(maps))))
         return samples
 
-    def _cue_classes(self, inputs: Inputs) -> Tensor:
-        if 'cue_classes' not in inputs:
-            raise KeyError(
-                "inputs lack 'cue_classes', the classes that the cues name; "
-                f'they have {sorted(inputs)}. Put CuesToClasses after '
-                'LoadTextCues in the pipelines of validation and test.')
-        allowed = inputs['cue_classes']
-        if allowed.shape[1] != self.out_channels:
-            raise ValueError(
-                f'the model predicts {self.out_channels} classes, but '
-                f"'cue_classes' tells of {allowed.shape[1]}: use "
-                "task='semantic' and as many num_classes as the data set has "
-                'classes.')
-        return allowed
-
 
 def drop_classes(maps: Tensor, allowed: Tensor) -> Tensor:
     """Turn the classes that are not allowed into background.
@@ -97,7 +115,7 @@ def drop_classes(maps: Tensor, allowed: Tensor) -> Tensor:
     Args:
         maps (Tensor): Class maps S, (C, H, W), non-negative, background
             first.
-        allowed (Tensor): bool, (C); background's own is not looked at.
+        allowed (Tensor): bool, (C); background's own has no effect.
 
     Returns:
         Tensor: (C, H, W), with the same sum over classes at each pixel.

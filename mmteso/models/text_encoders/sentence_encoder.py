@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmteso.io import Provenance
 from mmteso.optional import require
-from ..state_hash import state_sha256
+from ..weights import state_sha256
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 
 POOLINGS = ('mean', 'cls', 'eos')

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 from mmcv.transforms import BaseTransform
+from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from mmseg.registry import TRANSFORMS
-from mmseg.structures import SegDataSample
 
 from mmteso.datasets.transforms import (AudioToLogMel, FanOutAudioConditions,
                                         MuteAudio, PackAVTInputs, PerCondition,
                                         ReplaceAudioWithNoise,
-                                        condition_samples)
+                                        split_conditions)
 
 MUTE = dict(type='MuteAudio')
 NOISE = dict(type='ReplaceAudioWithNoise', level_db=10, seed=3)
@@ -110,17 +110,27 @@ def test_arguments(conditions, front_end):
         FanOutAudioConditions(conditions, front_end)
 
 
-def test_condition_samples():
-    one = SegDataSample(
-        metainfo=dict(
-            uid='u', audio_condition=PerCondition(['normal', 'mute']),
-            size=(3, 4)))
-    one.gt_sem_seg = PixelData(data=torch.zeros(1, 3, 4))
-    for index, name in enumerate(('normal', 'mute')):
-        chosen, = condition_samples([one], index)
-        assert chosen.metainfo == dict(
-            uid='u', audio_condition=name, size=(3, 4))
-        assert chosen.gt_sem_seg is one.gt_sem_seg  # shared
-        chosen.more = torch.ones(1)
-    assert 'more' not in one and len(one.audio_condition) == 2
-    assert condition_samples(None, 0) is None
+@pytest.mark.parametrize('views', [None, 2])
+def test_split(views):
+    """Batches as one condition alone gives them; views of TTA too."""
+    packed = PackAVTInputs()(fan_out(None, MUTE)(sample()))
+    packed['data_samples'].gt_sem_seg = PixelData(data=torch.zeros(1, 3, 4))
+    frames = [packed, packed]
+    if views:
+        frames = [{key: [value] * views for key, value in packed.items()}] * 2
+    batch = pseudo_collate(frames)
+    for index, one in enumerate(split_conditions(batch, 2)):
+        parts = [one] if not views else [
+            {key: value[view] for key, value in one.items()}
+            for view in range(views)
+        ]
+        for part in parts:
+            assert torch.equal(part['inputs']['log_mel'][1],
+                               packed['inputs']['log_mel'][index])
+            assert part['inputs']['img'][1].shape == (3, 2, 3)
+            chosen = part['data_samples'][0]
+            assert chosen.audio_condition == ('normal', 'mute')[index]
+            assert chosen.gt_sem_seg is packed['data_samples'].gt_sem_seg
+            chosen.more = torch.ones(1)
+    assert 'more' not in packed['data_samples']
+    assert len(packed['data_samples'].audio_condition) == 2

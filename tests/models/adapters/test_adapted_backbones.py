@@ -3,10 +3,11 @@
 import pytest
 import torch
 from adapter_checks import build, check, maps, same, shake
+from tiny_sam import IMG_SIZE, write_sam
 from torch import nn
 
 from mmteso.models.adapters import BottleneckAdapter
-from mmteso.models.adapters.attention_layers import unadaptable_layers
+from mmteso.models.sam import read_sam_folder
 
 SIZE = 64
 HEADS = (1, 2, 2, 4)
@@ -81,7 +82,18 @@ def backbone(name):
 def test_backbones(name):
     network, counts = backbone(name)
     check(network, torch.randn(2, 3, SIZE, SIZE), counts)
-    assert unadaptable_layers(network) == []
+
+
+def test_sam(tmp_path):
+    """transformers' own model, encoder and mask decoder."""
+    pytest.importorskip('transformers')
+    model = read_sam_folder(write_sam(tmp_path))
+    # what no mask depends on has no gradient either
+    model.mask_decoder.iou_prediction_head.requires_grad_(False)
+    check(
+        model, torch.randn(2, 3, IMG_SIZE, IMG_SIZE),
+        dict(sam=3, sam_cross=5),
+        lambda sam, images: [sam(pixel_values=images).pred_masks])
 
 
 @pytest.mark.parametrize('name', BACKBONES)

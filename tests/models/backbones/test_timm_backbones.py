@@ -8,7 +8,7 @@ from adapter_checks import build, check
 from narrow import PROMPT_DIMS, TEXT_DIMS, load, make_batch, narrow_model
 
 from mmteso.models import inject_adapters
-from mmteso.models.adapters.attention_layers import unadaptable_layers
+from mmteso.models.adapters.injection import unadaptable_layers
 
 pytest.importorskip('timm', exc_type=ImportError)
 

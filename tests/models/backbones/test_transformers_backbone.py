@@ -131,24 +131,6 @@ def test_each_parameter_that_trains_gets_a_gradient(model_type):
     assert trained >= len(list(backbone.parameters())) - 2
 
 
-@pytest.mark.parametrize('model_type', ['convnext', 'dinov2', 'pvt_v2'])
-@torch.no_grad()
-def test_out_indices(model_type):
-    every = build(model_type).eval()
-    some = build(model_type, out_indices=(1, 3)).eval()
-    # ConvNeXt's maps have a normalisation each
-    some.load_state_dict({
-        key: value
-        for key, value in every.state_dict().items()
-        if key in some.state_dict()
-    })
-    maps, chosen = every(images(64, 64)), some(images(64, 64))
-    assert len(chosen) == 2
-    assert some.out_channels == every.out_channels[1::2]
-    for ours, index in zip(chosen, (1, 3)):
-        assert torch.equal(ours, maps[index])
-
-
 @torch.no_grad()
 def test_random_weights_are_transformers():
     """A network that trains from nothing: not mmengine's, not zeros."""
@@ -161,17 +143,6 @@ def test_random_weights_are_transformers():
     assert 0.018 < weights.std() < 0.022  # initializer_range
     for feature in backbone.eval()(images(64, 64)):
         assert 0.5 < feature.std() < 2  # normalised
-
-
-@torch.no_grad()
-def test_a_copy_is_a_copy():
-    """Transformers hooks its layers; EMA copies the model."""
-    backbone = build('swin').eval()
-    averaged = copy.deepcopy(backbone)
-    for parameter in averaged.parameters():
-        parameter.zero_()
-    assert all(m.any() for m in backbone(images(64, 64)))
-    assert not any(m.any() for m in averaged(images(64, 64)))
 
 
 def test_with_cp_has_the_same_gradients():
@@ -215,33 +186,6 @@ def test_reads_a_classifiers_folder(tmp_path, model_type):
     assert all('hidden_states_norms' in key or 'num_batches' in key
                or 'running' in key or 'position_ind' in key
                for key in kept), kept
-
-
-@torch.no_grad()
-def test_reads_a_backbones_folder(tmp_path):
-    """Its own layers too."""
-    trained = scatter(build('convnext'))
-    trained.model.save_pretrained(tmp_path)
-    backbone = build('convnext', tmp_path)
-    backbone.init_weights()
-    for key, value in trained.state_dict().items():
-        assert torch.equal(backbone.state_dict()[key], value), key
-
-
-def test_half_precision_is_read_in_full(tmp_path):
-    scatter(build('convnext')).model.half().save_pretrained(tmp_path)
-    backbone = build('convnext', tmp_path)
-    backbone.init_weights()
-    assert {p.dtype for p in backbone.parameters()} == {torch.float32}
-
-
-def test_init_weights_happens_once(folder):
-    backbone = build('convnext', folder)
-    backbone.init_weights()
-    patches = backbone.model.embeddings.patch_embeddings
-    nn.init.zeros_(patches.weight)
-    backbone.init_weights()
-    assert not patches.weight.any()
 
 
 @torch.no_grad()
@@ -295,18 +239,12 @@ def test_no_folder(tmp_path):
 
 
 def test_weights_of_another_network(folder):
-    with pytest.raises(ValueError, match="'convnext', not 'convnextv2'"):
+    with pytest.raises(ValueError, match="'model_type': .'convnextv2', 'con"):
         build('convnextv2', folder).init_weights()
     other = dict(BACKBONES['convnext'], depths=[1, 1, 1, 1])
     with pytest.raises(
             ValueError, match=r"'depths': \(\[1, 1, 1, 1\], \[1, 1, 2, 1\]"):
         build('convnext', folder, config=other).init_weights()
-
-
-def test_heads_leave_no_trace_in_shapes(tmp_path):
-    folder = write(tmp_path, 'dinov2', num_attention_heads=4)
-    with pytest.raises(ValueError, match=r"'num_attention_heads': \(2, 4\)"):
-        build('dinov2', folder).init_weights()
 
 
 def test_positions_of_another_image_size(tmp_path):

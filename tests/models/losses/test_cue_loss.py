@@ -50,15 +50,6 @@ def test_batch_without_a_known_cue():
     assert scores.grad is not None and not scores.grad.any()
 
 
-def test_extreme_scores():
-    scores = torch.tensor([[1e4, -1e4, 1e4, -1e4]]).requires_grad_()
-    loss = CueLoss()(scores, torch.tensor([[1., 0., 0., -1.]]))
-    loss.backward()
-    assert loss.item() == pytest.approx(1e4 / 3)
-    torch.testing.assert_close(scores.grad,
-                               torch.tensor([[0., 0., 1 / 3, 0.]]))
-
-
 @pytest.mark.parametrize('split', [1, 2])
 def test_two_ranks_train_as_one_process(monkeypatch, split):
     """Ranks know 3 + 1 cues, then 4 + 0; the mean is over all four."""
@@ -74,13 +65,3 @@ def test_two_ranks_train_as_one_process(monkeypatch, split):
     monkeypatch.undo()
     expected, = torch.autograd.grad(CueLoss()(scores, TARGET), scores)
     torch.testing.assert_close(actual, expected)
-
-
-@pytest.mark.dist
-def test_two_processes(on_two_ranks):
-    ranks = on_two_ranks(lambda rank: CueLoss()
-                         (SCORES[rank:rank + 1], TARGET[rank:rank + 1]))
-    total, count = reference(SCORES, TARGET)
-    assert float(sum(ranks) / 2) == pytest.approx(total / count, rel=1e-6)
-    assert float(ranks[1]) == pytest.approx(
-        reference(SCORES[1], TARGET[1])[0] / 2, rel=1e-6)

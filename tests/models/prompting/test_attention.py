@@ -12,7 +12,7 @@ INF = float('inf')
 def reference_attention(module, query, key, bias=None):
     """Eq. 1, head by head; ``bias`` (B, N_k) is added to the logits."""
     q, k, v = module.q_proj(query), module.k_proj(key), module.v_proj(key)
-    width = module.embed_dims // module.num_heads
+    width = q.shape[-1] // module.num_heads
     outputs, all_logits = [], []
     for h in range(module.num_heads):
         part = slice(h * width, (h + 1) * width)
@@ -32,12 +32,6 @@ def attention():
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return module
-
-
-def test_attention_equals_reference(attention):
-    query, key = torch.randn(2, 5, 12).double(), torch.randn(2, 4, 12).double()
-    torch.testing.assert_close(
-        attention(query, key), reference_attention(attention, query, key))
 
 
 def test_attention_equals_torchs(attention):
@@ -61,18 +55,6 @@ def test_gated_attention_equals_reference(attention):
     torch.testing.assert_close(output, expected[0])
     # the logits are those before the gate
     torch.testing.assert_close(logits, expected[1])
-
-
-def test_heads_must_divide_channels():
-    with pytest.raises(ValueError, match='multiple of num_heads.*12 and 5'):
-        CrossAttention(12, 5)
-
-
-def test_no_gate_is_softmax():
-    logits = torch.randn(3, 4)
-    torch.testing.assert_close(gated_softmax(logits), logits.softmax(-1))
-    torch.testing.assert_close(
-        gated_softmax(logits, torch.ones(4)), logits.softmax(-1))
 
 
 def test_hard_gate_is_minus_infinity():
@@ -135,17 +117,6 @@ def test_soft_gate_with_extreme_logits():
     equal = score[:, 0] >= -60
     assert equal.any() and not equal.all()
     torch.testing.assert_close(weights[equal, 1].double(), expected[equal])
-
-
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_half_precision_is_computed_in_float32(dtype):
-    logits = torch.tensor([[1., 2., 60.]], dtype=dtype)
-    gate = torch.tensor([[1., 0.5, 0.]], dtype=dtype)
-    weights = gated_softmax(logits, gate)
-    assert weights.dtype == torch.float32
-    torch.testing.assert_close(
-        weights,
-        gated_softmax(logits.double(), gate.double()).float())
 
 
 def test_attention_under_autocast(attention):

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import itertools
 import math
 
 import pytest
@@ -118,7 +117,7 @@ def influence(text_length, normalize):
     return change(by_sound), change(by_text), float(original.scores.std())
 
 
-def test_a_new_network_hears_whatever_the_length_of_its_text_features():
+def test_sound_has_influence_whatever_the_length_of_text_features():
     """ImageBind's package returns text about 100 long, others 1."""
     for length in (1, 100):
         sound, text, spread = influence(length, normalize=True)
@@ -126,22 +125,6 @@ def test_a_new_network_hears_whatever_the_length_of_its_text_features():
         assert 0.05 < spread < 0.5
     sound, text, _ = influence(100, normalize=False)
     assert sound < 0.05 < 0.5 < text
-
-
-def test_latents_are_distinct():
-    """Each has output rows of its own; the release repeats one."""
-    torch.manual_seed(0)
-    latents = SeDAM(**SIZES)(*(x.float() if x.is_floating_point() else x
-                               for x in inputs())).latents
-    assert latents.shape == (3, 4, 8)
-    for i, j in itertools.combinations(range(4), 2):
-        assert (latents[:, i] - latents[:, j]).abs().max() > 0.01
-
-
-def test_scores_are_not_those_after_the_softmax():
-    """After it, the mean over keys is the constant 1 / N_a."""
-    scores = build()(*inputs()).scores
-    assert scores[0].std() > 0.1
 
 
 def test_cues_do_not_see_each_other():
@@ -167,17 +150,9 @@ def test_no_cue_key_carries_the_sound():
     torch.testing.assert_close(prompt.no_cue, expected)
     assert not torch.allclose(
         sedam(audio + 1, text, valid).no_cue, prompt.no_cue)
-    deaf = build(no_cue='learned')
+    other = build(no_cue='learned')
     assert torch.equal(
-        deaf(audio, text, valid).no_cue, deaf.no_cue.expand(3, -1))
-
-
-def test_frames_without_cues():
-    audio, text, valid = inputs(cues=0)
-    prompt = build()(audio, text, valid)
-    assert prompt.features.shape == (3, 0, 8)
-    assert prompt.keys.shape == (3, 1, 8)
-    assert prompt.key_gate.shape == (3, 1)
+        other(audio, text, valid).no_cue, other.no_cue.expand(3, -1))
 
 
 def logit_gradient(sedam, loss):
@@ -225,35 +200,7 @@ def test_softer_modes_train_the_scores(mode):
     assert sedam.layers[0].attn.k_proj.bias.grad.abs().max() > 1e-3
 
 
-def test_score_gradient_reaches_the_logits():
-    """What the cue loss relies on: a mean over heads and keys."""
-    sedam = build()
-    gradient = logit_gradient(sedam, lambda prompt: prompt.scores.sum())
-    torch.testing.assert_close(gradient, torch.full_like(gradient, 1 / 8))
-
-
-def test_under_autocast():
-    sedam = build().float()
-    audio, text, valid = inputs()
-    audio, text = audio.float(), text.float()
-    expected = sedam(audio, text, valid)
-    with torch.autocast('cpu', torch.bfloat16):
-        prompt = sedam(audio, text, valid)
-        keys = prompt.keys
-    assert prompt.scores.dtype == prompt.gate.dtype == torch.float32
-    torch.testing.assert_close(
-        prompt.scores, expected.scores, rtol=0.05, atol=0.2)
-    torch.testing.assert_close(
-        keys.float(), expected.keys, rtol=0.05, atol=0.2)
-
-
 def test_errors():
-    audio, text, valid = inputs()
-    sedam = build()
-    with pytest.raises(ValueError, match=r'audio_dims=6, but got .*\(3, 5\)'):
-        sedam(audio[:, :5], text, valid)
-    with pytest.raises(ValueError, match=r'text_dims=5, .*\(3, 4, 4\)'):
-        sedam(audio, text[..., :4], valid)
     with pytest.raises(ValueError, match="no_cue must be .*'none'"):
         SeDAM(**SIZES, no_cue='none')
     with pytest.raises(ValueError, match='num_layers must be >= 1.*0'):

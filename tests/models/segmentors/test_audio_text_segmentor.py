@@ -6,14 +6,11 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
-from narrow import (SIZE, TEXT_DIMS, CallHook, load, make_batch, narrow_config,
-                    narrow_model)
-from torch import nn
+from narrow import (SIZE, TEXT_DIMS, load, make_batch, narrow_config,
+                    narrow_model, open_gates)
 
 from data import make_avsbench
-from mmteso.models import BottleneckAdapter
 
 
 def build(name='teso/teso_swin-b_v1m.py', **overrides):
@@ -27,18 +24,9 @@ def build(name='teso/teso_swin-b_v1m.py', **overrides):
     return model
 
 
-def randomise_adapters(model):
-    """Leave the adapters' zero start, as training would."""
-    for module in model.modules():
-        if isinstance(module, BottleneckAdapter):
-            nn.init.normal_(module.up.weight, std=0.1)
-
-
 @pytest.fixture
 def model():
-    model = build().eval()
-    randomise_adapters(model)
-    return model
+    return open_gates(build()).eval()
 
 
 # ---------------------------------------------------------------- construction
@@ -66,14 +54,6 @@ def test_frozen_parts_stay_in_eval_mode():
     first = model.extract_feat(make_batch()['inputs']['img'])
     again = model.extract_feat(make_batch()['inputs']['img'])
     assert all(torch.equal(a, b) for a, b in zip(first, again))
-
-
-def test_init_weights_a_second_time_keeps_what_was_learnt(model):
-    """As every mmengine module: it warns, and changes nothing."""
-    before = copy.deepcopy(model.state_dict())
-    model.init_weights()
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, before[name]), name
 
 
 # ---------------------------------------------------------------- loss
@@ -110,37 +90,19 @@ def test_missing_inputs_are_named(model):
     batch = make_batch()
     inputs = dict(batch['inputs'])
     del inputs['log_mel'], inputs['text_valid']
-    with pytest.raises(KeyError, match=r"lack \['text_valid', 'log_mel'\]"):
+    with pytest.raises(KeyError, match=r"lack \['log_mel', 'text_valid'\]"):
         model.predict(inputs)
+    inputs = dict(batch['inputs'], audio_feat=torch.randn(2, 128))
+    with pytest.raises(ValueError, match="twice, 'log_mel' and 'audio_feat'"):
+        model.predict(inputs)
+    wide = dict(batch['inputs'], text_feat=torch.randn(2, 4, 768))
+    with pytest.raises(ValueError, match='text features have 768 channels'):
+        model.predict(wide)
     model.audio_encoder = None
     with pytest.raises(KeyError, match=r"lack \['audio_feat'\]"):
         model.predict(batch['inputs'])
     inputs = dict(batch['inputs'], audio_feat=torch.randn(2, 128))
     assert len(model.predict(inputs)) == 2
-
-
-def test_audio_encoder_says_what_it_reads(model, monkeypatch):
-    batch = make_batch()
-    expected = model.encode_prompt(batch['inputs']).features
-    monkeypatch.setattr(
-        type(model.audio_encoder), 'input_key', 'audio_values', raising=False)
-    with pytest.raises(KeyError, match=r"lack \['audio_values'\].*log_mel.*"
-                       r'takes audio_values \(or'):
-        model.predict(**batch)
-    inputs = batch['inputs']
-    inputs['audio_values'] = inputs.pop('log_mel')
-    assert torch.equal(model.encode_prompt(inputs).features, expected)
-    inputs['audio_feat'] = torch.randn(2, 128)
-    with pytest.raises(ValueError, match="twice, 'audio_values' and 'audio_f"):
-        model.predict(**batch)
-
-
-def test_audio_width_is_checked_when_built():
-    config = narrow_model(load('teso/teso_r18_synthavs.py').model)
-    config.prompt_encoder.audio_dims = 768
-    with pytest.raises(
-            ValueError, match='LogMelStats gives.*128.*SeDAM takes 768'):
-        MODELS.build(config)
 
 
 # ---------------------------------------------------------------- predict
@@ -178,9 +140,9 @@ def test_predict_without_data_samples(model):
 def test_sound_changes_the_prediction(model):
     batch = make_batch()
     score = model.predict(batch['inputs'])[0].sounding_score.data
-    batch['inputs']['log_mel'] = -batch['inputs']['log_mel']
+    batch['inputs']['log_mel'] = batch['inputs']['log_mel'] - 4
     other = model.predict(batch['inputs'])[0].sounding_score.data
-    assert not torch.allclose(score, other)
+    assert (score - other).abs().max() > 1e-3
 
 
 # ---------------------------------------------------------------- slide
@@ -198,7 +160,7 @@ def test_slide_with_one_crop_equals_whole(model):
             assert torch.equal(a.sounding_score.data, b.sounding_score.data)
 
 
-def test_slide_averages_crops_that_hear_their_frame(model):
+def test_slide_averages_crops(model):
     """Metas with pad_shape, two frames, an edge that the stride overshoots."""
     slide(model, (32, 48), (24, 16))
     batch = make_batch(size=SIZE)
@@ -216,33 +178,14 @@ def test_slide_averages_crops_that_hear_their_frame(model):
     for top in (0, 24, 32):
         for left in (0, 16):
             crop = inputs['img'][:, :, top:top + 32, left:left + 48]
-            result = model.encode_decode(crop, [dict(img_shape=(32, 48))] * 2,
-                                         prompt)
+            result = model.decode_head.predict(
+                model.extract_feat(crop), [dict(img_shape=(32, 48))] * 2, None,
+                prompt)
             total[:, :, top:top + 32, left:left + 48] += result
             count[top:top + 32, left:left + 48] += 1
     for sample, expected in zip(samples, total / count):
         torch.testing.assert_close(sample.seg_logits.data, expected)
     assert metas[0]['pad_shape'] == (SIZE, SIZE)  # metas are left as they are
-
-
-def test_slide_over_padded_frames(model):
-    """Test-time padding, as the data preprocessor does it, is cut off."""
-    slide(model, (32, 32), (32, 32))
-    batch = make_batch(size=64)
-    for sample in batch['data_samples']:
-        sample.set_metainfo(
-            dict(
-                ori_shape=(40, 50),
-                img_shape=(40, 50),
-                pad_shape=(64, 64),
-                img_padding_size=(0, 14, 0, 24)))
-    prompt = model.encode_prompt(batch['inputs'])
-    samples = model.predict(**batch)
-    corner = model.encode_decode(batch['inputs']['img'][:, :, :32, :32],
-                                 [dict(img_shape=(32, 32))] * 2, prompt)
-    assert samples[1].seg_logits.data.shape == (2, 40, 50)
-    torch.testing.assert_close(samples[1].seg_logits.data[:, :32, :32],
-                               corner[1])
 
 
 def test_slide_with_gaps_is_an_error(model):
@@ -251,16 +194,10 @@ def test_slide_with_gaps_is_an_error(model):
         model.predict(**make_batch())
 
 
-def test_unknown_test_mode(model):
-    model.test_cfg = ConfigDict(mode='crops')
-    with pytest.raises(ValueError, match="'whole' or 'slide'"):
-        model.predict(**make_batch())
-
-
 # ---------------------------------------------------------------- bfloat16
 def test_bfloat16_autocast():
     model = build('teso/teso-cue_swin-b_v1m.py').train()
-    randomise_adapters(model)
+    open_gates(model)
     with torch.autocast('cpu', torch.bfloat16):
         losses = model.loss(**make_batch(silent=0))
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -298,33 +235,6 @@ def test_pixel_decoder_keeps_float32_under_autocast():
 
 
 # ---------------------------------------------------------------- runner
-def test_runner_starts_adapters_as_identities(tmp_path):
-    """Runner.train() re-initialises every linear layer before it trains."""
-    root = make_avsbench(tmp_path / 'data', subsets=('v1m', ))
-    config = narrow_config(
-        load('teso/teso_swin-b_v1m.py'), root, tmp_path / 'work')
-    runner = Runner.from_cfg(config)
-    for module in runner.model.modules():
-        if isinstance(module, BottleneckAdapter):
-            nn.init.ones_(module.up.weight)  # so that it can't be the start
-    found = []
-
-    def check(runner):
-        for name, module in runner.model.named_modules():
-            if isinstance(module, BottleneckAdapter):
-                found.append(name)
-                assert not module.up.weight.any(), name
-                assert not module.up.bias.any(), name
-                assert module.down.weight.any(), name
-
-    runner.register_hook(CallHook(before_train=check))
-    runner.train()
-    assert len(found) == 5 + 2 + 4
-    ups = [
-        module.up.weight for module in runner.model.modules()
-        if isinstance(module, BottleneckAdapter)
-    ]
-    assert all(up.any() for up in ups)  # and they train
 
 
 def test_preprocessor_and_segmentor_fit(tmp_path):

@@ -4,14 +4,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
-from mmseg.models.segmentors import EncoderDecoder
-from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from narrow import (CallHook, load, narrow_config, narrow_model,
-                    plain_config_text)
+from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
 from data import make_avsbench
@@ -80,20 +76,6 @@ def test_views_of_different_sizes():
               view([[[0.5]], [[1.]]])]])
 
 
-def test_segmentor_without_a_score():
-    init_default_scope('mmseg')
-    model = narrow_model(load('teso/teso_r18_synthavs.py').model)
-    stock = MODELS.build(
-        dict(
-            type='EncoderDecoder',
-            backbone=model.backbone,
-            decode_head=dict(
-                type='FCNHead', in_channels=64, channels=8, num_classes=2)))
-    assert isinstance(stock, EncoderDecoder)
-    with pytest.raises(TypeError, match='got EncoderDecoder'):
-        AVSTTAModel(stock)
-
-
 # ------------------------------------------------------ through a real runner
 def tta_config(name, tmp_path):
     """As ``tools/test.py --tta`` makes it."""
@@ -128,7 +110,7 @@ def test_shipped_configs(name, tmp_path, monkeypatch):
     """The merged score is that of the mean of both views, unflipped."""
     cfg = tta_config(name, tmp_path)
     seen, merged, raw = [], [], []
-    inference = AudioTextSegmentor.inference
+    logits = AudioTextSegmentor._logits
     predict = AudioTextSegmentor.predict
 
     def spy(self, inputs, data_samples=None):
@@ -137,11 +119,11 @@ def test_shipped_configs(name, tmp_path, monkeypatch):
         return samples
 
     def listen(self, *args):
-        raw.append(inference(self, *args))
+        raw.append(logits(self, *args))
         return raw[-1]
 
     monkeypatch.setattr(AudioTextSegmentor, 'predict', spy)
-    monkeypatch.setattr(AudioTextSegmentor, 'inference', listen)
+    monkeypatch.setattr(AudioTextSegmentor, '_logits', listen)
     with plain_config_text():
         runner = Runner.from_cfg(cfg)
     hook = CallHook()

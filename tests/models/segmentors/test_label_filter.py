@@ -65,13 +65,6 @@ def test_dropped_classes_become_background():
     assert torch.equal(everything, maps)
 
 
-def test_a_dropped_object_is_not_given_to_the_runner_up():
-    """Where it won, nobody does."""
-    maps = torch.tensor([0.01, 0.9, 0.02])[:, None, None]
-    kept = drop_classes(maps, torch.tensor([True, False, True]))
-    assert kept.argmax(0).item() == 0
-
-
 def test_predictions_are_of_the_cues_classes(model):
     data = batch([1, 3], [2])
     plain = predict(build('AudioTextSegmentor'), data)
@@ -110,34 +103,6 @@ def test_all_classes_change_nothing(model):
     before, = predict(build('AudioTextSegmentor'), data)
     for field in ('seg_logits', 'pred_sem_seg', 'sounding_score'):
         assert torch.equal(sample.get(field).data, before.get(field).data)
-
-
-def test_several_sounds_are_filtered_alike(model):
-    data = batch([1, 3], [2])
-    sound = data['inputs'].pop('log_mel')
-    sounds = torch.stack([sound, torch.zeros_like(sound)], 1)
-    together = model.predict_conditions(dict(data['inputs'], log_mel=sounds))
-    assert len(together) == 2
-    for k, samples in enumerate(together):
-        data['inputs']['log_mel'] = sounds[:, k]
-        for sample, alone in zip(samples, model.predict(data['inputs'])):
-            for field in ('pred_sem_seg', 'sounding_score'):
-                assert torch.equal(
-                    sample.get(field).data,
-                    alone.get(field).data)
-            assert sample.pred_sem_seg.data.any()
-
-
-def test_training_is_not_filtered(model):
-    data = batch([1, 3], [2])
-    losses = []
-    for network in model, build('AudioTextSegmentor'):
-        torch.manual_seed(0)  # of the point sampling
-        with torch.no_grad():
-            losses.append(network.loss(data['inputs'], data['data_samples']))
-    assert losses[0] == losses[1]
-    del data['inputs']['cue_classes']
-    model.loss(data['inputs'], data['data_samples'])
 
 
 def test_without_the_classes(model):

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What the prompt encoder tells a decode head about one batch of sounds."""
+"""The plain data that the rooms of the package hand each other."""
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ from torch import Tensor
 
 @dataclass
 class AudioTextPrompt:
-    """Sounding object features of a batch and what was kept of them.
+    """What a prompt encoder tells a decode head about a batch of sounds.
 
     Ablations (:class:`AudioPrompt`, :class:`TextPrompt`,
-    :class:`ConcatPrompt`) put other features in the place of F_S; N_T is
-    then their number. What they don't have is None.
+    :class:`ConcatPrompt`) put other features in the place of F_S; N_T is then
+    their number, and what they do not make is None.
 
     Attributes:
-        features (Tensor): F_S of eq. 2, (B, N_T, D).
+        features (Tensor): Sounding object features F_S of eq. 2, (B, N_T, D).
         no_cue (Tensor): The key that is never masked, (B, D).
         gate (Tensor): Non-negative weight of each feature in an attention
             over them, (B, N_T); eq. 4's mask, see :class:`DynamicMask`.
@@ -24,6 +24,8 @@ class AudioTextPrompt:
         kept (Tensor, optional): Which cues the mask keeps, bool (B, N_T).
         latents (Tensor, optional): F_L, the audio's latent components,
             (B, N_a, D).
+        cue_classes (Tensor, optional): Classes that the cues name, bool
+            (B, C); only :class:`LabelFilterSegmentor` has them.
     """
     features: Tensor
     no_cue: Tensor
@@ -31,6 +33,7 @@ class AudioTextPrompt:
     scores: Optional[Tensor] = None
     kept: Optional[Tensor] = None
     latents: Optional[Tensor] = None
+    cue_classes: Optional[Tensor] = None
 
     @property
     def keys(self) -> Tensor:
@@ -42,3 +45,20 @@ class AudioTextPrompt:
         """The gate of :attr:`keys`, (B, 1 + N_T); its first column is 1."""
         always = self.gate.new_ones(len(self.gate), 1)
         return torch.cat([always, self.gate], dim=1)
+
+
+@dataclass
+class ImageMemory:
+    """Images encoded once, for a prediction with each of several prompts.
+
+    Attributes:
+        shape (tuple[int, int, int]): (B, H, W) of the images.
+        windows (list[tuple[slice, slice]]): Rows and columns of the parts
+            that were encoded: the whole image, or crops that overlap (slide
+            inference).
+        encoded (list): For each window what the decode head reads of it, as
+            far as it does not depend on the prompt.
+    """
+    shape: Tuple[int, int, int]
+    windows: List[Tuple[slice, slice]]
+    encoded: List[Any]

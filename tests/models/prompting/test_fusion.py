@@ -40,16 +40,6 @@ def test_untrained_it_is_the_identity():
         assert torch.equal(before, after)
 
 
-def test_it_tells_what_sounds():
-    fusion, levels = trained(make()), make_levels()
-    told = fusion(levels, make_prompt())
-    other = fusion(levels, make_prompt(seed=5))
-    for before, after, otherwise in zip(levels, told, other):
-        assert after.shape == before.shape
-        assert (after - before).abs().max() > 0.1
-        assert (after - otherwise).abs().max() > 0.1
-
-
 def test_only_kept_cues_are_heard():
     fusion, levels = trained(make()), make_levels()
     prompt, changed = make_prompt(), make_prompt()
@@ -63,31 +53,12 @@ def test_only_kept_cues_are_heard():
     torch.testing.assert_close(one[1], other[1])
 
 
-def test_a_pixel_is_told_by_what_it_shows():
-    """The update depends on the pixel's own features, not on its place."""
-    fusion, (level, top) = trained(make()), make_levels()
-    flipped = fusion((level.flip(-1), top), make_prompt())[0]
-    told = fusion((level, top), make_prompt())[0]
-    torch.testing.assert_close(flipped, told.flip(-1))
-    update = told - level
-    assert (update[..., 0, 0] - update[..., 3, 3]).abs().max() > 0.01
-
-
 def test_levels_are_chosen():
     fusion, levels = trained(make(levels=[1])), make_levels()
     told = fusion(levels, make_prompt())
     assert told[0] is levels[0]
     assert (told[1] - levels[1]).abs().max() > 0.1
     assert not any('layers.0' in name for name in fusion.state_dict())
-
-
-def test_all_parameters_learn():
-    fusion = trained(make())
-    sum(level.square().sum()
-        for level in fusion(make_levels(), make_prompt())).backward()
-    for name, parameter in fusion.named_parameters():
-        if not name.endswith('k_proj.bias'):  # a softmax doesn't feel it
-            assert parameter.grad.abs().max() > 0, name
 
 
 @pytest.mark.parametrize('levels', [[2], [-1], []])

@@ -17,6 +17,10 @@ no text                ``prompt_encoder=dict(type='AudioPrompt', ...)``
 no audio               ``prompt_encoder=dict(type='TextPrompt', ...)``
 no text and audio      ``prompt_encoder=None, pmqs=None``
 =====================  ===================================================
+
+Each prompt encoder is called as :class:`SeDAM` is, with F_A (B, audio_dims),
+F_T (B, N_T, text_dims) and which cues are real, bool (B, N_T); what it does
+not read (see its ``reads``) may be None.
 """
 from typing import Optional
 
@@ -24,12 +28,12 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .prompt import AudioTextPrompt
-from .sedam import check_dims, mlp
+from mmteso.structures import AudioTextPrompt
+from .attention import mlp
 
 
-class _StandIn(nn.Module):
-    """A "no cue" key and a normalisation, as SeDAM has them."""
+class _SimplePrompt(nn.Module):
+    """Normalised features and a "no cue" key, as SeDAM has them."""
 
     def __init__(self, embed_dims: int) -> None:
         super().__init__()
@@ -37,8 +41,9 @@ class _StandIn(nn.Module):
         self.norm = nn.LayerNorm(embed_dims)
         self.no_cue = nn.Parameter(torch.randn(embed_dims) * 0.02)
 
-    def _prompt(self, features: Tensor, gate: Tensor,
-                **parts: Tensor) -> AudioTextPrompt:
+    def make_prompt(self, features: Tensor, gate: Tensor,
+                    **parts: Tensor) -> AudioTextPrompt:
+        """(B, N, D) and (B, N) -> a prompt without scores."""
         features = self.norm(features)
         return AudioTextPrompt(features,
                                self.no_cue.expand(len(features), -1),
@@ -46,7 +51,7 @@ class _StandIn(nn.Module):
 
 
 @MODELS.register_module()
-class AudioPrompt(_StandIn):
+class AudioPrompt(_SimplePrompt):
     """Sound without text (table 6, "w/o text").
 
     The latent components themselves, normalised, stand where the sounding
@@ -76,25 +81,15 @@ class AudioPrompt(_StandIn):
                 audio: Tensor,
                 text: Optional[Tensor] = None,
                 valid: Optional[Tensor] = None) -> AudioTextPrompt:
-        """Encode the sound of a batch of frames.
-
-        Args:
-            audio (Tensor): F_A, (B, audio_dims).
-            text (Tensor, optional): Not read.
-            valid (Tensor, optional): Not read.
-
-        Returns:
-            AudioTextPrompt: N_a features, all with a gate of 1; no scores.
-        """
-        check_dims(self, audio=audio)
+        """Return N_a features, all with a gate of 1, and the latents."""
         latents = self.audio_mlp(audio).unflatten(
             1, (self.num_latents, self.embed_dims))
         gate = latents.new_ones(latents.shape[:2])
-        return self._prompt(latents, gate, latents=latents)
+        return self.make_prompt(latents, gate, latents=latents)
 
 
 @MODELS.register_module()
-class TextPrompt(_StandIn):
+class TextPrompt(_SimplePrompt):
     """Text without sound (table 6, "w/o audio").
 
     The cues' own features, normalised, stand where the sounding object
@@ -119,22 +114,12 @@ class TextPrompt(_StandIn):
 
     def forward(self, audio: Optional[Tensor], text: Tensor,
                 valid: Tensor) -> AudioTextPrompt:
-        """Encode the cues of a batch of frames.
-
-        Args:
-            audio (Tensor, optional): Not read.
-            text (Tensor): F_T, (B, N_T, text_dims).
-            valid (Tensor): Which cues are real, bool (B, N_T).
-
-        Returns:
-            AudioTextPrompt: N_T features, gated by ``valid``; no scores.
-        """
-        check_dims(self, text=text)
-        return self._prompt(self.text_mlp(text), valid)
+        """Return N_T features, gated by ``valid``."""
+        return self.make_prompt(self.text_mlp(text), valid)
 
 
 @MODELS.register_module()
-class ConcatPrompt(_StandIn):
+class ConcatPrompt(_SimplePrompt):
     """Sound and text side by side (table 6, "w/o SeDAM").
 
     The whole audio feature as one key and each cue as another: they meet in
@@ -163,23 +148,12 @@ class ConcatPrompt(_StandIn):
 
     def forward(self, audio: Tensor, text: Tensor,
                 valid: Tensor) -> AudioTextPrompt:
-        """Encode a batch of frames' sound and cues.
-
-        Args:
-            audio (Tensor): F_A, (B, audio_dims).
-            text (Tensor): F_T, (B, N_T, text_dims).
-            valid (Tensor): Which cues are real, bool (B, N_T).
-
-        Returns:
-            AudioTextPrompt: 1 + N_T features, the sound first, gated by
-            ``valid``; no scores.
-        """
-        check_dims(self, audio=audio, text=text)
+        """Return 1 + N_T features, the sound first, gated by ``valid``."""
         features = torch.cat(
             [self.audio_mlp(audio)[:, None],
              self.text_mlp(text)], dim=1)
-        heard = valid.new_ones(len(valid), 1)
-        return self._prompt(features, torch.cat([heard, valid], dim=1))
+        sound = valid.new_ones(len(valid), 1)
+        return self.make_prompt(features, torch.cat([sound, valid], dim=1))
 
 
 @MODELS.register_module()
@@ -203,19 +177,12 @@ class PooledPrompt(nn.Module):
                  query_dims: int = 256,
                  hidden_dims: int = 2048) -> None:
         super().__init__()
+        self.prompt_dims = prompt_dims
         self.projection = mlp(prompt_dims, hidden_dims, query_dims)
         self.norm = nn.LayerNorm(query_dims)
 
     def forward(self, query: Tensor, prompt: AudioTextPrompt) -> Tensor:
-        """Prompt the mask queries.
-
-        Args:
-            query (Tensor): F_Q, (B, N_q, query_dims).
-            prompt (AudioTextPrompt): F_S, its mask and the "no cue" key.
-
-        Returns:
-            Tensor: F_Q', (B, N_q, query_dims).
-        """
+        """F_Q (B, N_q, query_dims) and the prompt -> F_Q'."""
         gate = prompt.key_gate.to(prompt.keys.dtype)[..., None]
         mean = (gate * prompt.keys).sum(1) / gate.sum(1)
         return self.norm(query + self.projection(mean)[:, None])

@@ -1,12 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Set, Tuple
 
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..prompting import AudioTextPrompt
-from ..prompting.attention import CrossAttention
-from ..prompting.sedam import mlp
+from mmteso.structures import AudioTextPrompt
+from .attention import CrossAttention, mlp
 
 
 class FusionLayer(nn.Module):
@@ -45,7 +44,7 @@ class FusionLayer(nn.Module):
 
 @MODELS.register_module()
 class AudioTextFusion(nn.Module):
-    """Tells the features of any backbone what sounds (ours).
+    """Brings sound and text into the features of any backbone (ours).
 
     For decode heads that know nothing of a prompt: the sounding object
     features of :class:`SeDAM`, gated by its dynamic mask, and the "no cue"
@@ -60,7 +59,7 @@ class AudioTextFusion(nn.Module):
 
     Where no cue is kept, or a frame has none, only the "no cue" key is left:
     the same for all pixels. With SeDAM's default, ``no_cue='audio'``, it
-    carries the sound; with ``no_cue='learned'`` such frames are deaf.
+    carries the sound; with ``no_cue='learned'`` sound has no effect there.
 
     Args:
         in_channels (Sequence[int]): Channels of the levels that the backbone
@@ -71,8 +70,8 @@ class AudioTextFusion(nn.Module):
         hidden_dims (int): Hidden width of the projection D -> embed_dims,
             which the levels share. Defaults to 2048, as in PMQS.
         num_heads (int): Heads of the attention. Defaults to 4, as in PMQS.
-        levels (Sequence[int], optional): Which of the levels are told, from
-            0, the finest; the others pass. They must be read by a decode
+        levels (Sequence[int], optional): Which of the levels are changed,
+            from 0, the finest; the others pass. They must be read by a decode
             head. Defaults to None: all.
     """
 
@@ -84,17 +83,14 @@ class AudioTextFusion(nn.Module):
                  num_heads: int = 4,
                  levels: Optional[Sequence[int]] = None) -> None:
         super().__init__()
-        chosen = range(len(in_channels)) if levels is None else levels
-        wrong = [level for level in chosen if level not in range(
-            len(in_channels))]
-        if wrong or not chosen:
-            raise ValueError(
-                f'levels must be some of 0 ... {len(in_channels) - 1}, one '
-                f'for each of in_channels, but got {levels}')
+        every = range(len(in_channels))
+        self.levels = tuple(sorted(set(every if levels is None else levels)))
+        if not self.levels or not set(self.levels) <= set(every):
+            raise ValueError(f'levels must be some of 0 ... {every[-1]}, one '
+                             f'for each of in_channels, but got {levels}')
         self.in_channels = tuple(in_channels)
         self.prompt_dims = prompt_dims
         self.projection = mlp(prompt_dims, hidden_dims, embed_dims)
-        self.levels = tuple(sorted(set(chosen)))
         # by name: the level's place, whichever are chosen
         self.layers = nn.ModuleDict({
             str(level): FusionLayer(in_channels[level], embed_dims, num_heads)
@@ -103,11 +99,11 @@ class AudioTextFusion(nn.Module):
 
     def forward(self, x: Sequence[Tensor],
                 prompt: AudioTextPrompt) -> Tuple[Tensor, ...]:
-        """Tell the features what sounds.
+        """Add to the features what sounds.
 
         Args:
             x (Sequence[Tensor]): Features, each (B, in_channels[i], H_i, W_i).
-            prompt (AudioTextPrompt): What is heard.
+            prompt (AudioTextPrompt): From the prompt encoder.
 
         Returns:
             tuple[Tensor]: Features of the same shapes.
@@ -117,14 +113,35 @@ class AudioTextFusion(nn.Module):
                 as configured.
         """
         found = tuple(
-            level.shape[1] if isinstance(level, Tensor) and level.ndim ==
-            4 else None for level in x)
+            level.shape[1] if isinstance(level, Tensor) else None
+            for level in x)
         if found != self.in_channels:
             raise ValueError(
-                f'AudioTextFusion was built with in_channels='
-                f'{self.in_channels}, but the features have {found} (None '
-                'stands for what is no (B, C, H, W) tensor)')
+                'AudioTextFusion was built with in_channels='
+                f'{self.in_channels}, but the features have {found}')
         keys, gate = self.projection(prompt.keys), prompt.key_gate
         return tuple(
             self.layers[str(i)](level, keys, gate) if str(i) in
             self.layers else level for i, level in enumerate(x))
+
+
+def levels_read(heads: Sequence[nn.Module], number: int) -> Set[int]:
+    """Which levels of the features the decode heads of mmseg read.
+
+    Args:
+        heads (Sequence[nn.Module]): The heads.
+        number (int): How many levels there are.
+
+    Returns:
+        set[int]: As their ``in_index`` tells; heads without it, such as the
+        MaskFormers, read all.
+    """
+    found = set()
+    for head in heads:
+        # K-Net's reads what the head that makes its first kernels reads
+        head = getattr(head, 'kernel_generate_head', head)
+        index = getattr(head, 'in_index', range(number))
+        found.update([index] if isinstance(index, int) else index)
+        if getattr(head, 'c1_bottleneck', None) is not None:
+            found.add(0)  # the low-level branch of DeepLabV3+
+    return {index % number for index in found}

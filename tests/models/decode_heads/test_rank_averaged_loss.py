@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmteso.models.losses import RankAveragedLoss
+from mmteso.models.decode_heads.teso_head import RankAveragedLoss
 
 WEIGHT = [1., 1., 0.1]
 
@@ -34,17 +34,6 @@ def call(loss, logits, labels):
         avg_factor=class_weight[labels].sum())
 
 
-def test_one_process_equals_the_loss_itself():
-    logits, labels = queries()
-    actual = call(RankAveragedLoss(build()), logits, labels)
-    torch.testing.assert_close(
-        actual, call(build(), logits, labels), rtol=0, atol=0)
-    weight = torch.tensor(WEIGHT).double()[labels]
-    log_p = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0]
-    torch.testing.assert_close(actual,
-                               -2 * (weight * log_p).sum() / weight.sum())
-
-
 def test_two_ranks_train_as_one_process(monkeypatch):
     logits, labels = queries()
     logits.requires_grad_()
@@ -57,7 +46,7 @@ def test_two_ranks_train_as_one_process(monkeypatch):
 
     mean = torch.tensor(WEIGHT).double()[labels].sum() / 2
     monkeypatch.setattr(
-        'mmteso.models.losses.rank_averaged_loss.reduce_mean', lambda _: mean)
+        'mmteso.models.decode_heads.teso_head.reduce_mean', lambda _: mean)
     torch.testing.assert_close(
         ranks_gradient(RankAveragedLoss(build())), expected)
     # and that this is what the wrapper is for
@@ -73,8 +62,3 @@ def test_two_processes(on_two_ranks):
                 rank:rank + 1]))
     torch.testing.assert_close(
         sum(ranks).double() / 2, call(build(), logits, labels))
-
-
-def test_keys_are_those_without_it():
-    """Nothing of it may show in a checkpoint."""
-    assert not RankAveragedLoss(build()).state_dict()

@@ -1,0 +1,177 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""SAM as transformers builds and stores it."""
+import os
+from typing import Any, Dict, Mapping, Optional
+
+import torch.nn.functional as F
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from mmteso.io.hf_config import differing_fields, make_hf_config
+from mmteso.optional import require
+from .weights import load_part
+
+CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
+             'sam_vit_b_01ec64.pth FOLDER')
+# What a folder's config may say otherwise than the model's: what matters in
+# training only, what another field says too, a size that weights are brought
+# to, and the normalisations' eps (see mmteso.models.converters.sam_settings).
+_FREE = {
+    'image_size', 'layer_norm_eps', 'attention_dropout', 'initializer_range',
+    'mlp_ratio', 'num_pos_feats', 'scale'
+}
+
+
+def import_sam():
+    """Import transformers' SAM.
+
+    Returns:
+        module: ``transformers.models.sam.modeling_sam``.
+
+    Raises:
+        ImportError: If transformers is not installed.
+    """
+    return require('transformers.models.sam.modeling_sam', 'text')
+
+
+def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
+    """Build a configuration of transformers; a misspelt field is an error.
+
+    Args:
+        name (str): Its class, such as ``'SamVisionConfig'``.
+        settings (Mapping, optional): Its fields that are not as in SAM ViT-B.
+            Defaults to None: all are.
+
+    Returns:
+        PreTrainedConfig: With PyTorch's own attention (``'sdpa'``).
+
+    Raises:
+        ValueError: If there is no such field.
+    """
+    config = make_hf_config(getattr(import_sam(), name), settings)
+    config._attn_implementation = 'sdpa'
+    return config
+
+
+def check_init_cfg(init_cfg: Optional[Mapping[str, Any]]) -> None:
+    """See that weights are to be read from a folder, or not at all."""
+    if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
+        raise ValueError("SAM's init_cfg must be of type Pretrained, but got "
+                         f'{init_cfg}')
+
+
+def read_sam_folder(folder: str) -> nn.Module:
+    """Read a SAM from a folder in transformers' format; nothing is downloaded.
+
+    Args:
+        folder (str): With ``config.json`` and ``model.safetensors``, such as a
+            local copy of ``facebook/sam-vit-base``, or as
+            ``tools/model_converters/sam_to_transformers.py`` writes it.
+
+    Returns:
+        SamModel: In float32, on the CPU.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no config or no
+            weights in it.
+        ValueError: If it holds another model, or its weights are not whole.
+    """
+    sam = import_sam()
+    try:
+        if not os.path.isfile(os.path.join(folder, 'config.json')):
+            raise OSError('no config.json')
+        config = sam.SamConfig.get_config_dict(
+            folder, local_files_only=True)[0]
+        if config.get('model_type') != 'sam':
+            raise ValueError(f'"{folder}" holds a model of the type '
+                             f'{config.get("model_type")!r}, not a SAM')
+        model, report = sam.SamModel.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True)
+    except OSError as error:
+        raise FileNotFoundError(
+            f'SAM is not in a folder "{folder}" ({error}). Convert '
+            f'sam_vit_b_01ec64.pth ({CONVERTER}), or copy '
+            'facebook/sam-vit-base of the Hugging Face Hub there') from error
+    wrong = {
+        kind: sorted(map(str, report[kind]))
+        for kind in ('missing_keys', 'unexpected_keys', 'mismatched_keys')
+        if report.get(kind)
+    }
+    if wrong:
+        # transformers fills what is missing with random numbers
+        raise ValueError(f'"{folder}" does not hold the weights of a whole '
+                         f'SAM: {wrong}')
+    return model.float()
+
+
+def load_sam_part(module: nn.Module, config, folder: str,
+                  part: str) -> nn.Module:
+    """Load the vision encoder or the mask decoder of a folder's SAM.
+
+    At another image size than the folder's, the positional embeddings of the
+    vision encoder are interpolated, see :func:`resize_positions`.
+
+    Args:
+        module (nn.Module): The part; its adapters keep their weights.
+        config (PreTrainedConfig): What it was built from.
+        folder (str): See :func:`read_sam_folder`.
+        part (str): ``'vision_encoder'`` or ``'mask_decoder'``.
+
+    Returns:
+        SamModel: The whole SAM.
+
+    Raises:
+        ValueError: If the folder's part was built otherwise. Shapes alone
+            don't tell: numbers of heads and activations leave no trace.
+        RuntimeError: If a weight's shape is another.
+    """
+    sam = read_sam_folder(folder)
+    field = dict(
+        vision_encoder='vision_config', mask_decoder='mask_decoder_config')
+    stored = getattr(sam.config, field[part])
+    differing = differing_fields(config, stored, _FREE)
+    if differing:
+        raise ValueError(
+            f'"{folder}" holds another SAM: of {part} the model\'s config and '
+            f'the folder\'s say {dict(differing)}. Set vision_config of '
+            'SAMImageEncoder, or decoder_config of TeSOSAMHead, to the '
+            "folder's")
+    state = getattr(sam, part).state_dict()
+    if part == 'vision_encoder' and stored.image_size != config.image_size:
+        print_log(
+            f'positional embeddings of "{folder}" are interpolated from '
+            f'{stored.image_size} to {config.image_size} pixels', 'current')
+        state = resize_positions(state, module)
+    load_part(module, state, folder)
+    return sam
+
+
+def resize_positions(state_dict: Dict[str, Tensor],
+                     encoder: nn.Module) -> Dict[str, Tensor]:
+    """Bring positional embeddings to the size of an encoder (ours).
+
+    Args:
+        state_dict (dict[str, Tensor]): An encoder's, for other images.
+        encoder (nn.Module): Transformers' ``SamVisionEncoder``.
+
+    Returns:
+        dict[str, Tensor]: The same with ``pos_embed`` (1, h, w, C)
+        interpolated bicubically and ``rel_pos_*`` (2 h - 1, C) linearly, as
+        SAM's attention does for images of another size.
+    """
+    wanted = encoder.state_dict()
+    resized = dict(state_dict)
+    for key, value in state_dict.items():
+        target = wanted.get(key)
+        if target is None or target.shape == value.shape:
+            continue
+        if key == 'pos_embed':
+            resized[key] = F.interpolate(
+                value.permute(0, 3, 1, 2),
+                size=target.shape[1:3],
+                mode='bicubic',
+                align_corners=False).permute(0, 2, 3, 1)
+        elif key.endswith(('.rel_pos_h', '.rel_pos_w')):
+            resized[key] = F.interpolate(
+                value.T[None], size=len(target), mode='linear')[0].T
+    return resized

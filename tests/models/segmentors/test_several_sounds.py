@@ -1,0 +1,145 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""``encode_image`` once, then a prediction for each prompt."""
+import copy
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import (KEEP_ALL, SIZE, fcn_config, fusion_parts, load, make_batch,
+                    narrow_model, open_gates)
+
+from mmteso.datasets.transforms import split_conditions
+from mmteso.datasets.transforms.fan_out import PerCondition
+from mmteso.models import AudioTextSegmentor
+from mmteso.structures import ImageMemory
+
+NAMES = ('normal', 'mute', 'off-screen')
+SLIDE = dict(mode='slide', crop_size=(48, 40), stride=(16, 24))
+
+
+def teso():
+    return narrow_model(load('teso/teso_swin-b_v1m.py').model)
+
+
+def label_filter():
+    model = teso()
+    model.type = 'LabelFilterSegmentor'
+    model.decode_head.num_classes = 4
+    model.decode_head.loss_cls.class_weight = [1.0] * 4 + [0.1]
+    return model
+
+
+def sam():
+    pytest.importorskip('transformers')
+    return narrow_model(load('teso-sam/teso-sam_vit-b_v1m.py').model)
+
+
+def fcn():
+    preprocessor = teso().data_preprocessor
+    return dict(
+        fcn_config(), data_preprocessor=preprocessor, **fusion_parts((64, )))
+
+
+def fused_teso():
+    model = narrow_model(load('teso/teso_r50_v1m.py').model)
+    model.update(fusion_parts((32, 64, 128, 256)))
+    return model
+
+
+def build(make, test_cfg=None):
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = ConfigDict(make())
+    model.test_cfg = test_cfg or dict(mode='whole')
+    model = MODELS.build(model)
+    model.init_weights()
+    return open_gates(model).eval()
+
+
+def raw_batch():
+    """Two frames with three sounds each, as from the dataloader."""
+    batch = make_batch()
+    rng = torch.Generator().manual_seed(1)
+    inputs = {key: list(value) for key, value in batch['inputs'].items()}
+    inputs['img'] = list(
+        torch.randint(
+            0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8, generator=rng))
+    loudness = torch.tensor([0., -4., 3.]).view(3, 1, 1, 1)
+    inputs['log_mel'] = list(
+        torch.randn(2, 3, 1, 96, 64, generator=rng) + loudness)
+    inputs['cue_classes'] = list(
+        torch.tensor([[1, 1, 0, 1], [1, 1, 1, 0]]).bool())
+    for sample in batch['data_samples']:
+        sample.set_metainfo(dict(audio_condition=PerCondition(NAMES)))
+    return dict(inputs=inputs, data_samples=batch['data_samples'])
+
+
+@pytest.mark.parametrize('make, test_cfg, encodings', [
+    (teso, None, 1),
+    (teso, SLIDE, 4),
+    (label_filter, None, 1),
+    (sam, None, 1),
+    (fcn, SLIDE, 4),
+    (fused_teso, None, 1),
+])
+@torch.no_grad()
+def test_equals_separate_tests(make, test_cfg, encodings):
+    """Bit for bit, at the price of one backbone; and sounds do matter."""
+    model, batch = build(make, test_cfg), raw_batch()
+    expected = [
+        model.test_step(one)
+        for one in split_conditions(copy.deepcopy(batch), 3)
+    ]
+    calls = []
+    model.backbone.register_forward_hook(lambda *_: calls.append(1))
+    found = model.test_sounds_step(split_conditions(batch, 3))
+    assert len(calls) == encodings
+    for name, samples, others in zip(NAMES, found, expected):
+        for sample, other in zip(samples, others):
+            assert sample.metainfo == other.metainfo
+            assert sample.audio_condition == name
+            assert sorted(sample.keys()) == sorted(other.keys())
+            for key in ('seg_logits', 'pred_sem_seg', 'sounding_score'):
+                assert torch.equal(
+                    sample.get(key).data, other.get(key).data), key
+            if 'cue_scores' in other:
+                assert torch.equal(sample.cue_scores, other.cue_scores)
+    scores = [samples[0].sounding_score.data for samples in found]
+    assert (scores[0] - scores[1]).abs().max() > 5e-4
+    # nothing was written into what was given
+    assert batch['data_samples'][0].audio_condition == NAMES
+    assert 'sounding_score' not in batch['data_samples'][0]
+
+
+@torch.no_grad()
+def test_several_lists_of_cues():
+    """Not sounds alone: any prompt, by hand."""
+    model, inputs = build(teso), make_batch()['inputs']
+    model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
+    memory = model.encode_image(inputs)
+    assert isinstance(memory, ImageMemory)
+    assert memory.shape == (2, SIZE, SIZE) and len(memory.windows) == 1
+    scores = []
+    for shift in (0., 1.):
+        inputs['text_feat'] = inputs['text_feat'] + shift
+        samples = model.predict_prompt(memory, model.encode_prompt(inputs))
+        for sample, whole in zip(samples, model.predict(inputs)):
+            assert torch.equal(sample.sounding_score.data,
+                               whole.sounding_score.data)
+        scores.append(samples[0].sounding_score.data)
+    assert (scores[0] - scores[1]).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_without_a_prompt_all_sounds_look_alike():
+    model = build(lambda: dict(
+        fcn_config(),
+        type='AudioTextSegmentor',
+        data_preprocessor=teso().data_preprocessor))
+    assert type(model) is AudioTextSegmentor
+    first, *others = model.test_sounds_step(split_conditions(raw_batch(), 3))
+    for samples in others:
+        assert torch.equal(samples[0].seg_logits.data,
+                           first[0].seg_logits.data)
