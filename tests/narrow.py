@@ -227,8 +227,10 @@ def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
 def narrow_bank(data_root) -> str:
     """A cue bank of ``TEXT_DIMS`` dimensions in a data set's folder."""
     path = Path(data_root, 'cue_bank_narrow.safetensors')
-    phrases = collect_phrases([str(path.with_name('cues.jsonl'))], (), ['dog'])
-    write_cue_bank(str(path), HashTextEncoder(TEXT_DIMS), phrases)
+    cues = path.with_name('cues.jsonl')
+    if cues.is_file():  # a config may be narrowed without data
+        phrases = collect_phrases([str(cues)], (), ['no such thing'])
+        write_cue_bank(str(path), HashTextEncoder(TEXT_DIMS), phrases)
     return path.name
 
 

@@ -1,13 +1,13 @@
 # K-Net, whose kernels begin as a UPerNet, on a narrow ResNet-18, told what
 # sounds.
 _base_ = [
+    '../_base_/heads/knet.py',
     '../_base_/models/audio_text_tiny.py', '../_base_/datasets/synthavs.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
 ]
 
 in_channels = [32, 64, 128, 256]
 channels = 64
-norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     backbone=dict(
         type='ResNetV1c',
@@ -16,7 +16,7 @@ model = dict(
         base_channels=32,
         num_stages=4,
         out_indices=(0, 1, 2, 3),
-        norm_cfg=norm_cfg,
+        norm_cfg=dict(type='BN', requires_grad=True),
         style='pytorch'),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
@@ -24,35 +24,19 @@ model = dict(
         num_stages=3,
         kernel_update_head=[
             dict(
-                type='KernelUpdateHead',
-                num_classes=2,
-                num_ffn_fcs=2,
+                _base_.kernel_update_head,
                 num_heads=4,
-                num_mask_fcs=1,
                 feedforward_channels=256,
                 in_channels=channels,
                 out_channels=channels,
-                dropout=0.0,
-                conv_kernel_size=1,
-                ffn_act_cfg=dict(type='ReLU', inplace=True),
-                with_ffn=True,
-                feat_transform_cfg=dict(
-                    conv_cfg=dict(type='Conv2d'), act_cfg=None),
                 kernel_updator_cfg=dict(
-                    type='KernelUpdator',
+                    _base_.kernel_updator,
                     in_channels=channels,
                     feat_channels=channels,
-                    out_channels=channels,
-                    act_cfg=dict(type='ReLU', inplace=True),
-                    norm_cfg=dict(type='LN'))) for _ in range(3)
+                    out_channels=channels)) for _ in range(3)
         ],
         kernel_generate_head=dict(
-            type='UPerHead',
+            _base_.upernet_head,
             in_channels=in_channels,
-            in_index=[0, 1, 2, 3],
             pool_scales=(1, 2, 3),
-            channels=channels,
-            num_classes=2,
-            norm_cfg=norm_cfg,
-            align_corners=False,
-            loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0))))
+            channels=channels)))

@@ -1,12 +1,12 @@
 # MaskFormer on a narrow ResNet-18, told what sounds.
 _base_ = [
+    '../_base_/heads/maskformer.py',
     '../_base_/models/audio_text_tiny.py', '../_base_/datasets/synthavs.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
 ]
 
 in_channels = [32, 64, 128, 256]
 channels = 64
-num_classes = 2
 attention = dict(
     embed_dims=channels,
     num_heads=4,
@@ -26,18 +26,15 @@ model = dict(
         style='pytorch'),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
-        type='MaskFormerHead',
+        _base_.maskformer_head,
         in_channels=in_channels,
         feat_channels=channels,
-        in_index=[0, 1, 2, 3],
-        num_classes=num_classes,
         out_channels=channels,
         num_queries=16,
         pixel_decoder=dict(
             type='mmdet.PixelDecoder',
             norm_cfg=dict(type='GN', num_groups=8),
             act_cfg=dict(type='ReLU')),
-        enforce_decoder_input_project=False,
         positional_encoding=dict(num_feats=channels // 2, normalize=True),
         transformer_decoder=dict(
             return_intermediate=True,
@@ -53,41 +50,4 @@ model = dict(
                     ffn_drop=0.1,
                     dropout_layer=None,
                     add_identity=True)),
-            init_cfg=None),
-        loss_cls=dict(
-            type='mmdet.CrossEntropyLoss',
-            use_sigmoid=False,
-            loss_weight=1.0,
-            reduction='mean',
-            class_weight=[1.0] * num_classes + [0.1]),
-        loss_mask=dict(
-            type='mmdet.FocalLoss',
-            use_sigmoid=True,
-            gamma=2.0,
-            alpha=0.25,
-            reduction='mean',
-            loss_weight=20.0),
-        loss_dice=dict(
-            type='mmdet.DiceLoss',
-            use_sigmoid=True,
-            activate=True,
-            reduction='mean',
-            naive_dice=True,
-            eps=1.0,
-            loss_weight=1.0),
-        train_cfg=dict(
-            assigner=dict(
-                type='mmdet.HungarianAssigner',
-                match_costs=[
-                    dict(type='mmdet.ClassificationCost', weight=1.0),
-                    dict(
-                        type='mmdet.FocalLossCost',
-                        weight=20.0,
-                        binary_input=True),
-                    dict(
-                        type='mmdet.DiceCost',
-                        weight=1.0,
-                        pred_act=True,
-                        eps=1.0)
-                ]),
-            sampler=dict(type='mmdet.MaskPseudoSampler'))))
+            init_cfg=None)))

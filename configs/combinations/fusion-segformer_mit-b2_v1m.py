@@ -1,5 +1,6 @@
 # SegFormer-B2, told what sounds.
 _base_ = [
+    '../_base_/heads/segformer.py',
     '../_base_/models/audio_text.py', '../_base_/datasets/avsbench_binary.py',
     '../_base_/schedules/fusion_60e.py', '../_base_/default_runtime.py'
 ]
@@ -21,13 +22,6 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
-        type='SegformerHead',
-        in_channels=in_channels,
-        in_index=[0, 1, 2, 3],
-        channels=256,
-        num_classes=2,
-        norm_cfg=dict(type='BN', requires_grad=True),
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+        _base_.segformer_head, in_channels=in_channels, channels=256))
 # batch normalisation can't do with one frame in the last batch
 train_dataloader = dict(drop_last=True)

@@ -1,5 +1,6 @@
 # SegFormer on a MiT-B0, told what sounds.
 _base_ = [
+    '../_base_/heads/segformer.py',
     '../_base_/models/audio_text_tiny.py', '../_base_/datasets/synthavs.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
 ]
@@ -19,11 +20,4 @@ model = dict(
         drop_path_rate=0.1),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
-        type='SegformerHead',
-        in_channels=in_channels,
-        in_index=[0, 1, 2, 3],
-        channels=64,
-        num_classes=2,
-        norm_cfg=dict(type='BN', requires_grad=True),
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+        _base_.segformer_head, in_channels=in_channels, channels=64))

@@ -1,5 +1,6 @@
 # Segmenter on ViT-B/16, told what sounds.
 _base_ = [
+    '../_base_/heads/segmenter.py',
     '../_base_/models/audio_text.py', '../_base_/datasets/avsbench_binary.py',
     '../_base_/schedules/fusion_60e.py', '../_base_/default_runtime.py'
 ]
@@ -25,14 +26,10 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
     fusion=dict(in_channels=[embed_dims]),
     decode_head=dict(
-        type='SegmenterMaskTransformerHead',
+        _base_.segmenter_head,
         in_channels=embed_dims,
         channels=embed_dims,
         embed_dims=embed_dims,
-        num_classes=2,
-        num_layers=2,
-        num_heads=12,
-        dropout_ratio=0.0,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+        num_heads=12))
 # batch normalisation can't do with one frame in the last batch
 train_dataloader = dict(drop_last=True)

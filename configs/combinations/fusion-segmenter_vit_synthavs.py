@@ -1,5 +1,6 @@
 # Segmenter on a narrow ViT with patches of 8 pixels, told what sounds.
 _base_ = [
+    '../_base_/heads/segmenter.py',
     '../_base_/models/audio_text_tiny.py', '../_base_/datasets/synthavs.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
 ]
@@ -20,12 +21,8 @@ model = dict(
         interpolate_mode='bicubic'),
     fusion=dict(in_channels=[embed_dims]),
     decode_head=dict(
-        type='SegmenterMaskTransformerHead',
+        _base_.segmenter_head,
         in_channels=embed_dims,
         channels=embed_dims,
         embed_dims=embed_dims,
-        num_classes=2,
-        num_layers=2,
-        num_heads=4,
-        dropout_ratio=0.0,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+        num_heads=4))

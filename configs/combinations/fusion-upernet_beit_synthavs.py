@@ -1,13 +1,13 @@
 # UPerNet on a narrow BEiT: a plain transformer has one resolution, of which
 # Feature2Pyramid makes four before sound and text are told.
 _base_ = [
+    '../_base_/heads/upernet.py',
     '../_base_/models/audio_text_tiny.py', '../_base_/datasets/synthavs.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
 ]
 
 embed_dims = 128
 in_channels = [embed_dims] * 4
-norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     backbone=dict(
         type='BEiT',
@@ -26,15 +26,10 @@ model = dict(
         embed_dim=embed_dims,
         # of strides of 8: 4, 8, 16 and 32
         rescales=[2, 1, 0.5, 0.25],
-        norm_cfg=norm_cfg),
+        norm_cfg=dict(type='BN', requires_grad=True)),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
-        type='UPerHead',
+        _base_.upernet_head,
         in_channels=in_channels,
-        in_index=[0, 1, 2, 3],
         pool_scales=(1, 2, 3),
-        channels=64,
-        num_classes=2,
-        norm_cfg=norm_cfg,
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)))
+        channels=64))

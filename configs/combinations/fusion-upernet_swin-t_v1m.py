@@ -1,12 +1,12 @@
 # UPerNet on Swin-T, told what sounds.
 _base_ = [
+    '../_base_/heads/upernet.py',
     '../_base_/models/audio_text.py', '../_base_/datasets/avsbench_binary.py',
     '../_base_/schedules/fusion_60e.py', '../_base_/default_runtime.py'
 ]
 
 checkpoint = 'https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/swin/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'  # noqa: E501
 in_channels = [96, 192, 384, 768]
-norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     backbone=dict(
         type='SwinTransformer',
@@ -19,25 +19,12 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
-        type='UPerHead',
+        _base_.upernet_head,
         in_channels=in_channels,
-        in_index=[0, 1, 2, 3],
-        pool_scales=(1, 2, 3, 6),
-        channels=512,
-        num_classes=2,
-        norm_cfg=norm_cfg,
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)),
+        channels=512),
     auxiliary_head=dict(
-        type='FCNHead',
+        _base_.fcn_auxiliary_head,
         in_channels=in_channels[2],
-        in_index=2,
-        channels=256,
-        num_convs=1,
-        concat_input=False,
-        num_classes=2,
-        norm_cfg=norm_cfg,
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)))
+        channels=256))
 # batch normalisation can't do with one frame in the last batch
 train_dataloader = dict(drop_last=True)

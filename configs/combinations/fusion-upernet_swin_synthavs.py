@@ -1,11 +1,11 @@
 # UPerNet on a narrow Swin, told what sounds.
 _base_ = [
+    '../_base_/heads/upernet.py',
     '../_base_/models/audio_text_tiny.py', '../_base_/datasets/synthavs.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
 ]
 
 in_channels = [32, 64, 128, 256]
-norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     backbone=dict(
         type='SwinTransformer',
@@ -17,23 +17,11 @@ model = dict(
         drop_path_rate=0.1),
     fusion=dict(in_channels=in_channels),
     decode_head=dict(
-        type='UPerHead',
+        _base_.upernet_head,
         in_channels=in_channels,
-        in_index=[0, 1, 2, 3],
         pool_scales=(1, 2, 3),
-        channels=64,
-        num_classes=2,
-        norm_cfg=norm_cfg,
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0)),
+        channels=64),
     auxiliary_head=dict(
-        type='FCNHead',
+        _base_.fcn_auxiliary_head,
         in_channels=in_channels[2],
-        in_index=2,
-        channels=64,
-        num_convs=1,
-        concat_input=False,
-        num_classes=2,
-        norm_cfg=norm_cfg,
-        align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4)))
+        channels=64))

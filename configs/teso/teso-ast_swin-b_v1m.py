@@ -1,6 +1,7 @@
-# AST in VGGish's place [ours]. Not run yet with the real weights, which are a
-# folder: hf download MIT/ast-finetuned-audioset-10-10-0.4593 \
-#     --local-dir checkpoints/ast-finetuned-audioset-10-10-0.4593
+# AST in VGGish's place [ours]. Not run yet with the real weights:
+#   hf download MIT/ast-finetuned-audioset-10-10-0.4593 \
+#       --local-dir checkpoints/ast-finetuned-audioset-10-10-0.4593
+# The name on the Hub instead of the folder will do as well.
 _base_ = ['./teso_swin-b_v1m.py']
 
 pretrained = 'checkpoints/ast-finetuned-audioset-10-10-0.4593'

@@ -4,7 +4,7 @@
 #       --out data/avsbench/audio_vggish.safetensors
 _base_ = ['./teso_swin-b_v1m.py']
 
-load_features = dict(
+audio_features = dict(
     type='LoadAudioFeatures',
     feature_file='data/avsbench/audio_vggish.safetensors',
     # the model compares encoder and weights with its own; how the sound was
@@ -17,11 +17,11 @@ load_features = dict(
 # and the model its audio encoder: muted and replaced sound is encoded as it
 # is heard.
 train_pipeline = [
-    _base_.load_image, _base_.load_masks, *_base_.augmentation, load_features,
+    _base_.load_image, _base_.load_masks, *_base_.augmentation, audio_features,
     *_base_.load_cues, _base_.pack
 ]
 val_pipeline = [
-    _base_.load_image, _base_.resize, _base_.load_masks, load_features,
+    _base_.load_image, _base_.resize, _base_.load_masks, audio_features,
     *_base_.load_cues, _base_.pack
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,6 +1,8 @@
 # CLAP's audio tower in VGGish's place [ours]. Not run yet with the real
-# weights, which are a folder: hf download laion/clap-htsat-unfused \
-#     --local-dir checkpoints/clap-htsat-unfused
+# weights:
+#   hf download laion/clap-htsat-unfused \
+#       --local-dir checkpoints/clap-htsat-unfused
+# The name on the Hub instead of the folder will do as well.
 _base_ = ['./teso-ast_swin-b_v1m.py']
 
 pretrained = 'checkpoints/clap-htsat-unfused'

@@ -20,43 +20,6 @@ def config_of(name):
     return load(f'teso-sam/{name}')
 
 
-def test_all_promised_configs_are_there():
-    assert NAMES == sorted([*VIT_B, TINY])
-
-
-# ---------------------------------------------------------------- content
-@pytest.mark.parametrize('name', NAMES)
-def test_content(name):
-    """What each config says that its name promises."""
-    config = config_of(name)
-    assert config.default_scope == 'mmseg'
-    assert 'mmteso' in config.custom_imports.imports
-    model = config.model
-    assert model.type == 'AudioTextSegmentor'
-    assert (model.backbone.type, model.decode_head.type) == (
-        'SAMImageEncoder', 'TeSOSAMHead')
-    subset = dict(v1s='v1s', v1m='v1m').get(name[:-3].split('_')[-1], 'v2')
-    for split in ('train', 'val', 'test'):
-        loader = config[f'{split}_dataloader']
-        assert loader.dataset.split == split
-        assert loader.dataset.subsets == subset
-        assert loader.dataset.task == 'binary'
-        kinds = [step.type for step in loader.dataset.pipeline]
-        assert ('RandomFlip' in kinds) == (split == 'train')
-        if name != TINY:
-            resized = kinds.index('Resize')
-            assert (resized < kinds.index('LoadAVSAnnotations')) == (
-                split != 'train')
-    head, sedam = model.decode_head, model.prompt_encoder
-    # METHOD.md, eq. 8; SAM has no classes
-    assert (head.loss_mask.loss_weight, head.loss_dice.loss_weight) == (5, 5)
-    # the widths that parts hand to each other
-    assert sedam.embed_dims == head.pmqs.prompt_dims
-    assert head.pmqs.query_dims == head.decoder_config.get('hidden_size', 256)
-    assert head.pmqs.query_dims == model.backbone.get('vision_config', {}).get(
-        'output_channels', 256)
-
-
 @pytest.mark.parametrize('name', NAMES)
 def test_image_sizes_agree(name):
     """Of the encoder, the padding and all pipelines."""
@@ -80,15 +43,6 @@ def test_normalisation_is_sams():
     for key in ('mean', 'std'):
         theirs = reference()[f'pixel_{key}']
         assert list(preprocessor[key]) == pytest.approx(theirs)
-
-
-@pytest.mark.parametrize('name', VIT_B)
-def test_pretrained_sam(name):
-    config = config_of(name)
-    for part in (config.model.backbone, config.model.decode_head):
-        assert part.init_cfg == dict(
-            type='Pretrained', checkpoint='checkpoints/sam-vit-b')
-    assert config.get('load_from') is None
 
 
 # ---------------------------------------------------------------- full size
