@@ -21,7 +21,8 @@ EXTRAS = ('audio', 'beats', 'text')
 # paths and hosts of whoever wrote a file
 MACHINE = re.compile(r'(?<![\w.])/(work|home|root|farm|mnt|Users)/|'
                      r'\b[A-Z]:\\Users\\|file:/{3}|'
-                     r'https?://(localhost|127\.|10\.|192\.168\.)')
+                     # but a server that the script itself starts
+                     r'https?://(localhost(?!:\$)|127\.|10\.|192\.168\.)')
 
 
 def requirements(name):
