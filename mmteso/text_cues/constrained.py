@@ -35,8 +35,8 @@ class JSONConstraint:
 
     Raises:
         ImportError: If llguidance is missing.
-        ValueError: If the tokenizer isn't a fast one, or llguidance doesn't
-            know a keyword of the schema.
+        ValueError: If llguidance can't read the tokenizer, which has to be a
+            fast one, or doesn't know a keyword of the schema.
     """
 
     def __init__(self, tokenizer: Any, schema: Dict[str, Any],
@@ -45,13 +45,21 @@ class JSONConstraint:
         from llguidance.hf import from_tokenizer
         if isinstance(eos_token_id, int):
             eos_token_id = [eos_token_id]
+        try:
+            vocabulary = from_tokenizer(
+                tokenizer, eos_token=list(eos_token_id))
+        except ValueError as error:
+            raise ValueError(
+                'llguidance can\'t read the tokenizer of this model: '
+                f'{error}. Take another model, or serve it and use '
+                'OpenAIReasoner.') from None
         self._start = LLMatcher(
-            from_tokenizer(tokenizer, eos_token=list(eos_token_id)),
+            vocabulary,
             LLMatcher.grammar_from_json_schema(
                 schema, overrides=dict(whitespace_flexible=False)))
         if self._start.is_error():
-            raise ValueError('The JSON schema can\'t be kept with this '
-                             f'tokenizer: {self._start.get_error()}')
+            raise ValueError('llguidance can\'t keep this JSON schema: '
+                             f'{self._start.get_error()}')
         self._matchers: List[Any] = []
         self._seen: Any = None
 

@@ -145,7 +145,8 @@ class TransformersReasoner(PromptedReasoner):
             template_kwargs or {}, chat_template=chat_template)
 
     def prepare(self, frames: Sequence[Frame]) -> None:
-        """Load the model, and try its template."""
+        """Load the model, and try its template and the schema."""
+        self.model.constrain(self.schema)
         self.model.render(
             self.prompt.conversation('A man plays the guitar.'),
             **self._template)

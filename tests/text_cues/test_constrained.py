@@ -92,8 +92,12 @@ def test_the_longest_answer():
 
 
 def test_what_cannot_be_constrained(tmp_path):
+    from tokenizers import decoders
     tokenizer, ends = byte_level(str(tmp_path))
-    with pytest.raises(ValueError, match='fast'):
-        JSONConstraint(object(), cue_schema(), ends)
-    with pytest.raises(ValueError, match='schema'):
+    # words as T5 has them, which llguidance doesn't know
+    tokenizer.backend_tokenizer.decoder = decoders.Metaspace()
+    with pytest.raises(ValueError, match='OpenAIReasoner'):
+        JSONConstraint(tokenizer, cue_schema(), ends)
+    tokenizer, ends = byte_level(str(tmp_path))
+    with pytest.raises(ValueError, match='this JSON schema'):
         JSONConstraint(tokenizer, dict(type='text'), ends)
