@@ -14,30 +14,38 @@ SLIDE = ('--cfg-options', 'model.test_cfg.mode=slide',
 
 @pytest.fixture
 def seen(monkeypatch):
-    """What goes into the model, what crops, and what comes out."""
-    found = dict(inputs=[], views=[], crops=[], prompts=[], merged=[])
-    predict = AudioTextSegmentor.predict
-    encode = AudioTextSegmentor.encode_decode
+    """What the model encodes, what crops, and what comes out."""
+    found = dict(images=[], sounds=[], windows=[], views=[], merged=[])
+    encode_image = AudioTextSegmentor.encode_image
+    encode_prompt = AudioTextSegmentor.encode_prompt
+    predict_prompt = AudioTextSegmentor.predict_prompt
     merge = AVSTTAModel.merge_preds
 
-    def keep_inputs(self, inputs, data_samples=None):
-        found['inputs'].append(
-            {name: value.clone() for name, value in inputs.items()})
-        samples = predict(self, inputs, data_samples)
+    def keep_images(self, inputs):
+        found['images'].append(inputs['img'].clone())
+        memory = encode_image(self, inputs)
+        found['windows'].append([
+            (rows.stop - rows.start, columns.stop - columns.start)
+            for rows, columns in memory.windows
+        ])
+        return memory
+
+    def keep_sounds(self, inputs, data_samples=None):
+        found['sounds'].append({name: inputs[name].clone() for name in SOUND})
+        return encode_prompt(self, inputs, data_samples)
+
+    def keep_views(self, *args):
+        samples = predict_prompt(self, *args)
         found['views'].append([s.seg_logits.data.clone() for s in samples])
         return samples
-
-    def keep_crops(self, inputs, metas, prompt=None):
-        found['crops'].append(inputs.shape[2:])
-        found['prompts'].append(prompt)
-        return encode(self, inputs, metas, prompt)
 
     def keep_merged(self, views):
         found['merged'].extend(merge(self, views))
         return found['merged']
 
-    monkeypatch.setattr(AudioTextSegmentor, 'predict', keep_inputs)
-    monkeypatch.setattr(AudioTextSegmentor, 'encode_decode', keep_crops)
+    monkeypatch.setattr(AudioTextSegmentor, 'encode_image', keep_images)
+    monkeypatch.setattr(AudioTextSegmentor, 'encode_prompt', keep_sounds)
+    monkeypatch.setattr(AudioTextSegmentor, 'predict_prompt', keep_views)
     monkeypatch.setattr(AVSTTAModel, 'merge_preds', keep_merged)
     return found
 
@@ -55,18 +63,18 @@ def trained(cfg):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('slide', [(), SLIDE])
-def test_views_hear_the_same(kind, slide, synthavs, tmp_path, seen):
+def test_views_get_the_same_sound(kind, slide, synthavs, tmp_path, seen):
     cfg = whole_config(kind, synthavs, tmp_path)
     run_tool('test.py', cfg, trained(cfg), '--tta', *slide)
-    plain, flipped = seen['inputs']
-    assert torch.equal(plain['img'], flipped['img'].flip(-1))
-    assert not torch.equal(plain['img'], flipped['img'])
+    plain, flipped = seen['images']
+    assert torch.equal(plain, flipped.flip(-1))
+    assert not torch.equal(plain, flipped)
+    one, two = seen['sounds']
     for name in SOUND:
-        assert torch.equal(plain[name], flipped[name])
-    # two views; two crops each, which share what is heard
-    crops = [(32, 24)] * 4 if slide else [(32, 32)] * 2
-    assert [tuple(size) for size in seen['crops']] == crops
-    assert len(set(map(id, seen['prompts']))) == 2
+        assert torch.equal(one[name], two[name])
+    # for each view; the crops share its prompt
+    crops = [(32, 24)] * 2 if slide else [(32, 32)]
+    assert seen['windows'] == [crops, crops]
     assert len(seen['merged']) == 2
     for first, second, both in zip(*seen['views'], seen['merged']):
         torch.testing.assert_close(both.seg_logits.data,
@@ -81,8 +89,9 @@ def test_other_sound_in_all_views(kind, synthavs, tmp_path, seen):
     checkpoint = trained(cfg)
     run_tool('test.py', cfg, checkpoint, '--tta', '--audio', 'normal', 'mute',
              *SLIDE)
-    # predict is called for view 1 normal, view 1 mute, view 2 ...
-    one, mute, two, mute_again = seen['inputs']
+    # view 1 normal, view 1 mute, view 2 ...; each view is encoded once
+    one, mute, two, mute_again = seen['sounds']
+    assert len(seen['images']) == 2
     assert torch.equal(one['log_mel'], two['log_mel'])
     assert torch.equal(mute['log_mel'], mute_again['log_mel'])
     assert not torch.equal(one['log_mel'], mute['log_mel'])
