@@ -22,7 +22,7 @@ EXTRAS = ('audio', 'beats', 'text')
 MACHINE = re.compile(r'(?<![\w.])/(work|home|root|farm|mnt|Users)/|'
                      r'\b[A-Z]:\\Users\\|file:/{3}|'
                      # but a server that the script itself starts
-                     r'https?://(localhost(?!:\$)|127\.|10\.|192\.168\.)')
+                     r'https?://(localhost(?!:[${])|127\.|10\.|192\.168\.)')
 
 
 def requirements(name):
