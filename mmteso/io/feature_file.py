@@ -249,7 +249,7 @@ class CueBank(FeatureFile):
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f'The cue bank "{path}" does not exist. SynthAVS comes with '
-                f'its own (tools/prepare_synthavs.py); else write it: {_TOOL} '
+                f'its own (prepare_synthavs.py); else write it: {_TOOL} '
                 f'--cues CUE_FILE --out {shlex.quote(path)} (CONFIG: one of '
                 'configs/text_features/).') from error
 
