@@ -2,6 +2,8 @@
 """Zero-shot configs with small random models of the real kinds: a test of
 generated data under all kinds of sound."""
 import math
+import runpy
+import sys
 
 import pytest
 import torch
@@ -104,6 +106,22 @@ def test_one_sound_and_a_checkpoint(folders, root, tmp_path):
     again = Runner.from_cfg(config)
     assert again.test()['J'] == metrics['J']
     assert again.model.cue_scorer.is_init
+
+
+def test_command(folders, root, tmp_path, monkeypatch, capsys):
+    """tools/test.py without a checkpoint; other models need one."""
+    path = tmp_path / 'zero-shot.py'
+    small('clap-clipseg_v1m', folders, root, tmp_path).dump(path)
+    script = str(CONFIGS.parent / 'tools' / 'test.py')
+    monkeypatch.setattr(
+        sys, 'argv',
+        [script, str(path), '--tta', '--audio', 'normal', 'mute'])
+    runpy.run_path(script, run_name='__main__')
+    assert '| mute ' in capsys.readouterr().out
+    monkeypatch.setattr(
+        sys, 'argv', [script, str(CONFIGS / 'teso/teso_swin-b_v1m.py')])
+    with pytest.raises(SystemExit, match='needs a CHECKPOINT'):
+        runpy.run_path(script, run_name='__main__')
 
 
 def test_other_classes_than_the_data(folders, root, tmp_path):
