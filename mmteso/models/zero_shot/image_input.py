@@ -17,9 +17,9 @@ class ImageInput:
 
     Size, aspect ratio, filter, mean and deviation are those of the model's
     ``preprocessor_config.json`` (or ``processor_config.json``). Done here in
-    PyTorch, on the model's device: some of transformers' processors need
-    torchvision, others come back to the CPU. Resized pixels are within one
-    step of 255 of Pillow's.
+    PyTorch, since some of transformers' processors need torchvision. Pictures
+    are resized on the CPU as bytes, as the processors do it: pixels are those
+    of torchvision, and within one step of 255 of Pillow's.
 
     Args:
         pretrained (str): A folder, or an id on the Hugging Face Hub.
@@ -50,6 +50,8 @@ class ImageInput:
     def resized(self, height: int, width: int) -> Tuple[int, int]:
         """Size of a picture for the model, without padding."""
         size = self.settings['size']
+        if not self.settings.get('do_resize', True):
+            return height, width
         if isinstance(size, int):  # files of earlier versions
             return size, size
         if 'height' in size:
@@ -80,15 +82,17 @@ class ImageInput:
         size = self.resized(*images.shape[-2:])
         if size != images.shape[-2:]:
             images = F.interpolate(
-                images,
+                images.round().byte().cpu(),
                 size,
                 mode=_FILTERS[settings.get('resample', 2)],
-                antialias=True).round().clamp(0, 255)
-        images = images * settings.get('rescale_factor', 1 / 255)
-        mean, std = (
-            torch.tensor(settings[f'image_{name}'], device=images.device)
-            for name in ('mean', 'std'))
-        images = (images - mean[:, None, None]) / std[:, None, None]
+                antialias=True).to(images)
+        if settings.get('do_rescale', True):
+            images = images * settings.get('rescale_factor', 1 / 255)
+        if settings.get('do_normalize', True):
+            mean, std = (
+                torch.tensor(settings[f'image_{name}'], device=images.device)
+                for name in ('mean', 'std'))
+            images = (images - mean[:, None, None]) / std[:, None, None]
         pad = settings.get('pad_size')
         if pad and settings.get('do_pad'):
             images = F.pad(images, (0, pad['width'] - size[1], 0,

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Text-prompted segmenters, against transformers' own processor and model."""
 import copy
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -47,7 +48,7 @@ def build(kind, folders, **kwargs):
 
 
 def own_processor(name, folder):
-    if name != 'sam3':
+    if name != 'sam3' or importlib.util.find_spec('torchvision'):
         return transformers.AutoImageProcessor.from_pretrained(folder)
     # Sam3ImageProcessor, which does the same, needs torchvision
     settings = json.loads(Path(folder, 'preprocessor_config.json').read_text())
@@ -70,11 +71,21 @@ def test_own_preprocessing(folders, name, size):
 
 
 def test_files_of_earlier_versions(tmp_path):
-    """One number as size."""
+    """One number as size; steps that are left out."""
     (tmp_path / 'preprocessor_config.json').write_text(
         json.dumps(dict(size=20, image_mean=[.5] * 3, image_std=[.5] * 3)))
     assert ImageInput(str(tmp_path))(torch.zeros(1, 3, 9, 7)).shape == \
         (1, 3, 20, 20)
+    (tmp_path / 'preprocessor_config.json').write_text(
+        json.dumps(
+            dict(
+                size=20,
+                image_mean=[.5] * 3,
+                image_std=[.5] * 3,
+                do_resize=False,
+                do_normalize=False)))
+    found = ImageInput(str(tmp_path))(torch.full((1, 3, 9, 7), 255.))
+    assert found.shape == (1, 3, 9, 7) and found.sub(1).abs().max() < 1e-6
     (tmp_path / 'preprocessor_config.json').write_text('{"size": 20}')
     with pytest.raises(ValueError, match='needs size, image_mean'):
         ImageInput(str(tmp_path))(torch.zeros(1, 3, 9, 7))
