@@ -147,9 +147,9 @@ def _with_waveform(pipeline: List[dict],
         settings = FeatureFile(path, dict(kind='audio')).provenance.settings
         clip = {
             key: settings[key]
-            for key in ('clip_hop', 'sample_rate') if key in settings
+            for key in ('clip_hop', 'sample_rate', 'window') if key in settings
         }
-        if settings.get('sound') == 'waveform' and len(clip) == 2:
+        if settings.get('sound') == 'waveform' and len(clip) >= 2:
             sound = [
                 dict(type='LoadAudioClip', **clip),
                 dict(settings.get('front_end', dict(type='AudioToLogMel')))

@@ -7,14 +7,16 @@ from typing import Optional, Tuple
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
-from mmteso.audio import (NOISE_REFERENCES, count_clips, cut_clip,
-                          last_clip_rule, load_waveform, white_noise)
+from mmteso.audio import (EXAMPLE_SECONDS, NOISE_REFERENCES, count_clips,
+                          cut_clip, last_clip_rule, load_waveform,
+                          white_noise)
 from .base import AVSTransform
 
 
 def _require_waveform(transform: AVSTransform, results: dict) -> None:
     """Refuse a place in the pipeline where altering the sound does nothing."""
-    made = {'log_mel', 'audio_values', 'audio_feat'} & set(results)
+    made = {'log_mel', 'audio_values', 'sound_level', 'audio_feat'} & set(
+        results)
     if made or 'waveform' not in results:
         found = f'after {made.pop()} was made' if made else 'without waveform'
         raise RuntimeError(
@@ -125,7 +127,8 @@ class ReplaceAudioWithOffScreen(AVSTransform):
 
     Modified Keys:
 
-    - waveform (np.ndarray): As long as before.
+    - waveform (np.ndarray): As long as before; of a donor shorter than a
+      ``window`` of :class:`LoadAudioClip` the whole sound.
     - audio_condition (str): 'off-screen'.
 
     Added Keys:
@@ -192,6 +195,9 @@ class ReplaceAudioWithOffScreen(AVSTransform):
         rate, length = results['sample_rate'], len(results['waveform'])
         hop = round(self.clip_hop * rate)
         sound = load_waveform(path, rate, self.backend_args)
+        example = round(EXAMPLE_SECONDS * rate)
+        if length > example:  # a window, of short sounds all there is
+            length = max(min(length, len(sound)), example)
         count = count_clips(len(sound), hop, length)
         if not count:
             return None, 0.

@@ -42,7 +42,10 @@ class LoadAudioClip(AVSTransform):
 
     The file is read at any rate and with any number of channels, and becomes
     mono at ``sample_rate``. The clip of frame ``t`` starts at
-    ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads.
+    ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads;
+    with ``window`` it lasts as long as that says, around the middle of the
+    frame's second, moved where it would begin before the sound or end after
+    it. A sound shorter than the window is taken whole.
 
     Where the file ends before that clip does, the paper says nothing. With
     the seconds of the paper the clip is the file's last 0.975 s (ours): in a
@@ -75,6 +78,9 @@ class LoadAudioClip(AVSTransform):
             their rule for short files. Defaults to 1.0.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
+        window (float, optional): Seconds of the clip [ours], at least 0.975,
+            for models of longer sounds such as CLAP (10 s). Defaults to
+            None: 0.975 s from the start of the frame's second.
 
     Attributes:
         last_clip (str): The rule for short files, see
@@ -91,13 +97,18 @@ class LoadAudioClip(AVSTransform):
     def __init__(self,
                  sample_rate: int = SAMPLE_RATE,
                  clip_hop: float = 1.0,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: Optional[dict] = None,
+                 window: Optional[float] = None) -> None:
         if round(clip_hop * sample_rate) < 1:
             raise ValueError('sample_rate and clip_hop must be positive, but '
                              f'got {sample_rate} and {clip_hop}.')
+        if window is not None and not EXAMPLE_SECONDS <= window:
+            raise ValueError(f'window must be at least {EXAMPLE_SECONDS} s, '
+                             f'but got {window}.')
         self.sample_rate = sample_rate
         self.clip_hop = clip_hop
         self.backend_args = backend_args
+        self.window = window
         self.last_clip = last_clip_rule(clip_hop)
         self._reported: set = set()
 
@@ -131,6 +142,12 @@ class LoadAudioClip(AVSTransform):
                 f'{start / self.sample_rate:.3f} s on.',
                 logger='current',
                 level=logging.WARNING)
+        if self.window is not None:
+            width = min(
+                round(self.window * self.sample_rate), len(waveform))
+            start = frame * hop + (hop - width) // 2
+            start = max(min(start, len(waveform) - width), 0)
+            clip = waveform[start:start + width].copy()
         results['waveform'] = clip
         results['sample_rate'] = self.sample_rate
         results['audio_condition'] = 'normal'

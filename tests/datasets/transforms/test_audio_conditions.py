@@ -170,6 +170,16 @@ def test_silent_and_short_donors_are_passed_over(sounds):
     assert transform(starts)['off_screen_uid'] == sounds['starts']
 
 
+def test_a_window_takes_what_a_short_donor_has(sounds):
+    """Of LoadAudioClip(window=...); here 5 s, the donor lasts 3 s."""
+    results = foreign(sounds['short'], sounds['second'])
+    results['waveform'] = np.zeros(5 * 16000, np.float32)
+    results = ReplaceAudioWithOffScreen()(results)
+    assert results['off_screen_uid'] == sounds['second']
+    np.testing.assert_array_equal(results['waveform'],
+                                  read_waveform(sounds['second']))
+
+
 def test_no_audible_donor(sounds):
     with pytest.raises(ValueError) as error:
         ReplaceAudioWithOffScreen()(foreign(sounds['silent'], sounds['short']))

@@ -74,7 +74,7 @@ def test_in_a_pipeline(tmp_path):
             dict(type='PackAVTInputs')
         ])
     packed = dataset[0]
-    assert set(packed['inputs']) == {'cue_classes'}
+    assert set(packed['inputs']) == {'cue_classes', 'text_valid'}
     sample = packed['data_samples']
     kept = packed['inputs']['cue_classes']
     # two that may sound and one that doesn't, see make_avsbench

@@ -8,8 +8,10 @@ from mmcv.transforms import Compose
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import kaldi_fbank, log_mel_examples
-from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
-                                        PackAVTInputs, ReplaceAudioWithNoise)
+from mmteso.datasets.transforms import (AudioToLogMel, FanOutAudioConditions,
+                                        MeasureSoundLevel, MuteAudio,
+                                        PackAVTInputs, ReplaceAudioWithNoise,
+                                        split_conditions)
 
 
 def clip(rate=16000, seed=0, samples=None):
@@ -162,3 +164,31 @@ def test_what_it_can_not_read(folders, tmp_path):
         transform(clip(samples=15760))
     with pytest.raises(OSError, match='none'):
         transform_of(tmp_path, 'none')(clip())
+
+
+@pytest.mark.parametrize('amplitude, level', [(1., 0.), (0.1, -20.),
+                                              (1e-3, -60.), (0., -200.)])
+def test_sound_level(amplitude, level):
+    """Of a square wave, in dB over full scale."""
+    wave = np.float32(amplitude) * np.sign(np.sin(np.arange(8000) + .5))
+    results = MeasureSoundLevel()(dict(waveform=wave.astype(np.float32)))
+    assert results['sound_level'].item() == pytest.approx(level, abs=1e-3)
+    with pytest.raises(RuntimeError, match='changes nothing'):
+        MuteAudio()(results)
+
+
+def test_sound_level_of_each_condition():
+    """Goes with the sound when conditions are taken apart."""
+    fan_out = FanOutAudioConditions(
+        [None, dict(type='MuteAudio')],
+        [dict(type='AudioToLogMel'),
+         dict(type='MeasureSoundLevel')])
+    packed = PackAVTInputs()(fan_out(clip()))
+    batch = dict(
+        inputs={key: [value]
+                for key, value in packed['inputs'].items()},
+        data_samples=[packed['data_samples']])
+    normal, mute = split_conditions(batch, 2)
+    assert normal['inputs']['sound_level'][0] == pytest.approx(-20, abs=.3)
+    assert mute['inputs']['sound_level'][0] == -200
+    assert mute['data_samples'][0].audio_condition == 'mute'

@@ -53,7 +53,25 @@ def test_the_frames_own_sound(sample, kwargs, hop, warned):
         waveform[:] = 7  # a copy
     assert not warned
     assert repr(transform) == (f'LoadAudioClip(sample_rate=16000, clip_hop='
-                               f'{hop}, backend_args=None)')
+                               f'{hop}, backend_args=None, window=None)')
+
+
+@pytest.mark.parametrize('window, frame, expected', [
+    (1., 2, (2., 3.)),
+    (3., 2, (1., 4.)),
+    (3., 0, (0., 3.)),  # moved into the sound
+    (3., 4, (2., 5.)),
+    (10., 2, (0., 5.)),  # all there is
+])
+def test_window_around_the_frames_second(sample, window, frame, expected,
+                                         warned):
+    waveform = LoadAudioClip(window=window)(sample(frame))['waveform']
+    assert waveform[0] * 20 == pytest.approx(expected[0], abs=1e-3)
+    assert waveform[-1] * 20 == pytest.approx(expected[1], abs=1e-3)
+    assert not warned
+    waveform[:] = 7  # a copy
+    with pytest.raises(ValueError, match='window must be at least'):
+        LoadAudioClip(window=0.5)
 
 
 @pytest.mark.parametrize('clip_hop, last', [(1.0, 1.525), (0.96, 0.96)])

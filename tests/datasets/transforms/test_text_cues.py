@@ -52,12 +52,13 @@ def test_features(sample, record, num_cues):
 
 
 def test_words_alone(sample):
-    """For CuesToClasses; targets need no features either."""
+    """For CuesToClasses and ZeroShotAVS; targets need no features either."""
     results = LoadTextCues(3, cue_target='mask')(
         sample(2, cue_bank=None, frame_classes=('man', )))
     assert results['text_cues'] == ['a', 'b', 'man']
     assert results['cue_target'].tolist() == [-1, -1, 1]
-    assert 'text_feat' not in results and 'text_valid' not in results
+    assert results['text_valid'].tolist() == [True] * 3
+    assert 'text_feat' not in results
 
 
 @pytest.mark.parametrize('source, key', [('mask', 'frame_classes'),
