@@ -74,8 +74,9 @@ def from_pretrained(cls: type,
         key for key in map(str, report['missing_keys'])
         if not any(part in key for part in optional))
     if missing:
-        raise ValueError(f'the weights in {source!r} lack {len(missing)} of '
-                         f'{type(model).__name__}, e.g. {missing[0]}')
+        raise ValueError(
+            f'the weights in {source!r} lack {len(missing)} parameters of '
+            f'{type(model).__name__}, e.g. {missing[0]}')
     return model.float()
 
 

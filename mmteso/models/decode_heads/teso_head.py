@@ -379,13 +379,10 @@ class PixelSupervisedHead(TeSOHead):
 def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
     """Record the cross-attention of the mask queries to the image.
 
-    As long as the context lasts, every forward pass through a layer of the
-    transformer decoder leaves its attention weights in the list of this
-    layer. The output stays as it is, up to rounding where torch would have
-    taken a fused kernel; an adapter changes the output, not the weights.
-
     Mask2Former masks this attention: a query sees only the pixels that its
-    mask of the layer before covers (all of them if it covers none).
+    mask of the layer before covers (all of them if it covers none). The
+    output stays as it is, up to rounding where torch would have taken a fused
+    kernel; an adapter changes the output, not the weights.
 
     Args:
         head (nn.Module): A decode head with mmdet's Mask2Former decoder:
@@ -400,8 +397,8 @@ def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
         TypeError: If the head has no such decoder.
     """
     if not isinstance(head, Mask2FormerHead):
-        raise TypeError('expected the decode head of a Mask2Former, such as '
-                        f'TeSOHead, but got {type(head).__name__}')
+        raise TypeError('head must be a Mask2FormerHead, such as TeSOHead, '
+                        f'but got {type(head).__name__}')
 
     def ask_for_weights(module: nn.Module, args: tuple, kwargs: dict):
         # whatever the caller asked for: mmcv's wrapper drops the weights
