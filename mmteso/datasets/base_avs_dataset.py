@@ -17,7 +17,7 @@ from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
                             get_class_set)
 from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
-from .transforms import LoadTextCues
+from .transforms import LoadAudioFeatures, LoadTextCues
 
 _SHOWN = 10
 
@@ -199,8 +199,11 @@ class BaseAVSDataset(BaseSegDataset):
         self._check_loaders()
 
     def _check_loaders(self) -> None:
-        """Open the cues; mmseg's own loader of masks reads indices only."""
+        """Open the files of all frames; mmseg's own loader of masks reads
+        indices only."""
         for transform in transforms_inside(self.pipeline):
+            if isinstance(transform, LoadAudioFeatures):
+                transform.open(self.data_root)
             if isinstance(transform, LoadTextCues):
                 if self.cue_file is None:
                     raise ValueError(
@@ -436,6 +439,7 @@ class BaseAVSDataset(BaseSegDataset):
         frame.update(
             cue_file=self.cue_file,
             cue_bank=self.cue_bank,
+            data_root=self.data_root,
             label_map=self._merged_labels(),
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import math
 import os
+import os.path as osp
 import pickle
 
 import numpy as np
@@ -199,10 +200,11 @@ def test_cached_features(feature_file):
     transform = TRANSFORMS.build(
         dict(
             type='LoadAudioFeatures',
-            feature_file=path,
+            feature_file='audio.safetensors',
             expect=dict(encoder='VGGish', dims=128)))
+    root = osp.dirname(path)
     for frame in range(3):
-        results = transform(dict(uid='u', frame=frame))
+        results = transform(dict(uid='u', frame=frame, data_root=root))
         assert results['audio_feat'].shape == (128, )
         assert results['audio_feat'].dtype == torch.float32
         assert (results['audio_feat'] == frame).all()
@@ -213,23 +215,23 @@ def test_cached_features(feature_file):
             file=path, encoder='VGGish', state_sha256='cd')
         transform = pickle.loads(pickle.dumps(transform))
     with pytest.raises(KeyError, match='audio.safetensors.*"u/9"'):
-        transform(dict(uid='u', frame=9))
+        transform(dict(uid='u', frame=9, data_root=root))
 
 
 def test_feature_files_that_are_refused(feature_file, tmp_path):
     with pytest.raises(
             FeatureFileError, match="audio.safetensors.*altered.*'mute'"):
-        LoadAudioFeatures(feature_file(audio_condition='mute'))
+        LoadAudioFeatures(feature_file(audio_condition='mute')).open()
     with pytest.raises(FeatureFileError, match="'VGGish', expected 'BEATs'"):
-        LoadAudioFeatures(feature_file(), expect=dict(encoder='BEATs'))
+        LoadAudioFeatures(feature_file(), dict(encoder='BEATs')).open()
     write_feature_file(
         str(tmp_path / 'bank'), dict(dog=torch.zeros(8)),
         Provenance('cue_bank', 'ImageBind', '', 8))
     with pytest.raises(FeatureFileError, match="'cue_bank', expected 'audio'"):
-        LoadAudioFeatures(str(tmp_path / 'bank'))
+        LoadAudioFeatures('bank').open(str(tmp_path))
     with pytest.raises(
             FileNotFoundError, match='extract_audio_features.py CONFIG --out'):
-        LoadAudioFeatures(str(tmp_path / 'none'))
+        LoadAudioFeatures('none').open(str(tmp_path))
 
 
 def test_no_sound_is_loaded_over_another(sample, feature_file):
