@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import CONFIGS, load, plain_config_text
+from narrow import CONFIGS, load
 
 pytest.importorskip('transformers')
 import tiny_zero_shot  # noqa: E402
@@ -30,12 +30,6 @@ FOLDERS = {
     'checkpoints/grounding-dino-tiny': 'dino',
     'checkpoints/sam-vit-b': 'sam'
 }
-
-
-@pytest.fixture(autouse=True)
-def quick_runners():
-    with plain_config_text():
-        yield
 
 
 @pytest.fixture(scope='module')
@@ -122,14 +116,6 @@ def test_command(folders, root, tmp_path, monkeypatch, capsys):
         sys, 'argv', [script, str(CONFIGS / 'teso/teso_swin-b_v1m.py')])
     with pytest.raises(SystemExit, match='needs a CHECKPOINT'):
         runpy.run_path(script, run_name='__main__')
-
-
-def test_other_classes_than_the_data(folders, root, tmp_path):
-    """The hook that compares heads knows this model, too."""
-    config = small('clap-clipseg_avss', folders, root, tmp_path)
-    config.test_dataloader.dataset.task = 'binary'
-    with pytest.raises(ValueError, match='2 classes .* has num_classes=71'):
-        Runner.from_cfg(config).test()
 
 
 @pytest.mark.parametrize('name', NAMES)
