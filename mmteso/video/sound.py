@@ -91,7 +91,8 @@ class Sound:
         """Cut a window.
 
         One that would begin before time 0, or reach beyond the end of the
-        sound, is moved; one that begins after the end is silent.
+        sound, is moved; one that begins after the end, or less than 0.05 s
+        before it (encoders fill up their last block), is silent.
 
         Args:
             start (float): In seconds.
@@ -107,7 +108,7 @@ class Sound:
         first = max(round(start * self.sample_rate), 0)
         self._read_to(first + length)
         end = self._start + len(self._kept)
-        if first >= end:
+        if first + _JITTER * self.sample_rate >= end:
             return np.zeros(length, np.float32)
         # earlier windows may be moved back by no more than their length
         drop = min(first, end) - length - self._start
