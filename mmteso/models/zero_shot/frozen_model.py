@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmteso.io.hf_folder import quiet_transformers
 from mmteso.optional import require
-from ..weights import load_part, require_same_names
+from ..weights import from_pretrained, load_part, require_same_names
 
 _DTYPES = ('float32', 'float16', 'bfloat16')
 
@@ -74,17 +74,8 @@ class FrozenTransformersModel(BaseModule):
         """
         if self.is_init:
             return
-        with quiet_transformers():
-            model, report = self._class.from_pretrained(
-                self.pretrained,
-                config=self.model.config,
-                output_loading_info=True)
-        missing = sorted(map(str, report['missing_keys']))
-        if missing:
-            # transformers would go on with random numbers in their place
-            raise ValueError(
-                f'the weights in {self.pretrained!r} lack {len(missing)} '
-                f'parameters of {type(model).__name__}, e.g. {missing[0]}')
+        model = from_pretrained(
+            self._class, self.pretrained, config=self.model.config)
         load_part(self.model, model.state_dict(), self.pretrained)
         self._is_init = True
 
