@@ -54,10 +54,10 @@ define install
 endef
 
 $(STAMP): $(SETUP_FILES)
-	$(call install,$(VENV),onedl$(comma)audio$(comma)text$(comma)test)
+	$(call install,$(VENV),onedl$(comma)audio$(comma)text$(comma)video$(comma)test)
 
 $(CLASSIC_STAMP): $(SETUP_FILES)
-	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)text$(comma)test)
+	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)text$(comma)video$(comma)test)
 
 comma := ,
 
