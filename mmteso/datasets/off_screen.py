@@ -161,8 +161,7 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
             {key: lender[key] for key in ('uid', 'audio_path', 'a_obj')}
             for lender in _choose([
                 lender for lender in foreign_to(classes, own)
-                if lender['uid'] != uid and not (
-                    clip.get('vid') and lender.get('vid') == clip['vid'])
+                if not clip.get('vid') or lender.get('vid') != clip['vid']
             ], f'{seed}/{uid}', num_donors)
         ]
         if not donors[uid]:
