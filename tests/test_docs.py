@@ -4,11 +4,14 @@ import ast
 import functools
 import glob
 import importlib
+import inspect
 import itertools
 import re
 import shlex
 
 import pytest
+from mmengine.config import Config
+from mmseg.registry import MODELS
 from processes import ROOT
 
 PAGES = sorted(
@@ -186,15 +189,44 @@ def anchors(page):
 
 @pytest.mark.parametrize('page', PAGES)
 def test_links(page):
-    for target in re.findall(r'\]\(([^)\s]+)\)', prose(page)):
+    """To files, to headings, and [`a class`](of a file)."""
+    for name, target in re.findall(r'(?:\[`([\w.]+)`)?\]\(([^)\s]+)\)',
+                                   prose(page)):
         if re.match(r'(https?|mailto):', target):
             continue
         path, _, anchor = target.partition('#')
         file = (ROOT / page).parent / path if path else ROOT / page
         assert file.exists(), target
+        if name and file.suffix == '.py' and name != file.name:
+            assert re.search(rf'(class|def) {name}\b',
+                             file.read_text(encoding='utf-8')), name
         if anchor:
-            name = file.resolve().relative_to(ROOT).as_posix()
-            assert anchor in anchors(name), target
+            other = file.resolve().relative_to(ROOT).as_posix()
+            assert anchor in anchors(other), target
+
+
+def test_fields_of_the_method():
+    """A field stands in the config or is an argument of its class."""
+    config = Config.fromfile(ROOT / 'configs/teso/teso_swin-b_v1m.py')
+    fields = re.findall(r'`(model\.[\w.]+|test_evaluator)`',
+                        read('docs/method.md'))
+    assert len(fields) > 15
+    for field in fields:
+        value, known = config, set(config)
+        for key in field.split('.'):
+            assert key in known, field
+            value = value.get(key)
+            known = set(value) if isinstance(value, dict) else set()
+            if 'type' in known:
+                known |= arguments(MODELS.get(value.type))
+
+
+def arguments(cls):
+    return {
+        name
+        for base in cls.__mro__[:-1] for name in
+        inspect.signature(base.__init__).parameters
+    } if cls else set()
 
 
 def test_every_page_is_in_the_index():
