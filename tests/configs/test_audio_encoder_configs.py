@@ -18,7 +18,7 @@ from narrow import load, narrow_config, plain_config_text
 from data import make_avsbench
 from mmteso.apis import extract_audio_features
 from mmteso.datasets.transforms import AudioToModelInput
-from mmteso.engine import insert_audio_condition
+from mmteso.engine import insert_audio_conditions
 from mmteso.io import FeatureFile
 from mmteso.models import TransformersAudioEncoder
 
@@ -197,7 +197,7 @@ def test_cache_and_audio_conditions(kind, folders, root, tmp_path):
             waveform=np.zeros(round(0.975 * rate), 'float32'),
             sample_rate=rate))['audio_values']
     for pipeline in (plain, cached):
-        muted = batch_of(insert_audio_condition(pipeline, 'mute'))
+        muted = batch_of(insert_audio_conditions(pipeline, ['mute']))
         for value in muted['inputs']['audio_values']:
             torch.testing.assert_close(value, silence)
     with torch.no_grad():
