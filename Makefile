@@ -25,9 +25,10 @@ PARALLEL = -n $(JOBS) --dist loadfile --durations=15
 SETUP_FILES = setup.py constraints.txt $(wildcard requirements/*.txt)
 STAMP = $(VENV)/.installed
 CLASSIC_STAMP = $(CLASSIC_VENV)/.installed
+DOCS_STAMP = $(VENV)/.installed-docs
 
 .PHONY: help venv venv-openmmlab demo test test-gpu test-slow test-openmmlab \
-	lint clean
+	lint docs clean
 
 help:
 	@echo 'make demo            data, training, tests and report (VARIANT=cue|paper SEED=0 OUT=work_dirs/demo)'
@@ -36,6 +37,7 @@ help:
 	@echo 'make test-slow       full-size builds and whole commands'
 	@echo 'make test-openmmlab  part of the tests with the classic OpenMMLab packages'
 	@echo 'make lint            ruff, codespell, the order of the rooms, mypy'
+	@echo 'make docs            docs/ as HTML, in docs/_build/html'
 	@echo 'make clean           remove environments and build outputs'
 
 venv: $(STAMP)
@@ -54,10 +56,15 @@ define install
 endef
 
 $(STAMP): $(SETUP_FILES)
-	$(call install,$(VENV),onedl$(comma)audio$(comma)text$(comma)test)
+	$(call install,$(VENV),onedl$(comma)audio$(comma)text$(comma)video$(comma)test)
 
 $(CLASSIC_STAMP): $(SETUP_FILES)
-	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)text$(comma)test)
+	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)text$(comma)video$(comma)test)
+
+$(DOCS_STAMP): $(STAMP)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[docs]'
+	touch $@
 
 comma := ,
 
@@ -90,7 +97,11 @@ lint: $(STAMP)
 	PYTHONPATH=. $(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/mypy
 
+docs: $(DOCS_STAMP)
+	$(VENV)/bin/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 clean:
-	rm -rf $(VENV) $(CLASSIC_VENV) build dist *.egg-info .pytest_cache \
+	rm -rf $(VENV) $(CLASSIC_VENV) build dist docs/_build *.egg-info .pytest_cache \
 		mmteso/.mim projects/*/build projects/*/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,10 +63,14 @@ class BuildWithConfigs(build_py):
 
 extras = {
     name: read_requirements(name)
-    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'text', 'test')
+    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'text', 'video',
+                 'test', 'docs')
 }
 # everything but the choice between the two OpenMMLab distributions
-extras['all'] = extras['audio'] + extras['text'] + extras['test']
+extras['all'] = [
+    line for name in ('audio', 'text', 'video', 'test')
+    for line in extras[name]
+]
 
 readme = ROOT / 'README.md'
 setup(

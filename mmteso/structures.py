@@ -48,6 +48,24 @@ class AudioTextPrompt:
 
 
 @dataclass
+class CuePrompt:
+    """Which cues of a batch sound, by a model that was trained on neither.
+
+    Attributes:
+        cues (list[list[str]]): The cues of each frame.
+        scores (Tensor): Probability that a cue sounds, (B, N_T), 0 for
+            padding.
+        kept (Tensor): Which cues are kept, bool (B, N_T).
+        labels (list[list[int]]): The class that each cue's mask gets, 0 if
+            none.
+    """
+    cues: List[List[str]]
+    scores: Tensor
+    kept: Tensor
+    labels: List[List[int]]
+
+
+@dataclass
 class ImageMemory:
     """Images encoded once, for a prediction with each of several prompts.
 

@@ -9,8 +9,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmteso.models.adapters import inject_adapters
-from mmteso.models.adapters.injection import (adaptable_layers,
-                                              unadaptable_layers)
+from mmteso.models.adapters.injection import find_attention
 
 PLAIN = dict(channels=8, num_classes=2, align_corners=False)
 
@@ -46,14 +45,14 @@ def check(network, images, counts, forward=maps):
     """What must hold for the adapters of any network."""
     shake(network)
     network.eval()
-    layers = adaptable_layers(network)
-    assert {k: len(places) for k, places in layers.items() if places} == counts
+    layers, others = find_attention(network)
+    assert {kind: len(places) for kind, places in layers.items()} == counts
+    assert others == []
     state = {k: v.clone() for k, v in network.state_dict().items()}
     slow = forward(network, images)
     with torch.no_grad():  # torch has fused functions for this
         fast = forward(network, images)
 
-    assert unadaptable_layers(network) == []
     adapters = inject_adapters(network, tuple(counts))
     assert len(adapters) == sum(counts.values())
     adapted = network.state_dict()

@@ -19,7 +19,8 @@ from mmseg.registry import DATASETS
 # before mmseg.models: see mmteso/ops/stand_in.py
 import mmteso  # noqa: F401
 from mmteso.datasets import check_dataset
-from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
+                           set_data_root)
 
 SPLITS = ('train', 'val', 'test')
 
@@ -39,6 +40,7 @@ def parse_args() -> argparse.Namespace:
         '--num-workers',
         type=int,
         help='threads that read; default: as many as cores, at most 8')
+    add_data_root(parser)
     add_cfg_options(parser)
     return parser.parse_args()
 
@@ -46,6 +48,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     cfg = Config.fromfile(args.config)
+    set_data_root(cfg, args.data_root)
     merge_cfg_options(cfg, args.cfg_options)
     status = 0
     with DefaultScope.overwrite_default_scope(

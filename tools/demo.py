@@ -86,7 +86,7 @@ def main() -> None:
     os.chdir(ROOT)
     config, what = CONFIGS[args.variant], WHAT[args.variant]
     print(f'{what} (--variant {args.variant}), seed {args.seed}', flush=True)
-    run_tool('tools/prepare_synthavs.py',
+    run_tool('tools/dataset_converters/prepare_synthavs.py',
              Config.fromfile(config).data_root, '--reuse')
     train_seconds = run_tool('tools/train.py', config, '--work-dir', train_dir,
                              '--cfg-options', f'randomness.seed={args.seed}',

@@ -209,8 +209,8 @@ def main() -> None:
         todo = open_runs(bench, args.rows, args.seeds, args.retest)
         if todo:
             for folder, options in settings.data.items():
-                run_tool('tools/prepare_synthavs.py', folder, '--reuse',
-                         *options)
+                run_tool('tools/dataset_converters/prepare_synthavs.py',
+                         folder, '--reuse', *options)
             for name in settings.pretraining:
                 pretrain(bench, name, os.cpu_count() or 1)
             make_runs(bench, todo, args.jobs, args.threads, args.retest)

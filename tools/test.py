@@ -16,7 +16,7 @@ from typing import Union
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
-from mmseg.registry import METRICS, RUNNERS
+from mmseg.registry import METRICS, MODELS, RUNNERS
 
 # registers everything; none of the above imports mmseg.models, which has to
 # come after mmteso where mmcv has no compiled ops
@@ -35,7 +35,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Test (and evaluate) a segmentor')
     parser.add_argument('config', help='path of the config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file; none for models that bring their weights '
+        '(ZeroShotAVS)')
     parser.add_argument(
         '--work-dir',
         help='folder for logs and results; default: work_dir in the config, '
@@ -198,6 +202,12 @@ def _writes_predictions(metric: Union[str, type]) -> bool:
             and 'output_dir' in inspect.signature(metric).parameters)
 
 
+def _brings_weights(model: Union[str, type]) -> bool:
+    if isinstance(model, str):
+        model = MODELS.get(model)
+    return getattr(model, 'brings_weights', False)
+
+
 def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
@@ -211,6 +221,9 @@ def main() -> None:
         cfg.work_dir = osp.join(
             'work_dirs',
             osp.splitext(osp.basename(args.config))[0])
+    if args.checkpoint is None and not _brings_weights(cfg.model['type']):
+        raise SystemExit('test.py needs a CHECKPOINT: '
+                         f'{cfg.model["type"]} has no weights of its own')
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir:
         turn_on_visualization(cfg, args)

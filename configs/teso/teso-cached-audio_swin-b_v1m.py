@@ -6,7 +6,7 @@ _base_ = ['./teso_swin-b_v1m.py']
 
 audio_features = dict(
     type='LoadAudioFeatures',
-    feature_file='data/avsbench/audio_vggish.safetensors',
+    feature_file='audio_vggish.safetensors',
     # the model compares encoder and weights with its own; how the sound was
     # cut is said here
     expect=dict(

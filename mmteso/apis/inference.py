@@ -30,7 +30,8 @@ def init_model(config: Union[str, Path, Config],
             Defaults to None.
 
     Returns:
-        nn.Module: In eval mode, with its config as ``cfg``.
+        nn.Module: In eval mode, with its config as ``cfg`` and the
+        checkpoint's ``dataset_meta``.
 
     Raises:
         RuntimeError: If the checkpoint does not fit the model.
@@ -47,5 +48,8 @@ def init_model(config: Union[str, Path, Config],
             loaded = load_checkpoint(
                 model, checkpoint, map_location='cpu', strict=True)
         warn_of_other_config(loaded, cfg)
+        meta = loaded.get('meta', {})
+        # as mmseg's init_model has it: classes and palette of the training
+        model.dataset_meta = meta.get('dataset_meta')
     model.cfg = cfg
     return model.to(device or get_device()).eval()

@@ -22,7 +22,7 @@ from mmteso.tables import format_table
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')
 
 # fields of a config that name a file, whatever has them
-_FILE_KEYS = ('pretrained', 'feature_file', 'captions_file')
+_FILE_KEYS = ('pretrained', 'captions_file')
 # types of the config whose `model` is one of transformers
 _HF_TYPES = ('SentenceEncoder', 'TransformersCaptioner', 'VideoCaptioner',
              'TransformersReasoner', 'CaptionerReasoner')
@@ -114,25 +114,30 @@ def find_weights(cfg: Config) -> Dict[str, str]:
         dict[str, str]: By reference the field of the config that has it first.
     """
     found = {cfg.load_from: 'load_from'} if cfg.get('load_from') else {}
+    root = cfg.get('data_root', '')
     # what is built first, then what the config only defines
     for key in sorted(cfg.keys(), key=lambda key: key != 'model'):
-        for reference, field in _references(cfg[key], key):
+        for reference, field in _references(cfg[key], key, root):
             found.setdefault(reference, field)
     return found
 
 
-def _references(value: Any, field: str) -> Iterator[Tuple[str, str]]:
+def _references(value: Any, field: str,
+                root: str) -> Iterator[Tuple[str, str]]:
     if isinstance(value, (list, tuple)):
         for item in value:
-            yield from _references(item, field)
+            yield from _references(item, field, root)
     if not isinstance(value, dict):
         return
+    root = value.get('data_root', root)
     kind = str(value.get('type', '')).rsplit('.', 1)[-1]
     for key, item in value.items():
-        if item and key in ('cue_file', 'cue_bank') and 'data_root' in value:
-            yield osp.join(value['data_root'], item), f'{field}.{key}'
+        if item and (key == 'feature_file' or
+                     (key in ('cue_file', 'cue_bank')
+                      and 'data_root' in value)):
+            yield osp.join(root, item), f'{field}.{key}'
         elif not isinstance(item, str):
-            yield from _references(item, f'{field}.{key}')
+            yield from _references(item, f'{field}.{key}', root)
         elif item and (key in _FILE_KEYS or
                        (key == 'checkpoint' and kind == 'Pretrained') or
                        (key == 'weights' and kind == 'ImageBindText') or

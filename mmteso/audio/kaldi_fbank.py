@@ -51,7 +51,7 @@ def kaldi_fbank(waveform: Tensor) -> Tensor:
         TypeError: If the waveform isn't of floats.
         ValueError: If it is shorter than one window.
     """
-    check_waveform(waveform)
+    check_waveform(waveform, WINDOW_SAMPLES)
     window, matrix = _constants(waveform.device)
     rows = (waveform.double() * _FULL_SCALE).unfold(-1, WINDOW_SAMPLES,
                                                     HOP_SAMPLES)

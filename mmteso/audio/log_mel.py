@@ -18,15 +18,15 @@ from .vggish_params import (EXAMPLE_SAMPLES, FFT_SAMPLES, HOP_SAMPLES,
                             WINDOW_SAMPLES)
 
 
-def check_waveform(waveform: Tensor) -> None:
-    """Refuse integers, and what is shorter than one analysis window."""
+def check_waveform(waveform: Tensor, least: int) -> None:
+    """Refuse integers, and fewer samples than these."""
     if not waveform.is_floating_point():
         raise TypeError(
             f'A waveform of floats in [-1, 1] is expected, but got '
             f'{waveform.dtype}; divide integers by their full scale.')
-    if waveform.shape[-1] < WINDOW_SAMPLES:
-        raise ValueError(f'{waveform.shape[-1]} samples are too few for one '
-                         f'window of {WINDOW_SAMPLES}.')
+    if waveform.shape[-1] < least:
+        raise ValueError(f'{waveform.shape[-1]} samples are too few; at least '
+                         f'{least} are needed.')
 
 
 @functools.cache
@@ -69,53 +69,29 @@ def mel_matrix(num_bands: int = NUM_MEL_BINS,
                          (right - bins) / (right - center)).clamp(min=0)
 
 
-def log_mel_spectrogram(waveform: Tensor) -> Tensor:
-    """Log-mel spectrogram of sound at 16 kHz.
-
-    Args:
-        waveform (Tensor): Floats, (..., num_samples), mono, nominally in
-            [-1, 1].
-
-    Returns:
-        Tensor: (..., num_rows, 64) of ``log(mel + 0.01)``, in the dtype of
-        the waveform, one row per complete 25 ms window every 10 ms.
-
-    Raises:
-        TypeError: If the waveform isn't of floats.
-        ValueError: If it is shorter than one window.
-    """
-    check_waveform(waveform)
-    window, matrix = _constants(waveform.device)
-    rows = waveform.double().unfold(-1, WINDOW_SAMPLES, HOP_SAMPLES)
-    magnitude = torch.fft.rfft(rows * window, n=FFT_SAMPLES).abs()
-    return torch.log(magnitude @ matrix + LOG_OFFSET).to(waveform.dtype)
-
-
 def log_mel_examples(waveform: Tensor) -> Tensor:
     """Consecutive VGGish examples of sound at 16 kHz.
 
-    As ``torchvggish.vggish_input.waveform_to_examples``: 96 rows (0.96 s)
-    each, side by side, an incomplete one at the end left out.
+    As ``torchvggish.vggish_input.waveform_to_examples``: a row of
+    ``log(mel + 0.01)`` per complete 25 ms window every 10 ms, 96 rows (0.96 s)
+    each, side by side, an incomplete example at the end left out.
 
     Args:
-        waveform (Tensor): Floats, (..., num_samples), at least 15,600
-            samples.
+        waveform (Tensor): Floats, (..., num_samples), mono, nominally in
+            [-1, 1], at least 15,600 samples.
 
     Returns:
         Tensor: (..., num_examples, 1, 96, 64), the network's input layout
-        with one channel.
+        with one channel, in the dtype of the waveform.
 
     Raises:
         TypeError: If the waveform isn't of floats.
         ValueError: If it is too short for one example.
     """
-    if waveform.shape[-1] < EXAMPLE_SAMPLES:
-        raise ValueError(
-            f'{waveform.shape[-1]} samples are too few for one VGGish example '
-            f'of {EXAMPLE_SAMPLES} ({EXAMPLE_SAMPLES / SAMPLE_RATE} s at '
-            f'{SAMPLE_RATE} Hz).')
-    rows = log_mel_spectrogram(waveform)
-    num_examples = rows.shape[-2] // NUM_FRAMES
-    rows = rows[..., :num_examples * NUM_FRAMES, :]
-    return rows.reshape(*rows.shape[:-2], num_examples, 1, NUM_FRAMES,
-                        NUM_MEL_BINS)
+    check_waveform(waveform, EXAMPLE_SAMPLES)
+    window, matrix = _constants(waveform.device)
+    rows = waveform.double().unfold(-1, WINDOW_SAMPLES, HOP_SAMPLES)
+    rows = rows[..., :rows.shape[-2] // NUM_FRAMES * NUM_FRAMES, :]
+    magnitude = torch.fft.rfft(rows * window, n=FFT_SAMPLES).abs()
+    log_mel = torch.log(magnitude @ matrix + LOG_OFFSET).to(waveform.dtype)
+    return log_mel.unflatten(-2, (-1, 1, NUM_FRAMES))

@@ -106,31 +106,9 @@ def load_waveform(path: str,
     version = None
     if os.path.exists(path):
         stat = os.stat(path)
-        version = (stat.st_mtime_ns, stat.st_size)
+        version = stat.st_mtime_ns, stat.st_size
     items = tuple(sorted((backend_args or {}).items()))
     return _read_cached(str(path), sample_rate, items, version)
-
-
-def count_clips(num_samples: int,
-                hop_samples: int,
-                clip_samples: int = EXAMPLE_SAMPLES) -> int:
-    """How many complete clips a sound holds.
-
-    With VGGish's sizes and a hop of 0.96 s this is the number of examples
-    that torchvggish (and so AVSBench) makes of the file: 4 of 4.5 s, 5 of
-    5 s, 10 of 10 s.
-
-    Args:
-        num_samples (int): Length of the sound.
-        hop_samples (int): Distance between the starts of two clips.
-        clip_samples (int): Length of a clip. Defaults to 15600.
-
-    Returns:
-        int: The count, 0 if the sound is shorter than one clip.
-    """
-    if num_samples < clip_samples:
-        return 0
-    return 1 + (num_samples - clip_samples) // hop_samples
 
 
 def last_clip_rule(clip_hop: float) -> str:

@@ -3,9 +3,8 @@
 import logging
 import os
 import os.path as osp
-from contextlib import suppress
 from typing import (Any, Callable, Dict, FrozenSet, Iterable, List, Mapping,
-                    NamedTuple, Optional, Tuple)
+                    NamedTuple, Optional, Set, Tuple)
 
 import mmcv
 import mmengine.fileio as fileio
@@ -17,20 +16,19 @@ from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
                             get_class_set)
 from .data_check import DataReport, check_frames, transforms_inside
 from .off_screen import off_screen_table
-from .transforms import LoadTextCues
+from .transforms import LoadAudioFeatures, LoadTextCues
 
 _SHOWN = 10
 
 
 class MissingFile(NamedTuple):
-    """A file or folder of a clip, '{subset}/{uid}', that isn't there, and what
-    was expected."""
+    """A file or folder of a clip, '{subset}/{uid}', that isn't there."""
     video: str
     path: str
     expected: str
 
     def __str__(self) -> str:
-        return f'{self.video}: {self.path} ({self.expected})'
+        return f'{self.video}: {self.path} (expected {self.expected})'
 
 
 class Clip(NamedTuple):
@@ -158,63 +156,62 @@ class BaseAVSDataset(BaseSegDataset):
             raise ValueError("missing='skip' and with_masks=False have to "
                              'know which files there are: check_files=True')
         if reduce_zero_label and task == 'binary':
-            raise ValueError(
-                'reduce_zero_label=True ignores background, which would leave '
-                "'sounding' alone in the binary task: nothing to tell apart. "
-                "It goes with task='semantic'")
-        if label_format == 'binary':
-            names, palette = None, BINARY_PALETTE
-        else:
-            names, palette = get_class_set(metainfo,
-                                           kwargs.get('data_root') or '',
+            raise ValueError("reduce_zero_label=True goes with task='semantic'"
+                             ": in the binary task 'sounding' would be alone")
+        root = kwargs.get('data_root') or ''
+        names, palette = None, BINARY_PALETTE
+        if label_format != 'binary':
+            names, palette = get_class_set(metainfo, root,
                                            kwargs.get('backend_args'))
         self.shared_info = dict(
             task=task,
             label_format=label_format,
             class_names=names,
             palette=palette)
-        first = int(reduce_zero_label)
-        binary = task == 'binary'
-        metainfo = dict(
-            metainfo or {},
-            classes=BINARY_CLASSES if binary else names[first:],
-            palette=BINARY_PALETTE if binary else palette[first:],
-            class_names=names)
+        classes = BINARY_CLASSES, BINARY_PALETTE
+        if task == 'semantic':
+            first = int(reduce_zero_label)
+            classes = names[first:], palette[first:]
         self.with_masks = with_masks
         self.check_files = check_files
         self.missing = missing
         self.missing_files: List[MissingFile] = []
         self.skipped: List[Tuple[str, int]] = []
-        root = kwargs.get('data_root') or ''
         self.cue_file = cue_file and osp.join(root, cue_file)
         self.cue_bank = cue_bank and osp.join(root, cue_bank)
         self.off_screen = off_screen
         self._donors: Dict[str, List[dict]] = {}
         # Both prefixes stay the data root: the layout says the rest.
         super().__init__(
-            metainfo=metainfo,
+            metainfo=dict(
+                metainfo or {},
+                classes=classes[0],
+                palette=classes[1],
+                class_names=names),
             data_prefix=dict(img_path='', seg_map_path=''),
             reduce_zero_label=reduce_zero_label,
             **kwargs)
         self._check_loaders()
 
     def _check_loaders(self) -> None:
-        """Open the cues; mmseg's own loader of masks reads indices only."""
+        """Open the files of all frames; mmseg's own loader of masks reads
+        indices only."""
         for transform in transforms_inside(self.pipeline):
-            if isinstance(transform, LoadTextCues):
+            if isinstance(transform, LoadAudioFeatures):
+                transform.open(self.data_root)
+            elif isinstance(transform, LoadTextCues):
                 if self.cue_file is None:
                     raise ValueError(
-                        f'{self._describe()} has no cue_file, which '
+                        f'{self.describe()} has no cue_file, which '
                         'LoadTextCues reads: say where it is, relative to '
                         'data_root, and its cue_bank')
                 transform.open(self.cue_file, self.cue_bank)
-        if self.shared_info['label_format'] == 'rgb' and any(
-                isinstance(transform, LoadAnnotations)
-                for transform in transforms_inside(self.pipeline)):
-            raise ValueError(
-                "mmseg's LoadAnnotations reads class indices, but these masks "
-                "are colours. Set mask_source='labels_semantic', or use "
-                'LoadAVSAnnotations')
+            elif (isinstance(transform, LoadAnnotations)
+                  and self.shared_info['label_format'] == 'rgb'):
+                raise ValueError(
+                    "mmseg's LoadAnnotations reads class indices, but these "
+                    "masks are colours. Set mask_source='labels_semantic', or "
+                    'use LoadAVSAnnotations')
 
     @property
     def class_names(self) -> Optional[Tuple[str, ...]]:
@@ -259,70 +256,58 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _clip_frames(self, clip: Clip) -> List[dict]:
         """Frames of a clip, less those whose files are found missing."""
-        images = masks = visible = None
-        if self.check_files or clip.num_frames is None:
+        check = self.check_files
+        images = masks = None
+        if check or clip.num_frames is None:
             images = self.list_names(clip.images)
-        if self.check_files:
+        if check:
             masks = self.list_names(clip.masks)
-            visible = clip.visible and self.list_names(clip.visible)
-            has_visible = visible is not None
-        else:
-            has_visible = clip.visible is not None and fileio.isdir(
-                clip.visible, backend_args=self.backend_args)
-
-        def names(frame):
-            number = clip.first + frame
-            return (f'{clip.image_prefix}{number}{self.img_suffix}',
-                    f'{clip.mask_prefix}{number}{self.seg_map_suffix}')
-
+        visible = self.list_names(clip.visible) if clip.visible else None
         count = clip.num_frames
         if count is None:
             count = self._count_frames(images, masks)
         wanted = range(count)
         if self.with_masks and clip.num_masks is not None:
             wanted = wanted[:clip.num_masks]
-        found = list(wanted)
 
-        def lacks(path, expected, frames):
+        def lacks(path, expected, *frames):
             """Note a missing file, which costs frames."""
             self.missing_files.append(
                 MissingFile(f'{clip.subset}/{clip.uid}', path, expected))
-            for frame in set(frames).intersection(found):
-                found.remove(frame)
+            skipped.update(frames)
 
+        skipped: Set[int] = set()
         key, sound = clip.audio
-        if not count or (self.check_files and images is None):
-            lacks(clip.images, f'expected frames {names(0)[0]}, ...', wanted)
-        elif self.check_files and self.with_masks and masks is None:
-            lacks(
-                clip.masks, f'expected the masks of {len(wanted)} frames; '
-                'data without any: with_masks=False', wanted)
-        elif self.check_files and not fileio.isfile(
+        if not count or (check and images is None):
+            lacks(clip.images, f'frames {clip.image_prefix}{clip.first}'
+                  f'{self.img_suffix}, ...', *wanted)
+        elif check and self.with_masks and masks is None:
+            lacks(clip.masks, f'the masks of {len(wanted)} frames; data '
+                  'without any: with_masks=False', *wanted)
+        elif check and not fileio.isfile(
                 sound, backend_args=self.backend_args):
-            lacks(sound, 'expected the sound of the clip', wanted)
-        elif self.check_files:
-            for frame in wanted:
-                image, mask = names(frame)
-                if image not in images:
-                    lacks(f'{clip.images}/{image}', f'expected {count} frames',
-                          [frame])
-                if self.with_masks and mask not in masks:
-                    lacks(f'{clip.masks}/{mask}',
-                          'expected the mask of the frame', [frame])
-                if has_visible and mask not in visible:
-                    lacks(f'{clip.visible}/{mask}',
-                          'expected the visible objects of the frame', [frame])
-        self.skipped.extend(
-            (clip.uid, frame) for frame in wanted if frame not in found)
+            lacks(sound, 'the sound of the clip', *wanted)
+        check = check and not skipped
         frames = []
-        for frame in found:
-            image, mask = names(frame)
+        for frame in wanted:
+            number = clip.first + frame
+            image = f'{clip.image_prefix}{number}{self.img_suffix}'
+            mask = f'{clip.mask_prefix}{number}{self.seg_map_suffix}'
+            if check and image not in images:
+                lacks(f'{clip.images}/{image}', f'{count} frames', frame)
+            if check and self.with_masks and mask not in masks:
+                lacks(f'{clip.masks}/{mask}', 'the mask of the frame', frame)
+            if check and visible is not None and mask not in visible:
+                lacks(f'{clip.visible}/{mask}',
+                      'the visible objects of the frame', frame)
+            if frame in skipped:
+                continue
             has_mask = self.with_masks or mask in (masks or ())
             frames.append({
                 'img_path': f'{clip.images}/{image}',
                 'seg_map_path': f'{clip.masks}/{mask}' if has_mask else None,
                 'visible_map_path':
-                f'{clip.visible}/{mask}' if has_visible else None,
+                None if visible is None else f'{clip.visible}/{mask}',
                 key: sound,
                 'uid': clip.uid,
                 'frame': frame,
@@ -332,6 +317,7 @@ class BaseAVSDataset(BaseSegDataset):
                 'a_obj': clip.a_obj,
                 **clip.extra
             })
+        self.skipped.extend((clip.uid, frame) for frame in sorted(skipped))
         return frames
 
     def _count_frames(self, images: Optional[FrozenSet[str]],
@@ -339,10 +325,10 @@ class BaseAVSDataset(BaseSegDataset):
         """The highest number in a clip's folders, plus 1: a gap, or a mask
         without its frame, is thus a missing frame, not a shorter clip."""
         stems = [
-            name[:-len(suffix)]
+            name.removesuffix(suffix)
             for names, suffix in ((images, self.img_suffix),
                                   (masks, self.seg_map_suffix))
-            for name in names or () if name.endswith(suffix)
+            for name in names or ()
         ]
         return max((int(stem) + 1 for stem in stems if stem.isdecimal()),
                    default=0)
@@ -364,17 +350,16 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _report_missing(self, num_left: int) -> None:
         """Raise or log what is missing."""
-        count = len(self.missing_files)
-        videos = len({entry.video for entry in self.missing_files})
-        lines = [f'  {entry}' for entry in self.missing_files[:_SHOWN]]
-        what = (f'{self._describe()}: {count} missing files or folders in '
-                f'{videos} videos')
-        shown = '\n'.join([f'The first {len(lines)}:', *lines])
+        shown = '\n  '.join(
+            [f'The first {min(len(self.missing_files), _SHOWN)}:',
+             *map(str, self.missing_files[:_SHOWN])])
+        what = (f'{self.describe()}: {len(self.missing_files)} missing files '
+                'or folders in '
+                f'{len({entry.video for entry in self.missing_files})} videos')
         if self.missing == 'error' or not num_left:
             raise FileNotFoundError(
-                f"{what}. Complete the data, or pass missing='skip' to "
-                f'leave out the frames that need them ({num_left} stay). '
-                f'{shown}')
+                f"{what}. Complete the data, or pass missing='skip' to leave "
+                f'out the frames that need them ({num_left} stay). {shown}')
         self._report_skipped(len(self.skipped), num_left, f'{what}. {shown}')
 
     def _report_skipped(self, num_skipped: int, num_left: int,
@@ -387,19 +372,19 @@ class BaseAVSDataset(BaseSegDataset):
             logger='current',
             level=logging.WARNING)
 
-    def _describe(self) -> str:
+    def describe(self) -> str:
+        """The data set in a message."""
         return (f'{type(self).__name__} below {self.data_root!r}, split '
                 f'{self.split!r}')
 
     def _without_broken(self, frames: List[dict]) -> List[dict]:
         """The frames that the loaders of the pipeline can load."""
-        report = self._check_frames(
-            len(frames), lambda idx: self._complete(dict(frames[idx])))
+        report = check_frames(self, len(frames),
+                              lambda idx: self._complete(dict(frames[idx])))
         if not report.faults:
             return frames
-        self.skipped.extend(
-            (frames[idx]['uid'], frames[idx]['frame'])
-            for idx in report.faults)
+        self.skipped.extend((frames[idx]['uid'], frames[idx]['frame'])
+                            for idx in report.faults)
         kept = [
             frame for idx, frame in enumerate(frames)
             if idx not in report.faults
@@ -413,15 +398,7 @@ class BaseAVSDataset(BaseSegDataset):
         """Run the loaders of the pipeline on every frame, to see what can't be
         loaded (:mod:`mmteso.datasets.data_check`); ``num_workers`` threads do
         it, by default as many as there are cores, at most 8."""
-        return self._check_frames(len(self), self.get_data_info, num_workers)
-
-    def _check_frames(self,
-                      num_frames: int,
-                      samples: Callable[[int], dict],
-                      num_workers: Optional[int] = None) -> DataReport:
-        return check_frames(self._describe(), num_frames, samples,
-                            self.pipeline, self._run, self.data_root,
-                            num_workers)
+        return check_frames(self, len(self), self.get_data_info, num_workers)
 
     def get_data_info(self, idx: int) -> dict:
         """A frame as it enters the pipeline, with what all have in common."""
@@ -432,22 +409,21 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _complete(self, frame: dict) -> dict:
         """Give a frame what all have in common."""
-        frame.update(self.shared_info)
+        label_map = None  # tells mmseg's LoadAnnotations the binary task
+        if self.shared_info['task'] == 'binary':
+            label_map = dict.fromkeys(
+                [IGNORE_INDEX]  # of masks that are 0 and 255
+                if self.shared_info['label_format'] == 'binary' else range(
+                    1, len(self.class_names)), 1)
         frame.update(
+            self.shared_info,
             cue_file=self.cue_file,
             cue_bank=self.cue_bank,
-            label_map=self._merged_labels(),
+            data_root=self.data_root,
+            label_map=label_map,
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[])
         return frame
-
-    def _merged_labels(self) -> Optional[Dict[int, int]]:
-        """What tells mmseg's ``LoadAnnotations`` the binary task."""
-        if self.shared_info['task'] != 'binary':
-            return None
-        if self.shared_info['label_format'] == 'binary':
-            return {IGNORE_INDEX: 1}  # its masks are 0 and 255
-        return dict.fromkeys(range(1, len(self.class_names)), 1)
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Classes that sound in a frame's clip, for ``ClassBalancedDataset``.
@@ -476,21 +452,20 @@ class BaseAVSDataset(BaseSegDataset):
         return [names.index(name) for name in sounding]
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on a frame; errors of mmcv's image loader name the
-        frame."""
-        return self._run(self.get_data_info(idx), self.pipeline)
+        """Run the pipeline on a frame."""
+        return self.run_transforms(self.get_data_info(idx), self.pipeline)
 
-    def _run(self, sample: dict, transforms: Callable) -> Any:
-        """Run transforms on a sample; say which image is to blame."""
-        given = dict(sample)
+    def run_transforms(self, sample: dict, transforms: Callable) -> Any:
+        """Run transforms on a sample; say which image is to blame.
+
+        mmcv's loader names neither the video nor, for a broken file, the path.
+        """
+        path = sample['img_path']
+        where = (f'{sample["subset"]}/{sample["uid"]}, frame '
+                 f'{sample["frame"]}: {path}')
         try:
             return transforms(sample)
         except Exception as err:
-            # mmcv's loader names neither the video nor, for a broken file,
-            # the path. Looked at only now: a healthy sample pays nothing.
-            path = given['img_path']
-            where = (f'{given["subset"]}/{given["uid"]}, frame '
-                     f'{given["frame"]}: {path}')
             try:
                 content = fileio.get(path, backend_args=self.backend_args)
             except FileNotFoundError:
@@ -498,12 +473,11 @@ class BaseAVSDataset(BaseSegDataset):
                     f'{where} is missing; expected the image of the frame. '
                     "Complete the data, or build the data set with "
                     "missing='skip'") from err
-            image = None
-            with suppress(Exception):
-                image = mmcv.imfrombytes(content)
-            if image is not None:
-                raise  # something else went wrong
-            raise ValueError(
-                f"{where} can't be decoded ({len(content)} bytes); expected a "
-                f'{osp.splitext(path)[1]} image. The file is broken or cut '
-                'short: copy it anew') from err
+            try:
+                mmcv.imfrombytes(content).shape
+            except Exception:
+                raise ValueError(
+                    f"{where} can't be decoded ({len(content)} bytes); "
+                    f'expected a {osp.splitext(path)[1]} image. The file is '
+                    'broken or cut short: copy it anew') from err
+            raise  # something else went wrong

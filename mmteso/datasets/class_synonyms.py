@@ -6,13 +6,13 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import (Dict, Iterator, Mapping, NamedTuple, Optional, Sequence,
-                    Tuple)
+from typing import (Any, Dict, Iterator, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES
 
-_FOLDER = osp.join(osp.dirname(__file__), 'synonyms')
+_AVSBENCH = osp.join(osp.dirname(__file__), 'synonyms', 'avsbench.yaml')
 
 
 class SynonymError(ValueError):
@@ -44,13 +44,10 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
         FileNotFoundError: If there is no such file.
         SynonymError: If the file is built otherwise.
     """
-    path = name_or_path
-    if path == 'avsbench':
-        path = osp.join(_FOLDER, 'avsbench.yaml')
+    path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
     if not osp.isfile(path):
         raise FileNotFoundError(
-            f"There are no synonyms '{path}': expected 'avsbench' or a "
-            'file.')
+            f"There are no synonyms '{path}': expected 'avsbench' or a file.")
     try:
         content = read_yaml(path)
     except ValueError as error:
@@ -60,23 +57,21 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
             content.keys() - set(fields):
         raise SynonymError(f"{path} must hold a mapping with the key 'words', "
                            f'and no other keys than {list(fields)}.')
-    table = SynonymTable(**{k: v or {} for k, v in content.items()})
 
-    def is_strings(value):
+    def is_list(value: Any) -> bool:
         return isinstance(value, list) and all(
             isinstance(item, str) for item in value)
 
-    for key in ('words', 'several'):
-        part = getattr(table, key)
-        if not isinstance(part, dict) or not all(
-                isinstance(k, str) and is_strings(v)
-                for k, v in part.items()):
+    for key, part in content.items():
+        right = is_list(part) if key == 'none' else isinstance(
+            part, dict) and is_list(list(part)) and all(
+                map(is_list, part.values()))
+        if part and not right:
+            kind = 'be a list' if key == 'none' else 'map strings to lists'
             raise SynonymError(
-                f"{path}: '{key}' must map strings to lists of strings (YAML "
-                'reads yes, no, on and off as such only in quotes).')
-    if table.none and not is_strings(table.none):
-        raise SynonymError(f"{path}: 'none' must be a list of strings.")
-    return table._replace(none=list(table.none))
+                f"{path}: '{key}' must {kind} of strings (YAML reads yes, no, "
+                'on and off as such only in quotes).')
+    return SynonymTable(**{key: part or {} for key, part in content.items()})
 
 
 def _forms(phrase: str) -> Iterator[str]:
@@ -85,7 +80,7 @@ def _forms(phrase: str) -> Iterator[str]:
     for plural, singular in (('ies', 'y'), ('ves', 'f'), ('ves', 'fe'),
                              ('es', ''), ('s', ''), ('men', 'man')):
         if phrase.endswith(plural):
-            yield phrase[:len(phrase) - len(plural)] + singular
+            yield phrase.removesuffix(plural) + singular
 
 
 class ClassSynonyms:
@@ -97,16 +92,14 @@ class ClassSynonyms:
     Args:
         class_names (Sequence[str]): All classes, background first (which no
             phrase means).
-        table (SynonymTable, optional): Other words. Defaults to None: the
-            classes' names only.
-        plurals (bool): Whether plurals mean what the singular does. Defaults
-            to True.
-        head_noun (bool): Whether a phrase that is not known means what its
-            last words do, the longest known ones, as the noun at the end is
-            what an English phrase names: 'old acoustic guitar' is a guitar,
-            'big fire truck' a fire truck. Phrases that end so and name
-            another thing are listed in the table (``none``). Defaults to
-            True.
+        table (SynonymTable, optional): Other words; plurals mean what the
+            singular does. Defaults to None: the classes' names exactly.
+        head_noun (bool): With a table, whether a phrase that is not known
+            means what its last words do, the longest known ones, as the noun
+            at the end is what an English phrase names: 'old acoustic guitar'
+            is a guitar, 'big fire truck' a fire truck. Phrases that end so
+            and name another thing are listed in the table (``none``).
+            Defaults to True.
 
     Raises:
         SynonymError: If the table names a class that isn't there, means two
@@ -116,11 +109,10 @@ class ClassSynonyms:
     def __init__(self,
                  class_names: Sequence[str],
                  table: Optional[SynonymTable] = None,
-                 plurals: bool = True,
                  head_noun: bool = True) -> None:
         self.class_names = tuple(class_names)
-        self.plurals = plurals
-        self.head_noun = head_noun
+        self._exact = table is None
+        self._head_noun = head_noun
         self._names = {
             normalize_phrase(name): name
             for name in self.class_names[1:]
@@ -129,8 +121,7 @@ class ClassSynonyms:
             phrase: (name, )
             for phrase, name in self._names.items()
         }
-        if table is None:
-            return
+        table = table or SynonymTable({})
         for name, words in table.words.items():
             self._class(name)  # also where there are no words
             for word in words:
@@ -168,10 +159,12 @@ class ClassSynonyms:
     def classes_of(self, phrase: str) -> Tuple[str, ...]:
         """Names of the classes that a phrase means, in the order of the class
         set; none if it means none of them."""
-        words = normalize_phrase(phrase).split()
-        for start in range(len(words) if self.head_noun else 1):
-            tail = ' '.join(words[start:])
-            for form in _forms(tail) if self.plurals else [tail]:
+        phrase = normalize_phrase(phrase)
+        if self._exact:
+            return self._meanings.get(phrase, ())
+        words = phrase.split()
+        for start in range(len(words) if self._head_noun else 1):
+            for form in _forms(' '.join(words[start:])):
                 if form in self._meanings:
                     return self._meanings[form]
         return ()
@@ -215,10 +208,8 @@ def load_class_synonyms(synonyms: Optional[str],
 @functools.lru_cache(maxsize=8)
 def _load(synonyms: Optional[str], class_names: Tuple[str, ...],
           head_noun: bool) -> ClassSynonyms:
-    if synonyms is None:
-        return ClassSynonyms(class_names, plurals=False, head_noun=False)
+    table = None if synonyms is None else read_synonyms(synonyms)
     try:
-        return ClassSynonyms(
-            class_names, read_synonyms(synonyms), head_noun=head_noun)
+        return ClassSynonyms(class_names, table, head_noun)
     except SynonymError as error:
         raise SynonymError(f'synonyms={synonyms!r}: {error}') from error

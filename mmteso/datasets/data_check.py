@@ -17,7 +17,6 @@ decoders release the interpreter's lock.
 """
 import dataclasses
 import hashlib
-import json
 import logging
 import os
 import os.path as osp
@@ -31,7 +30,7 @@ from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
 from mmengine.logging import print_log
 from tqdm import tqdm
 
-from mmteso.io import atomic_write
+from mmteso.io import read_json, write_json
 from mmteso.version import __version__
 from .transforms import (LoadAudioClip, LoadAudioFeatures, LoadAVSAnnotations,
                          LoadLogMel, LoadTextCues)
@@ -42,18 +41,15 @@ _SHOWN = 10
 _CHUNK = 10
 _MAX_WORKERS = 8
 
-# Loaders of files of a frame's own, with the keys that name the files.
-_FILE_LOADERS = {
-    LoadImageFromFile: ('img_path', ),
-    LoadAnnotations: ('seg_map_path', ),
-    LoadAVSAnnotations: ('seg_map_path', 'visible_map_path'),
-    LoadAudioClip: ('audio_path', ),
-    LoadLogMel: ('log_mel_path', )
-}
-# What a sample says about how its files are to be read.
-_MEANING = ('task', 'label_format', 'class_names', 'palette')
+# Loaders of a frame's own files, and the keys that name these.
+_FILE_LOADERS = (LoadImageFromFile, LoadAnnotations, LoadAVSAnnotations,
+                 LoadAudioClip, LoadLogMel)
+_PATHS = ('img_path', 'seg_map_path', 'visible_map_path', 'audio_path',
+          'log_mel_path')
 # Those that look a frame up in a file of all frames, which takes no time.
 _TABLE_LOADERS = (LoadAudioFeatures, LoadTextCues)
+# What a sample says about how its files are to be read.
+_MEANING = ('task', 'label_format', 'class_names', 'palette')
 
 
 @dataclasses.dataclass
@@ -95,13 +91,12 @@ class DataReport:
     def describe_faults(self, limit: Optional[int] = _SHOWN) -> str:
         """Why frames can't be loaded: a line for each reason, which a clip's
         frames may share; ``limit`` of them (None: all)."""
-        reasons = Counter(self.faults.values())
         lines = [
             f'  {reason}' + (f' ({count} frames)' if count > 1 else '')
-            for reason, count in list(reasons.items())[:limit]
+            for reason, count in Counter(self.faults.values()).items()
         ]
-        if len(reasons) > len(lines):
-            lines.append(f'  ... and {len(reasons) - len(lines)} more')
+        if limit is not None and len(lines) > limit:
+            lines[limit:] = [f'  ... and {len(lines) - limit} more']
         return '\n'.join(lines)
 
 
@@ -155,17 +150,14 @@ class _Memory:
     def load(self) -> Dict[str, Any]:
         """All that was noted; nothing if the file is none of ours."""
         try:
-            with open(self._path, encoding='utf-8') as file:
-                known = json.load(file)
+            known = read_json(self._path)
         except (FileNotFoundError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}
 
     def save(self, known: Dict[str, Any]) -> None:
         try:
-            with atomic_write(self._path) as partial, open(
-                    partial, 'w', encoding='utf-8') as file:
-                json.dump(known, file)
+            write_json(known, self._path)
         except OSError as error:
             print_log(
                 f'The frames found whole can\'t be remembered: {error}. They '
@@ -175,50 +167,41 @@ class _Memory:
 
 
 class _Reader:
-    """Runs the loaders of a pipeline on single frames."""
+    """Runs the loaders of a data set's pipeline on single frames."""
 
-    def __init__(self, pipeline: Any, samples: Callable[[int], dict],
-                 run: Callable[[dict, Callable], Any]) -> None:
+    def __init__(self, dataset: Any, samples: Callable[[int], dict]) -> None:
         # each once: TestTimeAug has one for each view
-        steps = {repr(step): step for step in transforms_inside(pipeline)}
-        files = {
+        steps = {repr(x): x for x in transforms_inside(dataset.pipeline)}
+        self.files = {
             text: step
-            for text, step in steps.items()
-            if isinstance(step, tuple(_FILE_LOADERS))
+            for text, step in steps.items() if isinstance(step, _FILE_LOADERS)
         }
-        self.files = Compose(list(files.values()))
-        self.tables = [
+        self._tables = [
             step for step in steps.values() if isinstance(step, _TABLE_LOADERS)
         ]
-        self._keys = sorted({
-            key
-            for kind, keys in _FILE_LOADERS.items() for key in keys
-            if any(isinstance(step, kind) for step in files.values())
-        })
-        self._settings = [__version__, *files]
+        self._load = Compose(list(self.files.values()))
         self._samples = samples
-        self._run = run
+        self._run = dataset.run_transforms
 
     def stamp(self, index: int) -> Optional[str]:
-        """What changes when the frame has to be read again."""
+        """What changes when the frame has to be read again; None if that
+        can't be told, as of files that are not local."""
         sample = self._samples(index)
-        paths = [sample.get(key) for key in self._keys]
+        paths = [sample[key] for key in _PATHS if sample.get(key)]
         try:
-            stats = [os.stat(path) for path in paths if path is not None]
+            stats = [os.stat(path) for path in paths]
         except OSError:
             return None
-        facts = [
-            self._settings, sample['subset'], sample['uid'], sample['frame'],
-            *(sample[key] for key in _MEANING),
-            *((stat.st_size, stat.st_mtime_ns) for stat in stats)
-        ]
+        facts = [[__version__, *self.files], sample['subset'], sample['uid'],
+                 sample['frame'], *(sample[key] for key in _MEANING),
+                 *((stat.st_size, stat.st_mtime_ns) for stat in stats)]
         return hashlib.sha1(repr(facts).encode()).hexdigest()
 
     def read(self, index: int) -> Any:
         """Why the frame can't be loaded; or number and share of its pixels of
         unknown colour, None if there are none."""
         try:
-            sample = self._run(self._samples(index), self.files)
+            sample = self._run(self._samples(index), self._load)
         except ImportError:
             raise
         except Exception as error:
@@ -230,49 +213,39 @@ class _Reader:
         """Why the frame lacks an entry in a file of all frames."""
         sample = self._samples(index)
         try:
-            for table in self.tables:
+            for table in self._tables:
                 table.look_up(sample)
         except Exception as error:
             return _reason(sample, error)
         return None
 
 
-def check_frames(name: str,
+def check_frames(dataset: Any,
                  num_frames: int,
                  samples: Callable[[int], dict],
-                 pipeline: Any,
-                 run: Callable[[dict, Callable], Any],
-                 data_root: str,
                  num_workers: Optional[int] = None) -> DataReport:
-    """Run a pipeline's loaders on frames and keep what they refuse.
-
-    Files that are not local (or mounted) have no size and time here and are
-    read each time.
+    """Run the loaders of a data set's pipeline and keep what they refuse.
 
     Args:
-        name (str): The data set, for messages.
+        dataset (BaseAVSDataset): The data set, perhaps half built.
         num_frames (int): How many frames there are.
         samples (Callable): Gives frame i's sample, a new one at each call.
-        pipeline (Callable): Its loaders of images, masks, sounds, cues and
-            features are run.
-        run (Callable): Runs transforms on a sample and explains their errors.
-        data_root (str): Where to remember the frames found whole.
         num_workers (int, optional): Number of threads. Defaults to None: as
             many as the machine has cores, at most 8.
 
     Raises:
         ImportError: If reading needs a package that isn't there.
     """
-    report = DataReport(name, num_frames)
-    reader = _Reader(pipeline, samples, run)
-    notes: Dict[int, Any] = {}
-    if reader.files.transforms:
+    report = DataReport(dataset.describe(), num_frames)
+    reader = _Reader(dataset, samples)
+    notes: List[Any] = [None] * num_frames
+    if reader.files:
         workers = num_workers or min(_MAX_WORKERS, os.cpu_count() or 1)
         with ThreadPoolExecutor(workers) as pool:
-            notes = _read_files(report, reader, _Memory(data_root), pool)
-    for index in range(num_frames):
-        note = notes.get(index)
-        if not isinstance(note, str) and reader.tables:
+            notes = _read_files(report, reader, _Memory(dataset.data_root),
+                                pool)
+    for index, note in enumerate(notes):
+        if not isinstance(note, str):
             note = reader.look_up(index) or note
         if isinstance(note, str):
             report.faults[index] = note
@@ -282,10 +255,10 @@ def check_frames(name: str,
 
 
 def _read_files(report: DataReport, reader: _Reader, memory: _Memory,
-                pool: ThreadPoolExecutor) -> Dict[int, Any]:
+                pool: ThreadPoolExecutor) -> List[Any]:
     """Read the frames that are not known; what was noted of each frame."""
     frames = range(report.num_frames)
-    stamps = list(pool.map(reader.stamp, frames, chunksize=_CHUNK))
+    stamps = list(pool.map(reader.stamp, frames))
     known = memory.load()
     notes: Dict[int, Any] = {}
     if any(stamp not in known for stamp in stamps):
@@ -296,26 +269,23 @@ def _read_files(report: DataReport, reader: _Reader, memory: _Memory,
             chunks = [todo[i:i + _CHUNK] for i in range(0, len(todo), _CHUNK)]
             read = pool.map(lambda part: list(map(reader.read, part)), chunks)
             try:
-                with tqdm(
-                        total=len(todo),
-                        desc=f'checking {report.name}',
-                        unit='frame',
-                        disable=None) as bar:
-                    for chunk, found in zip(chunks, read):
-                        notes.update(zip(chunk, found))
-                        bar.update(len(chunk))
-            finally:
-                # also of a check that was interrupted
+                for chunk, found in zip(
+                        chunks,
+                        tqdm(
+                            read,
+                            f'checking {report.name}',
+                            len(chunks),
+                            unit=f'x{_CHUNK} frames',
+                            disable=None)):
+                    notes.update(zip(chunk, found))
+            finally:  # also of a check that was interrupted
                 known.update({
                     stamps[index]: note
                     for index, note in notes.items()
                     if stamps[index] is not None and not isinstance(note, str)
                 })
                 memory.save(known)
-    return {
-        index: notes[index] if index in notes else known[stamps[index]]
-        for index in frames
-    }
+    return [notes[i] if i in notes else known[stamps[i]] for i in frames]
 
 
 def _where(sample: dict) -> str:

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Test data with other sound: names of conditions, and what they insert."""
 import copy
+import os.path as osp
 import re
 from typing import List, Optional, Sequence
 
@@ -55,7 +56,8 @@ def audio_condition_transform(condition: str,
 def insert_audio_conditions(pipeline: Sequence[dict],
                             conditions: Sequence[str],
                             reference: str = 'snr',
-                            seed: int = 0) -> List[dict]:
+                            seed: int = 0,
+                            data_root: str = '') -> List[dict]:
     """Alter the sound of a test pipeline right after it is read.
 
     One condition alters the sound in its place. Several give each frame
@@ -72,6 +74,8 @@ def insert_audio_conditions(pipeline: Sequence[dict],
         conditions (Sequence[str]): At least one, all different. See
             :func:`audio_condition_transform`.
         reference, seed: See :func:`audio_condition_transform`.
+        data_root (str): Of the data set, below which cached features lie.
+            Defaults to ''.
 
     Returns:
         list[dict]: The pipeline with the conditions.
@@ -92,7 +96,7 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     pipeline = list(copy.deepcopy(pipeline))
     if transforms == [None]:
         return pipeline
-    pipeline = _with_waveform(pipeline)
+    pipeline = _with_waveform(pipeline, data_root)
     names = [type_name(step) for step in pipeline]
     altering = [name for name in names if name in ALTERING]
     if altering:
@@ -128,7 +132,7 @@ def _makes_sound_input(step: dict) -> bool:
     return hasattr(kind, 'output_key')
 
 
-def _with_waveform(pipeline: List[dict]) -> List[dict]:
+def _with_waveform(pipeline: List[dict], data_root: str) -> List[dict]:
     """The pipeline with ``LoadAudioClip``, in place of cached features."""
     names = [type_name(step) for step in pipeline]
     if 'LoadAudioClip' in names:
@@ -136,15 +140,15 @@ def _with_waveform(pipeline: List[dict]) -> List[dict]:
     found = f'has the transforms {names}'
     if 'LoadAudioFeatures' in names:
         place = names.index('LoadAudioFeatures')
-        path = pipeline[place]['feature_file']
+        path = osp.join(data_root, pipeline[place]['feature_file'])
         settings = FeatureFile(path, dict(kind='audio')).provenance.settings
-        if settings.get('sound') == 'waveform' and {
-                'clip_hop', 'sample_rate'} <= settings.keys():
+        clip = {
+            key: settings[key]
+            for key in ('clip_hop', 'sample_rate', 'window') if key in settings
+        }
+        if settings.get('sound') == 'waveform' and len(clip) >= 2:
             sound = [
-                dict(
-                    type='LoadAudioClip',
-                    clip_hop=settings['clip_hop'],
-                    sample_rate=settings['sample_rate']),
+                dict(type='LoadAudioClip', **clip),
                 dict(settings.get('front_end', dict(type='AudioToLogMel')))
             ]
             return [*pipeline[:place], *sound, *pipeline[place + 1:]]
@@ -193,6 +197,7 @@ def audio_conditions_dataloader(dataloader: dict,
                 if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
                     dataset['off_screen'].update(synonyms=step['synonyms'])
                     break
-        dataset['pipeline'] = insert_audio_conditions(pipeline, conditions,
-                                                      reference, seed)
+        dataset['pipeline'] = insert_audio_conditions(
+            pipeline, conditions, reference, seed,
+            dataset.get('data_root') or '')
     return dataloader

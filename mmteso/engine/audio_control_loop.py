@@ -241,4 +241,4 @@ def evaluate_audio_conditions(cfg: Config,
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))
     runner.test()
-    return dict(runner.test_loop.report, checkpoint=cfg.load_from)
+    return dict(runner.test_loop.report, checkpoint=cfg.get('load_from'))

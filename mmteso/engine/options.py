@@ -57,15 +57,15 @@ def add_data_root(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--data-root',
         metavar='DIR',
-        help='folder of the data, of all data sets in the config, with the '
-        "cue file and cue bank; default: the config's")
+        help='folder of the data, of all data sets in the config, with cue '
+        "file, cue bank and cached features; default: the config's")
 
 
 def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
     """Say where the data of all data sets of a config lies.
 
     Those inside of wrappers, too. What is relative to it (metadata, cue file,
-    cue bank) is looked for there.
+    cue bank, cached features) is looked for there.
 
     Args:
         cfg (Config): Modified in place.

@@ -128,9 +128,10 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
         dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
         ``clip_hop`` in seconds, ``last_clip`` (see
         :func:`mmteso.audio.last_clip_rule`); of waveforms ``sample_rate``,
-        ``resampling`` and the front end: ``log_mel``, the constants of
-        ``AudioToLogMel``, or ``front_end``, the config of another one, with
-        its settings as ``extractor``, if it has any.
+        ``resampling``, ``window`` where it is set, and the front end:
+        ``log_mel``, the constants of ``AudioToLogMel``, or ``front_end``, the
+        config of another one, with its settings as ``extractor``, if it has
+        any.
     """
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples
@@ -142,6 +143,8 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
         last_clip=source.last_clip,
         sample_rate=int(source.sample_rate),
         resampling='soxr HQ')
+    if source.window is not None:
+        settings['window'] = float(source.window)
     if len(steps) == 1 or type_name(steps[1]) == 'AudioToLogMel':
         settings['log_mel'] = {
             name.lower(): getattr(vggish_params, name)

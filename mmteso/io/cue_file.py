@@ -122,8 +122,8 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
         file = open(path, 'rb')
     except FileNotFoundError as error:
         parts = f'{os.path.splitext(path)[0]}.rank*.jsonl'
-        hint = 'tools/generate_text_cues.py generates one; that of SynthAVS ' \
-            'comes with the data (tools/prepare_synthavs.py)'
+        hint = 'tools/generate_text_cues.py generates one; SynthAVS has its ' \
+            'own (tools/dataset_converters/prepare_synthavs.py)'
         if glob.glob(parts):
             hint = f'`cat {parts} > {path}` puts it together'
         raise FileNotFoundError(

@@ -248,10 +248,10 @@ class CueBank(FeatureFile):
             super().__init__(path, dict(kind='cue_bank'))
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f'The cue bank "{path}" does not exist. SynthAVS comes with '
-                f'its own (tools/prepare_synthavs.py); else write it: {_TOOL} '
-                f'--cues CUE_FILE --out {shlex.quote(path)} (CONFIG: one of '
-                'configs/text_features/).') from error
+                f'The cue bank "{path}" does not exist. SynthAVS has its own '
+                '(tools/dataset_converters/prepare_synthavs.py); else write '
+                f'it: {_TOOL} --cues CUE_FILE --out {shlex.quote(path)} '
+                '(CONFIG: one of configs/text_features/).') from error
 
     def look_up(self, cues: Sequence[str]) -> Tensor:
         """Features of cues.

@@ -8,5 +8,6 @@ from .losses import *  # noqa: F401,F403
 from .prompting import *  # noqa: F401,F403
 from .segmentors import *  # noqa: F401,F403
 from .text_encoders import *  # noqa: F401,F403
+from .zero_shot import *  # noqa: F401,F403
 
 __all__ = ['AVTDataPreProcessor']

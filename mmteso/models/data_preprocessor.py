@@ -34,12 +34,15 @@ class AVTDataPreProcessor(SegDataPreProcessor):
             dict: ``inputs``, a dict of batched tensors, and ``data_samples``.
 
         Raises:
-            TypeError: If ``inputs`` is not a dict.
-            KeyError: If ``inputs`` has no ``img``.
+            TypeError: If ``inputs`` is not a dict with ``img``.
             ValueError: If the samples' sound or text differ in shape.
         """
         data = self.cast_data(data)
-        self._check_inputs(data['inputs'])
+        if not isinstance(data['inputs'], dict) or 'img' not in data['inputs']:
+            raise TypeError(
+                "inputs must be PackAVTInputs' dict with the key 'img', but "
+                f'got {type(data["inputs"]).__name__}: PackSegInputs and '
+                "mmseg's inferencers give images alone")
         inputs = dict(data['inputs'])
         images = super().forward(
             dict(
@@ -65,15 +68,3 @@ class AVTDataPreProcessor(SegDataPreProcessor):
                         sample.gt_classes.data,
                         sample.padding_size,
                         value=self.seg_pad_val))
-
-    @staticmethod
-    def _check_inputs(inputs: Any) -> None:
-        hint = (" PackAVTInputs gives a dict with 'img'; mmseg's "
-                'PackSegInputs and inferencers give images alone, without '
-                'sound and text, and can\'t be used with these models.')
-        if not isinstance(inputs, dict):
-            raise TypeError('inputs must be a dict, but got a '
-                            f'{type(inputs).__name__}.{hint}')
-        if 'img' not in inputs:
-            raise KeyError("inputs must have the key 'img', but got only "
-                           f'{sorted(inputs)}.{hint}')

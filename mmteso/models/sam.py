@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SAM as transformers builds and stores it."""
-import os
 from typing import Any, Dict, Mapping, Optional
 
 import torch.nn.functional as F
@@ -8,11 +7,10 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmteso.io.hf_config import differing_fields, make_hf_config
+from mmteso.io.hf_folder import WEIGHT_FILES, require_hf_files
 from mmteso.optional import require
-from .weights import load_part
+from .weights import from_pretrained, load_part
 
-CONVERTER = ('python tools/model_converters/sam_to_transformers.py '
-             'sam_vit_b_01ec64.pth FOLDER')
 # What a folder's config may say otherwise than the model's: what matters in
 # training only, what another field says too, a size that weights are brought
 # to, and the normalisations' eps (see mmteso.models.converters.sam_settings).
@@ -53,13 +51,6 @@ def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
     return config
 
 
-def check_init_cfg(init_cfg: Optional[Mapping[str, Any]]) -> None:
-    """See that weights are to be read from a folder, or not at all."""
-    if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
-        raise ValueError("SAM's init_cfg must be of type Pretrained, but got "
-                         f'{init_cfg}')
-
-
 def read_sam_folder(folder: str) -> nn.Module:
     """Read a SAM from a folder in transformers' format; nothing is downloaded.
 
@@ -76,32 +67,15 @@ def read_sam_folder(folder: str) -> nn.Module:
             weights in it.
         ValueError: If it holds another model, or its weights are not whole.
     """
+    who = 'SAM, written by tools/model_converters/sam_to_transformers.py,'
+    require_hf_files(folder, ['config.json'], who)
+    require_hf_files(folder, WEIGHT_FILES, who)
     sam = import_sam()
-    try:
-        if not os.path.isfile(os.path.join(folder, 'config.json')):
-            raise OSError('no config.json')
-        config = sam.SamConfig.get_config_dict(
-            folder, local_files_only=True)[0]
-        if config.get('model_type') != 'sam':
-            raise ValueError(f'"{folder}" holds a model of the type '
-                             f'{config.get("model_type")!r}, not a SAM')
-        model, report = sam.SamModel.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True)
-    except OSError as error:
-        raise FileNotFoundError(
-            f'SAM is not in a folder "{folder}" ({error}). Convert '
-            f'sam_vit_b_01ec64.pth ({CONVERTER}), or copy '
-            'facebook/sam-vit-base of the Hugging Face Hub there') from error
-    wrong = {
-        kind: sorted(map(str, report[kind]))
-        for kind in ('missing_keys', 'unexpected_keys', 'mismatched_keys')
-        if report.get(kind)
-    }
-    if wrong:
-        # transformers fills what is missing with random numbers
-        raise ValueError(f'"{folder}" does not hold the weights of a whole '
-                         f'SAM: {wrong}')
-    return model.float()
+    config = sam.SamConfig.get_config_dict(folder, local_files_only=True)[0]
+    if config.get('model_type') != 'sam':
+        raise ValueError(f'"{folder}" holds a model of the type '
+                         f'{config.get("model_type")!r}, not a SAM')
+    return from_pretrained(sam.SamModel, folder, local_files_only=True)
 
 
 def load_sam_part(module: nn.Module, config, folder: str,
@@ -126,15 +100,14 @@ def load_sam_part(module: nn.Module, config, folder: str,
         RuntimeError: If a weight's shape is another.
     """
     sam = read_sam_folder(folder)
-    field = dict(
-        vision_encoder='vision_config', mask_decoder='mask_decoder_config')
-    stored = getattr(sam.config, field[part])
+    stored = sam.config.vision_config if part == 'vision_encoder' \
+        else sam.config.mask_decoder_config
     differing = differing_fields(config, stored, _FREE)
     if differing:
         raise ValueError(
             f'"{folder}" holds another SAM: of {part} the model\'s config and '
-            f'the folder\'s say {dict(differing)}. Set vision_config of '
-            'SAMImageEncoder, or decoder_config of TeSOSAMHead, to the '
+            f'the folder\'s say {differing}. Set vision_config of '
+            "SAMImageEncoder, or decoder_config of TeSOSAMHead, to the "
             "folder's")
     state = getattr(sam, part).state_dict()
     if part == 'vision_encoder' and stored.image_size != config.image_size:

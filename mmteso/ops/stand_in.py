@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Callable, List, Optional
+from typing import Callable, Optional
 
 from .ms_deform_attn import ms_deform_attn_backward, ms_deform_attn_forward
 
@@ -26,24 +26,6 @@ _HOW_TO_COMPILE = (
     '`mmcv-lite`). mmteso uses them as soon as they are there.')
 
 
-def _not_available(name: str) -> Callable:
-    """A function with the name of an op, which raises when called."""
-
-    def op(*args, **kwargs):
-        raise RuntimeError(
-            f'the mmcv op "{name}" was called, but mmcv is installed without '
-            'its compiled extension, and the stand-in of mmteso.ops provides '
-            f'only multi-scale deformable attention. {_HOW_TO_COMPILE}')
-
-    op.__name__ = op.__qualname__ = name
-    return op
-
-
-def _no_compiler() -> str:
-    """mmcv's environment report asks this; it is not an op that fails."""
-    return 'none (mmteso.ops stands in for the compiled ops)'
-
-
 class ExtensionStandIn(ModuleType):
     """Module whose unknown public attributes are ops that raise."""
 
@@ -53,42 +35,20 @@ class ExtensionStandIn(ModuleType):
         if name.startswith('_'):
             raise AttributeError(
                 f'module {self.__name__!r} has no attribute {name!r}')
-        return _not_available(name)
 
+        def op(*args, **kwargs):
+            raise RuntimeError(
+                f'the mmcv op "{name}" was called, but mmcv is installed '
+                'without its compiled extension, and the stand-in of '
+                'mmteso.ops provides only multi-scale deformable attention. '
+                f'{_HOW_TO_COMPILE}')
 
-class _Loader:
-    """Makes the stand-in look like any other imported module.
-
-    ``importlib.util.find_spec('mmcv._ext')``, which mmengine calls, needs a
-    module with a spec.
-    """
-
-    def create_module(self, spec: ModuleSpec) -> ExtensionStandIn:
-        return ExtensionStandIn(spec.name, __doc__)
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.ms_deform_attn_forward = ms_deform_attn_forward
-        module.ms_deform_attn_backward = ms_deform_attn_backward
-        module.get_compiler_version = _no_compiler
-        module.get_compiling_cuda_version = _no_compiler
+        return op
 
 
 def is_stand_in() -> bool:
     """Whether ``mmcv._ext`` is the stand-in rather than the compiled one."""
     return isinstance(sys.modules.get(EXTENSION), ExtensionStandIn)
-
-
-def _imported_too_early() -> List[str]:
-    """Imported modules that looked for the extension and did without it.
-
-    With some versions ``import mmseg.models`` survives the missing extension
-    and keeps hollow classes (``Mask2FormerHead`` becomes a bare
-    ``BaseModule``), with others it fails half-way and leaves such modules
-    behind. Neither can be repaired afterwards.
-    """
-    return sorted(name for name in sys.modules
-                  if name == 'mmseg.models' or name.startswith(
-                      ('mmseg.models.', 'mmdet.models.')))
 
 
 def install() -> Optional[ExtensionStandIn]:
@@ -117,7 +77,13 @@ def install() -> Optional[ExtensionStandIn]:
                 'without it (onedl-mmcv as pip builds it, or mmcv-lite): '
                 'mmteso needs no compiled ops.') from error
         return None
-    early = _imported_too_early()
+    # With some versions `import mmseg.models` survives the missing extension
+    # and keeps hollow classes (Mask2FormerHead becomes a bare BaseModule),
+    # with others it fails half-way and leaves such modules behind. Neither
+    # can be repaired afterwards.
+    early = sorted(name for name in sys.modules
+                   if name == 'mmseg.models' or name.startswith(
+                       ('mmseg.models.', 'mmdet.models.')))
     if early:
         raise ImportError(
             'mmseg.models was imported before mmteso, and mmcv has no '
@@ -129,9 +95,14 @@ def install() -> Optional[ExtensionStandIn]:
             'mmteso, runpy, sys; sys.argv = sys.argv[1:]; '
             'runpy.run_path(sys.argv[0], run_name=\'__main__\')" TOOL '
             f'ARGUMENTS`. {_HOW_TO_COMPILE}')
-    spec = ModuleSpec(EXTENSION, _Loader())
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ExtensionStandIn(EXTENSION, __doc__)
+    # importlib.util.find_spec, which mmengine calls, needs one
+    module.__spec__ = ModuleSpec(EXTENSION, None)
+    module.ms_deform_attn_forward = ms_deform_attn_forward
+    module.ms_deform_attn_backward = ms_deform_attn_backward
+    # mmcv's environment report asks for these
+    module.get_compiler_version = module.get_compiling_cuda_version = \
+        lambda: 'none (mmteso.ops stands in for the compiled ops)'
     sys.modules[EXTENSION] = module
     # as the import system does for a submodule
     importlib.import_module('mmcv')._ext = module

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmteso.audio.log_mel import (log_mel_examples, log_mel_spectrogram,
-                                  mel_matrix)
+from mmteso.audio import log_mel_examples, mel_matrix
 
 SILENCE = math.log(0.01)
 
@@ -55,11 +54,12 @@ def test_equals_the_definition(name):
     expected, matrix = reference(waveform)
     assert expected.shape == (98, 64)
     np.testing.assert_allclose(mel_matrix().numpy(), matrix, atol=1e-12)
-    result = log_mel_spectrogram(torch.from_numpy(waveform))
+    expected = expected[None, None, :96]
+    result = log_mel_examples(torch.from_numpy(waveform))
     assert result.dtype == torch.float64
     np.testing.assert_allclose(result.numpy(), expected, atol=1e-9)
     # single precision goes in and out, but not through
-    single = log_mel_spectrogram(torch.from_numpy(waveform).float())
+    single = log_mel_examples(torch.from_numpy(waveform).float())
     assert single.dtype == torch.float32
     np.testing.assert_allclose(single.numpy(), expected, atol=1e-4)
 
@@ -90,7 +90,5 @@ def test_stored_numbers():
 def test_errors():
     with pytest.raises(ValueError, match='15599 samples are too few'):
         log_mel_examples(torch.zeros(15599))
-    with pytest.raises(ValueError, match='399 samples.*window of 400'):
-        log_mel_spectrogram(torch.zeros(399))
     with pytest.raises(TypeError, match='torch.int16; divide'):
         log_mel_examples(torch.zeros(15600, dtype=torch.int16))

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mmteso.audio import waveform as module
 from mmteso.audio.vggish_params import EXAMPLE_SAMPLES
-from mmteso.audio.waveform import (AudioFileError, count_clips, cut_clip,
-                                   last_clip_rule, load_waveform,
-                                   read_waveform)
+from mmteso.audio.waveform import (AudioFileError, cut_clip, last_clip_rule,
+                                   load_waveform, read_waveform)
 
 RATE = 16000
 
@@ -51,27 +48,20 @@ def test_channels_are_averaged(tmp_path):
 @pytest.mark.parametrize('rate', [8000, 22050, 44100, 48000])
 def test_other_rates_become_16_khz(tmp_path, rate):
     path = str(tmp_path / 'a.wav')
-    soundfile.write(path, sine(1, rate), rate, subtype='FLOAT')
+    # what lies beyond 8 kHz does not fold back
+    sound = sine(1, rate) + (rate > 40000) * sine(1, rate, 12000., 0.1)
+    soundfile.write(path, sound, rate, subtype='FLOAT')
     waveform = read_waveform(path)
     assert len(waveform) == RATE
     # the filter rings where the sine is cut off, at both ends
     np.testing.assert_allclose(
-        waveform[500:-500], sine(1)[500:-500], atol=1e-4)
-
-
-def test_what_lies_beyond_8_khz_does_not_fold_back(tmp_path):
-    path = str(tmp_path / 'a.wav')
-    soundfile.write(path, sine(1, 44100, 12000.), 44100, subtype='FLOAT')
-    assert np.abs(read_waveform(path)[500:-500]).max() < 1e-3
-
-
-def test_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='nowhere.wav" does not exist'):
-        read_waveform(str(tmp_path / 'nowhere.wav'))
+        waveform[500:-500], sine(1)[500:-500], atol=2e-4)
 
 
 def test_unusable_files_are_named(tmp_path):
     path = tmp_path / 'a.wav'
+    with pytest.raises(FileNotFoundError, match='a.wav" does not exist'):
+        read_waveform(str(path))
     path.write_bytes(b'no sound at all')
     with pytest.raises(AudioFileError, match='a.wav.*15 bytes.*decoded'):
         read_waveform(str(path))
@@ -99,34 +89,6 @@ def test_cache_reads_a_file_once_and_notices_changes(tmp_path, monkeypatch):
     assert len(calls) == 3
 
 
-@settings(deadline=None)
-@given(st.integers(0, 200000), st.integers(1, 20000), st.integers(1, 20000))
-def test_count_clips_counts_the_clips_that_fit(num_samples, hop, length):
-    count = count_clips(num_samples, hop, length)
-    assert count >= 0
-    if count:
-        assert (count - 1) * hop + length <= num_samples
-    assert count * hop + length > num_samples
-
-
-@pytest.mark.parametrize('seconds, examples', [(0.9, 0), (0.975, 1), (4.5, 4),
-                                               (5, 5), (10, 10)])
-def test_consecutive_examples_are_as_many_as_avsbench_has(seconds, examples):
-    # 0.96 s: AVSBENCH.md, from torchvggish's framing in two steps
-    assert count_clips(round(seconds * RATE), 15360) == examples
-
-
-def test_cut_clip_starts_at_the_frames_second():
-    waveform = np.arange(5 * RATE, dtype=np.float32)
-    for hop in (RATE, 15360):
-        for frame in range(5):
-            clip, start = cut_clip(waveform, frame, hop)
-            assert len(clip) == EXAMPLE_SAMPLES == 15600
-            assert clip[0] == start == frame * hop
-    clip[:] = 0
-    assert waveform[-1] == 5 * RATE - 1  # a copy
-
-
 @pytest.mark.parametrize('seconds, aligned, repeated', [
     (5.5, [0, 1, 2, 3, 4], [0, 0.96, 1.92, 2.88, 3.84]),
     (4.98, [0, 1, 2, 3, 4], [0, 0.96, 1.92, 2.88, 3.84]),
@@ -144,6 +106,10 @@ def test_short_sounds(seconds, aligned, repeated):
             for frame in range(5)
         ]
         np.testing.assert_allclose(starts, expected, atol=1e-9)
+    clip, _ = cut_clip(waveform, 0, RATE)
+    assert len(clip) == EXAMPLE_SAMPLES == 15600
+    clip[:] = 7
+    assert waveform[0] == 0  # a copy
 
 
 def test_cut_clip_refuses_what_it_cannot_cut():

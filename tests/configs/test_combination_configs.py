@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import (CONFIGS, TEXT_DIMS, load, narrow_config, plain_config_text,
+from narrow import (CONFIGS, TEXT_DIMS, load, narrow_config,
                     shapes_without_memory)
 from processes import ROOT, free_port, run
 
@@ -74,10 +74,9 @@ def narrow_combination(name, synthavs, avsbench, work_dir):
 def test_trains_and_tests(name, synthavs, avsbench, tmp_path):
     """With its own data, schedule, hooks and metrics; the best is kept."""
     config = narrow_combination(name, synthavs, avsbench, tmp_path)
-    with plain_config_text():
-        runner = Runner.from_cfg(config)
-        runner.train()
-        metrics = runner.test()
+    runner = Runner.from_cfg(config)
+    runner.train()
+    metrics = runner.test()
     best, = tmp_path.glob('best_*.pth')
     score = 'avss/mIoU' if name.endswith('avss') else 'J'
     assert best.name.startswith('best_' + score.replace('/', '_'))

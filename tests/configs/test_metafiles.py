@@ -6,7 +6,8 @@ from narrow import CONFIGS
 from records import (PAPER, ROOT, as_printed, metafiles, models,
                      others, results)
 
-FOLDERS = ('ablations', 'combinations', 'teso', 'teso-sam', 'v3')
+FOLDERS = ('ablations', 'combinations', 'teso', 'teso-sam', 'v3',
+           'zero_shot')
 # of METHOD.md's tables, so that a number can't get lost
 TESO = {
     'teso_swin-b_v1s': '83.27 / .933',

@@ -14,7 +14,7 @@ from narrow import CONFIGS, load
 LEAVES = sorted(
     str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('*/**/*.py')
     if path.relative_to(CONFIGS).parts[0] not in (
-        '_base_', 'text_cues', 'text_features'))
+        '_base_', 'text_cues', 'text_features', 'zero_shot'))
 
 # Sources: 'paper'; 'release', the authors' code; 'mmseg', its Mask2Former,
 # where the paper's value is not known; 'ours'.

@@ -5,10 +5,7 @@ from narrow import CONFIGS, load
 
 NAMES = sorted(path.name for path in (CONFIGS / 'text_features').glob('*.py'))
 
-
-def test_configs_are_there():
-    assert {'imagebind.py', 'clip_vit-l-14.py', 'all-mpnet-base-v2.py'
-            } <= set(NAMES)
+assert 'imagebind.py' in NAMES
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -7,7 +7,6 @@ from mmseg.datasets.transforms import LoadAnnotations
 from data import make_avsbench, make_avsbench_object
 from mmteso.datasets import AVSBenchDataset, AVSBenchObjectDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
-from mmteso.datasets.transforms import LoadAVSAnnotations
 
 STOCK = [dict(type='LoadAnnotations')]
 OURS = [dict(type='LoadAVSAnnotations')]
@@ -31,52 +30,37 @@ def objects(tmp_path_factory):
     return make_avsbench_object(folder, 'ms3', mask_mode='L')
 
 
-# ---------------------------------------------------------- reduce_zero_label
-def test_background_is_no_class(root):
-    dataset = build(root, task='semantic', reduce_zero_label=True)
-    assert dataset.metainfo['classes'] == AVSBENCH_CLASSES[1:]
-    assert dataset.metainfo['palette'] == voc_palette(71)[1:]
-    assert dataset.metainfo['reduce_zero_label'] is True
-    info = dataset[0]
-    assert info['reduce_zero_label'] is True
-    # what the masks' files mean stays
-    assert info['class_names'] == AVSBENCH_CLASSES
-    assert info['palette'] == voc_palette(71)
-
-
-def test_background_is_ignored(root):
-    args = dict(task='semantic', mask_source='labels_semantic')
+@pytest.mark.parametrize('task, reduced', [
+    ('binary', False), ('semantic', False), ('semantic', True)])
+def test_masks_of_the_task(root, task, reduced):
+    """Ours and mmseg's LoadAnnotations agree; background may be no class."""
+    args = dict(task=task, mask_source='labels_semantic')
     whole = build(root, pipeline=OURS, **args)
-    for pipeline in (OURS, STOCK):
-        reduced = build(
-            root, pipeline=pipeline, reduce_zero_label=True, **args)
-        for one, other in zip(whole, reduced):
-            expected = one['gt_seg_map'].astype(int) - 1
-            expected[expected < 0] = 255
-            assert other['gt_seg_map'].dtype == np.uint8
-            np.testing.assert_array_equal(other['gt_seg_map'], expected)
-            if pipeline is OURS:
-                assert other['frame_classes'] == one['frame_classes']
+    ours, stock = (
+        build(root, pipeline=pipeline, reduce_zero_label=reduced, **args)
+        for pipeline in (OURS, STOCK))
+    assert ours.metainfo['reduce_zero_label'] is reduced
+    if reduced:
+        assert ours.metainfo['classes'] == AVSBENCH_CLASSES[1:]
+        assert ours.metainfo['palette'] == voc_palette(71)[1:]
+    # what the masks' files mean stays
+    assert ours.get_data_info(0)['class_names'] == AVSBENCH_CLASSES
+    for before, one, other in zip(whole, ours, stock):
+        expected = before['gt_seg_map'].astype(int) - reduced
+        expected[expected < 0] = 255
+        for results in (one, other):
+            assert results['gt_seg_map'].dtype == np.uint8
+            np.testing.assert_array_equal(results['gt_seg_map'], expected)
+        assert one['frame_classes'] == before['frame_classes']
     # two classes, and a silent frame
     assert {len(frame['frame_classes']) for frame in whole} == {0, 1, 2}
 
 
-# ---------------------------------------------------- mmseg's LoadAnnotations
-@pytest.mark.parametrize('task', ['binary', 'semantic'])
-def test_stock_loader_gives_the_task(root, task):
-    args = dict(task=task, mask_source='labels_semantic')
-    ours = build(root, pipeline=OURS, **args)
-    stock = build(root, pipeline=STOCK, **args)
-    assert any(frame['gt_seg_map'].any() for frame in ours)
-    for one, other in zip(ours, stock):
-        np.testing.assert_array_equal(one['gt_seg_map'], other['gt_seg_map'])
-
-
 @pytest.mark.parametrize('subset', ['s4', 'ms3'])
-def test_stock_loader_reads_binary_masks(objects, subset):
+def test_masks_of_avsbench_object(objects, subset):
     args = dict(kind=AVSBenchObjectDataset, subset=subset)
-    ours = build(objects, pipeline=OURS, **args)
-    stock = build(objects, pipeline=STOCK, **args)
+    ours, stock = (build(objects, pipeline=pipeline, **args)
+                   for pipeline in (OURS, STOCK))
     for one, other in zip(ours, stock):
         np.testing.assert_array_equal(one['gt_seg_map'], other['gt_seg_map'])
 
@@ -90,11 +74,7 @@ def views(*transforms):
 def test_stock_loader_reads_no_colours(root, pipeline):
     with pytest.raises(ValueError, match="mask_source='labels_semantic'"):
         build(root, task='semantic', pipeline=pipeline)
-
-
-def test_our_loader_reads_colours(root):
     build(root, task='semantic', pipeline=views(*OURS))
-    build(root, task='semantic', pipeline=[LoadAVSAnnotations()])
 
 
 # ----------------------------------------------------------------- get_cat_ids

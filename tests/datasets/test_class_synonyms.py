@@ -51,26 +51,12 @@ def test_no_line_is_superfluous():
         synonyms._meanings[phrase] = meaning
 
 
-PEOPLE = 'baby boy girl man woman'
-
-
 @pytest.mark.parametrize('phrase, classes', [
-    ('a group of people', PEOPLE),
-    ('policemen', 'man'),
-    ('children', 'baby boy girl'),
-    ('red fire truck', 'emergency-car'),
-    ('dump truck', 'truck'),
-    ('wolves', 'wolf'),
-    ('electronic keyboard', 'keyboard piano'),
-    ('acoustic guitar', 'guitar'),
-    ('buses', 'bus'),
-    ('geese', 'goose'),
-    ('loud gun shots', 'gun'),
-    ('sea lions', ''),
-    ('water tank', ''),
-    ('vehicle', ''),
-    ('music', ''),
-])
+    ('a group of people', 'baby boy girl man woman'),
+    ('policemen', 'man'), ('red fire truck', 'emergency-car'),
+    ('dump truck', 'truck'), ('wolves', 'wolf'), ('geese', 'goose'),
+    ('electronic keyboard', 'keyboard piano'), ('loud gun shots', 'gun'),
+    ('sea lions', ''), ('water tank', ''), ('vehicle', '')])
 def test_what_language_models_say(phrase, classes):
     avsbench = load_class_synonyms('auto', AVSBENCH_CLASSES)
     assert avsbench.classes_of(phrase) == tuple(classes.split())

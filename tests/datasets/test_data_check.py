@@ -1,18 +1,15 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
-import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from mmseg.registry import DATASETS
 from PIL import Image
 
-from data import make_avsbench, make_avsbench_object, write_wav
-from mmteso.datasets import (AVSBenchDataset, AVSBenchObjectDataset,
-                             check_dataset)
+from data import make_avsbench, write_wav
+from mmteso.datasets import AVSBenchDataset, check_dataset
 
 CLIP = 'v1m/v1m-train-1_0_5000'  # frames 5 to 9
 
@@ -161,22 +158,6 @@ def test_wrappers_and_views(root):
                     dict(type='RepeatDataset', dataset=config, times=2)
                 ])))
     assert [list(report.faults) for report in reports] == [[5], [5]]
-
-
-def test_log_mels(tmp_path):
-    root = make_avsbench_object(tmp_path, 's4', ('test', ))
-    dataset = AVSBenchObjectDataset(
-        root,
-        split='test',
-        audio='log_mel',
-        pipeline=[dict(type='LoadLogMel'),
-                  dict(type='LoadAVSAnnotations')])
-    path = dataset.get_data_info(0)['log_mel_path']
-    for shape, faults in (((5, 1, 96, 64), []),
-                          ((5, 96, 64), [0, 1, 2, 3, 4])):
-        with open(path, 'wb') as file:
-            pickle.dump(torch.zeros(shape), file)
-        assert list(dataset.check_frames().faults) == faults
 
 
 def test_donors_of_sound_are_whole(tmp_path):

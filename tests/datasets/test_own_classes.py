@@ -71,6 +71,9 @@ def test_ten_iterations(root, tmp_path, base, more, classes, metrics):
     dataset = runner.test_dataloader.dataset
     assert dataset.metainfo['classes'] == classes
     assert dataset.metainfo['class_names'] == CLASSES
+    assert dataset.get_data_info(0)['palette'] == PALETTE
+    assert dataset.metainfo['palette'] == (
+        PALETTE if len(classes) > 2 else [[0, 0, 0], [255, 255, 255]])
     assert all(0 <= scores[name] <= 100 for name in metrics)
     # the cues are a frame's classes and one that doesn't sound
     assert scores['cues/rec1_recall'] == 100

@@ -67,7 +67,7 @@ def cached(tmp_path, **settings):
                        Provenance('audio', 'VGGish', 'ab', 128, settings))
     return [
         dict(type='LoadImageFromFile'),
-        dict(type='LoadAudioFeatures', feature_file=path),
+        dict(type='LoadAudioFeatures', feature_file='audio.safetensors'),
         dict(type='PackAVTInputs')
     ]
 
@@ -76,7 +76,8 @@ def test_cached_features_give_way_to_the_sound(tmp_path):
     """With the settings they were extracted with."""
     pipeline = cached(
         tmp_path, sound='waveform', clip_hop=0.96, sample_rate=16000)
-    changed = insert_audio_conditions(pipeline, ['mute'])
+    changed = insert_audio_conditions(
+        pipeline, ['mute'], data_root=str(tmp_path))
     assert changed == [
         dict(type='LoadImageFromFile'),
         dict(type='LoadAudioClip', clip_hop=0.96, sample_rate=16000),
@@ -96,7 +97,7 @@ def test_cached_features_give_way_to_the_sound(tmp_path):
 def test_features_of_unknown_sound_are_refused(tmp_path, settings):
     pipeline = cached(tmp_path, **settings)
     with pytest.raises(ValueError, match='reads ".*audio.safetensors'):
-        insert_audio_conditions(pipeline, ['mute'])
+        insert_audio_conditions(pipeline, ['mute'], data_root=str(tmp_path))
     assert insert_audio_conditions(pipeline, ['normal']) == pipeline
 
 

@@ -60,6 +60,7 @@ def test_sound_that_cannot_be_cached(pipelines, message):
     (dict(type='LoadAudioClip'), dict(sound='waveform', clip_hop=1.0)),
     (dict(type='LoadAudioClip', clip_hop=0.96, sample_rate=8000),
      dict(sound='waveform', clip_hop=0.96, sample_rate=8000)),
+    (dict(type='LoadAudioClip', window=3), dict(window=3.0)),
     (dict(type='mmseg.LoadLogMel'), dict(sound='log_mel', clip_hop=0.96)),
 ])
 def test_description(step, expected):

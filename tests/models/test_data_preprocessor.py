@@ -44,14 +44,10 @@ def images_only(samples):
 
 
 @pytest.mark.parametrize('training', [True, False])
-@pytest.mark.parametrize('size', [
-    dict(size=(32, 40)),
-    dict(size_divisor=32),
-    dict(size_divisor=32, test_cfg=dict(size_divisor=16))
-])
-def test_images_are_mmsegs(training, size):
+def test_images_are_mmsegs(training):
     """Normalised, padded, ground truth and metainfo included."""
-    settings = dict(SETTINGS, **size)
+    settings = dict(
+        SETTINGS, size_divisor=32, test_cfg=dict(size_divisor=16))
     samples = [sample(seed=0), sample(seed=1)]
     expected = SegDataPreProcessor(**settings)(
         images_only(samples), training)
@@ -93,21 +89,14 @@ def test_images_of_different_size_are_padded_in_training():
         assert torch.equal(data_sample.gt_classes.data, expected)
 
 
-@pytest.mark.parametrize('name, other', [('text_feat', torch.zeros(3, 6)),
-                                         ('log_mel', torch.zeros(1, 95, 64))])
-def test_shapes_that_do_not_match(name, other):
+def test_shapes_that_do_not_match():
     samples = [sample(), sample()]
-    expected = samples[1]['inputs'][name].shape
-    samples[1]['inputs'][name] = other
-    with pytest.raises(ValueError) as error:
+    samples[1]['inputs']['text_feat'] = torch.zeros(3, 6)
+    with pytest.raises(ValueError, match=r'text_feat.*\(3, 6\), \(4, 6\)'):
         AVTDataPreProcessor(**SETTINGS)(pseudo_collate(samples))
-    for part in (name, str(tuple(other.shape)), str(tuple(expected))):
-        assert part in str(error.value)
 
 
 def test_mmsegs_inputs():
     """A list of images, as PackSegInputs leaves them."""
-    with pytest.raises(TypeError) as error:
+    with pytest.raises(TypeError, match='PackAVTInputs.*list.*PackSegInputs'):
         AVTDataPreProcessor(**SETTINGS)(images_only([sample()]))
-    for part in ('list', 'PackAVTInputs', 'PackSegInputs'):
-        assert part in str(error.value)

@@ -54,67 +54,22 @@ class StandInFunction(torch.autograd.Function):
         return grads[0], None, None, grads[1], grads[2]
 
 
-def by_hand(value, shapes, locations, weights):
-    """Loops over everything; bilinear weights written out."""
-    batch, _, heads, channels = value.shape
-    queries, points = locations.shape[1], locations.shape[4]
-    output = value.new_zeros(batch, queries, heads, channels)
-    start = 0
-    for level, (height, width) in enumerate(shapes):
-        for b in range(batch):
-            for q in range(queries):
-                for m in range(heads):
-                    for p in range(points):
-                        x, y = locations[b, q, m, level, p].tolist()
-                        x, y = x * width - 0.5, y * height - 0.5
-                        for row in (int(y // 1), int(y // 1) + 1):
-                            for col in (int(x // 1), int(x // 1) + 1):
-                                if not (0 <= row < height
-                                        and 0 <= col < width):
-                                    continue
-                                share = (1 - abs(y - row)) * (1 - abs(x - col))
-                                output[b, q, m] += (
-                                    weights[b, q, m, level, p] * share *
-                                    value[b, start + row * width + col, m])
-        start += height * width
-    return output.flatten(2)
-
-
-def test_forward_equals_mmcv_and_definition():
+def test_equals_mmcv():
     value, shapes, starts, locations, weights = make_inputs()
     output = ms_deform_attn_forward(value, shapes, starts, locations, weights,
                                     64)
     assert output.shape == (2, 4, 6) and output.is_contiguous()
-    expected = multi_scale_deformable_attn_pytorch(value, shapes, locations,
-                                                   weights)
-    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(
-        output,
-        by_hand(value, SHAPES, locations, weights),
-        rtol=1e-12,
-        atol=1e-12)
-
-
-def test_backward_equals_mmcv():
-    value, shapes, starts, locations, weights = make_inputs()
     ours = [t.clone().requires_grad_() for t in (value, locations, weights)]
     theirs = [t.clone().requires_grad_() for t in (value, locations, weights)]
+    expected = multi_scale_deformable_attn_pytorch(theirs[0], shapes,
+                                                   *theirs[1:])
+    assert torch.equal(output, expected)
     grad = torch.randn(2, 4, 6, dtype=torch.float64)
     StandInFunction.apply(ours[0], shapes, starts, *ours[1:]).backward(grad)
-    multi_scale_deformable_attn_pytorch(theirs[0], shapes,
-                                        *theirs[1:]).backward(grad)
+    expected.backward(grad)
     for a, b in zip(ours, theirs):
         assert b.grad.abs().sum() > 0
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-12, atol=1e-12)
-
-
-def test_gradcheck():
-    value, shapes, starts, locations, weights = make_inputs(
-        queries=2, heads=1, channels=2)
-    for tensor in (value, locations, weights):
-        tensor.requires_grad_()
-    assert torch.autograd.gradcheck(
-        StandInFunction.apply, (value, shapes, starts, locations, weights))
 
 
 def test_backward_adds_to_the_buffers():
@@ -155,14 +110,6 @@ def test_computes_in_float32(dtype):
                             weights.float(), torch.ones(2, 4, 6), *wide, 64)
     for a, b in zip(grads, wide):
         assert torch.equal(a, b.to(dtype))
-
-
-def test_wrong_shapes():
-    value, shapes, starts, locations, weights = make_inputs()
-    with pytest.raises(ValueError, match='has 23 keys, but .* make 24'):
-        ms_deform_attn_forward(value, shapes + torch.tensor([[0, 0], [0, 0],
-                                                             [0, 1]]), starts,
-                               locations, weights, 64)
 
 
 def test_float32_autograd_function_of_mmcv():

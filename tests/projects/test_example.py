@@ -27,7 +27,8 @@ README = (PROJECT / 'README.md').read_text(encoding='utf-8')
 OUTPUTS = ('*.egg-info', '__pycache__', '.pytest_cache', 'build')
 # options that make a command short
 SHORT = {
-    'tools/prepare_synthavs.py': '--videos 13 --frames 1 --size 32',
+    'tools/dataset_converters/prepare_synthavs.py':
+    '--videos 13 --frames 1 --size 32',
     'tools/train.py': '--cfg-options train_cfg.max_iters=2 '
     'train_cfg.val_interval=2 train_dataloader.batch_size=2',
 }
@@ -53,8 +54,8 @@ def script(command):
 def test_commands():
     """Data before training before testing, and so on."""
     assert [script(command) for command in commands()] == [
-        'pip', 'tools/prepare_synthavs.py', 'tools/train.py', 'tools/test.py',
-        'pytest'
+        'pip', 'tools/dataset_converters/prepare_synthavs.py',
+        'tools/train.py', 'tools/test.py', 'pytest'
     ]
     assert set(SHORT) < {script(command) for command in commands()}
 

@@ -55,6 +55,10 @@ def test_report_and_exit_status(check):
     assert status == 1
     assert f'{clip}/frames/2.jpg can\'t be decoded (8 bytes)' in printed
     assert check('--splits', 'train')[0] == 0
+    # the same data elsewhere, whole
+    other = make_avsbench(
+        check.root.parent / 'b', ('v1m', ), ('train', 'test'))
+    assert check('--data-root', other)[0] == 0
 
     (clip / 'frames' / '2.jpg').unlink()
     status, printed = check()

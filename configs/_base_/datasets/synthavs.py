@@ -1,4 +1,5 @@
-# SynthAVS, the embedded test bed: tools/prepare_synthavs.py data/synthavs
+# SynthAVS, the embedded test bed:
+#   tools/dataset_converters/prepare_synthavs.py data/synthavs
 dataset_type = 'AVSBenchDataset'
 data_root = 'data/synthavs'
 num_cues = 4  # N_T

@@ -1,5 +1,6 @@
 # SynthAVS's hard variant:
-#   tools/prepare_synthavs.py data/synthavs-hard --variant hard
+#   tools/dataset_converters/prepare_synthavs.py data/synthavs-hard \
+#       --variant hard
 # Its cue bank composes a cue of its words, 'striped-disc' = striped + disc:
 # text knows the parts of unseen combinations.
 _base_ = ['./synthavs.py']

@@ -1,6 +1,6 @@
 # SynthAVS with two of its eight classes held out; it is not AVS-V3.
-#   tools/prepare_synthavs.py data/synthavs-v3 --videos 1040
-#   tools/prepare_synthavs_v3.py data/synthavs-v3
+#   tools/dataset_converters/prepare_synthavs.py data/synthavs-v3 --videos 1040
+#   tools/dataset_converters/prepare_synthavs_v3.py data/synthavs-v3
 _base_ = ['./synthavs.py']
 
 data_root = 'data/synthavs-v3'

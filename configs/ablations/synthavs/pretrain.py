@@ -2,8 +2,8 @@
 # learns to segment everything *visible*, class by class, in many single frames
 # of their own; all rows of the ablation start from it. Their test split's
 # unseen combinations of shape and texture are not among them.
-#   tools/prepare_synthavs.py data/synthavs-hard-pretrain --variant hard \
-#       --videos 3900 --frames 1 --seed 1
+#   tools/dataset_converters/prepare_synthavs.py data/synthavs-hard-pretrain \
+#       --variant hard --videos 3900 --frames 1 --seed 1
 _base_ = [
     '../../_base_/models/teso_r18_tiny.py',
     '../../_base_/datasets/synthavs_hard.py',

@@ -4,7 +4,8 @@ from .audio_conditions import (MuteAudio, ReplaceAudioWithNoise,
 from .cue_classes import CuesToClasses
 from .fan_out import FanOutAudioConditions, PerCondition, split_conditions
 from .formatting import PackAVTInputs
-from .front_ends import AudioToFbank, AudioToLogMel, AudioToModelInput
+from .front_ends import (AudioToFbank, AudioToLogMel, AudioToModelInput,
+                         MeasureSoundLevel)
 from .loading_annotations import LoadAVSAnnotations
 from .loading_audio import LoadAudioClip, LoadAudioFeatures, LoadLogMel
 from .text_cues import LoadTextCues
@@ -12,7 +13,7 @@ from .text_cues import LoadTextCues
 __all__ = [
     'AudioToFbank', 'AudioToLogMel', 'AudioToModelInput', 'CuesToClasses',
     'FanOutAudioConditions', 'LoadAVSAnnotations', 'LoadAudioClip',
-    'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'MuteAudio',
-    'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
+    'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'MeasureSoundLevel',
+    'MuteAudio', 'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
     'ReplaceAudioWithOffScreen', 'split_conditions'
 ]

@@ -7,14 +7,15 @@ from typing import Optional, Tuple
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
-from mmteso.audio import (NOISE_REFERENCES, count_clips, cut_clip,
-                          last_clip_rule, load_waveform, white_noise)
+from mmteso.audio import (EXAMPLE_SECONDS, NOISE_REFERENCES, load_waveform,
+                          white_noise)
 from .base import AVSTransform
 
 
 def _require_waveform(transform: AVSTransform, results: dict) -> None:
     """Refuse a place in the pipeline where altering the sound does nothing."""
-    made = {'log_mel', 'audio_values', 'audio_feat'} & set(results)
+    made = {'log_mel', 'audio_values', 'sound_level', 'audio_feat'} & set(
+        results)
     if made or 'waveform' not in results:
         found = f'after {made.pop()} was made' if made else 'without waveform'
         raise RuntimeError(
@@ -112,20 +113,22 @@ class ReplaceAudioWithOffScreen(AVSTransform):
 
     The data set says which videos: build it with ``off_screen=dict(...)``
     (see :class:`BaseAVSDataset`). The first donor whose sound is audible is
-    taken. The picture and the ground truth stay as they are.
+    taken, and of it for all frames of a clip the loudest second: a silent one
+    would be mute under another name. The picture and the ground truth stay as
+    they are.
 
     Required Keys:
 
     - waveform (np.ndarray)
     - sample_rate (int)
-    - frame (int)
     - uid (str)
     - off_screen (list[dict]): Donors, best first, each with ``uid`` and
       ``audio_path``.
 
     Modified Keys:
 
-    - waveform (np.ndarray): As long as before.
+    - waveform (np.ndarray): As long as before; of a donor shorter than a
+      ``window`` of :class:`LoadAudioClip` the whole sound.
     - audio_condition (str): 'off-screen'.
 
     Added Keys:
@@ -133,12 +136,8 @@ class ReplaceAudioWithOffScreen(AVSTransform):
     - off_screen_uid (str): The donor.
 
     Args:
-        second (str): Which of the donor's seconds. 'loudest', for all frames
-            of a clip the same one: a silent second would be mute under
-            another name. 'same', the one of the frame's own number, cut as
-            :class:`LoadAudioClip` cuts it, also if the donor is shorter; a
-            donor that is silent then is passed over. Defaults to 'loudest'.
-        clip_hop (float): As of :class:`LoadAudioClip`. Defaults to 1.0.
+        clip_hop (float): Seconds between the starts of a donor's seconds.
+            Defaults to 1.0.
         silence_db (float): A second whose root mean square is not more than
             this many dB over full scale is silent. Defaults to -60.
         backend_args (dict, optional): Arguments of mmengine's file backend.
@@ -150,15 +149,11 @@ class ReplaceAudioWithOffScreen(AVSTransform):
     """
 
     def __init__(self,
-                 second: str = 'loudest',
                  clip_hop: float = 1.0,
                  silence_db: float = -60.,
                  backend_args: Optional[dict] = None) -> None:
-        if second not in ('loudest', 'same') or not clip_hop > 0:
-            raise ValueError(
-                "second must be 'loudest' or 'same' and clip_hop positive, "
-                f'but got {second!r} and {clip_hop}')
-        self.second = second
+        if not clip_hop > 0:
+            raise ValueError(f'clip_hop must be positive, but got {clip_hop}')
         self.clip_hop = clip_hop
         self.silence_db = silence_db
         self.backend_args = backend_args
@@ -173,7 +168,7 @@ class ReplaceAudioWithOffScreen(AVSTransform):
                 'off_screen=dict(seed=0), as the audio condition "off-screen" '
                 'does')
         for donor in results['off_screen']:
-            clip, power = self._second_of(donor['audio_path'], results)
+            clip, power = self._loudest_second(donor['audio_path'], results)
             if power > 10**(self.silence_db / 10):
                 results['waveform'] = clip
                 results['audio_condition'] = 'off-screen'
@@ -186,23 +181,21 @@ class ReplaceAudioWithOffScreen(AVSTransform):
             + ' are silent or shorter than a clip. Choose others by another '
             'seed')
 
-    def _second_of(self, path: str,
-                   results: dict) -> Tuple[Optional[np.ndarray], float]:
+    def _loudest_second(
+            self, path: str,
+            results: dict) -> Tuple[Optional[np.ndarray], float]:
         """A clip of the donor and its mean square; (None, 0.) if too short."""
         rate, length = results['sample_rate'], len(results['waveform'])
-        hop = round(self.clip_hop * rate)
         sound = load_waveform(path, rate, self.backend_args)
-        count = count_clips(len(sound), hop, length)
-        if not count:
+        example = round(EXAMPLE_SECONDS * rate)
+        if length > example:  # a window, of short sounds all there is
+            length = max(min(length, len(sound)), example)
+        starts = range(0, len(sound) - length + 1, round(self.clip_hop * rate))
+        clips = [sound[start:start + length] for start in starts]
+        if not clips:
             return None, 0.
-        which = range(count) if self.second == 'loudest' else [
-            results['frame']
+        powers = [
+            float(np.mean(np.square(clip, dtype=np.float64))) for clip in clips
         ]
-        rule = last_clip_rule(self.clip_hop)
-        clips = [
-            cut_clip(sound, index, hop, length, rule)[0] for index in which
-        ]
-        powers = [float(np.mean(np.square(clip, dtype=np.float64)))
-                  for clip in clips]
         best = int(np.argmax(powers))
         return clips[best].astype(results['waveform'].dtype), powers[best]

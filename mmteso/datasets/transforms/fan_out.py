@@ -11,7 +11,7 @@ from .base import AVSTransform
 
 
 # what front ends make of a waveform, of PackAVTInputs' inputs
-_SOUND_INPUTS = ('log_mel', 'audio_values')
+_SOUND_INPUTS = ('log_mel', 'audio_values', 'sound_level')
 
 
 class PerCondition(tuple):

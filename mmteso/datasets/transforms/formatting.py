@@ -10,8 +10,8 @@ from mmseg.structures import SegDataSample
 
 from .base import AVSTransform
 
-_INPUT_KEYS = ('log_mel', 'audio_values', 'audio_feat', 'text_feat',
-               'text_valid', 'cue_classes')
+_INPUT_KEYS = ('log_mel', 'audio_values', 'sound_level', 'audio_feat',
+               'text_feat', 'text_valid', 'cue_classes')
 
 
 @TRANSFORMS.register_module()
@@ -28,8 +28,8 @@ class PackAVTInputs(AVSTransform):
 
     - inputs (dict[str, torch.Tensor]): ``img`` (3, H, W) uint8 BGR; and,
       unchanged, ``log_mel`` (1, 96, 64), ``audio_values`` (of other audio
-      encoders), ``audio_feat`` (D_a), ``text_feat`` (N_T, D), ``text_valid``
-      (N_T) and ``cue_classes`` (num_classes).
+      encoders), ``sound_level`` (), ``audio_feat`` (D_a), ``text_feat``
+      (N_T, D), ``text_valid`` (N_T) and ``cue_classes`` (num_classes).
     - data_samples (SegDataSample): ``gt_seg_map``, ``gt_visible_map`` and
       ``gt_class_map`` (H, W) as ``gt_sem_seg``, ``gt_visible`` and
       ``gt_classes`` (PixelData, ``data`` (1, H, W) int64); ``cue_target`` as

@@ -153,3 +153,31 @@ class AudioToModelInput(AVSTransform):
         results['audio_values'] = torch.from_numpy(
             np.ascontiguousarray(values, dtype=np.float32))
         return results
+
+
+@TRANSFORMS.register_module()
+class MeasureSoundLevel(AVSTransform):
+    """Measure how loud the sound of a frame is.
+
+    For models that have to know silence (:class:`ZeroShotAVS`): in the input
+    of an audio encoder, which may be normalised, the level can't be read.
+
+    Required Keys:
+
+    - waveform (np.ndarray): (num_samples,)
+
+    Added Keys:
+
+    - sound_level (torch.Tensor): float32, (): the root mean square in dB over
+      full scale (dBFS), a full-scale square wave being 0; -200 of digital
+      silence.
+    """
+
+    output_key = 'sound_level'
+
+    def transform(self, results: dict) -> dict:
+        """Measure."""
+        power = np.mean(np.square(results['waveform'], dtype=np.float64))
+        results['sound_level'] = torch.tensor(
+            10 * np.log10(max(power, 1e-20)), dtype=torch.float32)
+        return results

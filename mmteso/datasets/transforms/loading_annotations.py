@@ -33,12 +33,6 @@ def _color_table(palette: Tuple[Tuple[int, int, int], ...]) -> np.ndarray:
     return table
 
 
-def _pack_colors(rgb: np.ndarray) -> np.ndarray:
-    """Pack (..., 3) uint8 RGB into (...) uint32, red highest."""
-    rgb = rgb.astype(np.uint32)
-    return rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
-
-
 def labels_from_rgb(rgb: np.ndarray,
                     palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Turn a colour mask into labels.
@@ -51,8 +45,9 @@ def labels_from_rgb(rgb: np.ndarray,
         np.ndarray: (H, W) int16; 255 where the VOC ignore colour
         (224, 224, 192) stands, -1 where the colour is none of these.
     """
-    table = _color_table(tuple(tuple(color) for color in palette))
-    return table[_pack_colors(rgb)].astype(np.int16) - 1
+    red, green, blue = np.moveaxis(rgb.astype(np.uint32), -1, 0)
+    table = _color_table(tuple(map(tuple, palette)))
+    return table[red << 16 | green << 8 | blue].astype(np.int16) - 1
 
 
 @TRANSFORMS.register_module()
@@ -119,14 +114,8 @@ class LoadAVSAnnotations(AVSTransform):
             the latter; it serves to pretrain a segmentor on everything that
             is to be seen, as ADE20K does for AVSBench. Defaults to
             'sounding'.
-        imdecode_backend (str): Backend of :func:`mmcv.imfrombytes` for
-            colours and for 0/255 masks; indices are read by
-            :func:`mmteso.io.decode_labels`. Defaults to 'pillow'.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
-        reduce_zero_label (bool, optional): As in mmseg, what the data set has
-            to say; it is the data set's argument that counts. Defaults to
-            None: not compared.
 
     Raises:
         FileNotFoundError: A file isn't there, or the frame has no mask.
@@ -141,28 +130,23 @@ class LoadAVSAnnotations(AVSTransform):
                  load_visible: bool = False,
                  load_classes: bool = False,
                  source: str = 'sounding',
-                 imdecode_backend: str = 'pillow',
-                 backend_args: Optional[dict] = None,
-                 reduce_zero_label: Optional[bool] = None) -> None:
-        known = dict(
-            unknown_color=('ignore', 'background', 'error'),
-            source=('sounding', 'visible'))
-        given = dict(unknown_color=unknown_color, source=source)
-        for name, value in given.items():
-            if value not in known[name]:
-                raise ValueError(f'{name} must be one of {known[name]}, but '
-                                 f'got {value!r}')
+                 backend_args: Optional[dict] = None) -> None:
+        for name, value, known in (
+            ('unknown_color', unknown_color, ('ignore', 'background',
+                                              'error')),
+            ('source', source, ('sounding', 'visible'))):
+            if value not in known:
+                raise ValueError(f'{name} must be one of {known}, but got '
+                                 f'{value!r}')
         if not 0 <= max_unknown <= 1:
             raise ValueError('max_unknown must be a share of the pixels in '
                              f'[0, 1], but got {max_unknown}')
         self.unknown_color = unknown_color
         self.max_unknown = max_unknown
-        self.source = source
         self.load_visible = load_visible
         self.load_classes = load_classes
-        self.imdecode_backend = imdecode_backend
+        self.source = source
         self.backend_args = backend_args
-        self.reduce_zero_label = reduce_zero_label
 
     def transform(self, results: dict) -> dict:
         """Load the mask or masks."""
@@ -173,12 +157,6 @@ class LoadAVSAnnotations(AVSTransform):
                 f"{sorted(results)}. mmseg's inference_model and "
                 "MMSegInferencer can't pass sound and text; for data without "
                 'ground truth drop LoadAVSAnnotations from the pipeline')
-        reduced = bool(results.get('reduce_zero_label'))
-        if self.reduce_zero_label not in (None, reduced):
-            raise ValueError(
-                f'LoadAVSAnnotations has reduce_zero_label='
-                f'{self.reduce_zero_label}, but the data set {reduced}: its '
-                'classes follow from it, so set it there')
         key, label_format = 'seg_map_path', results['label_format']
         if self.source == 'visible':
             key, label_format = 'visible_map_path', 'index'
@@ -190,7 +168,7 @@ class LoadAVSAnnotations(AVSTransform):
             results['frame_classes'] = tuple(
                 results['class_names'][label] for label in present
                 if label not in (0, IGNORE_INDEX))
-        maps = dict(gt_seg_map=self._to_task(labels, results['task'], reduced))
+        maps = dict(gt_seg_map=self._to_task(labels, results))
         if self.load_classes:
             if label_format == 'binary':
                 raise ValueError(
@@ -200,45 +178,41 @@ class LoadAVSAnnotations(AVSTransform):
                     "semantic release, or drop it and targets='class'")
             maps['gt_class_map'] = labels
         if self.load_visible:
-            visible = self._load(results, 'visible_map_path', 'index')
-            maps['gt_visible_map'] = self._to_task(visible, results['task'],
-                                                   reduced)
+            maps['gt_visible_map'] = self._to_task(
+                self._load(results, 'visible_map_path', 'index'), results)
         results.update(maps)
         results['seg_fields'].extend(maps)
         return results
 
     @staticmethod
-    def _to_task(labels: np.ndarray, task: str, reduced: bool) -> np.ndarray:
+    def _to_task(labels: np.ndarray, results: dict) -> np.ndarray:
         """Merge the classes in the binary task; or ignore background."""
-        if task == 'semantic':
-            if not reduced:
-                return labels
+        ignored = labels == IGNORE_INDEX
+        if results['task'] == 'binary':
+            return np.where(ignored, labels, labels > 0)
+        if results.get('reduce_zero_label'):
             # uint8: background, 0, becomes 255
-            return np.where(labels == IGNORE_INDEX, labels, labels - 1)
-        merged = (labels > 0).astype(np.uint8)
-        merged[labels == IGNORE_INDEX] = IGNORE_INDEX
-        return merged
+            return np.where(ignored, labels, labels - 1)
+        return labels
 
     def _load(self, results: dict, key: str, label_format: str) -> np.ndarray:
         """Read one file as (H, W) uint8 labels of the class set."""
         path = results.get(key)
         where = self._describe(results)
         if path is None:
-            expected = 'a mask: drop LoadAVSAnnotations from the pipeline'
-            if key == 'visible_map_path':
-                expected = ('a labels_visible folder in the clip: drop '
-                            "load_visible=True and source='visible'")
-            raise FileNotFoundError(f'{where} has no {key}; expected '
-                                    f'{expected} for data without it')
+            remedy = 'LoadAVSAnnotations' if key == 'seg_map_path' else \
+                "load_visible=True and source='visible'"
+            raise FileNotFoundError(f'{where} has no {key}; for data without '
+                                    f'it drop {remedy} from the pipeline')
         image = self._decode(path, where, label_format)
         if label_format == 'rgb':
             labels = labels_from_rgb(image, results['palette'])
             unknown = labels < 0
         elif label_format == 'index':
             labels = image.astype(np.int32)
-            unknown = (labels >= len(
-                results['class_names'])) & (labels != IGNORE_INDEX)
-        else:
+            known = len(results['class_names'])
+            unknown = (labels >= known) & (labels != IGNORE_INDEX)
+        else:  # 0 and the most frequent other value
             counts = np.bincount(image.ravel())
             counts[0] = 0
             labels = (image > 0).astype(np.uint8)
@@ -276,8 +250,7 @@ class LoadAVSAnnotations(AVSTransform):
                     content,
                     flag=dict(rgb='color', binary='grayscale')[label_format],
                     channel_order='rgb',
-                    backend=self.imdecode_backend)
-            image.shape
+                    backend='pillow')
         except Exception as err:  # each decoder has its own kinds
             raise ValueError(
                 f"{where}: the mask {path} can't be decoded ({len(content)} "

@@ -2,7 +2,8 @@
 """The sound of a frame: from a sound file, AVSBench's log-mels, or a cache."""
 import logging
 import math
-from typing import Optional
+import os.path as osp
+from typing import Dict, Optional
 
 import torch
 from mmengine.logging import print_log
@@ -42,7 +43,10 @@ class LoadAudioClip(AVSTransform):
 
     The file is read at any rate and with any number of channels, and becomes
     mono at ``sample_rate``. The clip of frame ``t`` starts at
-    ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads.
+    ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads;
+    with ``window`` it lasts as long as that says, around the middle of the
+    frame's second, moved where it would begin before the sound or end after
+    it. A sound shorter than the window is taken whole.
 
     Where the file ends before that clip does, the paper says nothing. With
     the seconds of the paper the clip is the file's last 0.975 s (ours): in a
@@ -75,6 +79,9 @@ class LoadAudioClip(AVSTransform):
             their rule for short files. Defaults to 1.0.
         backend_args (dict, optional): Arguments of mmengine's file backend.
             Defaults to None.
+        window (float, optional): Seconds of the clip [ours], at least 0.975,
+            for models of longer sounds such as CLAP (10 s). Defaults to
+            None: 0.975 s from the start of the frame's second.
 
     Attributes:
         last_clip (str): The rule for short files, see
@@ -91,13 +98,18 @@ class LoadAudioClip(AVSTransform):
     def __init__(self,
                  sample_rate: int = SAMPLE_RATE,
                  clip_hop: float = 1.0,
-                 backend_args: Optional[dict] = None) -> None:
+                 backend_args: Optional[dict] = None,
+                 window: Optional[float] = None) -> None:
         if round(clip_hop * sample_rate) < 1:
             raise ValueError('sample_rate and clip_hop must be positive, but '
                              f'got {sample_rate} and {clip_hop}.')
+        if window is not None and not EXAMPLE_SECONDS <= window:
+            raise ValueError(f'window must be at least {EXAMPLE_SECONDS} s, '
+                             f'but got {window}.')
         self.sample_rate = sample_rate
         self.clip_hop = clip_hop
         self.backend_args = backend_args
+        self.window = window
         self.last_clip = last_clip_rule(clip_hop)
         self._reported: set = set()
 
@@ -131,6 +143,12 @@ class LoadAudioClip(AVSTransform):
                 f'{start / self.sample_rate:.3f} s on.',
                 logger='current',
                 level=logging.WARNING)
+        if self.window is not None:
+            width = min(
+                round(self.window * self.sample_rate), len(waveform))
+            start = frame * hop + (hop - width) // 2
+            start = max(min(start, len(waveform) - width), 0)
+            clip = waveform[start:start + width].copy()
         results['waveform'] = clip
         results['sample_rate'] = self.sample_rate
         results['audio_condition'] = 'normal'
@@ -235,10 +253,14 @@ class LoadAudioFeatures(AVSTransform):
     settings give an ``audio_condition`` other than 'normal'. All frames of a
     batch need their sound in the same form.
 
+    The data set has the file opened when it is built, so that a wrong one is
+    named before training starts.
+
     Required Keys:
 
     - uid (str)
     - frame (int)
+    - data_root (str, optional)
 
     Added Keys:
 
@@ -250,7 +272,8 @@ class LoadAudioFeatures(AVSTransform):
 
     Args:
         feature_file (str): The feature file (see
-            :mod:`mmteso.io.feature_file`).
+            :mod:`mmteso.io.feature_file`), relative to the data set's
+            ``data_root``, or absolute.
         expect (dict, optional): What the file's provenance must say, e.g.
             ``dict(encoder='VGGish', dims=128, settings=dict(clip_hop=1.0))``.
             That it holds audio features is checked in any case. Defaults to
@@ -268,33 +291,42 @@ class LoadAudioFeatures(AVSTransform):
                  expect: Optional[dict] = None) -> None:
         self.feature_file = feature_file
         self.expect = expect
-        again = (f'python tools/extract_audio_features.py CONFIG --out '
-                 f'{feature_file}')
-        try:
-            self._features = FeatureFile(feature_file,
-                                         dict(expect or {}, kind='audio'))
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error} Make it: {again}') from error
-        provenance = self._features.provenance
-        condition = provenance.settings.get('audio_condition', 'normal')
-        if condition != 'normal':
-            raise FeatureFileError(
-                f'"{feature_file}" holds features of altered sound '
-                f'(audio_condition {condition!r}), expected those of the '
-                f'sound as it is: {again}')
-        self._provenance = dict(
-            file=feature_file,
-            encoder=provenance.encoder,
-            state_sha256=provenance.settings.get('state_sha256'))
+        self._opened: Dict[str, FeatureFile] = {}
+
+    def open(self, data_root: str = '') -> FeatureFile:
+        """Open the file below a folder, once, and check whose sound it has."""
+        path = osp.join(data_root, self.feature_file)
+        if path not in self._opened:
+            again = ('python tools/extract_audio_features.py CONFIG --out '
+                     f'{path}')
+            try:
+                features = FeatureFile(path,
+                                       dict(self.expect or {}, kind='audio'))
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f'{error} Make it: {again}') from error
+            condition = features.provenance.settings.get(
+                'audio_condition', 'normal')
+            if condition != 'normal':
+                raise FeatureFileError(
+                    f'"{path}" holds features of altered sound '
+                    f'(audio_condition {condition!r}), expected those of the '
+                    f'sound as it is: {again}')
+            self._opened[path] = features
+        return self._opened[path]
 
     def look_up(self, results: dict) -> Tensor:
         """A frame's feature, (D_a), as it is stored."""
-        return self._features[feature_key(results['uid'], results['frame'])]
+        features = self.open(results.get('data_root', ''))
+        return features[feature_key(results['uid'], results['frame'])]
 
     def transform(self, results: dict) -> dict:
         """Load the feature."""
         _refuse_second_sound(self, results)
         results['audio_feat'] = self.look_up(results).float()
         results['audio_condition'] = 'normal'
-        results['audio_provenance'] = self._provenance
+        file = self.open(results.get('data_root', ''))
+        results['audio_provenance'] = dict(
+            file=file.path,
+            encoder=file.provenance.encoder,
+            state_sha256=file.provenance.settings.get('state_sha256'))
         return results

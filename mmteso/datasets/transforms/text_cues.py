@@ -66,9 +66,9 @@ class LoadTextCues(AVSTransform):
     Added Keys:
 
     - text_cues (list[str]): At most N_T cues.
+    - text_valid (torch.Tensor): bool, (N_T), False for padding.
     - text_feat (torch.Tensor): With a bank. float32, (N_T, D), zero rows as
       padding.
-    - text_valid (torch.Tensor): With a bank. bool, (N_T), False for padding.
     - cue_target (torch.Tensor): Only with ``cue_target``. float32, (N_T): 1
       if the cue's class sounds in the frame (if it means several, one of
       them), 0 if not, -1 for padding and for a cue that names none of the
@@ -154,12 +154,12 @@ class LoadTextCues(AVSTransform):
         """Load the cues and their features."""
         cues = self.look_up(results)
         results['text_cues'] = cues
+        results['text_valid'] = torch.arange(self.num_cues) < len(cues)
         _, bank = self.open(results['cue_file'], results['cue_bank'])
         if bank is not None:
             features = torch.zeros(self.num_cues, bank.provenance.dims)
             features[:len(cues)] = bank.look_up(cues)
             results['text_feat'] = features
-            results['text_valid'] = torch.arange(self.num_cues) < len(cues)
         if self.cue_target is not None:
             results['cue_target'] = self._targets(cues, results)
         return results

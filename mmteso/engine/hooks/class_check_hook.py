@@ -84,6 +84,8 @@ def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
     """Path and module of each head, in lists of heads as well."""
     if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
+    if not hasattr(model, 'decode_head') and hasattr(model, 'num_classes'):
+        yield 'classes', model  # ZeroShotAVS
     for name in ('decode_head', 'auxiliary_head'):
         head = getattr(model, name, None)
         if isinstance(head, nn.ModuleList):

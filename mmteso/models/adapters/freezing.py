@@ -7,15 +7,6 @@ from torch import nn
 from .bottleneck import BottleneckAdapter
 
 
-def _frozen_modules(module: nn.Module) -> Iterator[nn.Module]:
-    """The module and its descendants, adapters left out."""
-    if isinstance(module, BottleneckAdapter):
-        return
-    yield module
-    for child in module.children():
-        yield from _frozen_modules(child)
-
-
 def resolve_modules(model: nn.Module, names: Sequence[str]) -> List[nn.Module]:
     """Look up modules by their path, not by substring.
 
@@ -38,17 +29,23 @@ def resolve_modules(model: nn.Module, names: Sequence[str]) -> List[nn.Module]:
                 f'has {[key for key, _ in model.named_children()]}')
         if isinstance(modules[name], BottleneckAdapter):
             raise ValueError(
-                f'frozen: {name!r} is an adapter, and adapters always train; '
-                'leave it out of frozen, or its kind out of adapters.kinds')
+                f'frozen: {name!r} is an adapter, and adapters always train')
     return [modules[name] for name in names]
+
+
+def _frozen_modules(roots: Sequence[nn.Module]) -> Iterator[nn.Module]:
+    """The modules and their descendants, adapters left out."""
+    for module in roots:
+        if not isinstance(module, BottleneckAdapter):
+            yield module
+            yield from _frozen_modules(tuple(module.children()))
 
 
 def freeze(modules: Sequence[nn.Module]) -> None:
     """Stop the gradients of modules, but not of adapters inside them."""
-    for root in modules:
-        for module in _frozen_modules(root):
-            for parameter in module.parameters(recurse=False):
-                parameter.requires_grad_(False)
+    for module in _frozen_modules(modules):
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
 
 
 def set_eval(modules: Sequence[nn.Module]) -> None:
@@ -58,6 +55,5 @@ def set_eval(modules: Sequence[nn.Module]) -> None:
     runner calls ``model.train()`` before each epoch and after each
     validation, so this belongs into an overridden ``train()``.
     """
-    for root in modules:
-        for module in _frozen_modules(root):
-            module.training = False
+    for module in _frozen_modules(modules):
+        module.training = False

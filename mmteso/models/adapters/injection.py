@@ -112,14 +112,15 @@ FOREIGN_LAYERS = {
        ]},
 }  # yapf: disable
 
-# By their names: a base class that all of them share there is not.
-_ATTENTION = re.compile('Attention|Attn|MSA|NonLocal')
-
 
 class Place(NamedTuple):
     """A layer that can be adapted: ``getattr(owner, attribute)``."""
     owner: nn.Module
     attribute: str
+
+
+# By their names: a base class that all of them share there is not.
+_ATTENTION = re.compile('Attention|Attn|MSA|NonLocal')
 
 
 def inject_adapters(
@@ -142,24 +143,20 @@ def inject_adapters(
             ResNet has no window attention), or it is adapted already. The
             message names what attention the model has instead.
     """
-    kinds = tuple(dict.fromkeys(kinds))
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise ValueError(f'adapter kinds must be among {KINDS}, but got '
                          f'{unknown}')
-    layers = adaptable_layers(model)
-    others = unadaptable_layers(model)
-    absent = [kind for kind in kinds if not layers[kind]]
+    layers, others = find_attention(model)
+    absent = [kind for kind in kinds if kind not in layers]
     if absent:
-        present = [kind for kind in KINDS if layers[kind]]
         raise ValueError(
             f'no attention layer of kind {absent} to adapt in '
-            f'{type(model).__name__}; it has {present}' +
+            f'{type(model).__name__}; it has {sorted(layers)}' +
             (f', and {others}, which no kind covers' if others else '') +
-            ('. Set adapters=dict(kinds=...) to those' if present else
-             '. Leave out adapters') + " in the model's config.")
+            '. Set adapters=dict(kinds=...) to those, or leave out adapters')
     adapters = []
-    for kind in kinds:
+    for kind in dict.fromkeys(kinds):
         for owner, attribute in layers[kind]:
             layer = getattr(owner, attribute)
             if hasattr(layer, 'adapter'):
@@ -177,41 +174,41 @@ def inject_adapters(
     return adapters
 
 
-def adaptable_layers(model: nn.Module) -> Dict[str, List[Place]]:
-    """Every layer of a model that could be adapted, for all of ``KINDS``."""
-    found = {kind: [] for kind in KINDS}
-    for part in _visual_parts(model):
-        for _, kind, place in _matches(part):
-            found[kind].append(place)
-    return found
-
-
-def unadaptable_layers(model: nn.Module) -> List[str]:
-    """Attention that no kind covers.
+def find_attention(
+        model: nn.Module) -> Tuple[Dict[str, List[Place]], List[str]]:
+    """Find what can be adapted.
 
     Args:
-        model (nn.Module): A segmentor or a part of one.
+        model (nn.Module): A segmentor, of which backbone, neck and heads are
+            searched, or a part of one.
 
     Returns:
-        list[str]: Such as "HRFormer's LocalWindowSelfAttention", once each.
+        tuple[dict[str, list[Place]], list[str]]: The layers by kind, and the
+        attention that no kind covers, such as "HRFormer's
+        LocalWindowSelfAttention".
     """
-    found = []
-    for part in _visual_parts(model):
-        known = {id(module) for module, _, _ in _matches(part)}
-        found += [
-            f"{type(part).__name__}'s {type(module).__name__}"
-            for module in _outermost_unknown(part, known)
-        ]
-    return list(dict.fromkeys(found))
-
-
-def _visual_parts(model: nn.Module) -> List[nn.Module]:
-    """Backbone, neck and heads of a segmentor, or the part itself."""
-    if not isinstance(model, BaseSegmentor):
-        return [model]
-    names = ('backbone', 'neck', 'decode_head', 'auxiliary_head')
-    parts = (getattr(model, name, None) for name in names)
-    return [part for part in parts if part is not None]
+    parts = [model]
+    if isinstance(model, BaseSegmentor):
+        names = ('backbone', 'neck', 'decode_head', 'auxiliary_head')
+        parts = [part for name in names
+                 if (part := getattr(model, name, None)) is not None]
+    layers: Dict[str, List[Place]] = {}
+    others: Dict[str, None] = {}
+    for part in parts:
+        known = set()
+        for module, kind, place in _matches(part):
+            layers.setdefault(kind, []).append(place)
+            known.update(module.modules())
+        # what holds known attention, or stands in it, is known
+        holders = {
+            module
+            for module in part.modules()
+            if not known.isdisjoint(module.modules())
+        }
+        others.update(
+            (f"{type(part).__name__}'s {type(module).__name__}", None)
+            for module in _outermost_attention(part, holders))
+    return layers, list(others)
 
 
 def _matches(root: nn.Module) -> Iterator[Tuple[nn.Module, str, Place]]:
@@ -223,7 +220,7 @@ def _matches(root: nn.Module) -> Iterator[Tuple[nn.Module, str, Place]]:
             table[cls] = rules
     # Segmenter's decoder is made of ViT's layers
     queries = {
-        id(module)
+        module
         for head in root.modules()
         if isinstance(head, SegmenterMaskTransformerHead)
         for module in head.modules()
@@ -232,7 +229,7 @@ def _matches(root: nn.Module) -> Iterator[Tuple[nn.Module, str, Place]]:
         rules = next((rules for cls, rules in table.items()
                       if isinstance(module, cls)), ())
         for kind, paths in rules:
-            if kind == 'global' and id(module) in queries:
+            if kind == 'global' and module in queries:
                 kind = 'self'
             for path in paths.split('|'):
                 *owners, attribute = path.split('.')
@@ -248,15 +245,14 @@ def _matches(root: nn.Module) -> Iterator[Tuple[nn.Module, str, Place]]:
                     break
 
 
-def _outermost_unknown(module: nn.Module, known: set) -> Iterator[nn.Module]:
-    """The outermost attention modules that have nothing known in them."""
+def _outermost_attention(module: nn.Module,
+                         holders: set) -> Iterator[nn.Module]:
+    """The outermost attention modules that neither hold nor are known ones."""
     # PMQS and SeDAM are made for this and train in any case
-    if id(module) in known or type(module).__module__.startswith(
-            'mmteso.models.prompting.'):
+    if type(module).__module__.startswith('mmteso.models.prompting.'):
         return
-    if _ATTENTION.search(type(module).__name__) \
-            and not any(id(m) in known for m in module.modules()):
+    if module not in holders and _ATTENTION.search(type(module).__name__):
         yield module
         return
     for child in module.children():
-        yield from _outermost_unknown(child, known)
+        yield from _outermost_attention(child, holders)

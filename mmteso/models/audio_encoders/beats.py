@@ -93,24 +93,10 @@ class BEATs(FrozenAudioEncoder):
         self.eval()
 
     def read_weights(self, path: str) -> Dict[str, Tensor]:
-        """The weights of one of Microsoft's checkpoints.
-
-        Args:
-            path (str): The file: a dict with ``cfg`` and ``model``.
-
-        Returns:
-            dict[str, Tensor]: Without the classifier of a fine-tuned model.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is another file, or of a BEATs with another
-                ``cfg``.
-        """
+        """The weights of one of Microsoft's checkpoints, no classifier's."""
         try:
             checkpoint = torch.load(path, 'cpu', weights_only=True)
             cfg, state = checkpoint['cfg'], checkpoint['model']
-        except FileNotFoundError:
-            raise
         except Exception as error:  # as varied as the ways to break a file
             raise ValueError(
                 f'{path!r} is no checkpoint of BEATs, a dict with cfg and '
@@ -123,11 +109,7 @@ class BEATs(FrozenAudioEncoder):
         if differences:
             raise ValueError(f'{path!r} is of a BEATs with {differences}: set '
                              'audio_encoder.cfg=dict(...) accordingly')
-        return {
-            key: value
-            for key, value in state.items()
-            if not key.startswith('predictor.')
-        }
+        return {k: v for k, v in state.items() if k[:10] != 'predictor.'}
 
     @torch.no_grad()
     def forward(self, audio_values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...audio import LOG_OFFSET
+from mmteso.audio import LOG_OFFSET
 
 # log(mel + offset) of silence, in every band
 _SILENCE = math.log(LOG_OFFSET)

@@ -6,12 +6,12 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import quiet_transformers
 from mmteso.optional import require
-from ..weights import load_part, require_same_names, state_sha256
+from ..weights import (from_pretrained, load_part, require_same_names,
+                       state_sha256)
 
-# only read where training masks its input
-_UNUSED = ('masked_spec_embed', )
+# What may be missing: read where training masks its input, or not here at all
+_UNUSED = ('masked_spec_embed', 'decoder.')
 
 
 @MODELS.register_module()
@@ -115,24 +115,10 @@ class TransformersAudioEncoder(BaseModule):
         """
         if self.is_init:
             return
-        with quiet_transformers():
-            model, report = self._model_class.from_pretrained(
-                self.pretrained,
-                config=self._config,
-                output_loading_info=True)
-        encoder = self._encoder_of(model)
-        prefix = next(f'{name}.' if name else ''
-                      for name, module in model.named_modules()
-                      if module is encoder)
-        missing = sorted(
-            key for key in report['missing_keys']
-            if key.startswith(prefix) and not key.endswith(_UNUSED))
-        if missing:
-            # transformers would go on with random numbers in their place
-            raise ValueError(
-                f'the weights in {self.pretrained!r} lack {len(missing)} '
-                f'parameters of {type(encoder).__name__}, e.g. {missing[0]}')
-        load_part(self.model, encoder.state_dict(), self.pretrained)
+        model = from_pretrained(
+            self._model_class, self.pretrained, _UNUSED, config=self._config)
+        load_part(self.model,
+                  self._encoder_of(model).state_dict(), self.pretrained)
         self._is_init = True
 
     @cached_property

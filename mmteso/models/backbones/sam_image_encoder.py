@@ -1,16 +1,16 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from typing import Optional, Tuple
 
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..sam import check_init_cfg, import_sam, load_sam_part, make_config
+from ..sam import import_sam, load_sam_part, make_config
+from ..weights import PretrainedModule
 
 
 @MODELS.register_module()
-class SAMImageEncoder(BaseModule):
+class SAMImageEncoder(PretrainedModule):
     """SAM's image encoder, a ViT with windowed and global attention.
 
     The network is transformers' ``SamVisionEncoder``; it is imported when the
@@ -19,9 +19,6 @@ class SAMImageEncoder(BaseModule):
 
         backbone=dict(type='SAMImageEncoder', init_cfg=dict(
             type='Pretrained', checkpoint='checkpoints/sam-vit-b'))
-
-    They are read when training starts and stay in the checkpoints that
-    training writes, so testing needs no other file.
 
     Args:
         img_size (int): Side of the images, which must be of this size: pad or
@@ -55,7 +52,6 @@ class SAMImageEncoder(BaseModule):
         if 'image_size' in (vision_config or {}):
             raise ValueError('the size of the images is img_size, not '
                              "vision_config['image_size']")
-        check_init_cfg(init_cfg)
         config = make_config('SamVisionConfig',
                              dict(vision_config or {}, image_size=img_size))
         if img_size % config.patch_size:
@@ -70,20 +66,10 @@ class SAMImageEncoder(BaseModule):
         """Channels of the features."""
         return self.vision_encoder.config.output_channels
 
-    def init_weights(self) -> None:
-        """Read the weights that ``init_cfg`` names, all of them.
-
-        Raises:
-            FileNotFoundError: If there is no such folder.
-            ValueError: If the folder does not hold this SAM.
-            RuntimeError: If a weight's shape is not this network's.
-        """
-        # Not BaseModule's: it would call the init_weights of transformers,
-        # which starts the layers anew.
-        if self.init_cfg is not None and not self.is_init:
-            load_sam_part(self.vision_encoder, self.vision_encoder.config,
-                          self.init_cfg['checkpoint'], 'vision_encoder')
-        self._is_init = True
+    def load_pretrained(self, folder: str) -> None:
+        """Read the weights of a folder."""
+        load_sam_part(self.vision_encoder, self.vision_encoder.config, folder,
+                      'vision_encoder')
 
     def forward(self, x: Tensor) -> Tuple[Tensor]:
         """Encode images.

@@ -1,16 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from typing import Optional, Sequence, Tuple
 
-from mmengine.logging import print_log
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
-from mmteso.io.hf_folder import (WEIGHT_FILES, quiet_transformers,
-                                 require_hf_files)
+from mmteso.io.hf_folder import WEIGHT_FILES, require_hf_files
 from mmteso.optional import require
-from ..weights import load_part, require_same_names
+from ..weights import (PretrainedModule, from_pretrained, load_part,
+                       require_same_names)
 
 # What the folder's config may say otherwise: what matters in training only,
 # belongs to a head, or what weights of a wrong shape tell (image_size).
@@ -32,7 +30,7 @@ _OURS = ('out_features', 'out_indices', 'stage_names', 'reshape_hidden_states')
 
 
 @MODELS.register_module()
-class TransformersBackbone(BaseModule):
+class TransformersBackbone(PretrainedModule):
     """A vision backbone of transformers [ours].
 
     What ``AutoBackbone`` knows: ConvNeXt (mmseg's own needs mmpretrain),
@@ -87,9 +85,6 @@ class TransformersBackbone(BaseModule):
                  with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        if init_cfg is not None and init_cfg.get('type') != 'Pretrained':
-            raise ValueError('init_cfg of TransformersBackbone must be of '
-                             f'type Pretrained, but got {init_cfg}')
         transformers = require('transformers', 'text')
         self.model_type = model_type
         self.model = transformers.AutoBackbone.from_config(
@@ -109,63 +104,34 @@ class TransformersBackbone(BaseModule):
             if name.startswith(_UNUSED):
                 parameter.requires_grad_(False)
 
-    def init_weights(self) -> None:
-        """Read the weights that ``init_cfg`` names, all of them.
+    def load_pretrained(self, folder: str) -> None:
+        """Read the weights of a folder.
 
         Layers that only backbones have, such as the normalisations of
         ConvNeXt's maps, keep those they were built with where the folder's
         model was no backbone.
-
-        Raises:
-            FileNotFoundError: If there is no such folder, or no weights in
-                it.
-            ValueError: If it holds another network, or not all of its
-                weights.
-            RuntimeError: If a weight's shape is not this network's.
         """
-        # Not BaseModule's: it would call the init_weights of transformers,
-        # which starts the layers anew.
-        if self.init_cfg is not None and not self.is_init:
-            self._load(self.init_cfg['checkpoint'])
-        self._is_init = True
-
-    def _load(self, folder: str) -> None:
-        from transformers import AutoConfig
         who, own = type(self).__name__, self.model.config
         require_hf_files(folder, ['config.json'], who)
         require_hf_files(folder, WEIGHT_FILES, who)
-        stored = AutoConfig.from_pretrained(folder, local_files_only=True)
+        stored = require('transformers', 'text').AutoConfig.from_pretrained(
+            folder, local_files_only=True)
         differing = dict(model_type=(self.model_type, stored.model_type)) \
             if stored.model_type != self.model_type \
             else differing_fields(own, stored, _FREE)
         if differing:
             raise ValueError(
-                f'{folder!r} holds another backbone than {self.model_type} of '
-                f'the model\'s config; the config\'s and the folder\'s fields '
-                f'are {differing}. Set config of {who} to the folder\'s.')
+                f'{folder!r} holds another backbone; the fields of the '
+                f"model's config and of the folder's are {differing}")
         try:
-            with quiet_transformers():
-                model, report = type(self.model).from_pretrained(
-                    folder,
-                    config=own,
-                    local_files_only=True,
-                    output_loading_info=True)
+            model = from_pretrained(
+                type(self.model), folder, _NEW, config=own,
+                local_files_only=True)
         except RuntimeError as error:
             raise RuntimeError(
                 f'the weights in {folder!r} do not fit; its image_size is '
                 f'{getattr(stored, "image_size", None)}, the backbone\'s '
                 f'{getattr(own, "image_size", None)}: {error}') from error
-        missing = sorted(map(str, report['missing_keys']))
-        needed = [key for key in missing if not key.startswith(_NEW)]
-        if needed:
-            # transformers would go on with random numbers in their place
-            raise ValueError(
-                f'the weights in {folder!r} lack {len(needed)} parameters of '
-                f'{type(model).__name__}, e.g. {needed[0]}')
-        if missing:
-            print_log(
-                f'{folder!r} has no weights for the backbone\'s own layers '
-                f'{missing}: they start anew', 'current')
         load_part(self.model, model.state_dict(), folder)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
@@ -192,9 +158,8 @@ class TransformersBackbone(BaseModule):
         channels = tuple(feature.shape[1] for feature in maps)
         if channels != self.out_channels:
             raise RuntimeError(
-                f'transformers says that the maps of {self.model_type!r} have '
-                f'{self.out_channels} channels, but they have {channels}: '
-                'this backbone can\'t be used')
+                f'{self.model_type!r} can\'t be used: its maps should have '
+                f'{self.out_channels} channels, but they have {channels}')
         return maps
 
 
@@ -207,9 +172,8 @@ def _make_config(model_type: str, settings: dict, indices: list):
     if model_type not in known:
         raise ValueError(f'transformers has no backbone {model_type!r}; it '
                          f'has {sorted(known)}')
-    ours = sorted(set(settings) & set(_OURS))
-    if ours:
-        raise ValueError(f'{ours} can\'t be set in config: out_indices '
+    if not set(settings).isdisjoint(_OURS):
+        raise ValueError(f'{_OURS} can\'t be set in config: out_indices '
                          'says which maps to give out, (B, C, H, W) each')
     config = make_hf_config(CONFIG_MAPPING[model_type], settings)
     for name in own_fields(config):
@@ -217,11 +181,10 @@ def _make_config(model_type: str, settings: dict, indices: list):
             # as read from a file: FocalNet adds lists to them
             setattr(config, name, list(getattr(config, name)))
     stages = [name for name in config.stage_names if name != 'stem']
-    if not indices or indices != sorted(set(indices)
-                                        & set(range(len(stages)))):
+    if not indices or indices != sorted(
+            set(indices).intersection(range(len(stages)))):
         raise ValueError(
-            f'out_indices must be ascending and among 0 to '
-            f'{len(stages) - 1}, the stages of this {model_type}, but got '
-            f'{indices}')
+            f'out_indices must be ascending and among 0 to {len(stages) - 1}, '
+            f'the stages of this {model_type}, but got {indices}')
     config.out_features = [stages[index] for index in indices]
     return config

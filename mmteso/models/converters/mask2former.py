@@ -8,11 +8,12 @@ import re
 from typing import Any, Dict, List, Mapping
 
 import torch
+from mmseg.models.backbones.swin import WindowMSA
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmteso.io.hf_folder import quiet_transformers
 from mmteso.optional import require
+from ..weights import from_pretrained, load_part
 
 _ENCODER = 'model.pixel_level_module.encoder.'
 # Swin's names in memory since transformers 5 -> those in files
@@ -135,22 +136,11 @@ def load_hf_mask2former(source: str) -> nn.Module:
     Raises:
         ImportError: If transformers is not installed.
         OSError: If there is no such model.
-        ValueError: If it is another model, or weights are missing.
+        ValueError: If weights are missing, as of another model.
     """
-    transformers = require('transformers', 'text')
-    config = transformers.AutoConfig.from_pretrained(source)
-    if config.model_type != 'mask2former':
-        raise ValueError(f'"{source}" holds a {config.model_type}, expected a '
-                         'mask2former')
-    with quiet_transformers():
-        model, report = transformers.Mask2FormerForUniversalSegmentation \
-            .from_pretrained(source, config=config, output_loading_info=True)
-    missing = sorted(map(str, report['missing_keys']))
-    if missing:
-        # transformers fills what is missing with random numbers
-        raise ValueError(f'the weights in "{source}" lack {len(missing)} of '
-                         f'the model\'s, e.g. {missing[0]}')
-    return model.float()
+    return from_pretrained(
+        require('transformers', 'text').Mask2FormerForUniversalSegmentation,
+        source)
 
 
 def convert_mask2former(state_dict: Mapping[str, Tensor],
@@ -193,11 +183,10 @@ def convert_mask2former(state_dict: Mapping[str, Tensor],
     converted = {}
     for target, values in parts.items():
         values = [value for _, value in sorted(values, key=lambda v: v[0])]
-        converted[target] = values[0] if len(values) == 1 else torch.cat(
-            values)
+        converted[target] = torch.cat(values) if values[1:] else values[0]
         if target.endswith('relative_position_bias_table'):
-            converted[target.replace('bias_table', 'index')] = window_index(
-                window_size)
+            converted[target.replace('bias_table', 'index')] = WindowMSA(
+                1, 1, (window_size, window_size)).relative_position_index
     return converted
 
 
@@ -211,16 +200,6 @@ def _unfold_order(value: Tensor) -> Tensor:
     *others, width = value.shape
     value = value.reshape(*others, 2, 2, width // 4)
     return value.transpose(-3, -1).reshape(*others, width)
-
-
-def window_index(window: int) -> Tensor:
-    """Row of Swin's bias table for each pair of positions in a window."""
-    steps = torch.arange(window)
-    row, column = (axis.flatten()
-                   for axis in torch.meshgrid(steps, steps, indexing='ij'))
-    down = row[:, None] - row + window - 1
-    right = column[:, None] - column + window - 1
-    return down * (2 * window - 1) + right
 
 
 def pixel_settings(preprocessor: Mapping[str, Any]) -> Dict[str, Any]:
@@ -263,40 +242,38 @@ def find_differences(state_dict: Mapping[str, Tensor], config,
     Returns:
         list[str]: A line for each difference; empty if it fits.
     """
-    parts = nn.ModuleDict({
-        name: MODELS.build(dict(model[name], init_cfg=None))
-        for name in ('backbone', 'decode_head')
-    })
-    shapes = {
-        name: tuple(value.shape)
-        for name, value in parts.state_dict().items()
-        # what a head of ours has beside the stock one's
-        if not name.startswith(('decode_head.pmqs', 'decode_head.cls_embed'))
+    head = {
+        key: value
+        for key, value in model['decode_head'].items()
+        if key not in ('pmqs', 'targets')
     }
-    found = {name: tuple(value.shape) for name, value in state_dict.items()}
-    lines = [
-        f'{name} is {shapes.get(name, "missing")}, the weights have '
-        f'{found.get(name, "none")}'
-        for name in sorted(shapes.keys() | found.keys())
-        if shapes.get(name) != found.get(name)
-        and not name.startswith('decode_head.cls_embed')
-    ]
-    if lines:
-        return lines
+    head.update(
+        type='Mask2FormerHead',
+        init_cfg=None,
+        num_classes=len(state_dict['decode_head.cls_embed.bias']) - 1)
+    head = MODELS.build(head)
+    backbone = MODELS.build(dict(model['backbone'], init_cfg=None))
+    try:
+        load_part(
+            nn.ModuleDict(dict(backbone=backbone, decode_head=head)),
+            dict(state_dict), 'the converted model')
+    except RuntimeError as error:
+        return [str(error)]
     # what leaves no trace in shapes
-    backbone, head = parts['backbone'], parts['decode_head']
     layer = head.transformer_decoder.layers[0]
-    theirs = config.backbone_config
+    heads, theirs = config.num_attention_heads, config.backbone_config
     facts = [
-        ('pixel_decoder: heads', config.num_attention_heads,
-         head.pixel_decoder.encoder.layers[0].self_attn.num_heads),
-        ('pixel_decoder: groups of its norms', 32,
+        ('heads (pixel decoder, self, cross)', [heads] * 3, [
+            attention.num_heads for attention in (
+                head.pixel_decoder.encoder.layers[0].self_attn,
+                layer.self_attn, layer.cross_attn)
+        ]),
+        ('groups of the pixel decoder\'s norms', 32,
          head.pixel_decoder.input_convs[0].gn.num_groups),
-        ('transformer_decoder: heads', [config.num_attention_heads] * 2,
-         [layer.self_attn.num_heads, layer.cross_attn.num_heads]),
-        ('activation', [config.activation_function, config.pre_norm],
-         ['relu', False]),
-        ('strides', list(config.feature_strides), [4, 8, 16, 32]),
+        ('activation, pre_norm, strides', [
+            config.activation_function, config.pre_norm,
+            list(config.feature_strides)
+        ], ['relu', False, [4, 8, 16, 32]]),
     ]
     if theirs.model_type == 'swin':
         facts.append(('backbone: activation, eps',
@@ -305,12 +282,14 @@ def find_differences(state_dict: Mapping[str, Tensor], config,
     else:
         caffe = theirs.layer_type == 'bottleneck' and \
             theirs.downsample_in_bottleneck
-        facts += [('backbone: activation', theirs.hidden_act, 'relu'),
-                  ('backbone: style', 'caffe' if caffe else 'pytorch',
-                   backbone.style),
-                  ('backbone: strides', (1, 2, 2, 2), tuple(backbone.strides)),
-                  ('backbone: dilations', (1, ) * 4,
-                   tuple(backbone.dilations))]
+        facts.append(
+            ('backbone: activation, style, strides, dilations', [
+                theirs.hidden_act, 'caffe' if caffe else 'pytorch',
+                (1, 2, 2, 2), (1, ) * 4
+            ], [
+                'relu', backbone.style, tuple(backbone.strides),
+                tuple(backbone.dilations)
+            ]))
     return [
         f'{what}: {ours!r}, the weights need {needed!r}'
         for what, needed, ours in facts if needed != ours

@@ -85,61 +85,60 @@ def sam_settings(state_dict: Mapping[str, Tensor],
     Raises:
         ValueError: If weights that tell the structure are missing.
     """
-    shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
+
+    def size(name: str, axis: int = 0) -> int:
+        if name not in state_dict:
+            raise ValueError('these are not the weights of a whole SAM: no '
+                             f'{name!r}')
+        return state_dict[name].shape[axis]
+
+    def depth(name: str) -> int:
+        return sum(name.format(i) in state_dict for i in range(1000))
+
+    relative = 'vision_encoder.layers.{}.attn.rel_pos_h'
     layer = 'mask_decoder.transformer.layers.{}.'
-    try:
-        side, dims = shapes['vision_encoder.pos_embed'][2:]
-        channels, patch = shapes[
-            'vision_encoder.patch_embed.projection.weight'][1:3]
-        # twice the reach of attention in places, less one; and the width
-        reach = [
-            shapes[name] for name in (
-                f'vision_encoder.layers.{i}.attn.rel_pos_h'
-                for i in range(len(shapes))) if name in shapes
-        ]
-        mlp_dim = shapes['vision_encoder.layers.0.mlp.lin1.weight'][0]
-        tokens, width = shapes['mask_decoder.mask_tokens.weight']
-        inner = shapes[layer.format(0) +
-                       'cross_attn_token_to_image.q_proj.weight'][0]
-        windows = [length for length, _ in reach if length < 2 * side - 1]
-        return dict(
-            vision_config=dict(
-                hidden_size=dims,
-                output_channels=shapes['vision_encoder.neck.conv1.weight'][0],
-                num_hidden_layers=len(reach),
-                num_attention_heads=dims // reach[0][1],
-                num_channels=channels,
-                image_size=side * patch,
-                patch_size=patch,
-                mlp_dim=mlp_dim,
-                mlp_ratio=mlp_dim / dims,
-                window_size=(windows[0] + 1) // 2 if windows else 0,
-                global_attn_indexes=[
-                    i for i, (length, _) in enumerate(reach)
-                    if length == 2 * side - 1
-                ],
-                num_pos_feats=width // 2),
-            prompt_encoder_config=dict(
-                hidden_size=width,
-                image_size=side * patch,
-                patch_size=patch,
-                mask_input_channels=shapes[
-                    'prompt_encoder.mask_embed.conv2.weight'][0]),
-            mask_decoder_config=dict(
-                hidden_size=width,
-                mlp_dim=shapes[layer.format(0) + 'mlp.lin1.weight'][0],
-                num_hidden_layers=sum(
-                    layer.format(i) + 'mlp.lin1.weight' in shapes
-                    for i in range(len(shapes))),
-                num_attention_heads=decoder_heads,
-                attention_downsample_rate=width // inner,
-                num_multimask_outputs=tokens - 1,
-                iou_head_hidden_dim=shapes[
-                    'mask_decoder.iou_prediction_head.proj_in.weight'][0],
-                layer_norm_eps=1e-5))
-    except (KeyError, IndexError) as error:
-        raise ValueError('these are not the weights of a whole SAM: no '
-                         f'{error}') from error
+    # twice the reach of each layer's attention in places, less one
+    reach = [size(relative.format(i)) for i in range(depth(relative))]
+    side = size('vision_encoder.pos_embed', 2)
+    dims = size('vision_encoder.pos_embed', 3)
+    patch = size('vision_encoder.patch_embed.projection.weight', 2)
+    mlp_dim = size('vision_encoder.layers.0.mlp.lin1.weight')
+    width = size('mask_decoder.mask_tokens.weight', 1)
+    windows = [(length + 1) // 2 for length in reach if length < 2 * side - 1]
+    return dict(
+        vision_config=dict(
+            hidden_size=dims,
+            output_channels=size('vision_encoder.neck.conv1.weight'),
+            num_hidden_layers=len(reach),
+            num_attention_heads=dims // size(relative.format(0), 1),
+            num_channels=size('vision_encoder.patch_embed.projection.weight',
+                              1),
+            image_size=side * patch,
+            patch_size=patch,
+            mlp_dim=mlp_dim,
+            mlp_ratio=mlp_dim / dims,
+            window_size=windows[0] if windows else 0,
+            global_attn_indexes=[
+                i for i, length in enumerate(reach) if length == 2 * side - 1
+            ],
+            num_pos_feats=width // 2),
+        prompt_encoder_config=dict(
+            hidden_size=width,
+            image_size=side * patch,
+            patch_size=patch,
+            mask_input_channels=size(
+                'prompt_encoder.mask_embed.conv2.weight')),
+        mask_decoder_config=dict(
+            hidden_size=width,
+            mlp_dim=size(layer.format(0) + 'mlp.lin1.weight'),
+            num_hidden_layers=depth(layer + 'mlp.lin1.weight'),
+            num_attention_heads=decoder_heads,
+            attention_downsample_rate=width // size(
+                layer.format(0) + 'cross_attn_token_to_image.q_proj.weight'),
+            num_multimask_outputs=size('mask_decoder.mask_tokens.weight') - 1,
+            iou_head_hidden_dim=size(
+                'mask_decoder.iou_prediction_head.proj_in.weight'),
+            layer_norm_eps=1e-5))
 
 
 def write_sam_folder(folder: str,

@@ -166,48 +166,29 @@ class TeSOHead(Mask2FormerHead):
         query = self.query_feat.weight.expand(batch_size, -1, -1)
         query_pos = self.query_embed.weight.expand(batch_size, -1, -1)
         if self.pmqs is not None:
-            if prompt is None:
-                raise ValueError('TeSOHead with pmqs needs a prompt: give the '
-                                 'segmentor a prompt_encoder')
             query = self.pmqs(query, prompt)
 
         all_cls, all_masks = [], []
+        levels = self.num_transformer_feat_level
         for i in range(self.num_transformer_decoder_layers + 1):
-            normed = self.transformer_decoder.post_norm(query)
-            all_cls.append(self.cls_embed(normed))
-            all_masks.append(
-                torch.einsum('bqc,bchw->bqhw', self.mask_embed(normed),
-                             memory.mask_features))
+            cls, masks, hidden = self._forward_head(
+                query, memory.mask_features, memory.sizes[i % levels])
+            all_cls.append(cls)
+            all_masks.append(masks)
             if i == self.num_transformer_decoder_layers:
-                break
-            level = i % self.num_transformer_feat_level
+                return all_cls, all_masks
+            # A query that sees no pixel at all would attend to nothing: let
+            # it see all of them.
+            hidden &= ~hidden.all(-1, keepdim=True)
             query = self.transformer_decoder.layers[i](
                 query=query,
-                key=memory.keys[level],
-                value=memory.keys[level],
+                key=memory.keys[i % levels],
+                value=memory.keys[i % levels],
                 query_pos=query_pos,
-                key_pos=memory.key_pos[level],
-                cross_attn_mask=self._attention_mask(all_masks[-1],
-                                                     memory.sizes[level]),
+                key_pos=memory.key_pos[i % levels],
+                cross_attn_mask=hidden,
                 query_key_padding_mask=None,
                 key_padding_mask=None)
-        return all_cls, all_masks
-
-    @torch.no_grad()
-    def _attention_mask(self, masks: Tensor, size: Tuple[int,
-                                                         int]) -> Tensor:
-        """Pixels that are hidden from queries, bool (B * heads, N_q, h * w).
-
-        The stock head's, but repeated for the heads only at the end.
-        """
-        masks = F.interpolate(
-            masks, size, mode='bilinear', align_corners=False).flatten(2)
-        hidden = masks.sigmoid() < 0.5
-        # A query that sees no pixel at all would attend to nothing: let it
-        # see all of them.
-        hidden &= ~hidden.all(-1, keepdim=True)
-        return hidden[:, None].expand(-1, self.num_heads, -1,
-                                      -1).flatten(0, 1)
 
     def forward(
         self,
@@ -398,13 +379,10 @@ class PixelSupervisedHead(TeSOHead):
 def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
     """Record the cross-attention of the mask queries to the image.
 
-    As long as the context lasts, every forward pass through a layer of the
-    transformer decoder leaves its attention weights in the list of this
-    layer. The output stays as it is, up to rounding where torch would have
-    taken a fused kernel; an adapter changes the output, not the weights.
-
     Mask2Former masks this attention: a query sees only the pixels that its
-    mask of the layer before covers (all of them if it covers none).
+    mask of the layer before covers (all of them if it covers none). The
+    output stays as it is, up to rounding where torch would have taken a fused
+    kernel; an adapter changes the output, not the weights.
 
     Args:
         head (nn.Module): A decode head with mmdet's Mask2Former decoder:
@@ -419,8 +397,8 @@ def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
         TypeError: If the head has no such decoder.
     """
     if not isinstance(head, Mask2FormerHead):
-        raise TypeError('expected the decode head of a Mask2Former, such as '
-                        f'TeSOHead, but got {type(head).__name__}')
+        raise TypeError('head must be a Mask2FormerHead, such as TeSOHead, '
+                        f'but got {type(head).__name__}')
 
     def ask_for_weights(module: nn.Module, args: tuple, kwargs: dict):
         # whatever the caller asked for: mmcv's wrapper drops the weights

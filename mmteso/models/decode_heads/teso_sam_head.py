@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from mmcv.ops import point_sample
 from mmdet.models.utils import get_uncertain_point_coords_with_randomness
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.utils import ConfigType, SampleList
 from torch import Tensor, nn
 
 from mmteso.structures import AudioTextPrompt
 from ..prompting import at_least_float32
-from ..sam import check_init_cfg, import_sam, load_sam_part, make_config
+from ..sam import import_sam, load_sam_part, make_config
+from ..weights import PretrainedModule
 
 IGNORED = 255
 
@@ -31,7 +31,7 @@ class SAMMemory(NamedTuple):
 
 
 @MODELS.register_module()
-class TeSOSAMHead(BaseModule):
+class TeSOSAMHead(PretrainedModule):
     """SAM's mask decoder whose tokens are prompted by sound and text.
 
     TeSO-SAM. The paper reports its numbers and says little of how; what is
@@ -55,14 +55,11 @@ class TeSOSAMHead(BaseModule):
             SAMs. Defaults to None.
         pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
             tokens stay as they are, and sound has no effect.
-        mask_token (int | str): Whose mask is the output: 0, the token that
-            SAM uses for a single mask; 1 to 3, those that it uses for three
-            masks of an ambiguous prompt; or ``'learned'``, all masks' logits
-            in a learned average that starts as the plain one (ours).
-            Defaults to 0.
-        num_points (int, optional): Points of the mask at which the losses
-            are taken, drawn as in Mask2Former. Defaults to 12544
-            (Mask2Former); None: all pixels.
+        mask_token (int): Whose mask is the output: 0, the token that SAM uses
+            for a single mask, or 1 to 3, those that it uses for three masks
+            of an ambiguous prompt. Defaults to 0.
+        num_points (int): Points of the mask at which the losses are taken,
+            drawn as in Mask2Former. Defaults to 12544 (Mask2Former).
         oversample_ratio (float): See Mask2Former. Defaults to 3.0.
         importance_sample_ratio (float): See Mask2Former. Defaults to 0.75.
         threshold (float): Score above which a pixel is sounding. Defaults to
@@ -87,8 +84,8 @@ class TeSOSAMHead(BaseModule):
     def __init__(self,
                  decoder_config: Optional[dict] = None,
                  pmqs: Optional[dict] = None,
-                 mask_token: Union[int, str] = 0,
-                 num_points: Optional[int] = 12544,
+                 mask_token: int = 0,
+                 num_points: int = 12544,
                  oversample_ratio: float = 3.0,
                  importance_sample_ratio: float = 0.75,
                  threshold: float = 0.5,
@@ -96,7 +93,6 @@ class TeSOSAMHead(BaseModule):
                  loss_dice: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        check_init_cfg(init_cfg)
         config = make_config('SamMaskDecoderConfig', decoder_config)
         self.decoder_config = config
         self.mask_decoder = import_sam().SamMaskDecoder(config)
@@ -106,22 +102,15 @@ class TeSOSAMHead(BaseModule):
                              torch.randn(2, config.hidden_size // 2))
         self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
 
-        tokens = self.mask_decoder.num_mask_tokens
-        if mask_token != 'learned' and mask_token not in range(tokens):
-            raise ValueError(f"mask_token must be 'learned' or one of 0 to "
-                             f'{tokens - 1}, but got {mask_token!r}')
+        mlps = self.mask_decoder.output_hypernetworks_mlps
+        if mask_token not in range(len(mlps)):
+            raise ValueError(f'mask_token must be one of 0 to {len(mlps) - 1},'
+                             f' but got {mask_token!r}')
         self.mask_token = mask_token
-        self.mask_weights = nn.Parameter(
-            torch.zeros(tokens)) if mask_token == 'learned' else None
         # What takes no part in the loss must not wait for a gradient in DDP.
         self.mask_decoder.iou_prediction_head.requires_grad_(False)
-        for i, mlp in enumerate(self.mask_decoder.output_hypernetworks_mlps):
-            if mask_token not in ('learned', i):
-                mlp.requires_grad_(False)
-
-        if num_points is not None and num_points < 1:
-            raise ValueError('num_points must be >= 1 or None, but got '
-                             f'{num_points}')
+        for i, mlp in enumerate(mlps):
+            mlp.requires_grad_(i == mask_token)
         self.num_points = num_points
         self.oversample_ratio = oversample_ratio
         self.importance_sample_ratio = importance_sample_ratio
@@ -136,22 +125,14 @@ class TeSOSAMHead(BaseModule):
             eps=1.0,
             loss_weight=5.0))
 
-    def init_weights(self) -> None:
-        """Read the weights that ``init_cfg`` names, all of them.
-
-        Raises:
-            FileNotFoundError: If there is no such folder.
-            ValueError: If the folder does not hold this SAM.
-            RuntimeError: If a weight's shape is not this network's.
-        """
-        if self.init_cfg is not None and not self.is_init:
-            sam = load_sam_part(self.mask_decoder, self.decoder_config,
-                                self.init_cfg['checkpoint'], 'mask_decoder')
-            self.no_mask_embed.load_state_dict(
-                sam.prompt_encoder.no_mask_embed.state_dict())
-            self.positional_embedding.copy_(
-                sam.shared_image_embedding.positional_embedding.detach())
-        self._is_init = True
+    def load_pretrained(self, folder: str) -> None:
+        """Read the weights of a folder."""
+        sam = load_sam_part(self.mask_decoder, self.decoder_config, folder,
+                            'mask_decoder')
+        self.no_mask_embed.load_state_dict(
+            sam.prompt_encoder.no_mask_embed.state_dict())
+        self.positional_embedding.copy_(
+            sam.shared_image_embedding.positional_embedding.detach())
 
     def encode_image(self, x: Tuple[Tensor]) -> SAMMemory:
         """Prepare what does not depend on the prompt.
@@ -200,30 +181,19 @@ class TeSOSAMHead(BaseModule):
             [decoder.iou_token.weight, decoder.mask_tokens.weight])
         tokens = tokens.expand(batch_size, -1, -1)
         if self.pmqs is not None:
-            if prompt is None:
-                raise ValueError('TeSOSAMHead with pmqs needs a prompt: give '
-                                 'the segmentor a prompt_encoder')
             tokens = self.pmqs(tokens, prompt)
         tokens, image = decoder.transformer(
             point_embeddings=tokens[:, None],  # one prompt an image
             image_embeddings=memory.image,
             image_positional_embeddings=memory.pos,
             attention_similarity=None)[:2]
-        masks = tokens[:, 0, 1:]
         image = image.transpose(2, 3).reshape(batch_size, channels, height,
                                               width)
         image = decoder.upscale_layer_norm(decoder.upscale_conv1(image))
         image = decoder.upscale_conv2(decoder.activation(image))
         image = decoder.activation(image)
-
-        mlps = decoder.output_hypernetworks_mlps
-        if self.mask_weights is None:
-            filters = mlps[self.mask_token](masks[:, self.mask_token])
-        else:  # a mean of masks is the mask of the mean filter
-            weights = self.mask_weights.softmax(0)
-            filters = sum(
-                weight * mlp(mask)
-                for weight, mlp, mask in zip(weights, mlps, masks.unbind(1)))
+        mlp = decoder.output_hypernetworks_mlps[self.mask_token]
+        filters = mlp(tokens[:, 0, 1 + self.mask_token])
         return torch.einsum('bc,bchw->bhw', filters, image)[:, None]
 
     def forward(self,
@@ -280,8 +250,13 @@ class TeSOSAMHead(BaseModule):
                 'in the data set')
         seg_logits = at_least_float32(seg_logits)
         target = (labels == 1).to(seg_logits)
-        logits, target, valid = self._at_points(seg_logits, target,
-                                                valid.to(seg_logits))
+        with torch.no_grad():
+            points = get_uncertain_point_coords_with_randomness(
+                seg_logits, None, self.num_points, self.oversample_ratio,
+                self.importance_sample_ratio)
+        logits, target, valid = (
+            point_sample(item, points).squeeze(1)
+            for item in (seg_logits, target, valid.to(seg_logits)))
         valid = valid >= 0.5
         weight = valid / valid.sum(1, keepdim=True).clamp(min=1)
         count = len(logits)
@@ -298,19 +273,6 @@ class TeSOSAMHead(BaseModule):
                     logits.masked_fill(~valid, lowest),
                     target * valid,
                     avg_factor=count))
-
-    def _at_points(self, *maps: Tensor) -> List[Tensor]:
-        """Sample logits, target and validity; (B, 1, ., .) -> (B, N)."""
-        if self.num_points is None:
-            size = maps[1].shape[2:]
-            logits = F.interpolate(
-                maps[0], size=size, mode='bilinear', align_corners=False)
-            return [item.flatten(1) for item in (logits, *maps[1:])]
-        with torch.no_grad():
-            points = get_uncertain_point_coords_with_randomness(
-                maps[0], None, self.num_points, self.oversample_ratio,
-                self.importance_sample_ratio)
-        return [point_sample(item, points).squeeze(1) for item in maps]
 
     def predict(self,
                 x: Union[Tuple[Tensor], SAMMemory],

@@ -33,13 +33,35 @@ from .attention import mlp
 
 
 class _SimplePrompt(nn.Module):
-    """Normalised features and a "no cue" key, as SeDAM has them."""
+    """Normalised features and a "no cue" key, as SeDAM has them.
 
-    def __init__(self, embed_dims: int) -> None:
+    Args:
+        audio_dims (int): Channels of F_A, if it is read. Defaults to 128.
+        text_dims (int): Channels of a cue's feature, if they are read.
+            Defaults to 1024.
+        embed_dims (int): D. Defaults to 1024.
+        hidden_dims (int): Hidden width of each MLP. Defaults to 2048.
+    """
+
+    reads = ('audio', 'text')
+    num_latents = 1
+
+    def __init__(self,
+                 audio_dims: int = 128,
+                 text_dims: int = 1024,
+                 embed_dims: int = 1024,
+                 hidden_dims: int = 2048) -> None:
         super().__init__()
         self.embed_dims = embed_dims
         self.norm = nn.LayerNorm(embed_dims)
         self.no_cue = nn.Parameter(torch.randn(embed_dims) * 0.02)
+        if 'audio' in self.reads:
+            self.audio_dims = audio_dims
+            self.audio_mlp = mlp(audio_dims, hidden_dims,
+                                 self.num_latents * embed_dims)
+        if 'text' in self.reads:
+            self.text_dims = text_dims
+            self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
 
     def make_prompt(self, features: Tensor, gate: Tensor,
                     **parts: Tensor) -> AudioTextPrompt:
@@ -59,23 +81,16 @@ class AudioPrompt(_SimplePrompt):
     component loss goes on working.
 
     Args:
-        audio_dims (int): Channels of F_A. Defaults to 128.
-        embed_dims (int): D. Defaults to 1024.
-        hidden_dims (int): Hidden width of the MLP. Defaults to 2048.
         num_latents (int): N_a. Defaults to 4.
+        **kwargs: ``audio_dims`` (128), ``embed_dims`` (1024) and
+            ``hidden_dims`` (2048) as of :class:`SeDAM`.
     """
 
     reads = ('audio', )
 
-    def __init__(self,
-                 audio_dims: int = 128,
-                 embed_dims: int = 1024,
-                 hidden_dims: int = 2048,
-                 num_latents: int = 4) -> None:
-        super().__init__(embed_dims)
-        self.audio_dims = audio_dims
+    def __init__(self, num_latents: int = 4, **kwargs) -> None:
         self.num_latents = num_latents
-        self.audio_mlp = mlp(audio_dims, hidden_dims, num_latents * embed_dims)
+        super().__init__(**kwargs)
 
     def forward(self,
                 audio: Tensor,
@@ -94,23 +109,12 @@ class TextPrompt(_SimplePrompt):
 
     The cues' own features, normalised, stand where the sounding object
     features stood. Without sound no cue can be told from another: all valid
-    ones are kept, and there are no latents.
-
-    Args:
-        text_dims (int): Channels of a cue's feature. Defaults to 1024.
-        embed_dims (int): D. Defaults to 1024.
-        hidden_dims (int): Hidden width of the MLP. Defaults to 2048.
+    ones are kept, and there are no latents. Arguments are ``text_dims``
+    (1024), ``embed_dims`` (1024) and ``hidden_dims`` (2048) of
+    :class:`SeDAM`.
     """
 
     reads = ('text', )
-
-    def __init__(self,
-                 text_dims: int = 1024,
-                 embed_dims: int = 1024,
-                 hidden_dims: int = 2048) -> None:
-        super().__init__(embed_dims)
-        self.text_dims = text_dims
-        self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
 
     def forward(self, audio: Optional[Tensor], text: Tensor,
                 valid: Tensor) -> AudioTextPrompt:
@@ -124,27 +128,10 @@ class ConcatPrompt(_SimplePrompt):
 
     The whole audio feature as one key and each cue as another: they meet in
     PMQS alone. No latent components, no attention between cues and sound, so
-    no scores and no dynamic mask either: all valid cues are kept.
-
-    Args:
-        audio_dims (int): Channels of F_A. Defaults to 128.
-        text_dims (int): Channels of a cue's feature. Defaults to 1024.
-        embed_dims (int): D. Defaults to 1024.
-        hidden_dims (int): Hidden width of both MLPs. Defaults to 2048.
+    no scores and no dynamic mask either: all valid cues are kept. Arguments
+    are ``audio_dims`` (128), ``text_dims`` (1024), ``embed_dims`` (1024) and
+    ``hidden_dims`` (2048) of :class:`SeDAM`.
     """
-
-    reads = ('audio', 'text')
-
-    def __init__(self,
-                 audio_dims: int = 128,
-                 text_dims: int = 1024,
-                 embed_dims: int = 1024,
-                 hidden_dims: int = 2048) -> None:
-        super().__init__(embed_dims)
-        self.audio_dims = audio_dims
-        self.text_dims = text_dims
-        self.audio_mlp = mlp(audio_dims, hidden_dims, embed_dims)
-        self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
 
     def forward(self, audio: Tensor, text: Tensor,
                 valid: Tensor) -> AudioTextPrompt:

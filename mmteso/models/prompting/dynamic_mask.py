@@ -43,11 +43,6 @@ class DynamicMask(nn.Module):
             chance above or below 0, and without it as many of the cues, from
             none to all, are kept for as long as nothing trains the mean.
             Leave it off with a cue loss, which does. Defaults to False.
-        keep_best (bool): Keep the best valid cue of a frame whose cues all
-            fall, by comparison with leaving it the "no cue" key alone (ours).
-            With ``threshold='mean'`` the best cue never falls, and the soft
-            gate has no cue that falls: neither is changed by it. Defaults to
-            False.
     """
 
     MODES = ('hard', 'straight_through', 'soft', 'off')
@@ -55,8 +50,7 @@ class DynamicMask(nn.Module):
     def __init__(self,
                  mode: str = 'hard',
                  threshold: Union[str, float] = 0.,
-                 center: bool = False,
-                 keep_best: bool = False) -> None:
+                 center: bool = False) -> None:
         super().__init__()
         if mode not in self.MODES:
             raise ValueError(
@@ -67,7 +61,6 @@ class DynamicMask(nn.Module):
         self.mode = mode
         self.threshold = threshold
         self.center = center
-        self.keep_best = keep_best
         if center:
             self.register_buffer('score_mean', torch.zeros(()))
             self.register_buffer('batches', torch.zeros(()))
@@ -93,11 +86,6 @@ class DynamicMask(nn.Module):
             scores = scores - self.score_mean
         margin = scores - self._threshold(scores, valid)
         kept = valid & (margin >= 0)
-        if self.keep_best and valid.numel():
-            best = scores.masked_fill(~valid, -torch.inf).argmax(1)
-            fallen = ~kept.any(1) & valid.any(1)
-            rows = fallen.nonzero().squeeze(1)
-            kept = kept.index_put((rows, best[rows]), kept.new_tensor(True))
         soft = margin.sigmoid() * valid
         if self.mode == 'soft':
             return soft, kept
@@ -133,4 +121,4 @@ class DynamicMask(nn.Module):
 
     def extra_repr(self) -> str:
         return (f'mode={self.mode!r}, threshold={self.threshold!r}, '
-                f'center={self.center}, keep_best={self.keep_best}')
+                f'center={self.center}')

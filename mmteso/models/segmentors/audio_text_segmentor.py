@@ -1,9 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
-from mmengine.logging import print_log
 from mmengine.model import initialize
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
@@ -17,8 +15,7 @@ from mmteso.structures import AudioTextPrompt, ImageMemory
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
-from ..prompting import AudioTextFusion, FusionLayer, at_least_float32
-from ..prompting.fusion import levels_read
+from ..prompting import FusionLayer, at_least_float32
 from .cached_audio import CachedAudioCheck
 
 Inputs = Dict[str, Tensor]
@@ -67,9 +64,8 @@ class AudioTextSegmentor(EncoderDecoder):
         **kwargs: See mmseg's ``EncoderDecoder``.
 
     Raises:
-        ValueError: If the prompt would reach no head, a loss has no prompt
-            to read, or the widths of two parts do not fit.
-        TypeError: If an :class:`AudioTextFusion` is the ``neck``.
+        ValueError: If a prompt is made and reaches no head, or is needed and
+            not made, or the widths of two parts do not fit.
     """
 
     def __init__(self,
@@ -84,14 +80,21 @@ class AudioTextSegmentor(EncoderDecoder):
                  frozen: Sequence[str] = (),
                  **kwargs) -> None:
         super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
-        if prompt_encoder is None and (fusion or latent_loss or cue_loss):
+        pmqs = getattr(self.decode_head, 'pmqs', None)
+        if prompt_encoder is None and (fusion or latent_loss or cue_loss
+                                       or pmqs is not None):
+            raise ValueError('pmqs of the decode head, fusion, latent_loss '
+                             'and cue_loss need a prompt_encoder')
+        if prompt_encoder and not fusion and not _takes_prompt(
+                self.decode_head):
             raise ValueError(
-                'fusion, latent_loss and cue_loss need a prompt_encoder')
+                f'{type(self.decode_head).__name__} takes no prompt: a '
+                'prompt_encoder would have no effect on its masks. Add a '
+                'fusion (AudioTextFusion), or leave prompt_encoder out')
         self.audio_encoder = _build(audio_encoder)
         self.prompt_encoder = _build(prompt_encoder)
         self.fusion = _build(fusion)
         self._check_widths()
-        self._check_fusion()
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
@@ -102,47 +105,18 @@ class AudioTextSegmentor(EncoderDecoder):
 
     def _check_widths(self) -> None:
         """Compare what parts make with what their readers were built for."""
-        prompt, head = self.prompt_encoder, self.decode_head
-        pairs = [(self.audio_encoder, prompt, 'audio_dims', 'prompt_encoder')]
-        pairs += [(prompt, reader, 'prompt_dims', name) for name, reader in (
-            ('fusion', self.fusion),
-            ('decode_head.pmqs', getattr(head, 'pmqs', None)))]
-        for maker, reader, field, name in pairs:
+        pmqs = getattr(self.decode_head, 'pmqs', None)
+        for maker, reader, name in (
+            (self.audio_encoder, self.prompt_encoder,
+             'prompt_encoder.audio_dims'),
+            (self.prompt_encoder, self.fusion, 'fusion.prompt_dims'),
+            (self.prompt_encoder, pmqs, 'decode_head.pmqs.prompt_dims')):
             made = getattr(maker, 'embed_dims', None)
-            if made is not None and getattr(reader, field, made) != made:
+            read = getattr(reader, name.split('.')[-1], made)
+            if made is not None and read != made:
                 raise ValueError(
                     f'{type(maker).__name__} makes features of {made} '
-                    f'channels, but {name} reads {getattr(reader, field)}: '
-                    f'set {name}.{field}={made}')
-
-    def _check_fusion(self) -> None:
-        """See that the prompt reaches a head, and each layer a gradient."""
-        if isinstance(getattr(self, 'neck', None), AudioTextFusion):
-            raise TypeError(
-                'an AudioTextFusion needs a prompt, which a neck does not '
-                'get: set it as `fusion` of AudioTextSegmentor, not as `neck`')
-        if self.fusion is None:
-            if self.prompt_encoder is not None and not getattr(
-                    self.decode_head, 'takes_prompt', False):
-                raise ValueError(
-                    f'{type(self.decode_head).__name__} takes no prompt: a '
-                    'prompt_encoder would have no effect on its masks. Add a '
-                    'fusion (AudioTextFusion), use TeSOHead, or leave '
-                    'prompt_encoder out.')
-        elif isinstance(self.fusion, AudioTextFusion):
-            heads = [head for _, head in self._named_heads()]
-            read = levels_read(heads, len(self.fusion.in_channels))
-            unread = sorted(set(self.fusion.levels) - read)
-            if unread:
-                # a warning: a head may read more than its in_index says
-                print_log(
-                    f'AudioTextFusion changes levels {unread}, which no decode'
-                    ' head reads, as far as their in_index says. Their layers '
-                    'may never get a gradient, and distributed training stops '
-                    'at that: unless a head reads them all the same, set '
-                    f'fusion.levels={sorted(read)}',
-                    logger='current',
-                    level=logging.WARNING)
+                    f'channels, but {name} is {read}: set {name}={made}')
 
     def _named_heads(self) -> Iterator[Tuple[str, nn.Module]]:
         """All heads, under the names that mmseg gives their losses."""
@@ -204,8 +178,7 @@ class AudioTextSegmentor(EncoderDecoder):
         for rows, columns in windows:
             x = self.extract_feat(images[:, :, rows, columns])
             # behind a fusion, what a head makes of them depends on the prompt
-            if self.fusion is None and getattr(self.decode_head,
-                                               'takes_prompt', False):
+            if self.fusion is None and _takes_prompt(self.decode_head):
                 x = self.decode_head.encode_image(x)
             encoded.append(x)
         return ImageMemory((batch_size, height, width), windows, encoded)
@@ -235,39 +208,33 @@ class AudioTextSegmentor(EncoderDecoder):
         if self.prompt_encoder is None:
             return None
         reads = getattr(self.prompt_encoder, 'reads', ('audio', 'text'))
-        own = None if self.audio_encoder is None else getattr(
-            self.audio_encoder, 'input_key', 'log_mel')
-        source = 'audio_feat' if own is None or 'audio_feat' in inputs else own
-        needed = [source] * ('audio' in reads)
+        encoder = self.audio_encoder
+        key = getattr(encoder, 'input_key', 'log_mel')
+        cached = encoder is None or 'audio_feat' in inputs
+        needed = ['audio_feat' if cached else key] * ('audio' in reads)
         needed += ['text_feat', 'text_valid'] * ('text' in reads)
         missing = [name for name in needed if name not in inputs]
         if missing:
             raise KeyError(
                 f'inputs lack {missing}; they have {sorted(inputs)}. Check '
-                'the transforms before PackAVTInputs, and audio_encoder: this '
-                f'model reads {own or "no sound itself"}, or audio_feat')
-        audio = None
-        if 'audio' in reads:
-            if source == own:
-                audio = self.audio_encoder(inputs[own])
-            else:
-                audio = inputs['audio_feat']
-                if own in inputs:
-                    raise ValueError(
-                        f'inputs hold the sound twice, {own!r} and '
-                        "'audio_feat', and only one can be used: leave out "
-                        f'LoadAudioFeatures, or what makes {own}')
-                if own is not None:
-                    self._check_cached_audio(self.audio_encoder, data_samples)
-        text = inputs.get('text_feat')
+                'audio_encoder, and the transforms before PackAVTInputs')
+        audio, text = None, inputs.get('text_feat')
+        if 'audio' in reads and not cached:
+            audio = encoder(inputs[key])
+        elif 'audio' in reads:
+            audio = inputs['audio_feat']
+            if encoder is not None and key in inputs:
+                raise ValueError(
+                    f"inputs hold the sound twice, {key!r} and 'audio_feat': "
+                    f'leave out LoadAudioFeatures, or what makes {key}')
+            if encoder is not None:
+                self._check_cached_audio(encoder, data_samples)
         for name, feature in (('audio', audio), ('text', text)):
             width = getattr(self.prompt_encoder, f'{name}_dims', None)
-            if name in reads and feature.shape[-1] != (width
-                                                       or feature.shape[-1]):
+            if name in reads and width not in (None, feature.shape[-1]):
                 raise ValueError(
                     f'the {name} features have {feature.shape[-1]} channels, '
-                    f'but {type(self.prompt_encoder).__name__} was built for '
-                    f'{width}: set prompt_encoder.{name}_dims')
+                    f'but prompt_encoder.{name}_dims is {width}')
         return self.prompt_encoder(audio, text, inputs.get('text_valid'))
 
     def fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
@@ -295,25 +262,17 @@ class AudioTextSegmentor(EncoderDecoder):
                              **_prompt_of(head, prompt))
             losses.update(add_prefix(loss, name))
         if self.latent_loss is not None:
-            losses['loss_latent'] = self.latent_loss(
-                self._required(prompt.latents, 'latent_loss'))
+            losses['loss_latent'] = self.latent_loss(prompt.latents)
         if self.cue_loss is not None:
             if any('gt_cues' not in sample for sample in data_samples):
                 raise KeyError(
                     "cue_loss needs 'gt_cues' in the data samples: set "
                     "cue_target to 'mask' or 'a_obj' in LoadTextCues of the "
                     'train pipeline')
-            target = [sample.gt_cues.label for sample in data_samples]
             losses['loss_cue'] = self.cue_loss(
-                self._required(prompt.scores, 'cue_loss'), torch.stack(target))
+                prompt.scores,
+                torch.stack([sample.gt_cues.label for sample in data_samples]))
         return losses
-
-    def _required(self, part: Optional[Tensor], loss: str) -> Tensor:
-        """What a loss reads of the prompt; not all prompt encoders have it."""
-        if part is None:
-            raise ValueError(f'{type(self.prompt_encoder).__name__} makes '
-                             f'nothing for {loss}: set {loss}=None')
-        return part
 
     def predict(self,
                 inputs: Inputs,
@@ -446,9 +405,13 @@ def _build(config: OptConfigType) -> Optional[nn.Module]:
     return MODELS.build(config) if config is not None else None
 
 
+def _takes_prompt(head: nn.Module) -> bool:
+    return getattr(head, 'takes_prompt', False)
+
+
 def _prompt_of(head: nn.Module, prompt: Optional[AudioTextPrompt]) -> dict:
     """What a head's methods get beside mmseg's arguments."""
-    return dict(prompt=prompt) if getattr(head, 'takes_prompt', False) else {}
+    return dict(prompt=prompt) if _takes_prompt(head) else {}
 
 
 def _crops(size: Tuple[int, int],

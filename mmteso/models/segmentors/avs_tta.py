@@ -38,10 +38,9 @@ class AVSTTAModel(BaseTTAModel):
         super().__init__(module, data_preprocessor)
         if not hasattr(self.module, 'sounding_score'):
             raise TypeError(
-                'AVSTTAModel needs a segmentor with a method sounding_score, '
-                f'such as AudioTextSegmentor, but got '
-                f"{type(self.module).__name__}; mmseg's segmentors go with "
-                'SegTTAModel')
+                f'{type(self.module).__name__} has no sounding_score: '
+                "AVSTTAModel is for AudioTextSegmentor, mmseg's segmentors go "
+                'with SegTTAModel')
 
     def test_sounds_step(self, batches: Sequence[dict]) -> List[SampleList]:
         """``test_step`` of batches that differ in their sound alone.
@@ -86,8 +85,7 @@ class AVSTTAModel(BaseTTAModel):
         if len(shapes) > 1:
             raise ValueError(
                 'the views of a frame must be predicted at one size, but got '
-                f'{shapes}: let LoadImageFromFile, which sets ori_shape, '
-                'stand before TestTimeAug in tta_pipeline')
+                f'{shapes}: LoadImageFromFile must stand before TestTimeAug')
         merged = torch.stack(maps).mean(0)
         if len(merged) > 1:
             labels = merged.argmax(0, keepdim=True)

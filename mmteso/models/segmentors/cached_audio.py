@@ -28,24 +28,22 @@ class CachedAudioCheck:
                 can't be checked and passes.
 
         Raises:
-            ValueError: If the features are not of this encoder, if nothing
-                says where they come from or of which weights, or if the
-                encoder trains, so that features of its past would be used.
+            ValueError: If the features are not of this encoder, nothing says
+                where they come from, or the encoder trains.
         """
         name = type(encoder).__name__
         if encoder.training and any(
                 parameter.requires_grad for parameter in encoder.parameters()):
             raise ValueError(
-                f'the audio encoder {name} trains, but cached features '
-                "('audio_feat') would stay as they are. Freeze it, or load "
-                'the sound itself in place of LoadAudioFeatures')
+                f"the audio encoder {name} trains, but 'audio_feat' is fixed: "
+                'freeze it, or load the sound in place of LoadAudioFeatures')
         for sample in data_samples or ():
             found = sample.metainfo.get('audio_provenance')
             if found is None:
                 raise ValueError(
-                    "nothing says which encoder made the batch's 'audio_feat':"
-                    " load it with LoadAudioFeatures, and keep "
-                    "'audio_provenance' in the meta_keys of PackAVTInputs")
+                    "nothing says which encoder made 'audio_feat': load it "
+                    "with LoadAudioFeatures, and keep 'audio_provenance' in "
+                    'the meta_keys of PackAVTInputs')
             key = tuple(sorted(found.items()))
             if key in self._accepted:
                 continue
@@ -55,8 +53,6 @@ class CachedAudioCheck:
                     'other weights' if state != own else 'the same weights'
                 raise ValueError(
                     f'"{found["file"]}" holds features of {found["encoder"]} '
-                    f"with {made_by}, but the model's audio encoder is {name}."
-                    ' Extract them with this encoder and these weights: python'
-                    ' tools/extract_audio_features.py CONFIG --out '
-                    f'{found["file"]}')
+                    f"with {made_by}, but the model's audio encoder is {name}:"
+                    ' make it again by tools/extract_audio_features.py')
             self._accepted.add(key)

@@ -50,17 +50,9 @@ class LabelFilterSegmentor(AudioTextSegmentor):
     def encode_prompt(self,
                       inputs: Inputs,
                       data_samples: OptSampleList = None) -> AudioTextPrompt:
-        """Encode the sound, and keep which classes the cues name.
+        """As the base class, and keep ``cue_classes``, bool (B, C).
 
-        Args:
-            inputs (dict[str, Tensor]): As for :class:`AudioTextSegmentor`
-                and, at test time, ``cue_classes``, bool (B, C), from
-                :class:`CuesToClasses`.
-            data_samples (list[SegDataSample], optional): As for
-                :class:`AudioTextSegmentor`. Defaults to None.
-
-        Returns:
-            AudioTextPrompt: With ``cue_classes``.
+        They are read at test time only, from :class:`CuesToClasses`.
         """
         prompt = super().encode_prompt(inputs, data_samples)
         return replace(prompt, cue_classes=inputs.get('cue_classes'))
@@ -71,15 +63,7 @@ class LabelFilterSegmentor(AudioTextSegmentor):
                        data_samples: OptSampleList = None) -> SampleList:
         """Segment what sounds, of the classes that the cues name.
 
-        Args:
-            memory (ImageMemory): From :meth:`encode_image`.
-            prompt (AudioTextPrompt): From :meth:`encode_prompt`.
-            data_samples (list[SegDataSample], optional): As for
-                :class:`AudioTextSegmentor`. Defaults to None.
-
-        Returns:
-            list[SegDataSample]: ``seg_logits``, ``pred_sem_seg`` and
-            ``sounding_score`` are filtered.
+        ``seg_logits``, ``pred_sem_seg`` and ``sounding_score`` are filtered.
 
         Raises:
             KeyError: If there are no ``cue_classes``.
@@ -88,15 +72,13 @@ class LabelFilterSegmentor(AudioTextSegmentor):
         allowed = prompt.cue_classes
         if allowed is None:
             raise KeyError(
-                "inputs lack 'cue_classes', the classes that the cues name. "
-                'Put CuesToClasses after LoadTextCues in the pipelines of '
-                'validation and test.')
+                "inputs lack 'cue_classes': put CuesToClasses after "
+                'LoadTextCues in the pipelines of validation and test')
         if allowed.shape[1] != self.out_channels:
             raise ValueError(
                 f'the model predicts {self.out_channels} classes, but '
                 f"'cue_classes' tells of {allowed.shape[1]}: use "
-                "task='semantic' and as many num_classes as the data set has "
-                'classes.')
+                "task='semantic' and the data set's number of classes")
         samples = super().predict_prompt(memory, prompt, data_samples)
         for sample, row in zip(samples, allowed):
             maps = drop_classes(sample.seg_logits.data, row)

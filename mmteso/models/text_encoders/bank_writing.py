@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Writing cue banks: each different phrase is encoded once."""
 import os
-from typing import Iterable, List, NamedTuple, Sequence
+from typing import List, NamedTuple, Sequence
 
 import torch
 from tqdm import tqdm
@@ -21,15 +21,6 @@ class BankReport(NamedTuple):
     added: int
     kept: int
     provenance: Provenance
-
-
-def _add(phrases: set, cues: Iterable[str], where: str) -> None:
-    for cue in cues:
-        phrase = normalize_phrase(cue)
-        # half of a surrogate pair is no text that a file could hold
-        if not phrase or any('\ud800' <= sign <= '\udfff' for sign in phrase):
-            raise ValueError(f'{where}: {cue!r} is no phrase.')
-        phrases.add(phrase)
 
 
 def collect_phrases(cue_files: Sequence[str] = (),
@@ -54,37 +45,26 @@ def collect_phrases(cue_files: Sequence[str] = (),
         CueFileError: If a cue file doesn't follow the format.
         ValueError: If something isn't a phrase, or there is none at all.
     """
-    found: set = set()
-    _add(found, phrases, 'phrases')
+    # by spelling, to be normalized once each, and where it was found
+    spellings = dict.fromkeys(phrases, 'phrases')
     for path in phrase_files:
         with open(path, encoding='utf-8') as file:
             lines = [line.strip() for line in file]
-        _add(found, filter(None, lines), path)
+        spellings.update(dict.fromkeys(filter(None, lines), path))
     for path in cue_files:
-        # the same spellings again and again: to be normalized once each
-        spellings: set = set()
         for record in CueFile(path, cues_only=True).values():
-            spellings.update(record.cues)
-        _add(found, spellings, path)
+            spellings.update(dict.fromkeys(record.cues, path))
+    found = set()
+    for spelling, where in spellings.items():
+        phrase = normalize_phrase(spelling)
+        # half of a surrogate pair is no text that a file could hold
+        if not phrase or any('\ud800' <= sign <= '\udfff' for sign in phrase):
+            raise ValueError(f'{where}: {spelling!r} is no phrase.')
+        found.add(phrase)
     if not found:
         raise ValueError('There are no phrases to encode' +
                          ': all cues are empty.' * bool(cue_files))
     return sorted(found)
-
-
-def _check_origin(found: Provenance, wanted: Provenance, path: str) -> None:
-    """Features of two encoders don't go into one file."""
-    ours, theirs = (dict(vars(p), **p.settings) for p in (wanted, found))
-    wrong = [
-        f'{key} is {theirs.get(key)!r}, the encoder\'s {ours.get(key)!r}'
-        for key in sorted(ours.keys() | theirs.keys())
-        if key != 'settings' and ours.get(key) != theirs.get(key)
-    ]
-    if wrong:
-        raise FeatureFileError(
-            f'"{path}" was written by another encoder, so its features can\'t '
-            f'be mixed with this one\'s: {"; ".join(wrong)}. Write another '
-            'file, or all phrases anew.')
 
 
 def write_cue_bank(path: str,
@@ -123,7 +103,17 @@ def write_cue_bank(path: str,
     features = {}
     if update:
         bank = CueBank(path)
-        _check_origin(bank.provenance, provenance, path)
+        ours, theirs = (
+            dict(vars(p), **p.settings, settings=None)
+            for p in (provenance, bank.provenance))
+        wrong = '; '.join(
+            f"{key} is {theirs.get(key)!r}, the encoder's {ours.get(key)!r}"
+            for key in sorted(ours.keys() | theirs.keys())
+            if ours.get(key) != theirs.get(key))
+        if wrong:
+            raise FeatureFileError(
+                f'"{path}" was written by another encoder: {wrong}. Write '
+                'another file, or all phrases anew')
         features.update(bank)
     kept = len(features)
     missing = sorted({normalize_phrase(p) for p in phrases} - features.keys())

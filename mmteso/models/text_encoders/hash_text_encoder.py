@@ -104,7 +104,3 @@ class HashTextEncoder(nn.Module):
                 seed=self.seed,
                 phrases='normalized',
                 **(dict(compose=True) if self.compose else {})))
-
-    def extra_repr(self) -> str:
-        return (f'embed_dims={self.embed_dims}, normalize={self.normalize}, '
-                f'seed={self.seed}, compose={self.compose}')

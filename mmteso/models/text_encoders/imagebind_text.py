@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
 import re
-from collections import OrderedDict
 from functools import cached_property
 from typing import Dict, Optional, Sequence
 
@@ -18,6 +17,8 @@ WEIGHTS_URL = 'https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth'
 # the text tower's names in ImageBind's file; what follows is the name here
 _TEXT = re.compile(r'modality_(?:preprocessors|trunks|heads|'
                    r'postprocessors)\.text\.(?:1\.(?=log))?(.+)')
+# the same of a layer, where PyTorch calls it otherwise
+_LAYER = {'norm_': 'norm', 'attn.': 'self_attn.', 'mlp.fc': 'linear'}
 _VOCABULARY = 49408  # of CLIP's byte-pair encoder, which mmseg ships
 _HEAD_DIMS = 64  # channels of an attention head of imagebind_huge
 _MAX_LOGIT_SCALE = 100.  # where ImageBind clips its learned factor
@@ -73,13 +74,16 @@ class ImageBindText(BaseTextEncoder):
         self.weights = weights
         self.scaled = scaled
         self.name = name
-        state_dict = {
-            match.group(1): value
-            for match, value in ((_TEXT.fullmatch(key), value) for key, value
-                                 in read_state_dict(
-                                     weights, ImageBindWeightsError).items())
-            if match
-        }
+        state_dict = {}
+        for key, value in read_state_dict(weights,
+                                          ImageBindWeightsError).items():
+            match = _TEXT.fullmatch(key)
+            if match:
+                name = match.group(1)
+                for theirs, ours in _LAYER.items():
+                    name = name.replace(theirs, ours)
+                # a copy, since the tensors are mapped from the file
+                state_dict[name] = value.to(torch.float32, copy=True)
         try:
             self.model = _TextTower(state_dict, num_heads)
         except (KeyError, RuntimeError) as error:
@@ -90,14 +94,9 @@ class ImageBindText(BaseTextEncoder):
         self.freeze()
 
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Encode whole sentences.
+        """n whole sentences -> float32 (n, D), on the model's device.
 
-        Args:
-            sentences (Sequence[str]): n sentences. One of more than 75
-                tokens is cut.
-
-        Returns:
-            Tensor: float32, (n, D), on the model's device.
+        A sentence of more than 75 tokens is cut.
         """
         tokens = tokenize(list(sentences), self.model.pos_embed.shape[1])
         features = F.normalize(
@@ -123,37 +122,12 @@ class ImageBindText(BaseTextEncoder):
                 phrases='normalized',
                 tokenizer='clip_bpe_16e6'))
 
-    def extra_repr(self) -> str:
-        return (f'weights={self.weights!r}, template={self.template!r}, '
-                f'scaled={self.scaled}')
-
-
-class _Block(nn.Module):
-    """A transformer layer with normalisation first; names are ImageBind's."""
-
-    def __init__(self, width: int, hidden: int, num_heads: int) -> None:
-        super().__init__()
-        self.norm_1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = nn.MultiheadAttention(width, num_heads, batch_first=True)
-        self.norm_2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(
-            OrderedDict(
-                fc1=nn.Linear(width, hidden),
-                act=nn.GELU(),
-                fc2=nn.Linear(hidden, width)))
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        y = self.norm_1(x)
-        x = x + self.attn(y, y, y, attn_mask=mask, need_weights=False)[0]
-        return x + self.mlp(self.norm_2(x))
-
 
 class _TextTower(nn.Module):
     """From tokens to the projected features, (n, 77) -> (n, D).
 
     Args:
-        weights (dict[str, Tensor]): By ImageBind's names, without what stands
-            before the tower's own; copied.
+        weights (dict[str, Tensor]): By the names here.
         num_heads (int, optional): Attention heads.
     """
 
@@ -166,7 +140,7 @@ class _TextTower(nn.Module):
                                f'{_VOCABULARY}')
         self.num_heads = num_heads or max(1, width // _HEAD_DIMS)
         context = weights['pos_embed'].shape[1]
-        hidden = len(weights['blocks.0.mlp.fc1.weight'])
+        hidden = len(weights['blocks.0.linear1.weight'])
         depth = len({k.split('.')[1] for k in weights if k[:7] == 'blocks.'})
         dims = len(weights['proj.1.weight'])
         with torch.device('meta'):  # spares drawing random weights
@@ -174,16 +148,20 @@ class _TextTower(nn.Module):
             self.pos_embed = nn.Parameter(torch.empty(1, context, width))
             self.register_buffer('mask', torch.empty(context, context))
             self.blocks = nn.ModuleList(
-                _Block(width, hidden, self.num_heads) for _ in range(depth))
+                nn.TransformerEncoderLayer(
+                    width,
+                    self.num_heads,
+                    hidden,
+                    dropout=0.,
+                    activation='gelu',
+                    layer_norm_eps=1e-6,
+                    batch_first=True,
+                    norm_first=True) for _ in range(depth))
             self.proj = nn.Sequential(
                 nn.LayerNorm(width, eps=1e-6),
                 nn.Linear(width, dims, bias=False))
             self.log_logit_scale = nn.Parameter(torch.empty(()))
-        # copies, since the tensors are mapped from the file
-        self.load_state_dict(
-            {k: v.to(torch.float32, copy=True)
-             for k, v in weights.items()},
-            assign=True)
+        self.load_state_dict(weights, assign=True)
 
     def forward(self, tokens: Tensor) -> Tensor:
         end = tokens.argmax(dim=1)  # the end token is the highest

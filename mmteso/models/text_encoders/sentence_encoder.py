@@ -73,11 +73,9 @@ class SentenceEncoder(BaseTextEncoder):
         self.pooling = pooling
         self.normalize = normalize
         self.max_length = max_length
-        if name is None:
-            name = model
-            if os.path.isdir(model):
-                name = os.path.basename(os.path.abspath(model))
-        self.name = name
+        self.name = name or (
+            os.path.basename(os.path.abspath(model))
+            if os.path.isdir(model) else model)
         config = transformers.AutoConfig.from_pretrained(
             model, revision=revision)
         self.projected = config.model_type in _CLIP_CLASSES
@@ -93,7 +91,13 @@ class SentenceEncoder(BaseTextEncoder):
             factory = transformers.AutoModel
         self.model, info = factory.from_pretrained(
             model, revision=revision, output_loading_info=True)
-        self._drop_untrained(model, info['missing_keys'])
+        missing = sorted(map(str, info['missing_keys']))
+        if any(key.startswith('pooler.') for key in missing):
+            self.model.pooler = None  # not used, and random
+            missing = [key for key in missing if key[:7] != 'pooler.']
+        if missing:
+            raise ValueError(f'The checkpoint "{model}" lacks weights of '
+                             f'{type(self.model).__name__}: {missing}.')
         if config.model_type == 'clip':
             del self.model.vision_model, self.model.visual_projection
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -108,25 +112,8 @@ class SentenceEncoder(BaseTextEncoder):
             if self.projected else self.model.config.hidden_size)
         self.freeze()
 
-    def _drop_untrained(self, model: str, missing: Sequence[str]) -> None:
-        """Refuse weights that would stay random; an unused pooler may go."""
-        if any(key.startswith('pooler.') for key in missing):
-            self.model.pooler = None
-        missing = sorted(
-            key for key in missing if not key.startswith('pooler.'))
-        if missing:
-            raise ValueError(f'The checkpoint "{model}" lacks weights of '
-                             f'{type(self.model).__name__}: {missing}.')
-
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Encode whole sentences.
-
-        Args:
-            sentences (Sequence[str]): n sentences.
-
-        Returns:
-            Tensor: float32, (n, D), on the model's device.
-        """
+        """n whole sentences -> float32 (n, D), on the model's device."""
         inputs = self.tokenizer(
             list(sentences),
             padding=True,
@@ -148,12 +135,9 @@ class SentenceEncoder(BaseTextEncoder):
         return state_sha256(self.model)
 
     def provenance(self) -> Provenance:
-        """What a cue bank of this encoder says about its origin.
-
-        Returns:
-            Provenance: Of the kind 'cue_bank'. ``weights_hash`` is of the
-            loaded weights, since a model may be spread over several files.
-        """
+        """What a cue bank of this encoder says about its origin."""
+        # what the tokenizer knows, whatever its class is called
+        vocabulary = json.dumps(sorted(self.tokenizer.get_vocab().items()))
         return Provenance(
             'cue_bank', self.name, self.weights_hash, self.embed_dims,
             dict(
@@ -162,29 +146,11 @@ class SentenceEncoder(BaseTextEncoder):
                 template=self.template,
                 max_length=self.max_length,
                 phrases='normalized',
-                tokenizer=self._vocabulary_hash()))
-
-    def _vocabulary_hash(self) -> str:
-        """What the tokenizer knows, whatever its class is called."""
-        vocabulary = sorted(self.tokenizer.get_vocab().items())
-        return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()
-
-    def extra_repr(self) -> str:
-        return (f'name={self.name!r}, pooling={self.pooling!r}, '
-                f'normalize={self.normalize}, template={self.template!r}')
+                tokenizer=hashlib.sha256(vocabulary.encode()).hexdigest()))
 
 
 def pool_tokens(features: Tensor, mask: Tensor, pooling: str) -> Tensor:
-    """One vector per sentence from those of its tokens.
-
-    Args:
-        features (Tensor): (B, L, D).
-        mask (Tensor): (B, L), 1 for a token, 0 for padding, on either side.
-        pooling (str): 'mean', 'cls' or 'eos'.
-
-    Returns:
-        Tensor: (B, D).
-    """
+    """Tokens (B, L, D) -> sentences (B, D); padding is on either side."""
     if pooling == 'mean':
         weight = mask.unsqueeze(-1).to(features.dtype)
         return (features * weight).sum(1) / weight.sum(1)
@@ -193,5 +159,4 @@ def pool_tokens(features: Tensor, mask: Tensor, pooling: str) -> Tensor:
         place = torch.where(mask.bool(), tokens, mask.shape[1]).min(1).values
     else:
         place = torch.where(mask.bool(), tokens, -1).max(1).values
-    rows = torch.arange(len(features), device=features.device)
-    return features[rows, place]
+    return features.take_along_dim(place[:, None, None], dim=1)[:, 0]

@@ -9,8 +9,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from mmseg.registry import TRANSFORMS
 
-from mmteso.datasets.transforms import (AudioToLogMel, FanOutAudioConditions,
-                                        MuteAudio, PackAVTInputs, PerCondition,
+from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
+                                        PackAVTInputs, PerCondition,
                                         ReplaceAudioWithNoise,
                                         split_conditions)
 
@@ -84,30 +84,6 @@ def test_packed_and_collated():
     assert condition == ('normal', 'mute')
     # as through a worker of a data loader
     assert type(pickle.loads(pickle.dumps(condition))) is PerCondition
-
-
-def test_only_arrays_are_stacked():
-
-    @TRANSFORMS.register_module(name='MakesThings', force=True)
-    class MakesThings(BaseTransform):
-
-        def transform(self, results):
-            level = float(results['waveform'].max())
-            results.update(
-                array=np.array([level]), number=level, name='same')
-            return results
-
-    results = fan_out(None, MUTE, front_end=[dict(type='MakesThings')])(
-        sample())
-    assert results['array'].shape == (2, 1)
-    assert results['number'][1] == 0 and results['name'] == ('same', 'same')
-
-
-@pytest.mark.parametrize('conditions, front_end', [([], [LOG_MEL]),
-                                                   ([MUTE], [])])
-def test_arguments(conditions, front_end):
-    with pytest.raises(ValueError, match='at least one condition'):
-        FanOutAudioConditions(conditions, front_end)
 
 
 @pytest.mark.parametrize('views', [None, 2])

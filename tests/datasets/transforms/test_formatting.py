@@ -93,12 +93,6 @@ def test_packs_only_what_is_there(results):
     assert PackAVTInputs()({})['inputs'] == {}
 
 
-def test_meta_keys(results):
-    sample = PackAVTInputs(meta_keys=['uid'])(results)['data_samples']
-    assert sample.metainfo == dict(uid='clip')
-    assert "('uid',)" in repr(PackAVTInputs(meta_keys=['uid']))
-
-
 def test_whole_pipeline_collates(tmp_path):
     """Two frames with different cues go through the default collate."""
     root = make_avsbench(tmp_path, ('v1m', ), ('train', ))

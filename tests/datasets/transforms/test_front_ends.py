@@ -4,12 +4,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from mmcv.transforms import Compose
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import kaldi_fbank, log_mel_examples
-from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
-                                        PackAVTInputs, ReplaceAudioWithNoise)
+from mmteso.datasets.transforms import (MeasureSoundLevel, MuteAudio,
+                                        PackAVTInputs)
 
 
 def clip(rate=16000, seed=0, samples=None):
@@ -38,47 +37,6 @@ def test_own_front_ends(kind, key, expected):
     for other in (clip(8000, samples=7800), clip(samples=399)):
         with pytest.raises(ValueError, match='at 16000 Hz, but got'):
             transform(other)
-
-
-def test_altered_sound_goes_the_same_way():
-    noise = Compose([ReplaceAudioWithNoise(10), AudioToLogMel()])(clip())
-    assert noise['log_mel'].std() > 0
-    muted = Compose([MuteAudio(), AudioToLogMel()])(clip())
-    torch.testing.assert_close(muted['log_mel'],
-                               torch.full((1, 96, 64), 0.01).log())
-
-
-def test_image_transforms_and_sound_do_not_touch_each_other():
-    """mmseg's own transforms give the same picture with and without sound."""
-    image = np.random.default_rng(0).integers(
-        0, 256, (48, 64, 3), dtype=np.uint8)
-    labels = (image[..., 0] > 128).astype(np.uint8)
-
-    def picture():
-        return dict(
-            img=image.copy(),
-            img_shape=(48, 64),
-            ori_shape=(48, 64),
-            gt_seg_map=labels.copy(),
-            seg_fields=['gt_seg_map'])
-
-    visual = Compose([
-        TRANSFORMS.build(config) for config in (
-            dict(type='RandomResize', scale=(96, 96), ratio_range=(.5, 2)),
-            dict(type='RandomCrop', crop_size=(32, 32)),
-            dict(type='RandomFlip', prob=0.5),
-            dict(type='PhotoMetricDistortion'),
-        )
-    ])
-    for seed in range(4):
-        np.random.seed(seed)
-        alone = visual(picture())
-        np.random.seed(seed)
-        both = visual(AudioToLogMel()(dict(picture(), **clip())))
-        for key in ('img', 'gt_seg_map'):
-            np.testing.assert_array_equal(alone[key], both[key])
-        torch.testing.assert_close(both['log_mel'],
-                                   AudioToLogMel()(clip())['log_mel'])
 
 
 # ------------------------------------------------- extractors of transformers
@@ -141,16 +99,6 @@ def test_clip_is_filled_up(folders):
         torch.testing.assert_close(later, values[5:90], atol=2e-3, rtol=0)
 
 
-def test_mute_before_it(folders):
-    for name in ('ast', 'scaled'):
-        transform = transform_of(folders, name)
-        muted = transform(MuteAudio()(clip()))
-        assert muted['audio_condition'] == 'mute'
-        silence = transform(dict(clip(), waveform=np.zeros(15600, 'float32')))
-        assert torch.equal(muted['audio_values'], silence['audio_values'])
-        assert torch.isfinite(muted['audio_values']).all()
-
-
 def test_what_it_can_not_read(folders, tmp_path):
     with pytest.raises(
             ValueError, match=r'48000 samples a second.*sample_rate=48000'):
@@ -162,3 +110,14 @@ def test_what_it_can_not_read(folders, tmp_path):
         transform(clip(samples=15760))
     with pytest.raises(OSError, match='none'):
         transform_of(tmp_path, 'none')(clip())
+
+
+@pytest.mark.parametrize('amplitude, level', [(1., 0.), (0.1, -20.),
+                                              (1e-3, -60.), (0., -200.)])
+def test_sound_level(amplitude, level):
+    """Of a square wave, in dB over full scale."""
+    wave = np.float32(amplitude) * np.sign(np.sin(np.arange(8000) + .5))
+    results = MeasureSoundLevel()(dict(waveform=wave.astype(np.float32)))
+    assert results['sound_level'].item() == pytest.approx(level, abs=1e-3)
+    with pytest.raises(RuntimeError, match='changes nothing'):
+        MuteAudio()(results)

@@ -51,15 +51,6 @@ def test_features(sample, record, num_cues):
     assert 'cue_target' not in results
 
 
-def test_words_alone(sample):
-    """For CuesToClasses; targets need no features either."""
-    results = LoadTextCues(3, cue_target='mask')(
-        sample(2, cue_bank=None, frame_classes=('man', )))
-    assert results['text_cues'] == ['a', 'b', 'man']
-    assert results['cue_target'].tolist() == [-1, -1, 1]
-    assert 'text_feat' not in results and 'text_valid' not in results
-
-
 @pytest.mark.parametrize('source, key', [('mask', 'frame_classes'),
                                          ('a_obj', 'a_obj')])
 def test_targets(sample, source, key):
@@ -97,25 +88,22 @@ def test_synonyms(sample, synonyms, sounding, expected):
     results = transform(dict(frame, class_names=AVSBENCH_CLASSES))
     assert results['cue_target'].tolist() == expected
     assert results['text_cues'][0] == 'people'
+    # words alone, for a model that reads no text
+    assert 'text_feat' not in results and results['text_valid'].all()
     if synonyms == 'avsbench':
         with pytest.raises(SynonymError, match="'accordion'.*class set lacks"):
             transform(frame)
 
 
-def test_missing_frame_names_everything(sample):
-    with pytest.raises(KeyError) as error:
-        LoadTextCues()(sample(9))
-    for part in ('frame 9', '"u"', sample(9)['cue_file']):
-        assert part in error.value.args[0]
-
-
-def test_impossible_arguments():
+def test_impossible_arguments(sample):
     with pytest.raises(ValueError, match='num_cues must be at least 1'):
         LoadTextCues(num_cues=0)
     with pytest.raises(ValueError, match="'a_obj'.*but got 'label'"):
         LoadTextCues(cue_target='label')
     with pytest.raises(FileNotFoundError, match="no synonyms 'none.yaml'"):
         LoadTextCues(cue_target='mask', synonyms='none.yaml')
+    with pytest.raises(KeyError, match='cues.jsonl.*frame 9 of "u"'):
+        LoadTextCues()(sample(9))
 
 
 def test_failed_records_are_counted_once(sample, warned):
@@ -179,11 +167,9 @@ def test_absent_files_are_named_when_it_is_built(config, changes, error,
                                                  message):
     with pytest.raises(error, match=message):
         DATASETS.build(dict(config, **changes))
-
-
-def test_phrases_missing_in_the_bank_are_named_when_it_is_built(config):
-    bank = f'{config["data_root"]}/bank.safetensors'
-    phrases = collect_phrases([f'{config["data_root"]}/cues.jsonl'])
-    write_cue_bank(bank, HashTextEncoder(8), phrases[1:])
+    # and a bank that lacks a cue
+    root = config['data_root']
+    phrases = collect_phrases([f'{root}/cues.jsonl'])
+    write_cue_bank(f'{root}/bank.safetensors', HashTextEncoder(8), phrases[1:])
     with pytest.raises(MissingPhrasesError, match=f'lacks 1: {phrases[0]!r}'):
         DATASETS.build(config)

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 import torch
-from adapter_checks import PLAIN, build
+from mmseg.models import ResNet
 from torch import nn
 
 from mmteso.models.adapters import (AdaptedLinear, AdaptedMultiheadAttention,
@@ -15,7 +15,7 @@ from mmteso.models.adapters.injection import FOREIGN_LAYERS, KINDS
 PAPER = dict(window=5, deformable=2, cross=2)
 
 
-def test_the_papers_kinds(network):
+def test_the_papers_kinds(network, inputs):
     """Mask2Former's three, by mmseg's and mmdet's own modules."""
     adapters = inject_adapters(network)
     places = [
@@ -31,13 +31,8 @@ def test_the_papers_kinds(network):
         assert adapter.down.out_features == adapter.up.out_features // 4
     # the query's self-attention only if asked for
     assert len(inject_adapters(network, ['self'])) == 2
-
-
-def test_the_stock_modules_initialise_adapted_layers(network, inputs):
-    """They look for nn.Linear and for MultiScaleDeformableAttention."""
-    inject_adapters(network, [*PAPER, 'self'])
-    for module in (network.backbone, network.pixel_decoder,
-                   network.transformer_decoder):
+    # the stock modules initialise adapted layers, by their classes
+    for module in network.children():
         module.init_weights()
     assert all(torch.isfinite(x).all() for x in network(*inputs))
 
@@ -103,16 +98,6 @@ class LocalWindowSelfAttention(nn.Module):
         self.attn = nn.MultiheadAttention(8, 2)
 
 
-def segmentor():
-    return build(
-        dict(
-            type='EncoderDecoder',
-            backbone=dict(
-                type='ResNet', depth=18, base_channels=8, stem_channels=8),
-            decode_head=dict(
-                PLAIN, type='FCNHead', in_channels=64, in_index=3)))
-
-
 def test_errors(network, monkeypatch):
     with pytest.raises(ValueError, match=r"kinds must be .*\['selff'\]"):
         inject_adapters(network, ['selff'])
@@ -120,12 +105,11 @@ def test_errors(network, monkeypatch):
     with pytest.raises(ValueError, match="kind 'cross' .* adapters already"):
         inject_adapters(network, ['window', 'cross'])
     # a ResNet has none; what no kind covers is named, in the log too
-    model = segmentor()
-    with pytest.raises(ValueError, match=r'has \[\]. Leave out adapters'):
-        inject_adapters(model, ['window'])
-    model.decode_head.block = nn.Sequential(LocalWindowSelfAttention())
-    with pytest.raises(ValueError, match='FCNHead\'s LocalWindowSelfAtt'):
-        inject_adapters(model, ['window'])
+    resnet = ResNet(18, base_channels=8, stem_channels=8)
+    resnet.block = nn.Sequential(LocalWindowSelfAttention())
+    with pytest.raises(
+            ValueError, match="has .., and .*ResNet's LocalWindowSelfAtt"):
+        inject_adapters(resnet, ['window'])
     lines = []
     monkeypatch.setattr('mmteso.models.adapters.injection.print_log',
                         lambda line, logger: lines.append(line))
@@ -177,6 +161,12 @@ def test_frozen_parts(model, mode):
         idle = below(name, FROZEN) and '.adapter' not in name
         assert parameter.requires_grad != idle, name
     assert model.norm_too.weight.requires_grad  # paths, not substrings
+    for wrong, message in (
+        ('backbone', "Model has no module 'backbone'; .*'network'"),
+        ('network.backbone.stages.0.blocks.0.attn.w_msa.proj.adapter',
+         'is an adapter')):
+        with pytest.raises(ValueError, match=message):
+            resolve_modules(model, [wrong])
 
 
 def test_frozen_parts_do_not_drop_or_count(model, inputs):
@@ -202,12 +192,3 @@ def test_gradient_passes_through_frozen_layers(model, inputs):
     sum(x.square().sum() for x in model.network(*inputs)).backward()
     first = model.network.backbone.stages[0].blocks[0].attn.w_msa.proj
     assert first.adapter.down.weight.grad.any() and first.weight.grad is None
-
-
-def test_what_can_not_be_frozen(model):
-    with pytest.raises(
-            ValueError, match=r"Model has no module 'backbone'; .*'network'"):
-        resolve_modules(model, ['backbone'])
-    path = 'network.backbone.stages.0.blocks.0.attn.w_msa.proj.adapter'
-    with pytest.raises(ValueError, match=f"'{path}' is an adapter"):
-        resolve_modules(model, [path])

@@ -65,11 +65,10 @@ def test_missing_package(monkeypatch):
 
 # ---------------------------------------------------------- with SpeechBrain
 @needs_speechbrain
-@pytest.mark.parametrize('finetuned', [False, True])
-def test_equals_speechbrain(tmp_path, finetuned):
+def test_equals_speechbrain(tmp_path):
     """From the waveform on, with the weights of one file."""
     from speechbrain.lobes.models.beats import BEATs as Reference
-    path = tiny_audio.write_beats(tmp_path / 'beats.pt', finetuned=finetuned)
+    path = tiny_audio.write_beats(tmp_path / 'beats.pt', finetuned=True)
     encoder = build(path)
     found = encoder(values_of(waves()))
     assert found.shape == (3, encoder.embed_dims) == (3, 32)
@@ -104,32 +103,17 @@ def test_leaves_the_switches_of_pytorch():
 
 
 @needs_speechbrain
-def test_other_architecture_is_refused(tmp_path):
-    path = tiny_audio.write_beats(tmp_path / 'beats.pt', max_distance=640)
-    with pytest.raises(
-            ValueError, match=r"BEATs with \{'max_distance': 640\}: set"):
-        build(path)
-    assert build(path, max_distance=640).is_init
-
-
-@needs_speechbrain
 def test_other_files(tmp_path):
     path = tmp_path / 'beats.pt'
     with pytest.raises(FileNotFoundError, match='BEATs_iter3_plus.*init_cfg'):
         build(path)
-    for content in (dict(state_dict={}), [1]):
-        torch.save(content, path)
-        with pytest.raises(ValueError, match='no checkpoint of BEATs'):
-            build(path)
+    torch.save(dict(state_dict={}), path)
+    with pytest.raises(ValueError, match='no checkpoint of BEATs'):
+        build(path)
+    with pytest.raises(ValueError, match="'max_distance': 640"):
+        build(tiny_audio.write_beats(path, max_distance=640))
     content = torch.load(tiny_audio.write_beats(path))
     del content['model']['encoder.layers.1.fc1.bias']
     torch.save(content, path)
     with pytest.raises(RuntimeError, match=r'layers\.1\.fc1\.bias'):
         build(path)
-
-
-@needs_speechbrain
-@pytest.mark.parametrize('shape', [(2, 1, 96, 64), (2, 96, 64)])
-def test_other_input(shape):
-    with pytest.raises(ValueError, match='BEATs reads .*AudioToFbank, but'):
-        build()(torch.zeros(shape))

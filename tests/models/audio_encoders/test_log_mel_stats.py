@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import math
 
-import pytest
 import torch
 from mmseg.registry import MODELS
 
@@ -49,13 +48,3 @@ def test_the_scale_is_known_to_cached_features():
     ]
     assert states[0] == states[1]
     assert len(set(states)) == 3
-
-
-@pytest.mark.parametrize('kwargs', [
-    dict(mean=(1., )),
-    dict(std=(1., 2., 3.)),
-    dict(std=(1., 0.)),
-])
-def test_scales_that_are_none(kwargs):
-    with pytest.raises(ValueError, match='two numbers each'):
-        LogMelStats(**kwargs)

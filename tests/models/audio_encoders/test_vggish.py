@@ -49,17 +49,16 @@ def encoder(stock, tmp_path_factory):
 
 @pytest.fixture
 def light_file(stock, tmp_path):
-    """Write a file with the real keys and shapes, and these changes."""
+    """Write a file with the real keys and shapes, without one of them."""
 
-    def write(**changes):
-        state = {
-            key: torch.zeros(()).expand(value.shape)
-            for key, value in stock.state_dict().items()
-        }
-        state.update(changes)
-        state = {k: v for k, v in state.items() if v is not None}
+    def write(left_out):
         path = tmp_path / 'light.pth'
-        torch.save(state, path)
+        torch.save(
+            {
+                key: torch.zeros(()).expand(value.shape)
+                for key, value in stock.state_dict().items()
+                if key != left_out
+            }, path)
         return str(path)
 
     return write
@@ -78,23 +77,18 @@ def test_equals_torchvggish(stock, encoder):
 
 def test_is_frozen(encoder):
     assert not any(p.requires_grad for p in encoder.parameters())
-    assert encoder.train() is encoder
-    assert not any(module.training for module in encoder.modules())
     nn.Sequential(encoder).train()
     assert not any(module.training for module in encoder.modules())
     log_mel = torch.zeros(1, 1, 96, 64, requires_grad=True)
     assert not encoder(log_mel).requires_grad
 
 
-def test_missing_key_is_refused(light_file):
-    path = light_file(**{'embeddings.2.bias': None})
+def test_files_that_will_not_do(light_file, tmp_path):
+    path = light_file('embeddings.2.bias')
     with pytest.raises(
             RuntimeError,
             match=r'light\.pth.*missing.*embeddings\.2\.bias'):
         build(path).init_weights()
-
-
-def test_missing_file_is_named(tmp_path):
     with pytest.raises(
             FileNotFoundError,
             match=r'nowhere\.pth.*vggish-10086976\.pth.*init_cfg'):

@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 from adapter_checks import build, check
-from narrow import PROMPT_DIMS, TEXT_DIMS, load, make_batch, narrow_model
+from narrow import fusion_parts, make_batch
 
 from mmteso.models import inject_adapters
-from mmteso.models.adapters.injection import unadaptable_layers
+from mmteso.models.adapters.injection import find_attention
 
 pytest.importorskip('timm', exc_type=ImportError)
 
@@ -64,7 +64,7 @@ def test_maps_and_adapters(name):
     assert tuple(m.shape[1] for m in maps) == channels
     sizes = [m.shape[2] for m in maps]
     assert sizes == ([16, 8, 4, 2] if channels != (16, ) * 4 else [4] * 4)
-    assert unadaptable_layers(backbone) == []
+    assert find_attention(backbone)[1] == []
     if counts:
         check(backbone, images, counts)
     else:
@@ -72,27 +72,25 @@ def test_maps_and_adapters(name):
             inject_adapters(backbone, ['window'])
 
 
-def segmentor(name, **heads):
-    prompted = dict(
-        type='AudioTextSegmentor',
-        backbone=config_of(name),
-        audio_encoder=dict(type='LogMelStats'),
-        prompt_encoder=dict(
-            type='SeDAM',
-            text_dims=TEXT_DIMS,
-            embed_dims=PROMPT_DIMS,
-            hidden_dims=16),
-        adapters=dict(kinds=tuple(MODELS[name][2])) if MODELS[name][2] else
-        None,
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'))
-    model = build(dict(prompted, **heads))
-    model.init_weights()
-    return model
-
-
-def step(model):
+@pytest.mark.parametrize('name', MODELS)
+def test_fusion(name):
     """A step of training, then predictions under two sounds."""
+    _, channels, counts = MODELS[name]
+    model = build(
+        dict(
+            fusion_parts(channels),
+            backbone=config_of(name),
+            decode_head=dict(
+                type='UPerHead',
+                pool_scales=(1, 2),
+                in_channels=list(channels),
+                in_index=[0, 1, 2, 3],
+                channels=8,
+                num_classes=2),
+            adapters=dict(kinds=tuple(counts)) if counts else None,
+            train_cfg=dict(),
+            test_cfg=dict(mode='whole')))
+    model.init_weights()
     batch = make_batch()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     losses = model.train().loss(**copy.deepcopy(batch))
@@ -105,38 +103,3 @@ def step(model):
     other['inputs']['log_mel'] += 1
     one, two = (model.predict(**b)[0].seg_logits.data for b in (batch, other))
     assert one.isfinite().all() and not torch.equal(one, two)
-
-
-@pytest.mark.parametrize('name', MODELS)
-def test_fusion(name):
-    channels = MODELS[name][1]
-    plain = dict(
-        in_channels=list(channels),
-        in_index=[0, 1, 2, 3],
-        channels=8,
-        num_classes=2,
-        align_corners=False)
-    step(
-        segmentor(
-            name,
-            fusion=dict(
-                type='AudioTextFusion',
-                in_channels=channels,
-                prompt_dims=PROMPT_DIMS,
-                embed_dims=16,
-                hidden_dims=16),
-            decode_head=dict(plain, type='UPerHead', pool_scales=(1, 2)),
-            auxiliary_head=dict(
-                plain,
-                type='FCNHead',
-                in_channels=channels[2],
-                in_index=2,
-                num_convs=1)))
-
-
-@pytest.mark.parametrize(
-    'name', ['resnet18', 'convnext_atto', 'swin_tiny_patch4_window7_224'])
-def test_teso_head(name):
-    head = narrow_model(load('teso/teso_swin-t_v1m.py').model).decode_head
-    head.in_channels = list(MODELS[name][1])
-    step(segmentor(name, decode_head=head))

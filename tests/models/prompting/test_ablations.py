@@ -37,7 +37,6 @@ def test_prompt_has_the_shape_of_sedams(kind, batch):
     assert prompt.features.shape == (2, count, DIMS)
     assert prompt.no_cue.shape == (2, DIMS)
     assert prompt.gate.shape == (2, count)
-    assert prompt.gate.dtype == torch.float64
     assert prompt.scores is None and prompt.kept is None
     assert (prompt.latents is None) == (kind != 'AudioPrompt')
     # normalised, as F_S is

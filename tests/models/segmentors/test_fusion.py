@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """AudioTextSegmentor whose features are told what sounds."""
 import copy
-from unittest import mock
 
 import pytest
 import torch
@@ -10,8 +9,6 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from narrow import (PROMPT_DIMS, fcn_config, fusion_parts, load, make_batch,
                     narrow_model, open_gates)
-
-from mmteso.models import AudioTextSegmentor
 
 WHOLE = ConfigDict(mode='whole')
 SLIDE = ConfigDict(mode='slide', crop_size=(48, 40), stride=(16, 24))
@@ -22,11 +19,10 @@ def build(config,
           fusion=True,
           prompt_dims=PROMPT_DIMS,
           trained=True,
-          levels=None,
           **overrides):
     init_default_scope('mmseg')
     torch.manual_seed(0)
-    parts = fusion_parts(in_channels, prompt_dims, levels=levels)
+    parts = fusion_parts(in_channels, prompt_dims)
     if not fusion:
         parts['fusion'] = None
     config = ConfigDict(dict(copy.deepcopy(config), **parts))
@@ -87,53 +83,20 @@ def test_the_loss_of_a_plain_head_trains_sedam():
             assert parameter.grad.abs().max() > 0, name
 
 
-def test_without_fusion_the_error_names_it():
-    with pytest.raises(ValueError, match='AudioTextFusion'):
-        fcn(fusion=False)
-
-
-@pytest.mark.parametrize('auxiliary', [None, 'one', 'two'])
-def test_levels_that_no_head_reads(auxiliary):
-    config = fcn_config()
-    config.backbone.out_indices = (1, 2, 3)
-    config.decode_head.in_index = -1
-    first = dict(config.auxiliary_head, in_index=0, in_channels=16)
-    config.auxiliary_head = {
-        None: None,
-        'one': first,
-        'two': [first, config.auxiliary_head]
-    }[auxiliary]
-    if auxiliary == 'two':
-        config.auxiliary_head[1].in_index = 2
-    read = [2] if auxiliary is None else [0, 2]
-    with mock.patch(f'{AudioTextSegmentor.__module__}.print_log') as log:
-        build(config, (16, 32, 64))
-        assert log.call_args.args[0].endswith(f'set fusion.levels={read}')
-        log.reset_mock()
-        build(config, (16, 32, 64), levels=read)
-        log.assert_not_called()
-
-
 def test_weights_of_a_trained_fusion_survive_pretrained(tmp_path):
-    """init_cfg names a checkpoint of this very model, alone or in a list."""
+    """init_cfg names a checkpoint of this very model, here in a list."""
     state = fcn().state_dict()
     assert state['fusion.layers.0.up.weight'].abs().max() > 0.1
     path = str(tmp_path / 'trained.pth')
     torch.save(dict(state_dict=state), path)
-    pretrained = dict(type='Pretrained', checkpoint=path)
-    for init_cfg in (pretrained, [
-            dict(type='Normal', layer='Linear', std=1.0), pretrained
-    ]):
-        model = fcn(trained=False, init_cfg=init_cfg)
-        for name, value in model.state_dict().items():
-            assert torch.equal(value, state[name]), name
-
-
-def test_a_fusion_is_no_neck():
-    config = fcn_config()
-    config.neck = dict(type='AudioTextFusion', in_channels=[64])
-    with pytest.raises(TypeError, match='set it as `fusion`'):
-        build(config, (64, ))
+    model = fcn(
+        trained=False,
+        init_cfg=[
+            dict(type='Normal', layer='Linear', std=1.0),
+            dict(type='Pretrained', checkpoint=path)
+        ])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, state[name]), name
 
 
 def test_widths_are_compared():

@@ -76,22 +76,11 @@ def test_stock_mask2former_is_scored_as_a_share():
                                maps[1:] / maps.sum(0, keepdim=True))
 
 
-def test_a_head_without_prompt_refuses_a_prompt_encoder():
-    with pytest.raises(ValueError, match='FCNHead takes no prompt'):
-        MODELS.build(
-            dict(
-                fcn_config(),
-                type='AudioTextSegmentor',
-                prompt_encoder=dict(
-                    type='SeDAM', text_dims=8, embed_dims=8, hidden_dims=8)))
-
-
-@pytest.mark.parametrize('name', ['latent_loss', 'cue_loss'])
-def test_losses_of_the_prompt_need_a_prompt_encoder(name):
-    loss = dict(latent_loss='LatentComponentLoss', cue_loss='CueLoss')[name]
-    with pytest.raises(ValueError, match='need a prompt_encoder'):
-        MODELS.build(
-            dict(
-                fcn_config(),
-                type='AudioTextSegmentor',
-                **{name: dict(type=loss)}))
+def test_prompts_that_reach_nothing_or_are_not_made():
+    sedam = dict(type='SeDAM', text_dims=8, embed_dims=8, hidden_dims=8)
+    for wrong, message in ((dict(prompt_encoder=sedam), 'takes no prompt'),
+                           (dict(cue_loss=dict(type='CueLoss')),
+                            'need a prompt_encoder')):
+        with pytest.raises(ValueError, match=message):
+            MODELS.build(
+                dict(fcn_config(), type='AudioTextSegmentor', **wrong))

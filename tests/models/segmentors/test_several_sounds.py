@@ -12,7 +12,6 @@ from narrow import (KEEP_ALL, SIZE, fcn_config, fusion_parts, load, make_batch,
 
 from mmteso.datasets.transforms import split_conditions
 from mmteso.datasets.transforms.fan_out import PerCondition
-from mmteso.models import AudioTextSegmentor
 from mmteso.structures import ImageMemory
 
 NAMES = ('normal', 'mute', 'off-screen')
@@ -40,12 +39,6 @@ def fcn():
     preprocessor = teso().data_preprocessor
     return dict(
         fcn_config(), data_preprocessor=preprocessor, **fusion_parts((64, )))
-
-
-def fused_teso():
-    model = narrow_model(load('teso/teso_r50_v1m.py').model)
-    model.update(fusion_parts((32, 64, 128, 256)))
-    return model
 
 
 def build(make, test_cfg=None):
@@ -77,12 +70,10 @@ def raw_batch():
 
 
 @pytest.mark.parametrize('make, test_cfg, encodings', [
-    (teso, None, 1),
     (teso, SLIDE, 4),
     (label_filter, None, 1),
     (sam, None, 1),
     (fcn, SLIDE, 4),
-    (fused_teso, None, 1),
 ])
 @torch.no_grad()
 def test_equals_separate_tests(make, test_cfg, encodings):
@@ -130,16 +121,3 @@ def test_several_lists_of_cues():
                                whole.sounding_score.data)
         scores.append(samples[0].sounding_score.data)
     assert (scores[0] - scores[1]).abs().max() > 1e-4
-
-
-@torch.no_grad()
-def test_without_a_prompt_all_sounds_look_alike():
-    model = build(lambda: dict(
-        fcn_config(),
-        type='AudioTextSegmentor',
-        data_preprocessor=teso().data_preprocessor))
-    assert type(model) is AudioTextSegmentor
-    first, *others = model.test_sounds_step(split_conditions(raw_batch(), 3))
-    for samples in others:
-        assert torch.equal(samples[0].seg_logits.data,
-                           first[0].seg_logits.data)

@@ -2,9 +2,8 @@
 import pytest
 import torch
 
-from mmteso.io import (CueBank, CueFileError, CueRecord, FeatureFile,
-                       FeatureFileError, Provenance, write_cue_file,
-                       write_feature_file)
+from mmteso.io import (CueBank, CueRecord, FeatureFile, FeatureFileError,
+                       Provenance, write_cue_file, write_feature_file)
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
 
@@ -52,11 +51,6 @@ def test_things_that_are_no_phrases(tmp_path):
     write_cue_file(cues, [CueRecord('u', 0, ())])
     with pytest.raises(ValueError, match='no phrases.*all cues are empty'):
         collect_phrases([cues])
-    with pytest.raises(FileNotFoundError, match='nowhere.txt'):
-        collect_phrases(phrase_files=[str(tmp_path / 'nowhere.txt')])
-    (tmp_path / 'broken.jsonl').write_text('{\n{}\n')
-    with pytest.raises(CueFileError, match='line 1'):
-        collect_phrases([str(tmp_path / 'broken.jsonl')])
 
 
 def test_each_phrase_is_encoded_once_in_batches(path):
@@ -97,12 +91,8 @@ def test_update_encodes_what_is_missing_only(path):
 @pytest.mark.parametrize('changes, message', [
     (dict(encoder='imagebind_huge'),
      "encoder is 'imagebind_huge', the encoder's 'HashTextEncoder'"),
-    (dict(weights_hash='ab12'), "weights_hash is 'ab12', the encoder's ''"),
-    (dict(settings=dict(normalize=True, seed=1, phrases='normalized')),
-     "seed is 1, the encoder's 0"),
-    (dict(settings=dict(normalize=True, seed=0)),
-     "phrases is None, the encoder's 'normalized'"),
-    (dict(kind='audio'), "kind is 'audio'"),
+    (dict(settings=dict(normalize=True, seed=1)),
+     "phrases is None, .*seed is 1, the encoder's 0"),
 ])
 def test_update_refuses_other_features(path, changes, message):
     encoder = HashTextEncoder(8)

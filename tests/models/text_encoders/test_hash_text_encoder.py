@@ -28,12 +28,8 @@ def test_lengths():
     torch.testing.assert_close(direction.norm(dim=1), torch.ones(6))
     feature = HashTextEncoder(normalize=False)(CUES)
     assert feature.var().item() == pytest.approx(1, abs=0.05)
-    assert feature.mean().item() == pytest.approx(0, abs=0.05)
     torch.testing.assert_close(
         torch.nn.functional.normalize(feature), direction)
-    composed = HashTextEncoder(normalize=False, compose=True)(
-        [f'thing {i} of {i + 1000}' for i in range(50)])
-    assert composed.var().item() == pytest.approx(1, abs=0.05)
 
 
 def test_different_cues_are_nearly_orthogonal():

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import gzip
 import json
-import pickle
 import shutil
 
 import pytest
@@ -91,8 +90,8 @@ def tokens_of(folder, sentences):
 
 
 # ---------------------------------------------------------------- numbers
-@pytest.mark.parametrize('normalize', [True, False])
-@pytest.mark.parametrize('pooling', ['mean', 'cls', 'eos'])
+@pytest.mark.parametrize('pooling, normalize', [('mean', True), ('cls', True),
+                                                ('eos', False)])
 def test_bert(bert, pooling, normalize):
     encoder = MODELS.build(
         dict(
@@ -202,43 +201,23 @@ def test_padding_on_either_side(pooling, expected):
     ]
 
 
-def test_long_sentences_are_cut(bert):
-    encoder = SentenceEncoder(bert, max_length=5)
-    first, second = encoder(['dog dog dog', 'dog man'])
-    assert first.tolist() == second.tolist()
-    assert SentenceEncoder(bert)(['dog ' * 100]).isfinite().all()
-
-
 # ---------------------------------------------------------------- checkpoint
-def test_half_precision_is_run_in_full(bert, tmp_path):
-    folder = str(tmp_path / 'half')
-    shutil.copytree(bert, folder)
-    transformers.BertModel.from_pretrained(bert).half().save_pretrained(folder)
-    encoder = SentenceEncoder(folder)
-    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
-    torch.testing.assert_close(
-        encoder(CUES), SentenceEncoder(bert)(CUES), rtol=0, atol=1e-2)
-
-
-def test_missing_weights_are_refused(bert, tmp_path):
-    folder = tmp_path / 'part'
+def without(bert, folder, part):
+    """A copy of a folder without the weights whose names hold a part."""
     shutil.copytree(bert, folder)
     weights = load_file(folder / 'model.safetensors')
+    weights = {k: v for k, v in weights.items() if part not in k}
+    save_file(weights, folder / 'model.safetensors', dict(format='pt'))
+    return str(folder)
+
+
+def test_missing_weights(bert, tmp_path):
     key = 'encoder.layer.1.output.dense.weight'
-    del weights[key]
-    save_file(weights, folder / 'model.safetensors', dict(format='pt'))
     with pytest.raises(ValueError, match=key):
-        SentenceEncoder(str(folder))
-
-
-def test_an_absent_pooler_is_no_loss(bert, tmp_path):
-    """Sentence encoders come without; a random one must not get a hash."""
-    folder = tmp_path / 'part'
-    shutil.copytree(bert, folder)
-    weights = load_file(folder / 'model.safetensors')
-    weights = {k: v for k, v in weights.items() if 'pooler' not in k}
-    save_file(weights, folder / 'model.safetensors', dict(format='pt'))
-    first, second = (SentenceEncoder(str(folder)) for _ in range(2))
+        SentenceEncoder(without(bert, tmp_path / 'one', key))
+    # sentence encoders come without; a random one must not get a hash
+    folder = without(bert, tmp_path / 'two', 'pooler')
+    first, second = (SentenceEncoder(folder) for _ in range(2))
     assert torch.equal(first(CUES), SentenceEncoder(bert)(CUES))
     assert first.provenance() == second.provenance()
 
@@ -249,8 +228,7 @@ def test_is_frozen(bert):
     assert not any(p.requires_grad for p in encoder.parameters())
     assert not any(module.training for module in encoder.modules())
     assert not encoder(['dog']).requires_grad
-    copy = pickle.loads(pickle.dumps(encoder))
-    assert torch.equal(copy(CUES), encoder(CUES))
+    assert encoder(['dog ' * 100]).isfinite().all()  # cut
 
 
 # ---------------------------------------------------------------- provenance
@@ -283,8 +261,6 @@ def test_provenance(bert, tmp_path):
     assert len(set(everything)) == len(everything) == 8
 
 
-def test_wrong_arguments(bert):
+def test_wrong_pooling(bert):
     with pytest.raises(ValueError, match="pooling must be.*but got 'max'"):
         SentenceEncoder(bert, pooling='max')
-    with pytest.raises(ValueError, match='template must contain'):
-        SentenceEncoder(bert, template='a dog')

@@ -9,7 +9,7 @@ from data import make_synthavs_index
 from mmteso.datasets import AVSBenchV3Dataset
 from mmteso.testbeds.synthavs import CLASSES
 
-TOOL = ROOT / 'tools' / 'prepare_synthavs_v3.py'
+TOOL = ROOT / 'tools/dataset_converters/prepare_synthavs_v3.py'
 HELD_OUT = ('green-square', 'pink-flower')  # the tool's own choice
 
 

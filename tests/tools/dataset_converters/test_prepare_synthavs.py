@@ -1,13 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import runpy
 import sys
-from pathlib import Path
 
 import pytest
+from processes import ROOT
 
 from mmteso.testbeds.synthavs import read_manifest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_synthavs.py'
+TOOL = ROOT / 'tools/dataset_converters/prepare_synthavs.py'
 
 
 def _run(monkeypatch, *arguments):

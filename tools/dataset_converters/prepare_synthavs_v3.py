@@ -12,7 +12,7 @@ def parse_args():
         'classes, tests with nothing else, and 1, 3 and 5 clips of each to '
         'learn them from. It is not AVS-V3.')
     parser.add_argument(
-        'root', help='SynthAVS, written by tools/prepare_synthavs.py')
+        'root', help='SynthAVS, written by prepare_synthavs.py')
     parser.add_argument(
         '--unseen',
         nargs='+',

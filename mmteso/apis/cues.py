@@ -1,0 +1,178 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Text cues of frames that no data set knows, and their features."""
+import os
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from PIL import Image
+from torch import Tensor
+
+from mmteso.io import CueBank, CueFile, normalize_phrase
+from mmteso.models.text_encoders import HashTextEncoder
+from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, Frame,
+                              LoadedFrame)
+
+ConfigLike = Union[str, os.PathLike, Config, dict]
+
+NO_CUES = """This model reads text cues, and none were given. Name what could
+sound: cues=['guitar', 'man'] (--cues); or give a cue file, cue_file='FILE'
+(--cue-file), whose uid is the clip's name; or have them generated,
+cue_generator='configs/text_cues/teso.py' (--cue-generator)."""
+
+
+def _field(config: ConfigLike, name: str) -> Optional[dict]:
+    """A field of a config, or the config of the field itself."""
+    if isinstance(config, (str, os.PathLike)):
+        config = Config.fromfile(config)
+    return config if 'type' in config else config.get(name)
+
+
+class CueFeatures:
+    """Features of any cues: from the model's bank, else by its text encoder.
+
+    Args:
+        bank (str, optional): The cue bank; used if it exists.
+        encoder (str | dict, optional): Config of the text encoder that made
+            the bank, or a file with it (``configs/text_features/``). Built
+            where a cue is not in the bank. Defaults to None: only a bank of
+            :class:`HashTextEncoder` says itself how it was made.
+
+    Raises:
+        ValueError: If the encoder is another one than the bank's.
+    """
+
+    def __init__(self, bank: Optional[str],
+                 encoder: Optional[ConfigLike] = None) -> None:
+        self._bank = CueBank(bank) if bank and os.path.isfile(bank) else None
+        self._bank_path = bank
+        self._config = _field(encoder, 'text_encoder') if encoder else None
+        self._encoder: Optional[Any] = None
+        self._known: Dict[str, Tensor] = {}
+
+    def __call__(self, cues: Sequence[str]) -> Tensor:
+        """Features of cues, float32, (len(cues), D).
+
+        Raises:
+            ValueError: If a cue is not in the bank and there is no encoder.
+        """
+        phrases = [normalize_phrase(cue) for cue in cues]
+        for phrase in phrases:
+            if phrase not in self._known:
+                self._known[phrase] = self._look_up(phrase)
+        if not phrases:
+            return torch.zeros(0, self.dims)
+        return torch.stack([self._known[phrase] for phrase in phrases])
+
+    @property
+    def dims(self) -> int:
+        """Length of a feature."""
+        if self._bank is not None:
+            return self._bank.provenance.dims
+        return self._build('').provenance().dims
+
+    def _look_up(self, phrase: str) -> Tensor:
+        if self._bank is not None and phrase in self._bank:
+            return self._bank[phrase].float()
+        with torch.no_grad():
+            return self._build(phrase)([phrase])[0].float().cpu()
+
+    def _build(self, phrase: str) -> Any:
+        if self._encoder is not None:
+            return self._encoder
+        origin = self._bank.provenance if self._bank is not None else None
+        if self._config is not None:
+            self._encoder = MODELS.build(self._config)
+        elif origin is not None and origin.encoder == HashTextEncoder.__name__:
+            settings = {key: value for key, value in origin.settings.items()
+                        if key != 'phrases'}
+            self._encoder = HashTextEncoder(origin.dims, **settings)
+        else:
+            raise ValueError(
+                f'The cue {phrase!r} is not in the cue bank '
+                f'"{self._bank_path}", and no text encoder is given: set '
+                'text_encoder to the config that made the bank, e.g. '
+                'configs/text_features/imagebind.py (--text-encoder).')
+        if origin is not None and self._encoder.provenance() != origin:
+            raise ValueError(
+                f'The bank "{self._bank_path}" was made by {origin}, but '
+                f'text_encoder is {self._encoder.provenance()}: features of '
+                'two encoders don\'t go together.')
+        return self._encoder
+
+
+class CueSource:
+    """Where the cues of a clip's frames come from; one of three.
+
+    Args:
+        cues (Sequence[str], optional): The same for all frames.
+        cue_file (str, optional): A cue file; a clip's name is its ``uid``.
+        generator (str | dict, optional): Config with a ``reasoner`` and
+            mostly a ``captioner`` (``configs/text_cues/``).
+
+    Attributes:
+        problems (list[tuple[int, str]]): Frames whose cues could not be
+            generated, and why; they have none.
+    """
+
+    def __init__(self, cues: Optional[Sequence[str]] = None,
+                 cue_file: Optional[str] = None,
+                 generator: Optional[ConfigLike] = None) -> None:
+        if (cues is not None) + (cue_file is not None) + (
+                generator is not None) != 1:
+            raise ValueError(NO_CUES)
+        if isinstance(cues, str):
+            raise TypeError(f'cues must be a list of names, but got {cues!r}')
+        self._cues = cues
+        self._captioner: Any = None
+        self._reasoner: Any = None
+        self._file = CueFile(cue_file, cues_only=True) if cue_file else None
+        self.problems: List[Tuple[int, str]] = []
+        if generator is not None:
+            config: Any = generator
+            if isinstance(generator, (str, os.PathLike)):
+                config = Config.fromfile(generator)
+            self._reasoner = REASONERS.build(config['reasoner'])
+            if config.get('captioner'):
+                self._captioner = CAPTIONERS.build(config['captioner'])
+            if self._reads_clip:
+                raise ValueError(
+                    'This captioner reads whole clips; take one that reads '
+                    'frames, as configs/text_cues/teso.py does.')
+
+    @property
+    def _reads_clip(self) -> bool:
+        return getattr(self._captioner, 'reads', None) == 'clip'
+
+    def __call__(self, name: str, steps: Sequence[int],
+                 images: Sequence[np.ndarray]) -> List[List[str]]:
+        """Cues of some frames of a clip, by their numbers and pictures."""
+        if self._cues is not None:
+            return [list(self._cues) for _ in steps]
+        if self._file is not None:
+            return [list(self._file[name, step].cues) for step in steps]
+        frames = [Frame(name, step, '') for step in steps]
+        captions = [''] * len(frames)
+        if self._captioner is not None:
+            captions = self._captioner.caption([
+                LoadedFrame(frame, (Image.fromarray(image), ))
+                for frame, image in zip(frames, images)
+            ])
+        found: List[List[str]] = [[] for _ in frames]
+        failed = [
+            caption.error if isinstance(caption, ChatFailure) else
+            'The captioner said nothing.'
+            if self._captioner is not None and not caption.strip() else ''
+            for caption in captions
+        ]
+        good = [i for i, error in enumerate(failed) if not error]
+        if good:
+            answers = self._reasoner.reason([frames[i] for i in good],
+                                            [captions[i] for i in good])
+            for i, answer in zip(good, answers):
+                found[i], failed[i] = list(answer.cues), answer.error
+        self.problems += [(steps[i], error)
+                          for i, error in enumerate(failed) if error]
+        return found

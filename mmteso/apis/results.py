@@ -1,0 +1,40 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What the inferencer finds."""
+from dataclasses import dataclass, field
+from typing import List, NamedTuple, Optional
+
+import numpy as np
+
+
+class Cue(NamedTuple):
+    """A cue of a frame; without ``score`` where the model makes none."""
+    name: str
+    score: Optional[float] = None
+    kept: Optional[bool] = None
+
+
+@dataclass
+class FrameResult:
+    """What was found in a frame.
+
+    Attributes:
+        index (int): The step, from 0.
+        time (float): Of the picture, in seconds from the clip's first.
+        mask (np.ndarray): uint8 (H, W): 1 where something sounds; in the
+            semantic task the class, 0 for background.
+        score (np.ndarray): How much a pixel belongs to what sounds, float32
+            (H, W) in [0, 1].
+        cues (list[Cue]): The cues, their scores, and which of them the
+            dynamic mask kept.
+        image (np.ndarray): The picture, RGB (H, W, 3).
+        sound (np.ndarray): What was listened to, float32 (num_samples,).
+        sample_rate (int): Of ``sound``.
+    """
+    index: int
+    time: float
+    mask: np.ndarray
+    score: np.ndarray
+    cues: List[Cue]
+    image: np.ndarray = field(repr=False)
+    sound: np.ndarray = field(repr=False)
+    sample_rate: int

@@ -1,0 +1,176 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""From a clip to masks, by a narrow model with random weights."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from narrow import CONFIGS, KEEP_ALL, load, narrow_config, open_gates
+from PIL import Image
+
+from data import make_avsbench
+from mmteso.apis import AVSInferencer, Clip, Condition
+from mmteso.video import MediaError, write_video
+
+RATE = 16000
+ROOT = CONFIGS.parent
+
+
+def pictures(seconds=3, fps=10):
+    rng = np.random.default_rng(0)
+    scene = rng.integers(0, 255, (48, 64, 3), np.uint8)
+    return [(i / fps, np.roll(scene, i, 1)) for i in range(seconds * fps)]
+
+
+def noise(seconds=3):
+    rng = np.random.default_rng(1)
+    return rng.normal(0, .2, seconds * RATE).astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    """Config, checkpoint and clip."""
+    root = tmp_path_factory.mktemp('inferencer')
+    make_avsbench(root / 'data')
+    (root / 'data/cues.jsonl').write_text(
+        '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
+    config = narrow_config(load('teso/teso_r18_synthavs.py'), root / 'data',
+                           root / 'work')
+    for key in ('train', 'val', 'test'):
+        config[f'{key}_dataloader'].dataset.pop('metainfo')
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    open_gates(model)
+    torch.save(
+        dict(state_dict=model.state_dict(),
+             meta=dict(cfg=config.pretty_text)), root / 'model.pth')
+    config.dump(str(root / 'config.py'))
+    write_video(str(root / 'clip.mp4'), pictures(), [noise()], RATE)
+    write_video(str(root / 'silent.mp4'), pictures())
+    return root
+
+
+@pytest.fixture(scope='module')
+def inferencer(made):
+    return AVSInferencer(str(made / 'config.py'), str(made / 'model.pth'))
+
+
+def test_a_clip_gives_a_frame_a_second(inferencer, made):
+    frames = inferencer(str(made / 'clip.mp4'), cues=['dog', 'man'])
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    for frame in frames:
+        assert frame.mask.dtype == np.uint8
+        assert frame.mask.shape == frame.score.shape == (48, 64)
+        np.testing.assert_array_equal(frame.mask, frame.score > .5)
+        assert [cue.name for cue in frame.cues] == ['dog', 'man']
+        assert all(cue.kept == (cue.score >= 0) for cue in frame.cues)
+
+
+def test_several_sounds_equal_one_after_the_other(inferencer, made):
+    clip = str(made / 'clip.mp4')
+    sounds = ['normal', 'mute', 'noise', str(made / 'clip.mp4')]
+    together = list(
+        inferencer.compare(clip, [Condition(s) for s in sounds],
+                           cues=['dog']))
+    for number, sound in enumerate(sounds):
+        alone = inferencer(clip, sound=sound, cues=['dog'])
+        for frame, results in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(results[number].score, frame.score)
+    first = together[0]
+    assert not first[1].sound.any() and first[0].sound.any()
+    np.testing.assert_array_equal(first[3].score, first[0].score)
+    assert not np.array_equal(first[1].score, first[0].score)
+
+
+def test_cues_change_what_is_found(inferencer, made, monkeypatch):
+    # random weights may drop all cues, and no text would count
+    monkeypatch.setattr(inferencer.model.prompt_encoder.dynamic_mask,
+                        'threshold', KEEP_ALL)
+    results, *_ = inferencer.compare(
+        str(made / 'clip.mp4'), [Condition(cues=['dog']),
+                                 Condition(cues=['violin'])])
+    assert not np.array_equal(results[0].score, results[1].score)
+
+
+def test_all_forms_of_a_clip(inferencer, made, tmp_path):
+    images = [image for _, image in pictures(3, 1)]
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f'{i}.png')
+    forms = [
+        dict(frames=[image[..., ::-1] for image in images],
+             audio=(noise(), RATE)),
+        dict(frames=str(tmp_path), audio=(np.stack([noise()] * 2), RATE)),
+        dict(frames=[Image.fromarray(image) for image in images],
+             audio=(noise(), RATE)),
+    ]
+    scores = [[frame.score for frame in inferencer(form, cues=['dog'])]
+              for form in forms]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
+    np.testing.assert_array_equal(scores[0], scores[2])
+    still = inferencer(
+        dict(image=images[0], audio=(noise(), RATE)), cues=['dog'])
+    assert len(still) == 3
+    assert not np.array_equal(still[0].score, still[1].score)
+    with pytest.raises(TypeError, match='A clip is one of'):
+        Clip(dict(film='a.mp4'))
+
+
+def test_a_clip_without_sound(inferencer, made):
+    silent = str(made / 'silent.mp4')
+    with pytest.raises(MediaError, match='no sound'):
+        inferencer(silent, cues=['dog'])
+    allowed = inferencer(silent, cues=['dog'], allow_silent=True)
+    muted = inferencer(
+        dict(video=silent, audio=str(made / 'clip.mp4')), cues=['dog'],
+        sound='mute')
+    np.testing.assert_array_equal(allowed[1].score, muted[1].score)
+
+
+def test_cues_are_needed(inferencer, made):
+    with pytest.raises(ValueError, match='--cue-generator'):
+        inferencer(str(made / 'clip.mp4'))
+
+
+def test_a_model_needs_weights(made):
+    with pytest.raises(ValueError, match='needs a checkpoint'):
+        AVSInferencer(str(made / 'config.py'))
+
+
+def test_command_and_python_write_the_same_masks(inferencer, made, tmp_path):
+    broken = tmp_path / 'broken.mp4'
+    broken.write_bytes(b'no video')
+    command = [
+        sys.executable, 'tools/infer.py', str(broken), str(made / 'clip.mp4'),
+        '--config', str(made / 'config.py'), '--checkpoint',
+        str(made / 'model.pth'), '--cues', 'dog', '<b>man</b>', '--out',
+        str(tmp_path / 'command')
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()
+             if line.startswith('{')]
+    assert done.returncode == 1, done.stderr
+    assert [line['status'] for line in lines] == ['failed', 'ok']
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert '"status": "there"' in again.stdout
+
+    result = inferencer.write(
+        str(made / 'clip.mp4'), tmp_path / 'python',
+        cues=['dog', '<b>man</b>'])
+    folders = [Path(tmp_path, kind, 'clip') for kind in ('command', 'python')]
+    for name in ('masks/000000.png', 'masks/000002.png', 'result.json'):
+        one, two = ((folder / name).read_bytes() for folder in folders)
+        assert one == two
+    assert [frame['step'] for frame in result['frames']] == [0, 1, 2]
+    page = (folders[1] / 'player.html').read_text()
+    assert '<b>man' not in page and '\\u003cb>man' in page
+    with av.open(str(folders[1] / 'overlay.mp4')) as container:
+        assert len(container.streams.audio) == 1
+        assert sum(1 for _ in container.decode(video=0)) == 30

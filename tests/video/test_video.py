@@ -1,0 +1,107 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Frames and sound by their timestamps, of generated H.264 and AAC."""
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from mmteso.audio import read_waveform
+from mmteso.video import MediaError, Sound, VideoFile, write_video
+
+RATE = 44100
+
+
+def picture(number):
+    image = np.full((96, 128, 3), 40, np.uint8)
+    image[:32, :40] = 220, 30, 30  # a red corner says what is up
+    image[-20:, -20:] = 5 * number
+    return image
+
+
+def tone(seconds, begin=0.):
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (.3 * np.sin(2764. * time) * (time >= begin)).astype(np.float32)
+
+
+def make(path, times, sound=None):
+    blocks = None if sound is None else np.array_split(sound, 7)
+    write_video(str(path), [(t, picture(i)) for i, t in enumerate(times)],
+                blocks, RATE)
+    return str(path)
+
+
+def test_a_frame_is_taken_at_15_16_of_its_second(tmp_path):
+    video = VideoFile(make(tmp_path / 'a.mp4', np.arange(50) / 10))
+    found = [(step, round(time, 3)) for step, time, _ in video.sample(1)]
+    assert found == [(0, .9), (1, 1.9), (2, 2.9), (3, 3.9), (4, 4.9)]
+    assert [round(time, 3) for _, time, _ in video.sample(2)
+            ] == [.4, .9, 1.4, 1.9, 2.4, 2.9, 3.4, 3.9, 4.4, 4.9]
+
+
+def test_variable_frame_rate(tmp_path):
+    times = [0, .1, .2, 1.7, 1.8, 3.2]
+    video = VideoFile(make(tmp_path / 'a.mp4', times))
+    # what a player shows then, though it came long before
+    assert [round(time, 3) for _, time, _ in video.sample(1)][:3] == [
+        .2, 1.8, 1.8]
+
+
+@pytest.mark.parametrize('degrees', [90, -90, 180])
+def test_phone_videos_are_upright(tmp_path, degrees):
+    path = str(tmp_path / 'phone.mp4')
+    stored = np.rot90(picture(0), -degrees // 90)
+    with av.open(path, 'w') as container:
+        stream = container.add_stream('libx264', rate=10)
+        stream.height, stream.width = stored.shape[:2]
+        stream.pix_fmt = 'yuv420p'
+        stream.set_display_rotation(degrees)
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(stored), format='rgb24')
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    (_, _, image), = VideoFile(path).sample(1)
+    assert image.shape == (96, 128, 3)
+    assert image[10, 10, 0] > 150 > image[10, -10, 0]
+
+
+def test_sound_lies_where_its_timestamps_say(tmp_path):
+    path = make(tmp_path / 'a.mp4', np.arange(50) / 10, tone(5, begin=2))
+    sound = Sound(path, 16000, VideoFile(path).origin)
+    loud = [np.abs(sound.window(i, .975)).mean() for i in range(6)]
+    np.testing.assert_allclose(loud, [0, 0, .19, .19, .19, 0], atol=.01)
+
+
+@pytest.mark.parametrize('rate', [16000, 44100])
+def test_a_wav_gives_what_the_data_sets_read(tmp_path, rate):
+    path = str(tmp_path / 'a.wav')
+    soundfile.write(path, np.stack([tone(3), tone(3, 1)], 1), 44100)
+    sound = Sound(path, rate)
+    found = np.concatenate([sound.window(i, 1.) for i in range(3)])
+    np.testing.assert_array_equal(found, read_waveform(path, rate))
+
+
+def test_windows_at_the_ends_are_moved():
+    ramp = np.linspace(-1, 1, 25000, dtype=np.float32)
+    sound = Sound((ramp, 10000), 10000)
+    np.testing.assert_array_equal(sound.window(-.5, 1.), ramp[:10000])
+    np.testing.assert_array_equal(sound.window(2., 1.), ramp[15000:])
+    assert not sound.window(3., 1.).any()
+
+
+def test_no_sound_and_no_video(tmp_path):
+    path = make(tmp_path / 'a.mp4', [0, .5])
+    with pytest.raises(MediaError, match='has no sound'):
+        Sound(path, 16000)
+    soundfile.write(tmp_path / 'a.wav', tone(1), RATE)
+    with pytest.raises(MediaError, match='no picture'):
+        VideoFile(str(tmp_path / 'a.wav'))
+    with pytest.raises(FileNotFoundError):
+        VideoFile(str(tmp_path / 'b.mp4'))
+
+
+def test_a_written_video_plays_in_a_browser(tmp_path):
+    path = make(tmp_path / 'a.mp4', np.arange(20) / 10, tone(2))
+    with av.open(path) as container:
+        codecs = [s.codec_context.name for s in container.streams]
+        video = container.streams.video[0]
+        assert codecs == ['h264', 'aac'] and video.pix_fmt == 'yuv420p'
