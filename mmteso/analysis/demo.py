@@ -10,7 +10,7 @@ from mmengine.utils import get_git_hash
 
 from mmteso.io import plain
 from mmteso.version import __version__, installed_versions
-from mmteso.visualization import format_number, format_table
+from mmteso.tables import format_number, format_table
 
 #: Rows without a model, by their name in a report.
 REFERENCES = dict(

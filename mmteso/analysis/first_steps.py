@@ -14,7 +14,7 @@ from mmengine.runner import Runner, set_random_seed
 from torch import Tensor, nn
 
 from mmteso.engine.model_parts import grad_norm, parts_of
-from mmteso.visualization import format_table
+from mmteso.tables import format_table
 from .simulated import model_without_files, simulated_batches
 
 

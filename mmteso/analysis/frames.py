@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmteso.engine import audio_condition_dataloader
+from mmteso.engine import audio_conditions_dataloader
 from mmteso.engine.sound_steps import dataset_configs, type_name
 from mmteso.evaluation import reference_scores
 from mmteso.visualization import PictureRow, overlay_mask
@@ -36,8 +36,8 @@ def build_test_set(cfg: Config,
             :func:`mmteso.engine.audio_conditions_dataloader`.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = audio_condition_dataloader(cfg.test_dataloader, condition,
-                                         **sound)['dataset']
+    dataset = audio_conditions_dataloader(cfg.test_dataloader, [condition],
+                                          **sound)['dataset']
     for leaf in dataset_configs(dataset):
         # no workers that would share the annotations in serialized form
         leaf['serialize_data'] = False

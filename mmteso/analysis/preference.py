@@ -18,9 +18,10 @@ from mmteso.apis import evaluate_audio_conditions, init_model
 from mmteso.engine import AUDIO_CONDITIONS, make_audio_report, protocols
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, read_json, read_yaml, write_json
+from mmteso.tables import format_number, format_table
 from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
-                                  draw_picture_grid, format_number,
-                                  format_table, overlay_heat, overlay_mask)
+                                  draw_picture_grid, overlay_heat,
+                                  overlay_mask)
 from .attention import reads_cues, sounding_attention
 from .demo import REFERENCES, describe_machine
 from .frames import (build_test_set, choose_frames, label_of, load_frames,

@@ -16,7 +16,7 @@ from mmteso.engine.sound_steps import dataloader_of, dataset_configs, type_name
 from mmteso.evaluation.functional import (average_recognition, recognize_cues,
                                           true_classes)
 from mmteso.io import normalize_phrase
-from mmteso.visualization import format_number, format_table
+from mmteso.tables import format_number, format_table
 
 _SCORES = ('precision', 'recall', 'F1', 'AP')
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mmteso.engine import flat_scores, protocols
 from mmteso.io import atomic_write, plain, read_json, read_yaml
-from mmteso.visualization import format_table
+from mmteso.tables import format_table
 
 Run = Dict[str, Any]
 

@@ -16,7 +16,7 @@ from mmteso.engine.weight_hosts import (cached_path, download_file,
                                         hash_in_name, same_files)
 from mmteso.io import file_sha256, read_json, read_yaml
 from mmteso.optional import require
-from mmteso.visualization import format_table
+from mmteso.tables import format_table
 
 # the fields stand at the head of the file
 SOURCES_FILE = osp.join(osp.dirname(__file__), 'weight_sources.yml')

@@ -1,14 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
-from .audio_condition import (AUDIO_CONDITIONS, audio_condition_dataloader,
-                              audio_condition_transform,
+from .audio_condition import (AUDIO_CONDITIONS, audio_condition_transform,
                               audio_conditions_dataloader,
-                              insert_audio_condition, insert_audio_conditions)
+                              insert_audio_conditions)
 from .audio_control_loop import AudioControlLoop, evaluate_audio_conditions
-from .audio_report import (flat_scores, format_audio_report, make_audio_report,
-                           protocols)
-from .config_comparison import (ConfigDifference, config_differences,
-                                warn_of_other_config)
+from .audio_report import (describe_sounds, flat_scores, format_audio_report,
+                           make_audio_report, protocols)
+from .config_comparison import config_differences, warn_of_other_config
 from .distributed import leave_cpu_distributed, prepare_cpu_distributed
 from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
                     GradNormHook, PlainCheckpointHook, RandomStateHook,
@@ -25,17 +23,17 @@ from .without_masks import predict_without_masks
 
 __all__ = [
     'AUDIO_CONDITIONS', 'AVSVisualizationHook', 'AudioControlLoop',
-    'CPUAmpOptimWrapper', 'ClassCheckHook', 'ConfigDifference',
-    'DataCheckHook', 'GradNormHook', 'OPENMMLAB_HOSTS', 'PlainCheckpointHook',
-    'RandomStateHook', 'StartCheckpointHook', 'StrictCheckpointHook',
+    'CPUAmpOptimWrapper', 'ClassCheckHook', 'DataCheckHook', 'GradNormHook',
+    'OPENMMLAB_HOSTS', 'PlainCheckpointHook', 'RandomStateHook',
+    'StartCheckpointHook', 'StrictCheckpointHook',
     'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',
-    'add_cfg_options', 'add_data_root', 'audio_condition_dataloader',
-    'audio_condition_transform', 'audio_conditions_dataloader',
-    'config_differences', 'describe_sound', 'download_file', 'enable_amp',
+    'add_cfg_options', 'add_data_root', 'audio_condition_transform',
+    'audio_conditions_dataloader', 'config_differences', 'describe_sound',
+    'describe_sounds', 'download_file', 'enable_amp',
     'evaluate_audio_conditions', 'find_sound_steps', 'flat_scores',
-    'format_audio_report', 'insert_audio_condition', 'insert_audio_conditions',
-    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options',
-    'predict_without_masks', 'prepare_cpu_distributed', 'protocols',
-    'require_whole_checkpoint', 'resume_from_work_dir', 'same_files',
-    'set_data_root', 'strict_loading', 'warn_of_other_config'
+    'format_audio_report', 'insert_audio_conditions', 'leave_cpu_distributed',
+    'make_audio_report', 'merge_cfg_options', 'predict_without_masks',
+    'prepare_cpu_distributed', 'protocols', 'require_whole_checkpoint',
+    'resume_from_work_dir', 'same_files', 'set_data_root', 'strict_loading',
+    'warn_of_other_config'
 ]

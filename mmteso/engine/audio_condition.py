@@ -73,8 +73,7 @@ def insert_audio_conditions(pipeline: Sequence[dict],
         pipeline (Sequence[dict]): Configs of the transforms; not modified.
         conditions (Sequence[str]): At least one, all different. See
             :func:`audio_condition_transform`.
-        reference (str): Defaults to 'snr'.
-        seed (int): Defaults to 0.
+        reference, seed: See :func:`audio_condition_transform`.
         data_root (str): Of the data set, below which cached features lie.
             Defaults to ''.
 
@@ -97,13 +96,12 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     pipeline = list(copy.deepcopy(pipeline))
     if transforms == [None]:
         return pipeline
-    pipeline = _with_waveform(pipeline, conditions, data_root)
+    pipeline = _with_waveform(pipeline, data_root)
     names = [type_name(step) for step in pipeline]
     altering = [name for name in names if name in ALTERING]
     if altering:
-        raise ValueError(
-            f'the test pipeline has {altering[0]}: it alters the sound that '
-            f'the audio conditions {conditions} are to alter. Leave it out')
+        raise ValueError(f'the test pipeline has {altering[0]}, which alters '
+                         'the sound as the audio conditions do: leave it out')
     place = names.index('LoadAudioClip')
     for transform in transforms:
         if transform and transform['type'] == 'ReplaceAudioWithOffScreen':
@@ -118,17 +116,13 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     front_end = [step for step in after if _makes_sound_input(step)]
     if not front_end:
         raise ValueError(
-            'the test pipeline has no transform that makes the input of an '
-            'audio encoder of the sound, such as AudioToLogMel: it has the '
-            f'transforms {names}')
+            'the test pipeline has no transform that makes an audio '
+            f'encoder\'s input, such as AudioToLogMel, but only {names}')
     fan_out = dict(
         type='FanOutAudioConditions',
         conditions=transforms,
         front_end=front_end)
-    return [
-        *before, fan_out,
-        *[step for step in after if not _makes_sound_input(step)]
-    ]
+    return [*before, fan_out, *(x for x in after if x not in front_end)]
 
 
 def _makes_sound_input(step: dict) -> bool:
@@ -138,13 +132,12 @@ def _makes_sound_input(step: dict) -> bool:
     return hasattr(kind, 'output_key')
 
 
-def _with_waveform(pipeline: List[dict], conditions: Sequence[str],
-                   data_root: str) -> List[dict]:
+def _with_waveform(pipeline: List[dict], data_root: str) -> List[dict]:
     """The pipeline with ``LoadAudioClip``, in place of cached features."""
     names = [type_name(step) for step in pipeline]
     if 'LoadAudioClip' in names:
         return pipeline
-    reason = f'has the transforms {names}'
+    found = f'has the transforms {names}'
     if 'LoadAudioFeatures' in names:
         place = names.index('LoadAudioFeatures')
         path = osp.join(data_root, pipeline[place]['feature_file'])
@@ -159,12 +152,11 @@ def _with_waveform(pipeline: List[dict], conditions: Sequence[str],
                 dict(settings.get('front_end', dict(type='AudioToLogMel')))
             ]
             return [*pipeline[:place], *sound, *pipeline[place + 1:]]
-        reason = (f'reads "{path}", which was not extracted from sound files, '
-                  'or does not say how')
-    raise ValueError(
-        f'the audio conditions {list(conditions)} alter the waveform of '
-        f'`LoadAudioClip`, but the test pipeline {reason}. Read the sound with'
-        ' LoadAudioClip and AudioToLogMel in `test_dataloader`')
+        found = f'reads "{path}", which does not say how it was extracted ' \
+            'from sound files'
+    raise ValueError(f'the audio conditions need a waveform, but the test '
+                     f'pipeline {found}.\nRead the sound with LoadAudioClip '
+                     'and AudioToLogMel in `test_dataloader`')
 
 
 def audio_conditions_dataloader(dataloader: dict,
@@ -181,8 +173,7 @@ def audio_conditions_dataloader(dataloader: dict,
 
     Args:
         dataloader (dict): ``cfg.test_dataloader``; not modified.
-        conditions (Sequence[str]): See :func:`insert_audio_conditions`.
-        reference (str): Defaults to 'snr'.
+        conditions, reference: See :func:`insert_audio_conditions`.
         seed (int): Of the noise and of the pairs of clips. Defaults to 0.
         off_screen_groups (str, optional): ``groups`` of
             :func:`off_screen_table`, e.g. 'avsbench'. Defaults to None.
@@ -210,15 +201,3 @@ def audio_conditions_dataloader(dataloader: dict,
             pipeline, conditions, reference, seed,
             dataset.get('data_root') or '')
     return dataloader
-
-
-def insert_audio_condition(pipeline: Sequence[dict], condition: str,
-                           **kwargs) -> List[dict]:
-    """:func:`insert_audio_conditions` for one condition."""
-    return insert_audio_conditions(pipeline, [condition], **kwargs)
-
-
-def audio_condition_dataloader(dataloader: dict, condition: str,
-                               **kwargs) -> dict:
-    """:func:`audio_conditions_dataloader` for one condition."""
-    return audio_conditions_dataloader(dataloader, [condition], **kwargs)

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.evaluator import Evaluator
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
@@ -15,7 +15,6 @@ from mmengine.runner.amp import autocast
 from mmseg.registry import LOOPS, RUNNERS
 
 from mmteso.datasets.transforms import split_conditions
-from mmteso.io import write_json
 from .audio_condition import AUDIO_CONDITIONS, audio_conditions_dataloader
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .sound_steps import type_name
@@ -50,8 +49,8 @@ class AudioControlLoop(TestLoop):
         dataloader (dict): Config of the test dataloader. Its data sets'
             pipelines must load the sound by ``LoadAudioClip``, or from
             ``LoadAudioFeatures`` (see :func:`insert_audio_conditions`).
-        evaluator (Evaluator | dict | list): Built once per condition. Where
-            a metric has an ``output_dir``, each condition gets a folder of its
+        evaluator (dict | list): Config, built once per condition. Where a
+            metric has an ``output_dir``, each condition gets a folder of its
             name in it, and where it has an ``out_file_path`` a file of its
             own, 'results.mute.pkl' for 'results.pkl'.
         conditions (Sequence[str]): See :func:`audio_condition_transform`.
@@ -65,7 +64,6 @@ class AudioControlLoop(TestLoop):
             broad group, as AVSBench-Robust has it. Defaults to None.
         fp16 (bool): Whether to test in half precision. Defaults to False.
         log_table (bool): Whether to log the table. Defaults to True.
-        out_file (str, optional): JSON file for the report. Defaults to None.
 
     Attributes:
         report (dict): After a run, what :func:`make_audio_report` gives.
@@ -79,19 +77,17 @@ class AudioControlLoop(TestLoop):
     def __init__(self,
                  runner: Runner,
                  dataloader: dict,
-                 evaluator: Union[Evaluator, dict, list],
+                 evaluator: Union[dict, list],
                  conditions: Sequence[str] = AUDIO_CONDITIONS,
                  reference: str = 'snr',
                  seed: int = 0,
                  off_screen_groups: Optional[str] = None,
                  fp16: bool = False,
-                 log_table: bool = True,
-                 out_file: Optional[str] = None) -> None:
+                 log_table: bool = True) -> None:
         if not isinstance(dataloader, dict):
-            raise TypeError(
-                'AudioControlLoop inserts its conditions into the pipelines '
-                'of the dataloader\'s config, but got a '
-                f'{type(dataloader).__name__}, which is built already')
+            raise TypeError('AudioControlLoop changes the pipelines of the '
+                            "dataloader's config, but got a built one: "
+                            f'{type(dataloader).__name__}')
         self.conditions = list(conditions)
         self.facts = dict(
             reference=reference,
@@ -99,36 +95,15 @@ class AudioControlLoop(TestLoop):
             off_screen_groups=off_screen_groups)
         dataloader = audio_conditions_dataloader(dataloader, self.conditions,
                                                  **self.facts)
-        evaluators = [
-            self._evaluator_of(evaluator, name) for name in self.conditions
-        ]
-        super().__init__(runner, dataloader, evaluators[0], fp16)
-        self.evaluators: Dict[str, Evaluator] = {}
-        for name, one in zip(self.conditions, [self.evaluator,
-                                               *evaluators[1:]]):
-            if not isinstance(one, Evaluator):
-                one = runner.build_evaluator(one)
-            one.dataset_meta = self.evaluator.dataset_meta
-            self.evaluators[name] = one
+        first, *others = (
+            _evaluator_of(evaluator, name) for name in self.conditions)
+        super().__init__(runner, dataloader, first, fp16)
+        self.evaluators = {self.conditions[0]: self.evaluator}
+        for name, config in zip(self.conditions[1:], others):
+            self.evaluators[name] = runner.build_evaluator(config)
+            self.evaluators[name].dataset_meta = self.evaluator.dataset_meta
         self.log_table = log_table
-        self.out_file = out_file
         self.report: Dict[str, Any] = {}
-
-    @staticmethod
-    def _evaluator_of(evaluator: Any, condition: str) -> Any:
-        """A condition's own evaluator, built or not."""
-        evaluator = copy.deepcopy(evaluator)
-        metrics = getattr(evaluator, 'metrics', evaluator)
-        for metric in metrics if isinstance(metrics,
-                                            (list, tuple)) else [metrics]:
-            fields = metric if isinstance(metric, dict) else vars(metric)
-            if fields.get('output_dir'):
-                fields['output_dir'] = osp.join(fields['output_dir'],
-                                                condition)
-            if fields.get('out_file_path'):  # DumpResults
-                stem, suffix = osp.splitext(fields['out_file_path'])
-                fields['out_file_path'] = f'{stem}.{condition}{suffix}'
-        return evaluator
 
     def run(self) -> Dict[str, float]:
         """Test all conditions.
@@ -146,21 +121,12 @@ class AudioControlLoop(TestLoop):
             print_log(f'Audio condition: {name}', logger='current')
             results[name] = evaluator.evaluate(len(self.dataloader.dataset))
         # as the results: the main process alone has all frames' sizes
-        words = [[
-            f'{type(metric).__name__}: ' + getattr(
-                metric, 'describe',
-                lambda: 'see its documentation for the protocol')()
-            for metric in self.evaluator.metrics
-        ]]
-        broadcast_object_list(words)
-        self.report = make_audio_report(results, metrics=words[0],
-                                        **self.facts)
-        if is_main_process():
-            if self.log_table:
-                print_log(
-                    '\n' + format_audio_report(self.report), logger='current')
-            if self.out_file is not None:
-                write_json(self.report, self.out_file)
+        protocols = [[_describe(one) for one in self.evaluator.metrics]]
+        broadcast_object_list(protocols)
+        self.report = make_audio_report(
+            results, metrics=protocols[0], **self.facts)
+        if self.log_table and is_main_process():
+            print_log('\n' + format_audio_report(self.report), 'current')
         metrics = flat_scores(self.report)
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
@@ -168,12 +134,7 @@ class AudioControlLoop(TestLoop):
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict) -> None:
-        """Test a batch under all conditions.
-
-        Args:
-            idx (int): Number of the batch.
-            data_batch (dict): From the dataloader.
-        """
+        """Test a batch under all conditions."""
         self.runner.call_hook(
             'before_test_iter', batch_idx=idx, data_batch=data_batch)
         with autocast(enabled=self.fp16):
@@ -201,6 +162,27 @@ class AudioControlLoop(TestLoop):
         return [model.test_step(batch) for batch in batches]
 
 
+def _evaluator_of(evaluator: Union[dict, list], condition: str) -> list:
+    """The config of a condition's own evaluator."""
+    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
+    metrics = copy.deepcopy(metrics)
+    for metric in metrics:
+        if metric.get('output_dir'):
+            metric['output_dir'] = osp.join(metric['output_dir'], condition)
+        if metric.get('out_file_path'):  # DumpResults
+            stem, suffix = osp.splitext(metric['out_file_path'])
+            metric['out_file_path'] = f'{stem}.{condition}{suffix}'
+    return metrics
+
+
+def _describe(metric: BaseMetric) -> str:
+    """The protocol, if a metric says it."""
+    text = 'see its documentation for the protocol'
+    if hasattr(metric, 'describe'):
+        text = metric.describe()
+    return f'{type(metric).__name__}: {text}'
+
+
 def evaluate_audio_conditions(cfg: Config,
                               checkpoint: Optional[str] = None,
                               conditions: Sequence[str] = AUDIO_CONDITIONS,
@@ -217,12 +199,9 @@ def evaluate_audio_conditions(cfg: Config,
         cfg (Config): A whole config with ``test_dataloader``, ``test_cfg``
             and ``test_evaluator``; not modified.
         checkpoint (str, optional): Takes the place of ``cfg.load_from``.
-        conditions (Sequence[str]): See :class:`AudioControlLoop`.
-        reference (str, optional): See :class:`AudioControlLoop`. Defaults to
-            None: the config's, or 'snr'.
-        seed (int, optional): Defaults to None: the config's, or 0.
-        off_screen_groups (str, optional): Defaults to None: the config's, or
-            none.
+        conditions, reference, seed, off_screen_groups: See
+            :class:`AudioControlLoop`. None, the default of the last three,
+            is what the config's own loop says, else the class's default.
         allow_keys (Sequence[str]): Patterns of keys that the checkpoint may
             lack or have beyond the model. Defaults to none.
 
@@ -239,18 +218,15 @@ def evaluate_audio_conditions(cfg: Config,
     """
     cfg = copy.deepcopy(cfg)
     loop = dict(cfg.test_cfg)
-    if 'type' in loop and type_name(loop) not in ('TestLoop',
-                                                  'AudioControlLoop'):
+    if type_name(dict(dict(type='TestLoop'), **loop)) not in (
+            'TestLoop', 'AudioControlLoop'):
         raise ValueError(
             f'the config tests by {type_name(loop)}, which AudioControlLoop '
             'would replace. Test without audio conditions, or set '
             "test_cfg=dict(type='TestLoop')")
     given = dict(
         reference=reference, seed=seed, off_screen_groups=off_screen_groups)
-    loop.update({
-        name: value
-        for name, value in given.items() if value is not None
-    })
+    loop.update({k: v for k, v in given.items() if v is not None})
     # before anything is built, so that a wrong name costs no time
     audio_conditions_dataloader(cfg.test_dataloader, conditions,
                                 **{k: loop[k] for k in given if k in loop})

@@ -4,9 +4,8 @@ import math
 import os.path as osp
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
-from prettytable import PrettyTable
-
 from mmteso.evaluation import listening_score
+from mmteso.tables import format_number, format_table
 
 # what the drop is computed for, if the evaluator gives it
 _SCORES = ('J', 'F', 'mIoU', 'F-score')
@@ -19,7 +18,7 @@ def _is_score(key: str) -> bool:
 
 
 def _drop(normal: float, value: float) -> Optional[float]:
-    """How many percent of the normal score are lost; None if undefined."""
+    """By how many percent of the normal score a score is lower."""
     if not (math.isfinite(normal) and math.isfinite(value)) or normal == 0:
         return None
     return 100 * (normal - value) / normal
@@ -43,15 +42,11 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
         (``foreground``), the mean share of the pixels whose score exceeds the
         metric's threshold, as AVSBench-Robust defines the false-positive
         rate; and, with a condition 'normal', ``drop_percent``: by negative
-        condition and score (J, F, ...), how many percent of the normal score
-        are lost, None if undefined; ``listening_score``: by J's name, one
-        number of ours for J and all negatives (see :func:`listening_score`).
-        Then the facts.
+        condition and score (J, F, ...), by how many percent of the normal
+        score it is lower, None if undefined; ``listening_score``: by J's
+        name, see :func:`listening_score`. Then the facts.
     """
-    negatives = {
-        name: values
-        for name, values in results.items() if name != 'normal'
-    }
+    negatives = {x: results[x] for x in results if x != 'normal'}
     report: Dict[str, Any] = dict(
         conditions=dict(results),
         false_positive_percent={
@@ -84,16 +79,10 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
 def protocols(reports: Iterable[Mapping[str, Any]],
               metrics: Sequence[str] = ('AVSMetric', 'AVSSMetric')
               ) -> List[str]:
-    """By which protocols the scores of reports were made.
+    """What the metrics of reports say of their protocols, each line once.
 
-    Args:
-        reports (Iterable[Mapping]): With ``metrics``, as
-            :class:`AudioControlLoop` gives them.
-        metrics (Sequence[str]): Whose protocols. Defaults to those of masks.
-
-    Returns:
-        list[str]: Lines, each once: what the metrics say of themselves; of
-        all metrics if there are none of those.
+    Only those of ``metrics``, by default those of masks; of all if there are
+    none of those.
     """
     lines = list(
         dict.fromkeys(line for report in reports
@@ -119,61 +108,39 @@ def flat_scores(report: Mapping[str, Any]) -> Dict[str, float]:
         for key, value in values.items()
     }
     for name, values in report.get('drop_percent', {}).items():
-        flat.update({
-            f'drop_percent/{name}/{key}': math.nan if drop is None else drop
-            for key, drop in values.items()
-        })
+        for key, drop in values.items():
+            flat[f'drop_percent/{name}/{key}'] = \
+                math.nan if drop is None else drop
     for key, value in report.get('listening_score', {}).items():
-        suffix = '' if key == 'J' else f'/{key}'
-        flat[f'listening_score{suffix}'] = value
+        flat['listening_score' + f'/{key}' * (key != 'J')] = value
     return flat
 
 
 def format_audio_report(report: Mapping[str, Any]) -> str:
-    """One table, with what its numbers refer to.
-
-    Args:
-        report (Mapping): From :func:`make_audio_report`.
-
-    Returns:
-        str: Several lines.
-    """
+    """A table of :func:`make_audio_report`, and what its numbers refer to."""
     results, drops = report['conditions'], report.get('drop_percent', {})
     keys = list(next(iter(results.values())))
     scores = [key for key in keys if _is_score(key)] or keys
     shares = [key for key in keys if osp.basename(key) == _FALSE_POSITIVES]
     shares = shares if report.get('false_positive_percent') else []
-    titles = ['audio']
-    for key in scores:
-        titles += [key, f'{key} drop (%)'] if drops else [key]
-    titles += [osp.join(osp.dirname(key), 'FPR (%)') for key in shares]
-    table = PrettyTable(titles, align='r')
-    table.align['audio'] = 'l'
+    rows = []
     for name, values in results.items():
-        row = [name]
+        row = {'audio': name}
         for key in scores:
-            row.append(f'{values[key]:.2f}')
+            row[key] = f'{values[key]:.2f}'
             if drops:
-                drop = drops.get(name, {}).get(key)
-                row.append('-' if drop is None else f'{drop:.1f}')
-        row += [
-            '-' if name == 'normal' else f'{values[key]:.2f}' for key in shares
-        ]
-        table.add_row(row)
-    return '\n'.join([str(table), *_notes(report, bool(shares))])
-
-
-def _notes(report: Mapping[str, Any], shares: bool) -> List[str]:
-    """What the table's numbers refer to."""
-    names = list(report['conditions'])
+                row[f'{key} drop (%)'] = format_number(
+                    drops.get(name, {}).get(key), 1)
+        for key in shares:
+            row[osp.join(osp.dirname(key), 'FPR (%)')] = \
+                '-' if name == 'normal' else f'{values[key]:.2f}'
+        rows.append(row)
     lines = [
-        *report['metrics'],
-        'Drop: percent of the score under normal sound.',
-        *[
-            'FPR: mean share of the pixels above the threshold, under sound '
-            'that is not of the scene.'
-        ] * shares
+        *report['metrics'], 'Drop: percent of the score under normal sound.'
     ]
+    if shares:
+        lines.append('FPR: mean share of the pixels above the threshold, '
+                     'under sound that is not of the scene.')
     for key, value in report.get('listening_score', {}).items():
         if not math.isnan(value):
             lines.append(
@@ -181,12 +148,18 @@ def _notes(report: Mapping[str, Any], shares: bool) -> List[str]:
                 f'of {key} under normal sound and 100 - the mean '
                 f'{key}_sounding under the others; not the global score of '
                 'AVSBench-Robust.')
-    if any(name.startswith('wgn') for name in names):
-        lines.append(f"Noise level: reference '{report['reference']}', seed "
-                     f"{report['seed']} (see ReplaceAudioWithNoise).")
-    if 'off-screen' in names:
+    return '\n'.join([format_table(rows), *lines, *describe_sounds(report)])
+
+
+def describe_sounds(report: Mapping[str, Any]) -> List[str]:
+    """What noise and off-screen sound of a report are, in lines."""
+    lines, seed = [], f'seed {report["seed"]}'
+    if any(name.startswith('wgn') for name in report['conditions']):
+        lines.append(f"Noise level: reference '{report['reference']}', {seed} "
+                     '(see ReplaceAudioWithNoise).')
+    if 'off-screen' in report['conditions']:
         groups = report.get('off_screen_groups')
         other = f"groups of classes ('{groups}')" if groups else 'classes'
         lines.append('Off-screen: the sound of another clip of the set with '
-                     f'other {other}, seed {report["seed"]}.')
+                     f'other {other}, {seed}.')
     return lines

@@ -4,7 +4,7 @@ import inspect
 import logging
 import os.path as osp
 import re
-from typing import Any, Dict, Iterator, List, NamedTuple
+from typing import Any, Dict, Iterator, List
 
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -31,31 +31,16 @@ _FORMER_DEFAULTS = dict(
     SeDAM=dict(no_cue='learned', normalize=False))
 
 
-_NOT_SET = type('_NotSet', (), dict(__repr__=lambda self: 'not set'))()
+class _NotSet:
+
+    def __repr__(self) -> str:
+        return 'not set'
 
 
-class ConfigDifference(NamedTuple):
-    """A field that makes a model compute something else.
-
-    Attributes:
-        field (str): Its path, e.g. 'model.prompt_encoder.num_heads'; a step
-            of the test pipeline is named by its type.
-        checkpoint (Any): Its value in training.
-        config (Any): Its value now.
-    """
-    field: str
-    checkpoint: Any
-    config: Any
-
-    def __str__(self) -> str:
-        then, now = (
-            text if len(text) <= 80 else f'{text[:77]}...'
-            for text in map(repr, (self.checkpoint, self.config)))
-        return f'{self.field}: {then} in training, {now} now'
+_NOT_SET = _NotSet()
 
 
-def config_differences(meta: Dict[str, Any],
-                       cfg: Config) -> List[ConfigDifference]:
+def config_differences(meta: Dict[str, Any], cfg: Config) -> List[str]:
     """What of a config makes a model compute something else than in training.
 
     Compared are the model, without what only training sees (losses, initial
@@ -71,7 +56,9 @@ def config_differences(meta: Dict[str, Any],
             pipelines of test-time augmentation are compared.
 
     Returns:
-        list[ConfigDifference]: In the order of the config.
+        list[str]: Lines such as 'model.prompt_encoder.num_heads: 8 in
+        training, 4 now', in the order of the config; a step of the test
+        pipeline is named by its type.
 
     Raises:
         ValueError: If ``meta`` has no text of a config.
@@ -81,27 +68,19 @@ def config_differences(meta: Dict[str, Any],
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
-    pipeline = then.get('test_dataloader')
-    model = now.get('model')
-    if isinstance(model, dict) and 'module' in model:
-        model, pipeline = model['module'], then.get('tta_pipeline', pipeline)
-    loader = now.get('test_dataloader')
-    banks = [
-        osp.basename(_find(one, 'cue_bank') or '')
-        for one in (then.get('test_dataloader'), loader)
-    ]
+    loaders = [one.get('test_dataloader') for one in (then, now)]
+    banks = [osp.basename(_find(one, 'cue_bank') or '') for one in loaders]
     if not all(banks):  # older configs name it in the pipeline
         banks = ['', '']
+    model = now.get('model')
+    if isinstance(model, dict) and 'module' in model:
+        model = model['module']
+        loaders[0] = then.get('tta_pipeline', loaders[0])
     return list(
-        _compare(
-            dict(
-                model=then.get('model'),
-                pipeline=_steps(pipeline),
-                cue_bank=banks[0]),
-            dict(
-                model=model,
-                pipeline=_steps(loader),
-                cue_bank=banks[1]), '', 'mmteso_version' in meta))
+        _compare(*(dict(model=model, pipeline=_steps(loader), cue_bank=bank)
+                   for model, loader, bank in zip((then.get('model'), model),
+                                                  loaders, banks)), '',
+                 'mmteso_version' in meta))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
@@ -116,7 +95,7 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
             return
         message = '\n  '.join([
             'The checkpoint was trained with another config; what it computes '
-            'here differs by', *map(str, differences)
+            'here differs by', *differences
         ])
     print_log(message, logger='current', level=logging.WARNING)
 
@@ -155,11 +134,11 @@ def _kind(spec: dict) -> str:
 
 
 def _compare(then: Any, now: Any, field: str,
-             versioned: bool) -> Iterator[ConfigDifference]:
+             versioned: bool) -> Iterator[str]:
     if isinstance(then, dict) and isinstance(now, dict):
         if _kind(then) != _kind(now):
             # their fields mean other things
-            yield ConfigDifference(f'{field}.type', _kind(then), _kind(now))
+            yield _line(f'{field}.type', _kind(then), _kind(now))
             return
         if not versioned:
             then = {**_FORMER_DEFAULTS.get(_kind(then), {}), **then}
@@ -178,7 +157,13 @@ def _compare(then: Any, now: Any, field: str,
         for index, pair in enumerate(zip(then, now)):
             yield from _compare(*pair, f'{field}.{index}', versioned)
     elif then != now and {repr(then), repr(now)} != {'None', 'not set'}:
-        yield ConfigDifference(field, then, now)
+        yield _line(field, then, now)
+
+
+def _line(field: str, then: Any, now: Any) -> str:
+    texts = (text if len(text) <= 80 else f'{text[:77]}...'
+             for text in map(repr, (then, now)))
+    return f'{field}: {next(texts)} in training, {next(texts)} now'
 
 
 def _default(spec: dict, name: str) -> Any:

@@ -3,9 +3,9 @@
 import difflib
 import inspect
 import logging
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from contextlib import contextmanager
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional
 
 import torch
 from mmengine.config import Config, DictAction
@@ -31,24 +31,12 @@ class SpacedDictAction(DictAction):
     folder 'mydata'; here only those in lists and tuples.
     """
 
-    def __call__(self,
-                 parser: ArgumentParser,
-                 namespace: Namespace,
-                 values: Sequence[str],
-                 option_string: Optional[str] = None) -> None:
-        lists, options = [], {}
-        for pair in values:
-            key, equals, value = pair.partition('=')
-            if not (key and equals):
-                parser.error(f'{self.option_strings[0]} takes key=value, but '
-                             f'got {pair!r}')
-            value = value.strip().strip('\'"')
-            if ' ' in value and not any(sign in value for sign in ',[('):
-                options[key] = value
-            else:
-                lists.append(pair)
-        super().__call__(parser, namespace, lists, option_string)
-        getattr(namespace, self.dest).update(options)
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        value = val.strip().strip('\'"')
+        if ' ' in value and not any(sign in value for sign in ',[('):
+            return value
+        return DictAction._parse_iterable(val)
 
 
 def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
@@ -65,11 +53,7 @@ def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
 
 
 def add_data_root(parser: ArgumentParser) -> None:
-    """Add ``--data-root`` to a tool's options, for :func:`set_data_root`.
-
-    Args:
-        parser (ArgumentParser): The tool's parser.
-    """
+    """Add ``--data-root`` to a tool's options, for :func:`set_data_root`."""
     parser.add_argument(
         '--data-root',
         metavar='DIR',
@@ -87,17 +71,15 @@ def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
         cfg (Config): Modified in place.
         data_root (str, optional): The folder; None leaves all as it is.
     """
-    if data_root is None:
-        return
-    waiting = [cfg]
+    waiting = [cfg] if data_root is not None else []
     while waiting:
         value = waiting.pop()
         if isinstance(value, (list, tuple)):
-            waiting.extend(value)
+            waiting += value
         elif isinstance(value, (dict, Config)):
             if isinstance(value.get('data_root'), str):
                 value['data_root'] = data_root
-            waiting.extend(value[key] for key in value)
+            waiting += (value[key] for key in value)
 
 
 def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
@@ -122,10 +104,10 @@ def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
     for name in dict.fromkeys(key.split('.')[0] for key in options):
         if name in known:
             continue
-        advice = '.'
+        advice = ''
         if name in cfg:
             advice = ", a variable of the config's files: override the " \
-                'settings that were made of it.'
+                'settings that were made of it'
         elif close := difflib.get_close_matches(name, known, 1):
             advice = f'. Did you mean {close[0]!r}?'
         print_log(

@@ -13,7 +13,9 @@ FRONT_ENDS = ('AudioToLogMel', 'AudioToFbank', 'AudioToModelInput')
 # what makes other sound of it
 ALTERING = ('MuteAudio', 'ReplaceAudioWithNoise', 'ReplaceAudioWithOffScreen',
             'FanOutAudioConditions')
-_SOURCES = ('LoadAudioClip', 'LoadLogMel')
+_SOUND = {
+    'LoadAudioClip', 'LoadLogMel', 'LoadAudioFeatures', *FRONT_ENDS, *ALTERING
+}
 _LOG_MEL = ('SAMPLE_RATE', 'WINDOW_SAMPLES', 'HOP_SAMPLES', 'FFT_SAMPLES',
             'NUM_MEL_BINS', 'MEL_MIN_HZ', 'MEL_MAX_HZ', 'MEL_BREAK_HZ',
             'MEL_Q', 'LOG_OFFSET', 'NUM_FRAMES')
@@ -61,30 +63,21 @@ def steps_inside(value: Any) -> Iterator[dict]:
 def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
     """The transforms of a pipeline that load the sound; none if cached."""
     names = [type_name(step) for step in pipeline]
-    sound = {*_SOURCES, *ALTERING, *FRONT_ENDS, 'LoadAudioFeatures'}
-    if len([s for s in steps_inside(pipeline) if type_name(s) in sound]) != \
-            len([name for name in names if name in sound]):
-        raise ValueError(
-            f'{where}: a transform holds transforms of sound. Sound that is '
-            "loaded in several ways, or by chance, can't be cached.")
-    altering = [name for name in names if name in ALTERING]
-    if altering:
-        raise ValueError(
-            f'{where}: {altering[0]} alters the sound. Only the normal sound '
-            'is cached; altered sound is encoded in the model.')
-    sources = [name for name in names if name in _SOURCES]
-    if not sources and 'LoadAudioFeatures' in names:
+    places = [i for i, name in enumerate(names) if name in _SOUND]
+    found = [names[i] for i in places]
+    nested = len(found) < sum(
+        type_name(step) in _SOUND for step in steps_inside(pipeline))
+    if found == ['LoadAudioFeatures'] and not nested:
         return []
-    start = names.index(sources[0]) if sources else 0
-    end = start + 1 + (sources == ['LoadAudioClip'])
-    known = {*_SOURCES, *FRONT_ENDS}
-    if len(sources) != 1 or 'LoadAudioFeatures' in names \
-            or len(known.intersection(names[start:end])) != end - start:
+    clip = len(found) == 2 and places[1] == places[0] + 1 \
+        and found[0] == 'LoadAudioClip' and found[1] in FRONT_ENDS
+    if nested or not (clip or found == ['LoadLogMel']):
         raise ValueError(
             f'{where}: expected LoadAudioClip and, right after it, one of '
-            f'{", ".join(FRONT_ENDS)}, or LoadLogMel, once, but got the '
-            f'transforms {names}.')
-    return [dict(step) for step in pipeline[start:end]]
+            f'{", ".join(FRONT_ENDS)}, or LoadLogMel, and nothing that alters '
+            'the sound, which is encoded in the model. The transforms are '
+            f'{[type_name(step) for step in steps_inside(pipeline)]}.')
+    return [dict(pipeline[i]) for i in places]
 
 
 def find_sound_steps(cfg: Config,
@@ -105,32 +98,24 @@ def find_sound_steps(cfg: Config,
         ValueError: If no pipeline loads sound, two do it in different ways,
             or one alters it.
     """
-    found: Dict[str, List[dict]] = {}
-    places: Dict[str, str] = {}
+    ways: Dict[str, List[dict]] = {}
     for split in splits:
-        where = f'{split}_dataloader'
         for dataset in dataset_configs(dataloader_of(cfg, split)['dataset']):
-            steps = _sound_steps(dataset['pipeline'], where)
+            steps = _sound_steps(dataset['pipeline'], f'{split}_dataloader')
             if steps:
                 # as built, so that a default equals the same value written
                 text = ', '.join(repr(TRANSFORMS.build(s)) for s in steps)
-                found[text] = steps
-                places.setdefault(text, where)
+                ways[text] = steps
     others = [
         split for split in SPLITS
         if split not in splits and cfg.get(f'{split}_dataloader')
     ]
-    if not found and others:
+    if not ways and others:
         return find_sound_steps(cfg, others)
-    if len(found) != 1:
-        ways = '; '.join(f'{where}: {text}' for text, where in places.items())
-        raise ValueError(
-            'one file holds features of one kind of sound, but the config '
-            f'loads it in different ways: {ways}' if found else
-            'no pipeline of the config loads sound with LoadAudioClip and '
-            'AudioToLogMel (or another front end), or with LoadLogMel, so '
-            'there is nothing to extract features from.')
-    return next(iter(found.values()))
+    if len(ways) != 1:
+        raise ValueError('features in one file are of sound that is loaded in '
+                         f'one way, but the config has {list(ways) or "none"}')
+    return next(iter(ways.values()))
 
 
 def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
@@ -142,11 +127,11 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
     Returns:
         dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
         ``clip_hop`` in seconds, ``last_clip`` (see
-        :func:`mmteso.audio.last_clip_rule`) and, for waveforms,
-        ``sample_rate``, ``resampling``, ``window`` where it is set, and the
-        front end: of ``AudioToLogMel`` its constants, ``log_mel``; of others
-        ``front_end``, the transform's config, and of ``AudioToModelInput``
-        ``extractor``, its settings.
+        :func:`mmteso.audio.last_clip_rule`); of waveforms ``sample_rate``,
+        ``resampling``, ``window`` where it is set, and the front end:
+        ``log_mel``, the constants of ``AudioToLogMel``, or ``front_end``, the
+        config of another one, with its settings as ``extractor``, if it has
+        any.
     """
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples

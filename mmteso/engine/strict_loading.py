@@ -2,10 +2,9 @@
 """Checkpoints that have to bring all of a model, and nothing else."""
 import logging
 import os.path as osp
-import re
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Dict, Iterator, List, Sequence
+from typing import Iterator, Sequence
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -16,8 +15,6 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from .config_comparison import warn_of_other_config
-
-_LINES = 20  # of an error
 
 
 def require_whole_checkpoint(cfg: Config,
@@ -50,61 +47,35 @@ def strict_loading(model: nn.Module,
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
-    found: Dict[str, List[str]] = {}
 
-    def drop_allowed(module: nn.Module, incompatible) -> None:
-        for kind in ('missing', 'unexpected'):
-            keys: List[str] = getattr(incompatible, f'{kind}_keys')
+    def drop_allowed(module: nn.Module, incompatible: Sequence[list]) -> None:
+        for keys in incompatible:  # missing ones, unexpected ones
             allowed = [
                 key for key in keys
                 if any(fnmatchcase(key, pattern) for pattern in allow_keys)
             ]
             if allowed:
                 print_log(
-                    f'{kind} in {checkpoint}, as allowed: {_list(allowed)}',
+                    f'{checkpoint} lacks these keys or has them beyond the '
+                    f'model, as allowed: {", ".join(allowed)}',
                     logger='current',
                     level=logging.WARNING)
             # in place: they are mmengine's own lists
             keys[:] = [key for key in keys if key not in allowed]
-            # batch counters, which mmengine does not ask for either
-            found[kind] = [k for k in keys if 'num_batches_tracked' not in k]
 
     handle = model.register_load_state_dict_post_hook(drop_allowed)
     try:
         yield
     except RuntimeError as error:
-        if not found:  # not about keys
+        if 'do not match exactly' not in str(error):  # not about keys
             raise
-        lines = [
-            f'{kind} ({len(keys)}): {_list(keys)}'
-            for kind, keys in found.items() if keys
-        ]
-        shapes = re.findall('size mismatch.*', str(error))
-        lines += shapes[:_LINES]
-        if len(shapes) > _LINES:
-            lines.append(f'and {len(shapes) - _LINES} more of other sizes')
         raise RuntimeError(
-            '\n  '.join([
-                f'{checkpoint} does not fit the model of the config:', *lines
-            ]) + '\nTest it with the config that it was '
-            'trained with. Keys that may be missing or unexpected are named '
-            'by tools/test.py --allow-keys PATTERN ...') from None
+            f'{checkpoint} does not fit the model of the config: test it with '
+            'the config that it was trained with, or say which keys may be '
+            'missing or unexpected (tools/test.py --allow-keys PATTERN ...)\n'
+            f'{error!s:.3000}') from None
     finally:
         handle.remove()
-
-
-def _list(keys: Sequence[str]) -> str:
-    """Keys by their first two parts: 'decode_head.pmqs.* (24)'."""
-    groups: Dict[str, List[str]] = {}
-    for key in keys:
-        groups.setdefault('.'.join(key.split('.')[:2]), []).append(key)
-    names = [
-        group[0] if len(group) == 1 else f'{name}.* ({len(group)})'
-        for name, group in groups.items()
-    ]
-    if len(names) > _LINES:
-        names[_LINES:] = [f'and more, {len(names)} groups in all']
-    return ', '.join(names)
 
 
 @HOOKS.register_module()

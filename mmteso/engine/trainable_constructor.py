@@ -103,16 +103,17 @@ class TrainableOptimWrapperConstructor:
 
     def _check_keys(self, model: nn.Module) -> None:
         for key in self.keys:
-            named = [
-                parameter for path, parameter in model.named_parameters()
+            trains = [
+                parameter.requires_grad
+                for path, parameter in model.named_parameters()
                 if _names(key, path)
             ]
-            if not named:
+            if not trains:
                 raise ValueError(
                     f'paramwise_cfg.custom_keys: {key!r} names no parameter '
                     f'of {type(model).__name__}; its modules are '
                     f'{[name for name, _ in model.named_children()]}')
-            if not any(parameter.requires_grad for parameter in named):
+            if not any(trains):
                 print_log(
                     f'paramwise_cfg.custom_keys: {key!r} has no effect, all '
                     'it names is frozen',

@@ -18,13 +18,9 @@ OPENMMLAB_HOSTS = ('https://download.openmmlab.com/',
 
 def same_files(url: str) -> List[str]:
     """A file's address, and those on the other hosts of OpenMMLab's files."""
-    for host in OPENMMLAB_HOSTS:
-        if url.startswith(host):
-            return [url] + [
-                other + url[len(host):]
-                for other in OPENMMLAB_HOSTS if other != host
-            ]
-    return [url]
+    paths = [url[len(x):] for x in OPENMMLAB_HOSTS if url.startswith(x)]
+    others = [host + path for path in paths for host in OPENMMLAB_HOSTS]
+    return list(dict.fromkeys([url, *others]))
 
 
 def hash_in_name(name: str) -> Optional[str]:
@@ -38,23 +34,20 @@ def cached_path(url: str) -> str:
     return osp.join(torch.hub.get_dir(), 'checkpoints', osp.basename(url))
 
 
-def download_file(url: str,
-                  path: str,
-                  sha256: Optional[str] = None,
-                  progress: bool = True,
-                  timeout: float = 30) -> None:
+def download_file(url: str, path: str, sha256: Optional[str] = None,
+                  progress: bool = True, timeout: float = 30) -> None:
     """Download a file from the first of its hosts that has it.
 
-    It appears under its name when it is complete and its SHA-256 is right.
+    It appears under its name when it is complete.
 
     Args:
         url (str): One of its addresses.
         path (str): Where to put it.
-        sha256 (str, optional): Digits that its SHA-256 begins with. Defaults
-            to None: not compared.
+        sha256 (str, optional): Digits that its SHA-256 has to begin with.
+            Defaults to None: not compared.
         progress (bool): Show a bar. Defaults to True.
-        timeout (float): Seconds without an answer after which the next host
-            is asked. Defaults to 30.
+        timeout (float): Seconds of silence after which the next host is
+            asked. Defaults to 30.
 
     Raises:
         OSError: If no host has it. Nothing is kept.
@@ -88,9 +81,6 @@ def load_from_openmmlab(filename: str, map_location=None) -> dict:
     path = cached_path(filename)
     # one process of each machine; load_from_http lets the others wait
     if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(path):
-        download_file(
-            filename,
-            path,
-            hash_in_name(filename),
-            progress=sys.stderr.isatty())
+        download_file(filename, path, hash_in_name(filename),
+                      sys.stderr.isatty())
     return load_from_http(filename, map_location)

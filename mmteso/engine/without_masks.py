@@ -50,8 +50,7 @@ def predict_without_masks(cfg: Config) -> bool:
     cfg.test_evaluator = kept
     print_log(
         'test_dataloader has with_masks=False: frames are predicted and none '
-        'is scored' +
-        (f', without {", ".join(left_out)}' if left_out else '') + '.',
+        f'is scored. Left out: {", ".join(left_out) or "no metric"}.',
         logger='current',
         level=logging.WARNING)
     return True

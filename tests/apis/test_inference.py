@@ -25,7 +25,7 @@ def test_model_from_a_config(tmp_path):
     options = {'model.prompt_encoder.num_layers': 2}
     with pytest.raises(
             RuntimeError,
-            match=r'model\.pth does not fit .*\n.*missing .*prompt_encoder'):
+            match=r'model\.pth does not fit [\s\S]*missing .*prompt_encoder'):
         init_model(cfg, path, cfg_options=options)
     assert cfg.model.prompt_encoder.get('num_layers') != 2
     assert init_model(cfg, cfg_options=options).cfg.model.prompt_encoder[

@@ -1,15 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from mmseg.registry import HOOKS, LOOPS, METRICS, MODELS
+from mmseg.registry import HOOKS, METRICS, MODELS
 from narrow import load, narrow_config, plain_config_text
 
 from mmteso.engine import AudioControlLoop, evaluate_audio_conditions
@@ -157,15 +156,6 @@ def test_one_pass_equals_separate_passes(cfg, monkeypatch):
     assert len(scores) == len(CONDITIONS) - 1
 
 
-def test_plain_loop_gives_the_same_normal(cfg):
-    _, flat = run(cfg, conditions=['normal', 'mute'])
-    cfg.test_cfg = dict()
-    _, plain = run(cfg)
-    for key, value in plain.items():
-        assert flat[f'normal/{key}'] == pytest.approx(value, abs=0,
-                                                      nan_ok=True)
-
-
 def test_hooks_are_called_once_per_batch(cfg):
     runner, flat = run(cfg, conditions=['mute', 'normal'])
     hook, = [h for h in runner.hooks if isinstance(h, CountingHook)]
@@ -181,21 +171,17 @@ def test_hooks_are_called_once_per_batch(cfg):
         100 * (1 - flat['mute/F'] / flat['normal/F']))
 
 
-def test_defaults_table_and_file(cfg, tmp_path, caplog):
+def test_table_in_the_log(cfg, tmp_path):
     cfg.log_level = 'INFO'
-    runner, _ = run(cfg, out_file=str(tmp_path / 'out' / 'audio.json'))
+    runner, _ = run(cfg)
     assert runner.test_loop.conditions == CONDITIONS
-    report = json.loads((tmp_path / 'out' / 'audio.json').read_text())
-    assert list(report['conditions']) == CONDITIONS
-    assert report['reference'] == 'snr' and report['seed'] == 0
-    logs = list((tmp_path).rglob('*.log'))
-    text = '\n'.join(path.read_text() for path in logs)
+    text = '\n'.join(path.read_text() for path in tmp_path.rglob('*.log'))
     assert text.count('| off-screen ') == 1 and 'FPR (%)' in text
-    # by which protocol: the metric's own words, below the table and in the
-    # file, with its settings and the size of the frames
+    # by which protocol: the metric's own words, below the table, with its
+    # settings and the size of the frames
     words = 'AVSMetric: ' + runner.test_loop.evaluator.metrics[0].describe()
     assert 'J at score > 0.48' in words and '32 x 32' in words
-    assert report['metrics'][0] == words
+    assert runner.test_loop.report['metrics'][0] == words
     assert f'\n{words}\n' in text[text.index('| off-screen '):]
 
 
@@ -226,47 +212,78 @@ def test_model_that_takes_one_sound_at_a_time(cfg):
         assert value == pytest.approx(expected[key], abs=0, nan_ok=True)
 
 
-# ------------------------------------------------------------------ arguments
-def test_dataloader_that_is_built_already(cfg):
+# ----------------------------------------------- evaluate_audio_conditions()
+@pytest.fixture
+def checkpoint(cfg, tmp_path):
     with DefaultScope.overwrite_default_scope('mmseg'):
-        with pytest.raises(TypeError, match='built already'):
-            LOOPS.build(
-                dict(
-                    type='AudioControlLoop',
-                    runner=None,
-                    dataloader=object(),
-                    evaluator=[]))
+        model = MODELS.build(cfg.model)
+    path = tmp_path / 'model.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return str(path)
 
 
-def test_conditions_are_different_and_some(cfg):
-    for conditions in ([], ['mute', 'mute']):
-        with pytest.raises(ValueError, match='expected different audio'):
-            AudioControlLoop(None, cfg.test_dataloader, [], conditions)
+def test_each_condition_reaches_the_model(cfg, checkpoint, monkeypatch):
+    """Seen where the sound enters; 'normal' is a plain test's."""
+    encoded = []
+    encoder = MODELS.get('LogMelStats')
+    forward = encoder.forward
+
+    def listen(self, log_mel):
+        encoded.append(log_mel.clone())
+        return forward(self, log_mel)
+
+    monkeypatch.setattr(encoder, 'forward', listen)
+    conditions = ['normal', 'mute', 'wgn-10db', 'wgn-40db']
+    before = cfg.pretty_text
+    report = evaluate_audio_conditions(
+        cfg, checkpoint, conditions, reference='pcm16', seed=4)
+    assert cfg.pretty_text == before
+    normal, mute, soft, loud = encoded[:4]
+    silence = torch.tensor(0.01).log()
+    torch.testing.assert_close(mute, silence.expand_as(mute))
+    # over one 16-bit step: 40 dB is the louder one
+    assert mute.mean() < soft.mean() < loud.mean()
+    assert not torch.equal(normal, loud)
+    assert list(report['conditions']) == conditions
+    assert report['reference'] == 'pcm16' and report['seed'] == 4
+    assert report['checkpoint'] == checkpoint
+    json.dumps(report)
+
+    cfg.test_cfg, cfg.load_from = dict(), checkpoint
+    cfg.experiment_name += '-plain'
+    plain = Runner.from_cfg(cfg).test()
+    for key, value in plain.items():
+        assert value == pytest.approx(
+            report['conditions']['normal'][key], abs=0, nan_ok=True)
 
 
-def test_built_evaluator(cfg):
-    """Each condition works with a copy of it."""
-    runner = Runner.from_cfg(cfg)
-    set_weights(runner)
-    evaluator = runner.build_evaluator(cfg.test_evaluator)
-    assert isinstance(evaluator, Evaluator)
-    loop = AudioControlLoop(
-        runner, cfg.test_dataloader, evaluator, ['normal', 'mute'])
-    assert len({id(one) for one in loop.evaluators.values()}) == 2
-    assert loop.evaluator is loop.evaluators['normal'] is not evaluator
-    assert all(one.dataset_meta for one in loop.evaluators.values())
+def test_what_the_configs_own_loop_says_stays(cfg, checkpoint):
+    cfg.test_cfg.update(conditions=['normal'], reference='pcm16', seed=7)
+    report = evaluate_audio_conditions(cfg, checkpoint, ['mute'])
+    assert list(report['conditions']) == ['mute']
+    assert (report['reference'], report['seed']) == ('pcm16', 7)
+    cfg.experiment_name += '-given'
+    report = evaluate_audio_conditions(
+        cfg, checkpoint, ['mute'], reference='full_scale', seed=0)
+    assert (report['reference'], report['seed']) == ('full_scale', 0)
 
 
 def test_groups_reach_the_data_set(cfg, tmp_path):
     path = tmp_path / 'groups.yaml'
     path.write_text('one: [red-disc]\n')
     with pytest.raises(ValueError, match='has no group for the classes'):
-        run(cfg, off_screen_groups=str(path))
-    # those of the config, where nothing else is said
-    with pytest.raises(ValueError, match='has no group for the classes'):
-        evaluate_audio_conditions(cfg, None, ['off-screen'])
-    del cfg.test_cfg['off_screen_groups']
-    report = evaluate_audio_conditions(
-        cfg, None, ['normal', 'off-screen'], seed=5)
-    assert report['off_screen_groups'] is None and report['seed'] == 5
-    assert np.isfinite(report['conditions']['off-screen']['F'])
+        evaluate_audio_conditions(
+            cfg, None, ['off-screen'], off_screen_groups=str(path))
+
+
+@pytest.mark.parametrize('change, conditions, message', [
+    (dict(), ['mute', 'mute'], 'expected different audio'),
+    (dict(), [], 'expected different audio'),
+    # before anything is built
+    (dict(model=dict(type='NoSuchModel')), ['wgn'], 'unknown audio condition'),
+    (dict(test_cfg=dict(type='SomeLoop')), ['normal'], 'tests by SomeLoop'),
+])
+def test_what_is_refused(cfg, change, conditions, message):
+    cfg.update(change)
+    with pytest.raises(ValueError, match=message):
+        evaluate_audio_conditions(cfg, None, conditions)

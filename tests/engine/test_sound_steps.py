@@ -41,15 +41,14 @@ def test_sound_steps():
 
 
 @pytest.mark.parametrize('pipelines, message', [
-    ([('A', )], r"once, but got the transforms \['A'\]"),
-    ([SOUND, CUT], 'in different ways: train_dataloader.*clip_hop=1.0.*val'),
-    ([('LoadAudioFeatures', )] * 2, 'no pipeline of the config loads sound'),
-    ([('LoadAudioClip', 'MuteAudio', 'AudioToLogMel')], 'MuteAudio alters'),
-    ([('LoadAudioClip', 'MyGain', 'AudioToLogMel')], 'right after'),
+    ([SOUND, CUT], 'the config has .*clip_hop=1.0.*clip_hop=0.96'),
+    ([('LoadAudioFeatures', )] * 2, 'the config has none'),
+    ([('LoadAudioClip', 'MuteAudio', 'AudioToLogMel')], 'MuteAudio'),
+    ([('LoadAudioClip', 'MyGain', 'AudioToLogMel')], 'right after it'),
     ([('LoadAudioClip', )], 'right after it, one of AudioToLogMel'),
-    ([(*SOUND, 'LoadAudioFeatures')], 'once, but got'),
+    ([(*SOUND, 'LoadAudioFeatures')], 'expected LoadAudioClip'),
     ([(*SOUND, dict(type='RandomApply', transforms=[dict(type='MuteAudio')]))],
-     'a transform holds transforms of sound'),
+     'MuteAudio'),
 ])
 def test_sound_that_cannot_be_cached(pipelines, message):
     splits = ['train', 'val', 'test'][:len(pipelines)]
@@ -87,8 +86,3 @@ def test_other_front_ends(tmp_path):
     assert described['extractor']['max_length_s'] == 10
     assert 'log_mel' not in described and 'log_mel' not in fbank
     assert fbank['front_end'] == dict(type='AudioToFbank')
-    with pytest.raises(ValueError, match='holds transforms of sound'):
-        found(
-            steps_of((clip, model_input,
-                      dict(type='RandomApply', transforms=[model_input]))),
-            ['train'])

@@ -6,8 +6,8 @@ from matplotlib import colormaps
 from PIL import Image
 
 from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
-                                  draw_picture_grid, format_table,
-                                  overlay_heat, overlay_mask)
+                                  draw_picture_grid, overlay_heat,
+                                  overlay_mask)
 from mmteso.visualization.figures import SOUND_RANGE
 
 
@@ -141,15 +141,3 @@ def test_bars_are_the_numbers(tmp_path):
     assert mute[0].get_hatch() is None and mute[1].get_hatch()
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(names) == ['everything visible', 'mute', 'noise', 'normal']
-
-
-def test_table():
-    """Columns may have the same name; numbers stay as they were written."""
-    frame = pd.DataFrame([['a', '1.50', 3], ['bb', '-', 10]],
-                         columns=['name', 'J', 'J'])
-    assert format_table(frame).splitlines()[1:5] == [
-        '| name |    J |  J |', '+------+------+----+',
-        '| a    | 1.50 |  3 |', '| bb   |    - | 10 |'
-    ]
-    lines = format_table(frame, markdown=True, left=2).splitlines()
-    assert lines[1] == '|:-------|:-----|----:|'

@@ -28,7 +28,7 @@ from mmteso.analysis.influence import describe_prompt, measure_influence
 from mmteso.analysis.simulated import (TEXT_STATISTICS, model_without_files,
                                        simulated_batches)
 from mmteso.engine import add_cfg_options, merge_cfg_options
-from mmteso.visualization import format_table
+from mmteso.tables import format_table
 
 
 def parse_args() -> argparse.Namespace:

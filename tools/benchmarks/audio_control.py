@@ -32,7 +32,7 @@ from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
 from mmteso.models import BottleneckAdapter
 from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
 from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
-from mmteso.visualization import format_table
+from mmteso.tables import format_table
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 WAYS = ('one condition', 'all in one pass', 'one pass each')

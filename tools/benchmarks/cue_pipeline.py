@@ -14,10 +14,10 @@ from typing import Dict, List
 
 import numpy as np
 from PIL import Image
-from prettytable import PrettyTable
 
 import mmteso  # noqa: F401, registers the data sets
 from mmteso.io import CueFile
+from mmteso.tables import format_table
 from mmteso.text_cues import (REASONERS, BaseCaptioner, CueGenerator,
                               DatasetFrames, FolderFrames, Frame)
 from mmteso.text_cues.reasoners import PromptedReasoner
@@ -126,14 +126,14 @@ def main() -> None:
                 base_url=args.base_url,
                 model=args.model))
         runs.update({'server': (server, False), 'overlap': (server, True)})
-    table = PrettyTable(['images', *runs])
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, frames in sources(args, folder).items():
-            table.add_row([name] + [
-                f'{measure(args, frames, *run, folder):.0f} frames/s'
-                for run in runs.values()
-            ])
-    print(table)
+            rows.append({'images': name} | {
+                title: f'{measure(args, frames, *run, folder):.0f} frames/s'
+                for title, run in runs.items()
+            })
+    print(format_table(rows))
 
 
 if __name__ == '__main__':

@@ -56,11 +56,6 @@ class AVSVisualizationHook(SegVisualizationHook):
         self.after_test_iter(runner, 0, outputs=outputs)
 
     def _draw_sample(self, sample, mode: str, step: int) -> None:
-        if not {'subset', 'uid', 'frame'} <= set(sample.metainfo_keys()):
-            raise KeyError(
-                'AVSVisualizationHook needs subset, uid and frame in the '
-                f'metainfo, but got {sorted(sample.metainfo_keys())}. Add '
-                'them to the meta_keys of PackAVTInputs.')
         name = f'{mode}_{sample.subset}_{sample.uid}_{sample.frame}'
         condition = sample.get('audio_condition', 'normal')
         if condition != 'normal':

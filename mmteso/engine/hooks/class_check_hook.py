@@ -6,8 +6,6 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmseg.registry import HOOKS
 from torch import nn
 
-_SHOWN = 3
-
 
 @HOOKS.register_module()
 class ClassCheckHook(Hook):
@@ -62,9 +60,7 @@ class ClassCheckHook(Hook):
                 raise ValueError(
                     f'test_dataloader: class {index} is {tested!r}, but the '
                     f'checkpoint was trained on {trained!r} in its place.\n'
-                    'Set test_dataloader.dataset.metainfo (and '
-                    'reduce_zero_label) as in training, or test another '
-                    'checkpoint.')
+                    'Set dataset.metainfo (and reduce_zero_label) as then')
 
     def _compare(self, model: nn.Module, loader, split: str) -> Sequence[str]:
         """The data set's classes, of which each head must have as many."""
@@ -74,16 +70,13 @@ class ClassCheckHook(Hook):
         for path, head in _heads(model):
             number = getattr(head, 'num_classes', len(names))
             if number != len(names):
-                shown = ', '.join(names[:_SHOWN]) + ', ...' * (
-                    len(names) > _SHOWN)
                 raise ValueError(
                     f'{split}_dataloader: {type(loader.dataset).__name__} has '
-                    f'{len(names)} classes ({shown}), but model.{path} '
-                    f'({type(head).__name__}) has num_classes={number}.\n'
-                    f"Set {split}_dataloader.dataset.task ('binary' has 2 "
-                    "classes, 'semantic' those of metainfo), or "
-                    f'model.{path}.num_classes and the class_weight of its '
-                    'loss.')
+                    f'{len(names)} classes ({", ".join(names[:3])}, ...), but '
+                    f'model.{path} ({type(head).__name__}) {number}.\nSet '
+                    f"{split}_dataloader.dataset.task ('binary' has 2, "
+                    "'semantic' those of metainfo), or the head's num_classes "
+                    'and class_weight')
         return names
 
 

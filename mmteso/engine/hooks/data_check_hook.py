@@ -57,27 +57,21 @@ class DataCheckHook(Hook):
         loaders = [runner.train_dataloader]
         if runner.val_loop is not None:
             loaders.append(runner.val_loop.dataloader)
-        reports = [
-            report for loader in loaders
-            for report in check_dataset(loader.dataset, self.num_workers)
-        ]
-        for report in reports:
-            print_log(report.summary(), logger='current')
-        broken = [report for report in reports if report.faults]
+        broken = []
+        for loader in loaders:
+            for report in check_dataset(loader.dataset, self.num_workers):
+                print_log(report.summary(), logger='current')
+                if report.faults:
+                    broken.append(
+                        f'{report.name}:\n{report.describe_faults()}')
         if broken:
             raise ValueError(
                 'The training would end when it comes to one of these frames. '
                 "Mend the files, or set missing='skip' in the data set to "
-                'leave them out.\n' + '\n'.join(
-                    f'{report.name}:\n{report.describe_faults()}'
-                    for report in broken))
+                'leave them out.\n' + '\n'.join(broken))
 
-    def _after_iter(self,
-                    runner,
-                    batch_idx: int,
-                    data_batch: Any = None,
-                    outputs: Any = None,
-                    mode: str = 'train') -> None:
+    def _after_iter(self, runner, batch_idx: int, data_batch: Any = None,
+                    outputs: Any = None, mode: str = 'train') -> None:
         # what comes out of a training step are losses
         samples = data_batch['data_samples'] if mode == 'train' else outputs
         for sample in samples:

@@ -57,15 +57,13 @@ def to_plain(value: Any, dropped: List[str], path: str = '') -> Any:
         if isinstance(items, OrderedDict):  # a state dict's `_metadata`
             items.__dict__.update(to_plain(vars(value), dropped, path))
         return items
-    # an element of these cannot be left out without moving the others; torch
-    # reads sets, but not frozen ones
-    for kind, plain in ((list, list), (tuple, tuple), (set, set),
-                        (frozenset, set)):
+    # an element of these cannot be left out without moving the others
+    for kind in (list, tuple, set):
         if isinstance(value, kind):
-            return plain(to_plain(item, dropped, path) for item in value)
-    for plain in (bool, int, float, str, bytes):
-        if isinstance(value, plain):
-            return plain(value)
+            return kind(to_plain(item, dropped, path) for item in value)
+    for kind in (bool, int, float, str, bytes):
+        if isinstance(value, kind):
+            return kind(value)
     raise _NotPlain
 
 

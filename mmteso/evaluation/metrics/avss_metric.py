@@ -5,8 +5,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
-from prettytable import PrettyTable
 
+from mmteso.tables import format_table
 from ..functional.class_scores import (ClassCounts, average_classes,
                                        count_classes, mean_over_classes)
 from .samples import naming, needs, write_prediction
@@ -207,11 +207,12 @@ class AVSSMetric(BaseMetric):
         """Log the protocol and every class."""
         names = (self.dataset_meta or {}).get('classes') or range(
             len(per_class['frames']))
-        table = PrettyTable()
-        table.add_column('Class', list(names))
-        for key in ('IoU', 'F'):
-            table.add_column(key, np.round(100 * per_class[key], 2).tolist())
-        table.add_column('Frames', per_class['frames'].tolist())
+        table = format_table([
+            dict(Class=name, IoU=f'{iou:.2f}', F=f'{f:.2f}', Frames=number)
+            for name, iou, f, number in zip(names, 100 * per_class['IoU'], 100
+                                            * per_class['F'],
+                                            per_class['frames'])
+        ])
         print_log(
             f'AVSSMetric: {num_frames} frames and {num_padded} padded ones; '
             f'{self.describe()}:\n{table}',

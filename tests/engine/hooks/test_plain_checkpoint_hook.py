@@ -71,7 +71,7 @@ def test_conversions():
         config=ConfigDict(a=dict(b=1)),
         count=Counter([1, 1]),
         pair=(1, np.int64(2)),
-        names=frozenset(['x']),
+        names={'x'},
         bad=dict(good=1, function=len),
         words=np.array(['a', 'b'], dtype=object))
     plain = to_plain(state, dropped)

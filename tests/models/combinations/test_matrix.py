@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from narrow import KEEP_ALL, load
 
-from mmteso.engine import audio_condition_dataloader
+from mmteso.engine import audio_conditions_dataloader
 from mmteso.testbeds.synthavs import generate_synthavs
 
 
@@ -33,7 +33,8 @@ def batches(tmp_path_factory):
     return dict(
         train=read(cfg.train_dataloader),
         normal=read(copy.deepcopy(cfg.test_dataloader)),
-        mute=read(audio_condition_dataloader(cfg.test_dataloader, 'mute')))
+        mute=read(
+            audio_conditions_dataloader(cfg.test_dataloader, ['mute'])))
 
 
 def build(head, backbone, seed=0):

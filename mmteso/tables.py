@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Tables of results as text."""
 import math
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Sequence, Union
 
 from tabulate import tabulate
 
@@ -9,23 +9,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def format_number(value: Optional[float],
-                  digits: int = 2,
-                  unit: str = '') -> str:
+def format_number(value: Optional[float], digits: int = 2) -> str:
     """A number as a table shows it; '-' if it is None or not finite."""
     if value is None or not math.isfinite(value):
         return '-'
-    return f'{value:.{digits}f}{unit}'
+    return f'{value:.{digits}f}'
 
 
-def format_table(frame: 'pd.DataFrame',
+def format_table(table: Union['pd.DataFrame', Sequence[dict]],
                  markdown: bool = False,
                  left: int = 1) -> str:
     """A table as text.
 
     Args:
-        frame (pd.DataFrame): Texts, formatted numbers and counts. Its index is
-            not shown.
+        table (pd.DataFrame | list[dict]): Texts, formatted numbers and
+            counts: a frame, whose index isn't shown, or rows by title.
         markdown (bool): For a document, and not for a terminal. Defaults to
             False.
         left (int): So many columns are aligned to the left. Defaults to 1.
@@ -33,11 +31,12 @@ def format_table(frame: 'pd.DataFrame',
     Returns:
         str: Lines.
     """
-    align = ['left'] * left + ['right'] * (frame.shape[1] - left)
+    titles = list(table[0] if isinstance(table, list) else table)
+    align = ['left'] * left + ['right'] * len(titles)
     return tabulate(
-        frame.astype(str),
-        headers=list(frame),
+        table,
+        headers='keys',
         showindex=False,
         tablefmt='pipe' if markdown else 'pretty',
-        colalign=align[:frame.shape[1]],
+        colalign=align[:len(titles)],
         disable_numparse=True)
