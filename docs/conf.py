@@ -9,7 +9,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))  # the checkout, whatever is installed
 
-import mmteso  # noqa: E402  before mmseg.models, see mmteso.ops
+import mmteso.apis  # noqa: E402  before mmseg.models, see mmteso.ops
 from sphinx.util.logging import getLogger  # noqa: E402
 
 project = 'mmteso'
@@ -19,10 +19,14 @@ release = version = mmteso.__version__
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 exclude_patterns = ['_build']
 html_theme = 'furo'
+html_static_path = ['_static']
+html_css_files = ['wide.css']
 html_title = f'mmteso {release}'
 
 # links to headings, as on GitHub
 myst_heading_anchors = 3
+myst_enable_extensions = ['substitution']
+myst_substitutions = dict(clip_forms=mmteso.apis.CLIP_FORMS)
 # of files outside of docs/; relative to docs/_build/html by default
 REPOSITORY_URL = os.environ.get('REPOSITORY_URL', '../../..').rstrip('/')
 myst_url_schemes = dict(
@@ -30,7 +34,10 @@ myst_url_schemes = dict(
     https=None,
     repository=REPOSITORY_URL + '/{{path}}#{{fragment}}')
 
-autodoc_default_options = dict(members=True, member_order='bysource')
+autodoc_default_options = {
+    'members': True, 'member-order': 'bysource',
+    'special-members': '__call__'
+}
 autodoc_inherit_docstrings = False  # torch's and mmdet's are written otherwise
 autodoc_typehints = 'none'  # the docstrings have them
 napoleon_numpy_docstring = False

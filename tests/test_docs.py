@@ -11,8 +11,12 @@ import shlex
 
 import pytest
 from mmengine.config import Config
-from mmseg.registry import MODELS
+from mmengine.runner import Runner
+from mmseg.registry import (DATASETS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS,
+                            OPTIMIZERS, PARAM_SCHEDULERS)
 from processes import ROOT
+
+from mmteso.text_cues import CAPTIONERS, FRAME_SOURCES, REASONERS
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -24,6 +28,8 @@ PAGES.remove('CHANGELOG.md')
 BLOCK = re.compile(r'^ *```(\S*)[^\n]*\n(.*?)^ *```', re.M | re.S)
 OURS = ('configs/', 'docs/', 'findings/', 'mmteso/', 'projects/',
         'requirements/', 'tests/', 'tools/')
+REGISTRIES = (DATASETS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS, OPTIMIZERS,
+              PARAM_SCHEDULERS, CAPTIONERS, FRAME_SOURCES, REASONERS)
 # scripts that hand their options on
 WRAPPED = {f'tools/{launcher}_{task}.sh': f'tools/{task}.py'
            for launcher in ('dist', 'slurm') for task in ('train', 'test')}
@@ -205,28 +211,58 @@ def test_links(page):
             assert anchor in anchors(other), target
 
 
+@functools.lru_cache(maxsize=None)
+def load(config):
+    return Config.fromfile(ROOT / config)._cfg_dict
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_cfg_options(page):
+    for words in commands(page):
+        configs = [word for word in words
+                   if re.fullmatch(r'(configs|projects)/[^$*]+\.py', word)]
+        if '--cfg-options' not in words or not configs:
+            continue
+        given = words[words.index('--cfg-options') + 1:]
+        for word in itertools.takewhile(lambda w: w[0] != '-', given):
+            if '=' in word:  # no variable of the shell
+                assert_field(configs[0], word.partition('=')[0])
+
+
 def test_fields_of_the_method():
-    """A field stands in the config or is an argument of its class."""
-    config = Config.fromfile(ROOT / 'configs/teso/teso_swin-b_v1m.py')
     fields = re.findall(r'`(model\.[\w.]+|test_evaluator)`',
                         read('docs/method.md'))
     assert len(fields) > 15
     for field in fields:
-        value, known = config, set(config)
-        for key in field.split('.'):
-            assert key in known, field
+        assert_field('configs/teso/teso_swin-b_v1m.py', field)
+    with pytest.raises(AssertionError):
+        assert_field('configs/teso/teso_swin-b_v1m.py', 'model.latent_loss.t')
+
+
+def assert_field(config, field):
+    """It stands in the config, or is an argument of the class there."""
+    value = load(config)
+    known = set(value) | set(inspect.signature(Runner.__init__).parameters)
+    for key in field.split('.'):
+        if isinstance(value, list):
+            value = value[int(key)]
+        else:
+            assert key in known, (config, field)
             value = value.get(key)
-            known = set(value) if isinstance(value, dict) else set()
-            if 'type' in known:
-                known |= arguments(MODELS.get(value.type))
+        if value is None or field.startswith('default_hooks.'):
+            return  # what isn't there can't be looked into
+        known = set(value) if isinstance(value, dict) else set()
+        if 'type' in known:
+            known |= arguments(value['type'])
 
 
-def arguments(cls):
+def arguments(name):
+    cls = next(filter(None, (registry.get(name) for registry in REGISTRIES)))
     return {
-        name
-        for base in cls.__mro__[:-1] for name in
-        inspect.signature(base.__init__).parameters
-    } if cls else set()
+        argument
+        for base in cls.__mro__[:-1]
+        for argument in inspect.signature(base.__init__).parameters
+    }
 
 
 def test_every_page_is_in_the_index():

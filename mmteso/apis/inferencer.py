@@ -74,7 +74,7 @@ class AVSInferencer:
     """Segments what sounds in clips.
 
     >>> inferencer = AVSInferencer('configs/teso/teso-cue_r18_synthavs.py',
-    ...                            'work_dirs/demo/best.pth')
+    ...                            'work_dirs/demo/train/iter_1600.pth')
     >>> for frame in inferencer.stream('clip.mp4', cues=['dog', 'man']):
     ...     print(frame.time, frame.mask.mean(), frame.cues)
 
@@ -97,7 +97,8 @@ class AVSInferencer:
 
     Attributes:
         model (nn.Module): In eval mode.
-        classes, palette: Of the masks, background first.
+        classes (tuple[str]): Of the masks, background first.
+        palette (list): Their colours.
         semantic (bool): Whether masks hold classes.
 
     Raises:
