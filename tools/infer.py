@@ -13,10 +13,13 @@ import os.path as osp
 import sys
 import time
 
+from mmengine.config import Config
+
 import mmteso  # noqa: F401  registers everything
 from mmteso.apis import AVSInferencer, Clip
 from mmteso.apis.clip_files import SAVE, file_name
-from mmteso.engine import add_cfg_options, add_data_root, set_data_root
+from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
+                           set_data_root)
 from mmteso.io import read_json, write_json
 
 
@@ -90,7 +93,7 @@ def make_clip(path: str, args: argparse.Namespace) -> Clip:
     return Clip(clip, args.allow_silent)
 
 
-def fingerprint(path: str, args: argparse.Namespace) -> str:
+def fingerprint(path: str, args: argparse.Namespace, cfg: Config) -> str:
     """Of the options and the files that results depend on."""
     options = {
         key: value for key, value in vars(args).items()
@@ -98,11 +101,12 @@ def fingerprint(path: str, args: argparse.Namespace) -> str:
     }
     stamps = []
     for file in (path, args.checkpoint, args.audio, args.sound,
-                 args.cue_file):
+                 args.cue_file, args.cue_generator, args.text_encoder):
         if file and osp.exists(file):
             stat = os.stat(file)
             stamps.append((osp.abspath(file), stat.st_size, stat.st_mtime_ns))
-    text = json.dumps([options, stamps], sort_keys=True, default=str)
+    text = json.dumps([options, stamps, cfg.to_dict()], sort_keys=True,
+                      default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -148,31 +152,24 @@ def main() -> int:
     if len(set(names)) < len(names):
         raise SystemExit('two inputs have the same name, and would write to '
                          'the same folder: give them to two calls')
+    cfg = Config.fromfile(args.config)
+    set_data_root(cfg, args.data_root)
+    merge_cfg_options(cfg, args.cfg_options)
     inferencer = None
     failed = False
     for path in args.inputs:
-        stamp = fingerprint(path, args)
+        stamp = fingerprint(path, args, cfg)
         if not args.overwrite and is_done(path, args, stamp):
             line = dict(input=path, status='there')
         else:
             if inferencer is None:
                 inferencer = AVSInferencer(
-                    set_root(args), args.checkpoint, args.device,
+                    cfg, args.checkpoint, args.device,
                     text_encoder=args.text_encoder)
             line = infer(inferencer, path, args, stamp)
         failed |= line['status'] == 'failed'
         print(json.dumps(line), flush=True)
     return int(failed)
-
-
-def set_root(args: argparse.Namespace):
-    """The config with the options of the command line."""
-    from mmengine.config import Config
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    set_data_root(cfg, args.data_root)
-    return cfg
 
 
 if __name__ == '__main__':

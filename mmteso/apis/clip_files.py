@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The inferencer's results as files: masks, overlays, video, JSON, player."""
 import base64
+import glob
 import html
 import json
 import os
@@ -96,16 +97,16 @@ class ClipWriter:
         self._records: List[dict] = []
         self._heard: List[np.ndarray] = []
         self._rate = _RATE
+        for earlier in ('result.json', 'overlay.mp4', 'player.html',
+                        'masks/*.png', 'overlays/*.jpg'):
+            for path in glob.glob(osp.join(glob.escape(self.folder), earlier)):
+                os.remove(path)
         os.makedirs(self._masks, exist_ok=True)
-        for name in ('result.json', 'overlay.mp4', 'player.html'):
-            if osp.exists(osp.join(self.folder, name)):  # of an earlier run
-                os.remove(osp.join(self.folder, name))
 
     def add(self, frame: FrameResult) -> None:
         """Write a frame."""
         if self.semantic:
-            picture = Image.fromarray(frame.mask).convert('P')
-            picture.putdata(frame.mask.ravel())
+            picture = Image.fromarray(frame.mask)
             picture.putpalette(np.asarray(self.palette, np.uint8).tobytes())
         else:
             picture = Image.fromarray(frame.mask * np.uint8(255))

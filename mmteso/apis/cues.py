@@ -125,7 +125,7 @@ class CueSource:
             raise ValueError(NO_CUES)
         if isinstance(cues, str):
             raise TypeError(f'cues must be a list of names, but got {cues!r}')
-        self._cues = cues
+        self._cues, self._prepared = cues, False
         self._captioner: Any = None
         self._reasoner: Any = None
         self._file = CueFile(cue_file, cues_only=True) if cue_file else None
@@ -137,14 +137,10 @@ class CueSource:
             self._reasoner = REASONERS.build(config['reasoner'])
             if config.get('captioner'):
                 self._captioner = CAPTIONERS.build(config['captioner'])
-            if self._reads_clip:
+            if getattr(self._captioner, 'reads', None) == 'clip':
                 raise ValueError(
                     'This captioner reads whole clips; take one that reads '
                     'frames, as configs/text_cues/teso.py does.')
-
-    @property
-    def _reads_clip(self) -> bool:
-        return getattr(self._captioner, 'reads', None) == 'clip'
 
     def __call__(self, name: str, steps: Sequence[int],
                  images: Sequence[np.ndarray]) -> List[List[str]]:
@@ -154,6 +150,12 @@ class CueSource:
         if self._file is not None:
             return [list(self._file[name, step].cues) for step in steps]
         frames = [Frame(name, step, '') for step in steps]
+        if not self._prepared:
+            # the reasoner first: a server that isn't there shows at once
+            for model in (self._reasoner, self._captioner):
+                if model is not None:
+                    model.prepare(frames)
+            self._prepared = True
         captions = [''] * len(frames)
         if self._captioner is not None:
             captions = self._captioner.caption([

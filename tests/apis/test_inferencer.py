@@ -9,9 +9,11 @@ import av
 import numpy as np
 import pytest
 import torch
+from chat_server import ChatServer
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from narrow import CONFIGS, KEEP_ALL, load, narrow_config, open_gates
+from narrow import (CONFIGS, KEEP_ALL, TEXT_DIMS, load, narrow_config,
+                    open_gates)
 from PIL import Image
 
 from data import make_avsbench
@@ -33,6 +35,30 @@ def noise(seconds=3):
     return rng.normal(0, .2, seconds * RATE).astype(np.float32)
 
 
+def save_model(root, name, narrow=None):
+    """A config of the project, narrow, with random weights beside it."""
+    config = load(f'{name}.py')
+    config = narrow_config(config, root / 'data', root / 'work',
+                           narrow=narrow)
+    for key in ('train', 'val', 'test'):
+        config[f'{key}_dataloader'].dataset.pop('metainfo', None)
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    open_gates(model)
+    stem = Path(name).name
+    torch.save(
+        dict(state_dict=model.state_dict(),
+             meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
+    config.dump(str(root / f'{stem}.py'))
+    return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
+
+
+def narrow_text(model):
+    model.prompt_encoder.text_dims = TEXT_DIMS
+
+
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
     """Config, checkpoint and clip."""
@@ -40,19 +66,10 @@ def made(tmp_path_factory):
     make_avsbench(root / 'data')
     (root / 'data/cues.jsonl').write_text(
         '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
-    config = narrow_config(load('teso/teso_r18_synthavs.py'), root / 'data',
-                           root / 'work')
-    for key in ('train', 'val', 'test'):
-        config[f'{key}_dataloader'].dataset.pop('metainfo')
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    open_gates(model)
-    torch.save(
-        dict(state_dict=model.state_dict(),
-             meta=dict(cfg=config.pretty_text)), root / 'model.pth')
-    config.dump(str(root / 'config.py'))
+    for source, name in zip(
+            save_model(root, 'teso/teso_r18_synthavs'),
+            ('config.py', 'model.pth')):
+        Path(source).rename(root / name)
     write_video(str(root / 'clip.mp4'), pictures(), [noise()], RATE)
     write_video(str(root / 'silent.mp4'), pictures())
     return root
@@ -174,3 +191,64 @@ def test_command_and_python_write_the_same_masks(inferencer, made, tmp_path):
     with av.open(str(folders[1] / 'overlay.mp4')) as container:
         assert len(container.streams.audio) == 1
         assert sum(1 for _ in container.decode(video=0)) == 30
+
+
+def test_semantic_masks_hold_classes(made, tmp_path):
+    model = AVSInferencer(*save_model(made, 'teso/teso_r50_avss'))
+    assert model.semantic and len(model.classes) == 71
+    clip = str(made / 'clip.mp4')
+    frame, *_ = model(clip, cues=['dog'])
+    everything, *_ = model(clip, cues=['dog'], threshold=0.)
+    assert frame.mask.max() < 71 and everything.mask.min() > 0
+    np.testing.assert_array_equal(everything.score, frame.score)
+    model.write(clip, tmp_path, cues=['dog'], threshold=0., save=['masks'])
+    with Image.open(tmp_path / 'clip/masks/000000.png') as picture:
+        assert picture.mode == 'P'
+        np.testing.assert_array_equal(np.asarray(picture), everything.mask)
+        assert picture.getpalette()[3:6] == list(model.palette[1])
+
+
+@pytest.mark.parametrize('name, narrow', [
+    ('teso-sam/teso-sam_tiny_synthavs', None),
+    ('combinations/fusion-knet_r18_synthavs', narrow_text)
+])
+def test_other_heads(made, name, narrow):
+    model = AVSInferencer(*save_model(made, name, narrow))
+    clip = str(made / 'clip.mp4')
+    normal, muted = next(iter(model.compare(
+        clip, [Condition(), Condition('mute')], cues=['dog'])))
+    assert normal.mask.shape == (48, 64)
+    assert not np.array_equal(normal.score, muted.score)
+
+
+def test_mixed_precision_is_near(inferencer, made):
+    clip = str(made / 'clip.mp4')
+    full, half = (inferencer(clip, cues=['dog'], amp=amp)[0]
+                  for amp in (None, 'bf16'))
+    assert half.score.dtype == np.float32
+    assert 0 < np.abs(full.score - half.score).max() < .05
+
+
+def test_cues_are_generated_from_the_frames(inferencer, made, tmp_path):
+    with ChatServer(model='tiny-chat') as server:
+        model = dict(base_url=server.url, model='tiny-chat')
+        result = inferencer.write(
+            str(made / 'clip.mp4'), tmp_path, save=[],
+            cue_generator=dict(
+                captioner=dict(type='OpenAICaptioner', **model),
+                reasoner=dict(type='OpenAIReasoner', prompt='few_shot_cot',
+                              **model)))
+        sent = [request['messages'][0]['content']
+                for request in server.requests]
+    assert sum(isinstance(content, list) for content in sent) == 3
+    assert all(frame['cues'] for frame in result['frames'])
+    assert result['problems'] == []
+
+
+def test_an_earlier_run_leaves_nothing_behind(inferencer, made, tmp_path):
+    clip = str(made / 'clip.mp4')
+    for fps in (2., 1.):
+        inferencer.write(clip, tmp_path, cues=['dog'], fps=fps,
+                         save=['masks', 'overlays'])
+    for kind in ('masks', 'overlays'):
+        assert len(list((tmp_path / 'clip' / kind).iterdir())) == 3

@@ -1,5 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Frames and sound by their timestamps, of generated H.264 and AAC."""
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -105,3 +107,61 @@ def test_a_written_video_plays_in_a_browser(tmp_path):
         codecs = [s.codec_context.name for s in container.streams]
         video = container.streams.video[0]
         assert codecs == ['h264', 'aac'] and video.pix_fmt == 'yuv420p'
+
+
+def test_pixels_that_are_not_square(tmp_path):
+    path = str(tmp_path / 'wide.mp4')
+    with av.open(path, 'w') as container:
+        stream = container.add_stream('libx264', rate=10)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, 'yuv420p'
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        frame = av.VideoFrame.from_ndarray(picture(0), format='rgb24')
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    (_, _, image), = VideoFile(path).sample(1)
+    assert image.shape == (96, 192, 3)
+
+
+def test_a_file_that_does_not_begin_at_0(tmp_path):
+    source = make(tmp_path / 'a.mp4', np.arange(30) / 10, tone(3, begin=1))
+    path = str(tmp_path / 'a.ts')  # MPEG-TS begins later
+    with av.open(source) as old, av.open(path, 'w') as new:
+        streams = {
+            stream.index: new.add_stream_from_template(stream)
+            for stream in old.streams
+        }
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                new.mux(packet)
+    video = VideoFile(path)
+    assert video.origin > .1
+    assert [round(time, 2) for _, time, _ in video.sample(1)] == [.9, 1.9, 2.9]
+    sound = Sound(path, 16000, video.origin)
+    loud = [np.abs(sound.window(i, .975)).mean() for i in range(3)]
+    np.testing.assert_allclose(loud, [0, .19, .19], atol=.01)
+
+
+def test_a_broken_frame_is_named_and_passed_over(tmp_path):
+    path = tmp_path / 'a.mkv'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mjpeg', rate=10)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, 'yuvj420p'
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(picture(number), format='rgb24')
+            for packet in stream.encode(frame):
+                if number == 12:  # no picture
+                    packet = replace(packet, b'nothing')
+                container.mux(packet)
+    video = VideoFile(str(path))
+    assert [step for step, _, _ in video.sample(1)] == [0, 1, 2]
+    (time, _), = video.problems
+    assert time == pytest.approx(1.2, abs=.01)
+
+
+def replace(packet, content):
+    other = av.Packet(content)
+    other.stream, other.time_base = packet.stream, packet.time_base
+    other.pts, other.dts = packet.pts, packet.dts
+    other.is_keyframe = True
+    return other

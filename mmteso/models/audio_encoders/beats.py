@@ -109,7 +109,10 @@ class BEATs(FrozenAudioEncoder):
         if differences:
             raise ValueError(f'{path!r} is of a BEATs with {differences}: set '
                              'audio_encoder.cfg=dict(...) accordingly')
-        return {k: v for k, v in state.items() if k[:10] != 'predictor.'}
+        return {
+            key: value for key, value in state.items()
+            if not key.startswith('predictor.')
+        }
 
     @torch.no_grad()
     def forward(self, audio_values: Tensor) -> Tensor:

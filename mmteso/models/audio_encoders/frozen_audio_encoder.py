@@ -1,6 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
 
+from torch.hub import load_state_dict_from_url
+
 from mmteso.io import read_state_dict
 from ..weights import PretrainedModule, load_part
 
@@ -19,7 +21,13 @@ class FrozenAudioEncoder(PretrainedModule):
         return read_state_dict(path)
 
     def load_pretrained(self, path: str) -> None:
-        """Load the weights of a file, all of them."""
+        """Load the weights of a file or an URL, all of them."""
+        if '://' in path:
+            load_part(
+                self,
+                load_state_dict_from_url(path, map_location='cpu',
+                                         weights_only=True), path)
+            return
         if not os.path.isfile(path):
             raise FileNotFoundError(
                 f"{type(self).__name__}'s weights are not at {path!r}: put "

@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Set, Tuple
 
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -123,3 +123,25 @@ class AudioTextFusion(nn.Module):
         return tuple(
             self.layers[str(i)](level, keys, gate) if str(i) in
             self.layers else level for i, level in enumerate(x))
+
+
+def levels_read(heads: Sequence[nn.Module], number: int) -> Set[int]:
+    """Which levels of the features the decode heads of mmseg read.
+
+    Args:
+        heads (Sequence[nn.Module]): The heads.
+        number (int): How many levels there are.
+
+    Returns:
+        set[int]: As their ``in_index`` tells; heads without it, such as the
+        MaskFormers, read all.
+    """
+    found = set()
+    for head in heads:
+        # K-Net's reads what the head that makes its first kernels reads
+        head = getattr(head, 'kernel_generate_head', head)
+        index = getattr(head, 'in_index', range(number))
+        found.update([index] if isinstance(index, int) else index)
+        if getattr(head, 'c1_bottleneck', None) is not None:
+            found.add(0)  # the low-level branch of DeepLabV3+
+    return {index % number for index in found}

@@ -1,7 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import logging
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import initialize
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
@@ -15,7 +17,8 @@ from mmteso.structures import AudioTextPrompt, ImageMemory
 from ..adapters import (BottleneckAdapter, freeze, inject_adapters,
                         resolve_modules, set_eval)
 from ..decode_heads import TeSOHead
-from ..prompting import FusionLayer, at_least_float32
+from ..prompting import AudioTextFusion, FusionLayer, at_least_float32
+from ..prompting.fusion import levels_read
 from .cached_audio import CachedAudioCheck
 
 Inputs = Dict[str, Tensor]
@@ -66,6 +69,7 @@ class AudioTextSegmentor(EncoderDecoder):
     Raises:
         ValueError: If a prompt is made and reaches no head, or is needed and
             not made, or the widths of two parts do not fit.
+        TypeError: If an :class:`AudioTextFusion` is the ``neck``.
     """
 
     def __init__(self,
@@ -95,6 +99,7 @@ class AudioTextSegmentor(EncoderDecoder):
         self.prompt_encoder = _build(prompt_encoder)
         self.fusion = _build(fusion)
         self._check_widths()
+        self._check_fusion()
         self.latent_loss = _build(latent_loss)
         self.cue_loss = _build(cue_loss)
         if adapters is not None:
@@ -117,6 +122,27 @@ class AudioTextSegmentor(EncoderDecoder):
                 raise ValueError(
                     f'{type(maker).__name__} makes features of {made} '
                     f'channels, but {name} is {read}: set {name}={made}')
+
+    def _check_fusion(self) -> None:
+        """See that each of its layers gets a gradient."""
+        if isinstance(getattr(self, 'neck', None), AudioTextFusion):
+            raise TypeError(
+                'an AudioTextFusion needs a prompt, which a neck does not '
+                'get: set it as `fusion` of AudioTextSegmentor')
+        if not isinstance(self.fusion, AudioTextFusion):
+            return
+        heads = [head for _, head in self._named_heads()]
+        read = levels_read(heads, len(self.fusion.in_channels))
+        unread = sorted(set(self.fusion.levels) - read)
+        if unread:
+            # a warning: a head may read more than its in_index says
+            print_log(
+                f'AudioTextFusion changes levels {unread}, which no head '
+                'reads by its in_index. Distributed training stops at layers '
+                'that get no gradient: unless a head reads them all the same, '
+                f'set fusion.levels={sorted(read)}',
+                logger='current',
+                level=logging.WARNING)
 
     def _named_heads(self) -> Iterator[Tuple[str, nn.Module]]:
         """All heads, under the names that mmseg gives their losses."""
@@ -262,7 +288,8 @@ class AudioTextSegmentor(EncoderDecoder):
                              **_prompt_of(head, prompt))
             losses.update(add_prefix(loss, name))
         if self.latent_loss is not None:
-            losses['loss_latent'] = self.latent_loss(prompt.latents)
+            losses['loss_latent'] = self.latent_loss(
+                self._made(prompt.latents, 'latent_loss'))
         if self.cue_loss is not None:
             if any('gt_cues' not in sample for sample in data_samples):
                 raise KeyError(
@@ -270,9 +297,16 @@ class AudioTextSegmentor(EncoderDecoder):
                     "cue_target to 'mask' or 'a_obj' in LoadTextCues of the "
                     'train pipeline')
             losses['loss_cue'] = self.cue_loss(
-                prompt.scores,
+                self._made(prompt.scores, 'cue_loss'),
                 torch.stack([sample.gt_cues.label for sample in data_samples]))
         return losses
+
+    def _made(self, part: Optional[Tensor], loss: str) -> Tensor:
+        """What a loss reads of the prompt; not all encoders make it."""
+        if part is None:
+            raise ValueError(f'{type(self.prompt_encoder).__name__} makes '
+                             f'nothing for {loss}: set {loss}=None')
+        return part
 
     def predict(self,
                 inputs: Inputs,

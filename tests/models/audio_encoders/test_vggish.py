@@ -93,3 +93,13 @@ def test_files_that_will_not_do(light_file, tmp_path):
             FileNotFoundError,
             match=r'nowhere\.pth.*vggish-10086976\.pth.*init_cfg'):
         build(tmp_path / 'nowhere.pth').init_weights()
+
+
+def test_weights_from_an_url(stock, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    torch.save(stock.state_dict(), tmp_path / 'vggish.pth')
+    encoder = build((tmp_path / 'vggish.pth').as_uri())
+    encoder.init_weights()
+    state = stock.state_dict()
+    assert all(torch.equal(value, state[key])
+               for key, value in encoder.state_dict().items())

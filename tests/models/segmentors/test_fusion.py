@@ -7,8 +7,10 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from narrow import (PROMPT_DIMS, fcn_config, fusion_parts, load, make_batch,
-                    narrow_model, open_gates)
+from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, fusion_parts, load,
+                    make_batch, narrow_model, open_gates)
+
+from mmteso.models.segmentors import audio_text_segmentor
 
 WHOLE = ConfigDict(mode='whole')
 SLIDE = ConfigDict(mode='slide', crop_size=(48, 40), stride=(16, 24))
@@ -107,3 +109,29 @@ def test_widths_are_compared():
         teso(prompt_encoder=dict(embed_dims=8), fusion=False)
     with pytest.raises(ValueError, match='set prompt_encoder.audio_dims=128'):
         fcn(prompt_encoder=dict(type='SeDAM', audio_dims=768))
+
+
+def test_a_fusion_is_no_neck():
+    with pytest.raises(TypeError, match='set it as `fusion`'):
+        fcn(neck=fusion_parts((64, ))['fusion'], fusion=False,
+            prompt_encoder=None)
+
+
+def test_levels_that_no_head_reads_are_named(monkeypatch):
+    said = []
+    monkeypatch.setattr(audio_text_segmentor, 'print_log',
+                        lambda text, **kwargs: said.append(text))
+    assert fcn_config().decode_head.in_index == 0
+    fcn()
+    assert said == []
+    build(fcn_config(), (64, 8, 8))
+    assert '[1, 2]' in said[0] and 'fusion.levels=[0]' in said[0]
+
+
+def test_a_loss_needs_something_to_read():
+    model = fcn(
+        prompt_encoder=dict(type='TextPrompt', text_dims=TEXT_DIMS,
+                            embed_dims=PROMPT_DIMS, hidden_dims=16),
+        audio_encoder=None, latent_loss=dict(type='LatentComponentLoss'))
+    with pytest.raises(ValueError, match='TextPrompt makes nothing for'):
+        model.loss(**make_batch())
