@@ -16,6 +16,19 @@ def _json(folder, name: str, content: dict) -> None:
     Path(folder, name).write_text(json.dumps(content))
 
 
+def _write_processor(folder, **settings) -> None:
+    """The file of an image processor, with what most of them have."""
+    common = dict(
+        do_normalize=True,
+        do_rescale=True,
+        do_resize=True,
+        image_mean=CLIP_MEAN,
+        image_std=CLIP_STD,
+        resample=2,
+        rescale_factor=1 / 255)
+    _json(folder, 'preprocessor_config.json', dict(common, **settings))
+
+
 def _write_bpe(folder, kind: str, vocab: list, length: int, **special) -> int:
     """Files of a byte-level BPE without merges; the size of its vocabulary."""
     _json(folder, 'vocab.json', {word: i for i, word in enumerate(vocab)})
@@ -133,19 +146,11 @@ def write_clipseg(folder, seed: int = 0) -> str:
             decoder_intermediate_size=16))
     _widen(model, seed=seed)
     model.save_pretrained(folder)
-    _json(
-        folder, 'preprocessor_config.json',
-        dict(
-            do_normalize=True,
-            do_rescale=True,
-            do_resize=True,
-            image_mean=CLIP_MEAN,
-            image_std=CLIP_STD,
-            image_processor_type='ViTImageProcessor',
-            processor_class='CLIPSegProcessor',
-            resample=2,
-            rescale_factor=1 / 255,
-            size=dict(height=48, width=48)))
+    _write_processor(
+        folder,
+        image_processor_type='ViTImageProcessor',
+        processor_class='CLIPSegProcessor',
+        size=dict(height=48, width=48))
     return str(folder)
 
 
@@ -195,19 +200,13 @@ def write_sam3(folder, video: bool = False, seed: int = 0) -> str:
         model = Sam3Model(config)
         _widen(model, seed=seed)
     model.save_pretrained(folder)
-    _json(
-        folder, 'preprocessor_config.json',
-        dict(
-            do_normalize=True,
-            do_rescale=True,
-            do_resize=True,
-            image_mean=[0.5] * 3,
-            image_std=[0.5] * 3,
-            image_processor_type='Sam3ImageProcessorFast',
-            processor_class='Sam3Processor',
-            resample=2,
-            rescale_factor=1 / 255,
-            size=dict(height=56, width=56)))
+    _write_processor(
+        folder,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        image_processor_type='Sam3ImageProcessorFast',
+        processor_class='Sam3Processor',
+        size=dict(height=56, width=56))
     return str(folder)
 
 
@@ -262,20 +261,12 @@ def write_grounding_dino(folder, seed: int = 0) -> str:
             decoder_attention_heads=2))
     _widen(model, 0.2, seed=seed)
     model.save_pretrained(folder)
-    _json(
-        folder, 'preprocessor_config.json',
-        dict(
-            do_normalize=True,
-            do_pad=True,
-            do_rescale=True,
-            do_resize=True,
-            image_mean=CLIP_MEAN,
-            image_std=CLIP_STD,
-            image_processor_type='GroundingDinoImageProcessor',
-            processor_class='GroundingDinoProcessor',
-            resample=2,
-            rescale_factor=1 / 255,
-            size=dict(shortest_edge=64, longest_edge=96)))
+    _write_processor(
+        folder,
+        do_pad=True,
+        image_processor_type='GroundingDinoImageProcessor',
+        processor_class='GroundingDinoProcessor',
+        size=dict(shortest_edge=64, longest_edge=96))
     return str(folder)
 
 
@@ -284,22 +275,14 @@ def write_sam(folder, seed: int = 0) -> str:
     import tiny_sam
     tiny_sam.write_sam(folder, seed)
     side = tiny_sam.IMG_SIZE
-    _json(
-        folder, 'preprocessor_config.json',
-        dict(
-            do_convert_rgb=True,
-            do_normalize=True,
-            do_pad=True,
-            do_rescale=True,
-            do_resize=True,
-            image_mean=CLIP_MEAN,
-            image_std=CLIP_STD,
-            image_processor_type='SamImageProcessor',
-            processor_class='SamProcessor',
-            pad_size=dict(height=side, width=side),
-            resample=2,
-            rescale_factor=1 / 255,
-            size=dict(longest_edge=side)))
+    _write_processor(
+        folder,
+        do_convert_rgb=True,
+        do_pad=True,
+        image_processor_type='SamImageProcessor',
+        processor_class='SamProcessor',
+        pad_size=dict(height=side, width=side),
+        size=dict(longest_edge=side))
     return str(folder)
 
 
