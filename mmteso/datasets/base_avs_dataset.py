@@ -232,15 +232,7 @@ class BaseAVSDataset(BaseSegDataset):
             ValueError: If no frame can be loaded, with ``missing='skip'``. If
                 a clip has no donor, with ``off_screen``.
         """
-        self.missing_files, self.skipped = [], []
-        if not fileio.isdir(self.data_root, backend_args=self.backend_args):
-            raise FileNotFoundError(
-                f'data_root {self.data_root!r} is no folder; expected the one '
-                f'that holds {osp.relpath(self.ann_file, self.data_root)}')
-        frames = [
-            frame for clip in self.list_clips()
-            for frame in self._clip_frames(clip)
-        ]
+        frames = self._list_frames()
         if self.missing_files:
             self._report_missing(len(frames))
         if self.missing == 'skip':
@@ -253,6 +245,44 @@ class BaseAVSDataset(BaseSegDataset):
                 sound_alikes=self._metainfo.get('sound_alikes', ()),
                 **self.off_screen)
         return frames
+
+    def _list_frames(self) -> List[dict]:
+        """The frames whose files are there; the others are noted."""
+        self.missing_files, self.skipped = [], []
+        if not fileio.isdir(self.data_root, backend_args=self.backend_args):
+            raise FileNotFoundError(
+                f'data_root {self.data_root!r} is no folder; expected the one '
+                f'that holds {osp.relpath(self.ann_file, self.data_root)}')
+        return [
+            frame for clip in self.list_clips()
+            for frame in self._clip_frames(clip)
+        ]
+
+    def inspect(
+            self,
+            num_workers: Optional[int] = None
+    ) -> Tuple[List[dict], DataReport]:
+        """Find out all that is wrong with the files, whatever ``missing``
+        says; for a data set that was made with ``lazy_init=True``.
+
+        ``missing_files`` then names what isn't there.
+
+        Args:
+            num_workers (int, optional): As of :meth:`check_frames`.
+
+        Returns:
+            tuple[list[dict], DataReport]: The frames whose files are there,
+            and what the pipeline's loaders refuse of them.
+        """
+        frames = self._list_frames()
+        return frames, self._check(frames, num_workers)
+
+    def _check(self,
+               frames: List[dict],
+               num_workers: Optional[int] = None) -> DataReport:
+        return check_frames(self, len(frames),
+                            lambda idx: self._complete(dict(frames[idx])),
+                            num_workers)
 
     def _clip_frames(self, clip: Clip) -> List[dict]:
         """Frames of a clip, less those whose files are found missing."""
@@ -379,8 +409,7 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _without_broken(self, frames: List[dict]) -> List[dict]:
         """The frames that the loaders of the pipeline can load."""
-        report = check_frames(self, len(frames),
-                              lambda idx: self._complete(dict(frames[idx])))
+        report = self._check(frames)
         if not report.faults:
             return frames
         self.skipped.extend((frames[idx]['uid'], frames[idx]['frame'])
