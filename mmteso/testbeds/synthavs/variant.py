@@ -1,14 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What one variant of SynthAVS consists of."""
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Tuple
+from typing import List, Mapping, Sequence, Tuple
 
 from mmteso.datasets.avsbench_meta import voc_palette
 from .looks import Look
 from .timbres import Timbre
-
-#: The class that no object has.
-BACKGROUND = 'background'
 
 #: The split whose videos each show an unseen class.
 UNSEEN_SPLIT = 'test_unseen'
@@ -74,11 +71,6 @@ class Variant:
     composed_cues: bool = False
 
     @property
-    def label2idx(self) -> Dict[str, int]:
-        """Index of each class, 0-based."""
-        return {name: index for index, name in enumerate(self.classes)}
-
-    @property
     def palette(self) -> List[List[int]]:
         """RGB colour of each class in ``labels_rgb``, in index order."""
         return voc_palette(len(self.classes))
@@ -87,3 +79,10 @@ class Variant:
     def seen(self) -> Tuple[str, ...]:
         """The classes of the training split, in index order."""
         return tuple(c for c in self.classes[1:] if c not in self.unseen)
+
+    def priors(self, names: Sequence[str], split: str) -> List[float]:
+        """Probability that an object of each class sounds in a second of a
+        split, before conditioning on "something sounds"."""
+        if split == 'train':
+            return [self.train_priors[name] for name in names]
+        return [self.test_prior] * len(names)
