@@ -252,11 +252,13 @@ def _measure_sounds(report: FolderReport, subset: str,
 def _stray(folder: DataFolder) -> List[str]:
     """What lies among the clips and isn't a file of one."""
     files: Set[str] = set()
+    leaves: Set[str] = set()
     for clip in folder.clips:
         files |= folder.files_of(clip)
+        leaves.update(folder.picture_folders(clip))
+    leaves.update(map(osp.dirname, files))
     folders: Set[str] = set()
-    for path in files:
-        path = osp.dirname(path)
+    for path in leaves:
         while path not in folders and len(path) > len(folder.root):
             folders.add(path)
             path = osp.dirname(path)

@@ -181,13 +181,16 @@ class DataFolder:
         home = osp.dirname(clip.images)
         return {name: f'{home}/{name}' for name in MASK_FOLDERS}
 
+    def picture_folders(self, clip: Clip) -> List[str]:
+        """Folders of a clip's frames and of all its masks."""
+        return [clip.images, *self.mask_folders_of(clip).values(),
+                *[clip.visible] * bool(clip.visible)]
+
     def files_of(self, clip: Clip) -> Set[str]:
         """All files that something may read for a clip."""
         found = set(self.sound_files(clip).values())
         suffix = '.png' if self.layout == 'object' else '.jpg'
-        masks = [*self.mask_folders_of(clip).values()]
-        masks += [clip.visible] if clip.visible else []
-        for place, path in enumerate([clip.images, *masks]):
+        for place, path in enumerate(self.picture_folders(clip)):
             prefix = clip.mask_prefix if place else clip.image_prefix
             count = clip.num_frames
             if place and clip.num_masks is not None and \

@@ -108,6 +108,7 @@ def test_what_is_wrong_is_named(prepare, tmp_path):
     assert report['stray'] == ['v1m/unknown/', f'v1m/{other.name}/notes.txt']
 
     # two releases in one folder, and none
+    (root / 'cues.jsonl').unlink()
     make_avsbench_object(root, 'ms3')
     status, _, printed = prepare(root)
     assert status == 1 and 'both layouts' in printed

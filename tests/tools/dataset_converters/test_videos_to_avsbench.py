@@ -238,13 +238,13 @@ def test_own_set_trains_and_is_predicted(convert, tmp_path, monkeypatch,
     path = tmp_path / 'mine.py'
     path.write_text(
         CONFIG.format(
-            base=str(CONFIGS / 'teso/teso_r18_synthavs.py'),
+            base=str(CONFIGS / 'teso/teso_swin-b_v1m.py'),
             root=str(out),
             classes=['background', 'dog', 'fire-engine']))
     config = narrow_config(
         Config.fromfile(path), out, tmp_path / 'work', frames=2, epochs=10)
     config.train_cfg.val_interval = 10
-    config.default_hooks.checkpoint.interval = 10
+    config.default_hooks.checkpoint.update(interval=10, save_best=None)
     config.model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
     with plain_config_text():
         config.dump(path)
@@ -253,7 +253,7 @@ def test_own_set_trains_and_is_predicted(convert, tmp_path, monkeypatch,
         runner.train()
     assert runner.iter == 10
 
-    checkpoint = tmp_path / 'work/iter_10.pth'
+    checkpoint, = (tmp_path / 'work').glob('epoch_10.pth')
     run_tool(monkeypatch, 'test.py', path, checkpoint, '--out',
              tmp_path / 'masks', '--cfg-options',
              'test_dataloader.dataset.with_masks=False')
