@@ -1,10 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS on disk: what is written, and what may be removed again."""
-import csv
+import contextlib
 import json
 import os
 import os.path as osp
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
+
+import pandas as pd
 
 from mmteso.io import CueRecord, read_json, write_cue_file
 from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
@@ -111,9 +113,9 @@ def _without_defaults(arguments: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _write_manifest(out_dir: str, manifest: Dict[str, Any]) -> None:
-    with open(osp.join(out_dir, MANIFEST), 'w', encoding='utf-8') as file:
-        json.dump(manifest, file, indent=1)
+def _write_json(path: str, content: Dict[str, Any]) -> None:
+    with open(path, 'w', encoding='utf-8', newline='') as file:
+        json.dump(content, file, indent=1)
         file.write('\n')
 
 
@@ -128,23 +130,18 @@ def _written(manifest: Dict[str, Any]) -> Iterator[str]:
                 yield osp.join(SUBSET, uid, kind, f'{frame}{suffix}')
         yield osp.join(SUBSET, uid, 'audio.wav')
     yield from _INDEX_FILES
-    # Last, so that an interrupted removal can be taken up again.
-    yield MANIFEST
 
 
 def _remove_previous(out_dir: str) -> None:
     """Remove the files that a previous run wrote, and folders left empty."""
     for path in list(_written(read_manifest(out_dir))):
-        full = osp.join(out_dir, path)
-        if osp.lexists(full):
-            os.remove(full)
-        folder = osp.dirname(path)
-        while folder:
-            full = osp.join(out_dir, folder)
-            if not osp.isdir(full) or os.listdir(full):
-                break
-            os.rmdir(full)
-            folder = osp.dirname(folder)
+        path = osp.join(out_dir, path)
+        if osp.lexists(path):
+            os.remove(path)
+        with contextlib.suppress(OSError):  # other files are left in it
+            os.removedirs(osp.dirname(path))
+    # Last, so that an interrupted removal can be taken up again.
+    os.remove(osp.join(out_dir, MANIFEST))
 
 
 def claim_folder(out_dir: str, arguments: Dict[str, Any], uids: List[str],
@@ -167,8 +164,8 @@ def claim_folder(out_dir: str, arguments: Dict[str, Any], uids: List[str],
                 'another folder')
         _remove_previous(out_dir)
     os.makedirs(out_dir, exist_ok=True)
-    _write_manifest(
-        out_dir,
+    _write_json(
+        osp.join(out_dir, MANIFEST),
         dict(
             what='SynthAVS, a synthetic test bed; not AVSBench',
             generator_version=GENERATOR_VERSION,
@@ -196,19 +193,15 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
         records (Iterable[CueRecord]): Lines of ``cues.jsonl``.
         variant (Variant): What the data set shows.
     """
-
-    def create(name):
-        return open(
-            osp.join(out_dir, name), 'w', encoding='utf-8', newline='')
-
-    with create('metadata.csv') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(
-            ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'))
-        writer.writerows(rows)
-    with create('label2idx.json') as file:
-        json.dump(variant.label2idx, file, indent=1)
-        file.write('\n')
+    columns = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
+    pd.DataFrame(
+        rows, columns=columns).to_csv(
+            osp.join(out_dir, 'metadata.csv'), index=False,
+            lineterminator='\n')
+    _write_json(
+        osp.join(out_dir, 'label2idx.json'),
+        {name: index
+         for index, name in enumerate(variant.classes)})
     write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
     write_cue_bank(
         osp.join(out_dir, 'cue_bank.safetensors'),
@@ -216,7 +209,9 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
             TEXT_DIMS,
             compose=variant.composed_cues,
             normalize=not variant.composed_cues), variant.classes[1:])
-    with create('README.txt') as file:
+    with open(
+            osp.join(out_dir, 'README.txt'), 'w', encoding='utf-8',
+            newline='') as file:
         file.write(_README + variant.readme)
 
 
@@ -224,4 +219,4 @@ def finish_folder(out_dir: str, statistics: Dict[str, Any]) -> None:
     """Mark the data set as complete and note its statistics."""
     manifest = read_manifest(out_dir)
     manifest.update(complete=True, statistics=statistics)
-    _write_manifest(out_dir, manifest)
+    _write_json(osp.join(out_dir, MANIFEST), manifest)

@@ -96,13 +96,6 @@ def plan_split(videos: int,
     return plans
 
 
-def _prior(split: str, name: str, variant: Variant) -> float:
-    """Probability that a visible object of a class sounds in a second, before
-    conditioning on "something sounds"."""
-    return variant.train_priors[name] if split == 'train' \
-        else variant.test_prior
-
-
 def draw_visible(num_visible: int,
                  rng: np.random.Generator,
                  variant: Variant = EASY,
@@ -128,7 +121,10 @@ def draw_sounding(names: List[str],
     """Draw which visible objects sound in each second, (len(silent),
     len(names)) bool: each by itself with its class's prior, given that at
     least one does; in silent seconds none does."""
-    priors = np.array([_prior(split, name, variant) for name in names])
+    priors = np.array([
+        variant.train_priors[name] if split == 'train' else 0.5
+        for name in names
+    ])
     # All non-empty subsets, as rows, with their conditional probabilities.
     subsets = np.array([[code >> bit & 1 for bit in range(len(names))]
                         for code in range(1, 2**len(names))], bool)
