@@ -6,7 +6,8 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (Dict, Iterator, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES

@@ -19,10 +19,11 @@ sounds at its shape's pitch with its texture's timbre. What makes it hard:
   so that every shape and every texture has each of them once: the preference
   belongs to combinations, not to one factor.
 """
+from ..quotas import BACKGROUND
 from .looks import Look, any_hue, two_tones
 from .shapes import checks, cross, disc, dots, ring, star, stripes
 from .timbres import Timbre
-from .variant import BACKGROUND, UNSEEN_SPLIT, Variant
+from .variant import UNSEEN_SPLIT, Variant
 
 #: Shape -> (outline, pitch in Hz). Disc and ring, star and cross sound
 #: almost alike.

@@ -9,7 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from mmteso.datasets.avsbench_meta import parse_a_obj
-from .files import SUBSET, read_manifest
+from ..layout import SUBSET
+from .files import read_manifest
 from .generator import VARIANTS
 
 SHOTS = (1, 3, 5)

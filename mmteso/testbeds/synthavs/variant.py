@@ -1,14 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What one variant of SynthAVS consists of."""
 from dataclasses import dataclass
-from typing import List, Mapping, Tuple
+from typing import List, Mapping, Sequence, Tuple
 
 from mmteso.datasets.avsbench_meta import voc_palette
 from .looks import Look
 from .timbres import Timbre
-
-#: The class that no object has.
-BACKGROUND = 'background'
 
 #: The split whose videos each show an unseen class.
 UNSEEN_SPLIT = 'test_unseen'
@@ -83,3 +80,11 @@ class Variant:
         """The classes that are in ``test_unseen`` only."""
         return tuple(
             c for c in self.classes[1:] if c not in self.train_priors)
+
+    def priors(self, names: Sequence[str], split: str) -> List[float]:
+        """Probability that an object of each class sounds in a second of a
+        split, before conditioning on "something sounds"."""
+        return [
+            self.train_priors[name] if split == 'train' else 0.5
+            for name in names
+        ]
