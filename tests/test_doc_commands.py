@@ -81,13 +81,21 @@ def option(*settings):
     while place < len(words) and words[place][:1] != '-':
         place += 1
     words[place:place] = settings
+def few(*names):
+    for name in names:
+        option(name + '_dataloader.num_workers=0',
+               name + '_dataloader.persistent_workers=False')
+        if name != 'train':
+            option(name + '_dataloader.dataset.indices=2')
 if tool.endswith('prepare_synthavs.py'):
-    words += '--videos 39 --frames 5 --size 32'.split()
+    words += '--videos 13 --frames 5 --size 32'.split()
 elif tool == 'tools/train.py':
+    few('train', 'val')
     option('train_cfg.max_iters=2', 'train_cfg.val_interval=2',
            'default_hooks.checkpoint.interval=2',
-           'train_dataloader.batch_size=2', 'train_dataloader.num_workers=0',
-           'train_dataloader.persistent_workers=False')
+           'train_dataloader.batch_size=2')
+elif tool == 'tools/test.py':
+    few('test')
 for word in words:
     if re.fullmatch(r'work_dirs/.*iter_[0-9]+\\.pth', word) and \\
             tool in ('tools/test.py', 'tools/infer.py'):
