@@ -83,8 +83,7 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
             colours in ``labels_rgb``, or a text file with one a line.
             Defaults to the VOC palette.
         data_root (str): Folder of the data. Defaults to ''.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Returns:
         tuple: The names in index order, background first, and the RGB colour

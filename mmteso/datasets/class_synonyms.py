@@ -34,16 +34,9 @@ class SynonymTable(NamedTuple):
 
 
 def read_synonyms(name_or_path: str) -> SynonymTable:
-    """Read a table of synonyms, which is checked when it meets a class set.
-
-    Args:
-        name_or_path (str): 'avsbench', or a YAML file with the keys ``words``
-            and, where needed, ``several`` and ``none``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the file is built otherwise.
-    """
+    """Read a table of synonyms, which is checked when it meets a class set:
+    'avsbench', or a YAML file with the keys ``words`` and, where needed,
+    ``several`` and ``none`` (a SynonymError if it is built otherwise)."""
     path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
     if not osp.isfile(path):
         raise FileNotFoundError(
@@ -184,10 +177,6 @@ def load_class_synonyms(synonyms: Optional[str],
             means the classes' names exactly, without plurals and head nouns.
         class_names (Sequence[str]): All classes, background first.
         head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the table is wrong or does not fit the classes.
     """
     return _load(
         choose_synonyms(synonyms, class_names), tuple(class_names), head_noun)

@@ -106,8 +106,7 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
         synonyms (str, optional): See :func:`load_class_synonyms`. Defaults to
             'auto'.
         sound_alikes (Sequence): Lists of classes that sound alike.
-        num_donors (int): How many donors at most, best first, so that there
-            is another one if a sound can't be used. Defaults to 4.
+        num_donors (int): How many donors at most, best first. Defaults to 4.
 
     Returns:
         dict[str, list[dict]]: By uid the donors, at least one each, with

@@ -36,13 +36,8 @@ class VidJsonError(ValueError):
 
 
 class VidClip(NamedTuple):
-    """A clip that cues are wanted for.
-
-    Attributes:
-        vid (str): The video that it was cut from.
-        num_frames (int): Its frames.
-        num_required (int): The first so many of them must have cues.
-    """
+    """A clip that cues are wanted for: the video that it was cut from, its
+    frames, and how many of them, from the first on, must have cues."""
     vid: str
     num_frames: int
     num_required: int
@@ -166,8 +161,7 @@ def import_vid_json(table: VidTable,
 
     Args:
         table (VidTable): Cues by vid and frame.
-        clips (Mapping[str, VidClip]): The clips that cues are wanted for, by
-            uid.
+        clips (Mapping[str, VidClip]): The clips by uid.
         other_vids (Collection[str]): Further vids that may occur in the
             table, and are passed over. Defaults to none.
         skip (Collection[str]): Kinds of problems that are passed over rather

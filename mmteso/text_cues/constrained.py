@@ -64,15 +64,8 @@ class JSONConstraint:
         self._seen: Any = None
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Forbid what leaves the schema.
-
-        Args:
-            input_ids (Tensor): The tokens so far, (B, L).
-            scores (Tensor): Logits of the next token, (B, V).
-
-        Returns:
-            Tensor: The logits, -inf for forbidden tokens.
-        """
+        """The logits of the next token, (B, V), -inf for tokens that leave the
+        schema; ``input_ids``, (B, L), are the tokens so far."""
         import torch
         if self._seen is not None and torch.equal(input_ids[:, :-1],
                                                   self._seen):

@@ -4,14 +4,13 @@
 A file per prompt, in ``mmteso/text_cues/prompts``: those of the reasoner, one
 for each row of the paper's table G9, and those of the captioner, whose names
 start with ``caption_``. A prompt is chosen by its name or, if it is your own,
-by the path of its file, which ends in ``.yaml`` or ``.yml``. The hash of the
-file's bytes is written into the cue file, so that cues can be traced to the
-very words that the model was asked with.
+by the path of its file, which ends in ``.yaml`` or ``.yml``. The hash of its
+bytes is written into the cue file.
 """
 import dataclasses
 import hashlib
 import os
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from mmteso.io import parse_yaml
 from .base import Conversation
@@ -72,14 +71,6 @@ class Prompt:
     number: Optional[int] = None
     hash: str = ''
 
-    def _ask(self, caption: str, first: bool) -> Dict[str, str]:
-        # One line, so that no line of a description can pass for one of the
-        # prompt's own; not formatted, as a description may hold braces.
-        text = self.input.replace(_SLOT, ' '.join(caption.split()))
-        if first:
-            text = f'{self.instruction}\n\n{self.answer_format}\n\n{text}'
-        return dict(role='user', content=text)
-
     def conversation(self, caption: str) -> Conversation:
         """Ask for the objects of a description, after the demonstrations.
 
@@ -88,10 +79,17 @@ class Prompt:
         messages = []
         if self.system:
             messages.append(dict(role='system', content=self.system))
-        for i, shown in enumerate(self.demonstrations):
-            messages.append(self._ask(shown.caption, first=i == 0))
-            messages.append(dict(role='assistant', content=shown.answer))
-        messages.append(self._ask(caption, first=not self.demonstrations))
+        head = f'{self.instruction}\n\n{self.answer_format}\n\n'
+        for text, answer in [(shown.caption, shown.answer)
+                             for shown in self.demonstrations
+                             ] + [(caption, None)]:
+            # One line, so that no line of a description can pass for one of
+            # the prompt's own; not formatted, as it may hold braces.
+            text = head + self.input.replace(_SLOT, ' '.join(text.split()))
+            head = ''
+            messages.append(dict(role='user', content=text))
+            if answer is not None:
+                messages.append(dict(role='assistant', content=answer))
         return messages
 
     def extract(self, conversation: Conversation, answer: str
@@ -149,12 +147,9 @@ def _read(name_or_path: str, kind: type):
 
 
 def load_prompt(name_or_path: str) -> Prompt:
-    """Read a prompt of the reasoner, by its name or its file's path.
-
-    Raises:
-        PromptError: If the file lacks a key, has an unknown one or a value of
-            another type.
-    """
+    """Read a prompt of the reasoner, by its name or its file's path; a
+    PromptError if the file lacks a key, has an unknown one or a value of
+    another type."""
     return _read(name_or_path, Prompt)
 
 

@@ -84,11 +84,9 @@ def test_ten_iterations(root, tmp_path, base, more, classes, metrics):
     assert report.num_frames == 6 and not report.faults
 
 
-def test_masks_cues_and_groups_follow(root, tmp_path):
-    """Colours of the palette, own words for the classes, own groups."""
-    words, groups = tmp_path / 'words.yaml', tmp_path / 'groups.yaml'
-    words.write_text('words: {tram: [streetcar]}\nseveral:\n'
-                     '  vehicle: [tram, fire-engine]\n')
+def test_masks_and_groups_follow(root, tmp_path):
+    """Colours of the palette, own groups."""
+    groups = tmp_path / 'groups.yaml'
     groups.write_text('vehicle: [tram, fire-engine]\nanimal: [frog]\n'
                       'tower: [church bell]\nfair: [street-organ]\n')
     dataset = DATASETS.build(
@@ -120,7 +118,3 @@ def test_masks_cues_and_groups_follow(root, tmp_path):
         own = {group_of[name] for name in info['a_obj']}
         for donor in info['off_screen']:
             assert own.isdisjoint(group_of[name] for name in donor['a_obj'])
-    from mmteso.datasets import load_class_synonyms
-    meaning = load_class_synonyms(str(words), CLASSES).classes_of
-    assert meaning('two vehicles') == ('fire-engine', 'tram')
-    assert meaning('old streetcar') == ('tram', )

@@ -46,16 +46,6 @@ def test_every_frame_of_a_data_set_with_or_without_mask(avsbench):
     assert all(n == list(range(len(n))) for n in numbers.values())
 
 
-def test_a_split_of_a_data_set(avsbench):
-    frames = DatasetFrames(
-        dict(
-            type='AVSBenchDataset',
-            data_root=avsbench,
-            subsets='v1s',
-            split='train')).list_frames()
-    assert {frame.frame for frame in frames} == {0}
-
-
 def test_a_data_set_without_clips_is_refused(tmp_path):
     write_images(tmp_path, 'a.png')
     with pytest.raises(ValueError, match='img_path, uid.*FolderFrames'):

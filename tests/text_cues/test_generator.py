@@ -225,10 +225,3 @@ def test_captions_only_then_no_caption(frames, path):
     for reasoner in (None, EchoReasoner()):
         with pytest.raises(ValueError, match='The captioner is None'):
             CueGenerator(None, reasoner)
-
-
-def test_models_must_answer_for_each_frame(frames, path):
-    captioner = ColourCaptioner()
-    captioner.caption = lambda loaded: ['one']
-    with pytest.raises(ValueError, match='shorter'):
-        generate(frames, path, captioner)
