@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pickle
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,8 @@ from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
 
 ALL = ('v1s', 'v1m', 'v2')
 MINE = ('background', 'tram', 'church-bell', 'river')
-
-
-def build(*args, **kwargs):
-    """Build the data set; serialising calls the slow garbage collector."""
-    return AVSBenchDataset(*args, serialize_data=False, **kwargs)
+# serialising calls the slow garbage collector
+build = partial(AVSBenchDataset, serialize_data=False)
 
 
 @pytest.fixture(scope='module')

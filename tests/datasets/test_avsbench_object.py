@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,8 @@ import pytest
 from data import make_avsbench_object
 from mmteso.datasets import AVSBenchObjectDataset
 
-
-def build(*args, **kwargs):
-    """Build the data set; serialising calls the slow garbage collector."""
-    return AVSBenchObjectDataset(*args, serialize_data=False, **kwargs)
+# serialising calls the slow garbage collector
+build = partial(AVSBenchObjectDataset, serialize_data=False)
 
 
 @pytest.fixture(scope='module')

@@ -84,9 +84,9 @@ def test_all_that_does_not_fit_is_reported_at_once():
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted, other_vids={'y'})
     assert str(error.value).splitlines() == [
-        'Videos or frames that are not in the metadata: 3 (--skip-unknown '
-        'leaves them out)', '  "x"', '  frame 2 of "a", which has 2',
-        '  frame 7 of "a", which has 2',
+        'Videos, clips or frames that are not in the metadata: 3 '
+        '(--skip-unknown leaves them out)', '  "x"',
+        '  frame 2 of "a", which has 2', '  frame 7 of "a", which has 2',
         'Clips or frames without cues: 2 (--skip-missing goes on without '
         'them)', '  frame 1 of "a"', '  "b"'
     ]
