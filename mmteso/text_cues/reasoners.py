@@ -248,17 +248,13 @@ class DatasetLabels(BaseReasoner):
 
     Args:
         num_cues (int, optional): Largest number of cues, N_T; None keeps all.
-        no_object (Sequence[str]): Labels that name no object.
     """
 
     name = 'dataset_labels'
     needs_caption = False
 
-    def __init__(self, num_cues: Optional[int] = 4,
-                 no_object: Sequence[str] = ('off-the-screen', 'background')
-                 ) -> None:
+    def __init__(self, num_cues: Optional[int] = 4) -> None:
         self.num_cues = num_cues
-        self._no_object = {'', *map(normalize_phrase, no_object)}
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Check that the source of the frames gives labels."""
@@ -271,8 +267,7 @@ class DatasetLabels(BaseReasoner):
         """See :meth:`BaseReasoner.reason`; all labels are the text."""
         found = []
         for frame in frames:
-            names = dict.fromkeys(map(normalize_phrase, frame.labels))
-            cues = [name for name in names if name not in self._no_object]
+            cues = list(dict.fromkeys(map(normalize_phrase, frame.labels)))
             found.append(
                 Reasoning(
                     tuple(cues[:self.num_cues]), ', '.join(frame.labels)))
@@ -292,23 +287,20 @@ class NounParser(BaseReasoner):
 
     Args:
         num_cues (int): Largest number of cues, N_T.
-        phrases (bool): Take all neighbouring nouns ('hair dryer'), not their
-            last one ('dryer'). The paper has nouns.
         scene_words (Sequence[str], optional): Nouns, in the singular, that
             name no object. Defaults to ``prompts/scene_words.txt``.
     """
 
     tagger = 'averaged_perceptron_tagger_eng'
 
-    def __init__(self, num_cues: int = 4, phrases: bool = False,
+    def __init__(self, num_cues: int = 4,
                  scene_words: Optional[Sequence[str]] = None) -> None:
         nltk = require('nltk', 'text')
         if scene_words is None:
             with open(osp.join(PROMPT_DIR, 'scene_words.txt')) as file:
                 scene_words = file.read().split()
-        self.num_cues, self.phrases = num_cues, phrases
-        self.name = f'nltk {nltk.__version__} {self.tagger}' + (
-            ' phrases' if phrases else '')
+        self.num_cues = num_cues
+        self.name = f'nltk {nltk.__version__} {self.tagger}'
         # NLTK's own sentence splitter needs data that the rest does not
         self._sentences = nltk.tokenize.RegexpTokenizer(
             r'(?<=[.!?])["\')\]”’]*\s+|\n+', gaps=True)
@@ -345,10 +337,9 @@ class NounParser(BaseReasoner):
                 ]
                 if not is_noun or None in words:
                     continue
-                words = [normalize_phrase(word.group()) for word in words]
-                words[-1] = cue_name(words[-1])
-                if words[-1] not in self._scene_words:
-                    found[' '.join(words if self.phrases else words[-1:])] = 1
+                noun = cue_name(words[-1].group())
+                if noun not in self._scene_words:
+                    found[noun] = 1
         return list(found)
 
     def reason(self, frames: Sequence[Frame],

@@ -151,10 +151,10 @@ def test_fixed_captions(tmp_path, name, content):
 
 def test_labels_of_the_data_set():
     reasoner = REASONERS.build(dict(type='DatasetLabels', num_cues=2))
-    labels = [('Dog', 'emergency-car', 'man', 'dog'), ('background', ), ()]
+    labels = [('Dog', 'emergency-car', 'man', 'dog'), ()]
     frames = [Frame('a', i, '', (), own) for i, own in enumerate(labels)]
-    found = reasoner.reason(frames, [''] * 3)
-    assert [r.cues for r in found] == [('dog', 'emergency car'), (), ()]
+    found = reasoner.reason(frames, [''] * 2)
+    assert [r.cues for r in found] == [('dog', 'emergency car'), ()]
     assert found[0].text == 'Dog, emergency-car, man, dog'
     assert not any(r.error for r in found)
     with pytest.raises(ValueError, match='labels'):
@@ -209,10 +209,9 @@ def test_nouns_of_the_caption(nltk_data, monkeypatch):
                           'dog')
     assert nouns.text == ', '.join(nouns.cues)
     assert none.cues == () and not none.error
-    phrases = build(
-        dict(type='NounParser', phrases=True, scene_words=['guitar']))
-    assert phrases.reason(FRAMES[:1], [caption])[0].cues == (
-        'image', 'man', 'hair dryer', 'bus')
+    own = build(dict(type='NounParser', scene_words=['guitar']))
+    assert own.reason(FRAMES[:1], [caption])[0].cues == (
+        'image', 'man', 'dryer', 'bus')
 
 
 def test_without_the_taggers_data(tmp_path, monkeypatch):
