@@ -21,12 +21,6 @@ def clean_root(tmp_path_factory):
     return make_avsbench(tmp_path_factory.mktemp('avsbench'), clips=2)
 
 
-@pytest.fixture
-def root(clean_root, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(clean_root, tmp_path / 'avs')
-
-
 @pytest.mark.parametrize('check_files', [True, False])
 @pytest.mark.parametrize('subsets, split, frames', [
     ('v1s', 'train', 2 * 1),

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -17,12 +16,6 @@ def clean_root(tmp_path_factory):
     root = tmp_path_factory.mktemp('object')
     make_avsbench_object(root, 's4', clips=2)
     return make_avsbench_object(root, 'ms3', clips=1)
-
-
-@pytest.fixture
-def root(clean_root, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(clean_root, tmp_path / 'object')
 
 
 @pytest.mark.parametrize('check_files', [True, False])

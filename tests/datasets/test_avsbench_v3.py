@@ -32,11 +32,6 @@ def clean_root(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def root(clean_root, tmp_path):
-    return shutil.copytree(clean_root, tmp_path / 'avs')
-
-
 def test_lists_of_each_setting(clean_root):
     """Which file is read for what, as GAVS's README says."""
     sets = {(setting, split): uids(build(clean_root, setting, split))
