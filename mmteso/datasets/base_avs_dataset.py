@@ -25,36 +25,21 @@ class Clip(NamedTuple):
     """Where a clip's files lie.
 
     Those of frame t (from 0) are named by a prefix and ``first + t``.
-
-    Attributes:
-        uid, subset, split (str): Its name, and what it belongs to.
-        a_obj (tuple[str]): Classes that sound in it.
-        images (str): Folder of its frames.
-        masks (str): Folder of its masks.
-        audio (tuple[str, str]): The sample's key for its sound, and the file.
-        num_frames (int, optional): None: as many as the folders hold.
-        num_masks (int, optional): How many frames, from the first on, have a
-            mask. None: all.
-        visible (str, optional): Folder of the masks of all visible objects,
-            which need not be there.
-        image_prefix, mask_prefix (str): Default to ''.
-        first (int): Number of frame 0 in the names. Defaults to 0.
-        extra (dict): Further keys of its samples.
     """
     uid: str
     subset: str
     split: str
-    a_obj: Tuple[str, ...]
-    images: str
-    masks: str
-    audio: Tuple[str, str]
-    num_frames: Optional[int] = None
-    num_masks: Optional[int] = None
-    visible: Optional[str] = None
+    a_obj: Tuple[str, ...]  # classes that sound in it
+    images: str  # folder of its frames
+    masks: str  # folder of its masks
+    audio: Tuple[str, str]  # the sample's key for its sound, and the file
+    num_frames: Optional[int] = None  # None: as many as the folders hold
+    num_masks: Optional[int] = None  # of the first frames; None: of all
+    visible: Optional[str] = None  # folder of visible objects' masks, if any
     image_prefix: str = ''
     mask_prefix: str = ''
-    first: int = 0
-    extra: Mapping[str, Any] = {}
+    first: int = 0  # number of frame 0 in the names
+    extra: Mapping[str, Any] = {}  # further keys of its samples
 
 
 class BaseAVSDataset(BaseSegDataset):

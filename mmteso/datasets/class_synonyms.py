@@ -20,16 +20,10 @@ class SynonymError(ValueError):
 
 
 class SynonymTable(NamedTuple):
-    """What a file of synonyms says.
-
-    Attributes:
-        words (dict): By class, the words for it alone.
-        several (dict): By word, the classes that it may mean.
-        none (list[str]): Phrases that end like a word of a class and name
-            another thing.
-    """
-    words: Mapping[str, Sequence[str]]
-    several: Mapping[str, Sequence[str]] = {}
+    """What a file of synonyms says."""
+    words: Mapping[str, Sequence[str]]  # by class, the words for it alone
+    several: Mapping[str, Sequence[str]] = {}  # by word, its classes
+    # phrases that end like a word of a class and name another thing
     none: Sequence[str] = ()
 
 

@@ -28,15 +28,8 @@ class JSONConstraint:
         constraint = JSONConstraint(tokenizer, schema, [2])
         model.generate(**inputs, logits_processor=[constraint])
 
-    Args:
-        tokenizer (PreTrainedTokenizerFast): The model's.
-        schema (dict): The JSON schema.
-        eos_token_id (int | Sequence[int]): The tokens that end an answer.
-
-    Raises:
-        ImportError: If llguidance is missing.
-        ValueError: If llguidance can't read the tokenizer, which has to be a
-            fast one, or doesn't know a keyword of the schema.
+    A ValueError if llguidance can't read the tokenizer, which has to be a fast
+    one, or doesn't know a keyword of the schema.
     """
 
     def __init__(self, tokenizer: Any, schema: Dict[str, Any],

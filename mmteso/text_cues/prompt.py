@@ -41,35 +41,21 @@ class CaptionPrompt:
 
 @dataclasses.dataclass(frozen=True)
 class Prompt:
-    """How a reasoner is asked for the objects of a description.
-
-    Args:
-        name (str): The prompt's name.
-        kind (str): What kind of prompt it is, for people.
-        origin (str): 'paper' if ``instruction`` is the paper's word for
-            word, 'ours' if it isn't. All other texts are ours.
-        instruction (str): What is asked for.
-        answer_format (str): How the free answer has to end.
-        extraction (str): The second turn: the answer's objects as JSON.
-        input (str): How a description is given: a text with ``{caption}``
-            in it, once.
-        demonstrations (tuple[Demonstration]): Examples, given as a
-            conversation that has taken place already.
-        system (str): The system message, if any.
-        number (int, optional): The prompt's number in the paper's table G9.
-        hash (str): SHA-256 of the file's bytes, in hex.
-    """
+    """How a reasoner is asked for the objects of a description."""
     name: str
-    kind: str
+    kind: str  # for people
+    # 'paper' if `instruction` is the paper's word for word, 'ours' if it
+    # isn't; all other texts are ours
     origin: str
     instruction: str
-    answer_format: str
-    extraction: str
-    input: str
+    answer_format: str  # how the free answer has to end
+    extraction: str  # the second turn: the answer's objects as JSON
+    input: str  # how a description is given: {caption} in a text, once
+    # given as a conversation that has taken place already
     demonstrations: Tuple[Demonstration, ...] = ()
-    system: str = ''
-    number: Optional[int] = None
-    hash: str = ''
+    system: str = ''  # the system message, if any
+    number: Optional[int] = None  # in the paper's table G9
+    hash: str = ''  # SHA-256 of the file's bytes, in hex
 
     def conversation(self, caption: str) -> Conversation:
         """Ask for the objects of a description, after the demonstrations.
