@@ -19,8 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import (fcn_config, fusion_parts, load, narrow_config,
-                    plain_config_text)
+from narrow import fcn_config, fusion_parts, load, narrow_config
 from processes import ROOT
 
 _numbers = itertools.count()
@@ -69,11 +68,10 @@ def _name_visualizer(cfg: Config) -> None:
 def run_training(cfg: Config, *hooks: Hook) -> Runner:
     """Train as tools/train.py does, with further hooks."""
     _name_visualizer(cfg)
-    with plain_config_text():
-        runner = Runner.from_cfg(cfg)
-        for hook in hooks:
-            runner.register_hook(hook)
-        runner.train()
+    runner = Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    runner.train()
     return runner
 
 
@@ -87,11 +85,10 @@ def run_test(cfg: Config,
         resume=False,
         experiment_name=f'{cfg.experiment_name}-test-{next(_numbers)}')
     _name_visualizer(cfg)
-    with plain_config_text():
-        runner = Runner.from_cfg(cfg)
-        for hook in hooks:
-            runner.register_hook(hook)
-        return runner, runner.test()
+    runner = Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    return runner, runner.test()
 
 
 class KeepOutputs(Hook):
@@ -122,8 +119,7 @@ def run_tool(name: str, cfg: Config, *words) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{cfg.experiment_name}.py'
     argv = [name, path, *words]
-    with plain_config_text(), mock.patch.object(sys, 'argv',
-                                                [str(word) for word in argv]):
+    with mock.patch.object(sys, 'argv', [str(word) for word in argv]):
         cfg.dump(path)
         runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
 
