@@ -16,16 +16,13 @@ MODEL_STREAM, EPOCH_STREAM, DATA_STREAM = range(3)
 
 
 def derive_seed(seed: int, rank: int, stream: int, step: int) -> int:
-    """A seed for one step of one process, independent of all others.
+    """A seed in [0, 2**32) for one step of one process.
 
     Args:
         seed (int): The runner's seed.
         rank (int): The process.
         stream (int): Which consumer of random numbers.
         step (int): The iteration, from 0.
-
-    Returns:
-        int: In [0, 2**32).
     """
     words = np.random.SeedSequence((seed, rank, stream, step))
     return int(words.generate_state(1, dtype=np.uint32)[0])

@@ -128,10 +128,9 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
         dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
         ``clip_hop`` in seconds, ``last_clip`` (see
         :func:`mmteso.audio.last_clip_rule`); of waveforms ``sample_rate``,
-        ``resampling``, ``window`` where it is set, and the front end:
-        ``log_mel``, the constants of ``AudioToLogMel``, or ``front_end``, the
-        config of another one, with its settings as ``extractor``, if it has
-        any.
+        ``resampling``, ``window`` if set, and ``log_mel``, the constants of
+        ``AudioToLogMel``, or ``front_end``, the config of another front end,
+        with its settings as ``extractor``, if it has any.
     """
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from processes import run
-from two_processes import NAMES, everything
+from two_processes import CONDITIONS, NAMES, everything
 
 from data import make_avsbench
 
@@ -100,3 +100,13 @@ def test_same_metrics(results, name):
     one, two = ({key: value for key, value in found.items() if value == value}
                 for found in (one, two))
     assert one == two and 'cues/rec1_AP_by_order' in one
+
+
+def test_same_report_of_audio_conditions(results):
+    """Of every condition; the clips are paired alike."""
+    one, two = (result['report'] for result in results)
+    assert one == two
+    conditions = json.loads(one)['conditions']
+    assert list(conditions) == CONDITIONS
+    digests = [scores['digest/0'] for scores in conditions.values()]
+    assert len(set(digests)) == len(CONDITIONS)
