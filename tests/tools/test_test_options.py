@@ -161,9 +161,9 @@ def test_tta(command, tmp_path, monkeypatch):
 def test_off_screen(command, tmp_path, capsys):
     """Predictions of each condition into a folder of its own."""
     groups = tmp_path / 'groups.yaml'
-    names = command.cfg.test_dataloader.dataset
-    names = get_class_set(names.metainfo, names.data_root).names[1:]
-    groups.write_text('\n'.join(f'{name}: [{name}]' for name in names))
+    dataset = command.cfg.test_dataloader.dataset
+    names, _ = get_class_set(dataset.metainfo, dataset.data_root)
+    groups.write_text('\n'.join(f'{name}: [{name}]' for name in names[1:]))
     out = tmp_path / 'masks'
     # the only split with more than one clip
     command('--audio', 'normal', 'off-screen', '--off-screen-groups', groups,
