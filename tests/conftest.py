@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import logging
 import os
 
 import pytest
@@ -54,3 +55,16 @@ def v1m(tmp_path_factory):
     """Folder of an AVSBench that has V1M alone, and that nobody changes."""
     from data import make_avsbench
     return make_avsbench(tmp_path_factory.mktemp('shared'), ['v1m'])
+
+
+@pytest.fixture
+def warned():
+    """List of the warnings that go to mmengine's logger."""
+    from mmengine.logging import MMLogger
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)
