@@ -29,23 +29,14 @@ TIME_LIMIT = 3600  # seconds of a tool that nobody watches
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a table's parts lie.
-
-    Attributes:
-        configs (str): Folder of the rows' configs.
-        work_dir (str): Folder for checkpoints and logs.
-        results (str): Folder for the results, one JSON file a run.
-        starts (str): Folder of the weights that the rows start from.
-        options (tuple[str]): ``--cfg-options`` of all rows, not of their
-            common start.
-        tools (str): Folder of ``train.py`` and ``test.py``.
-    """
-    configs: str
-    work_dir: str
-    results: str
-    starts: str = ''
+    """Where a table's parts lie: folders."""
+    configs: str  # of the rows
+    work_dir: str  # for checkpoints and logs
+    results: str  # one JSON file a run
+    starts: str = ''  # of the weights that the rows start from
+    # --cfg-options of all rows, not of their common start
     options: Tuple[str, ...] = ()
-    tools: str = 'tools'
+    tools: str = 'tools'  # where train.py and test.py are
 
     def config_path(self, name: str) -> str:
         """The config of a row or of a stage of the common start."""
@@ -62,10 +53,8 @@ def run_tool(path: str,
              threads: Optional[int] = None) -> float:
     """Run one of our command line tools; how many seconds it took.
 
-    Its output goes to the file ``log``, if one is given.
-
-    Raises:
-        RuntimeError: If it failed; names the log.
+    Its output goes to the file ``log``, if one is given, which the error
+    names if the tool fails.
     """
     env = dict(os.environ)
     if threads:

@@ -35,9 +35,6 @@ def sounding_attention(model: nn.Module,
         list[np.ndarray]: By frame, float (H, W), at the size of the ground
         truth. 1 is what one query, sure to have found something sounding,
         would give every place if it looked everywhere alike.
-
-    Raises:
-        TypeError: If the decode head is no :class:`TeSOHead`.
     """
     head = model.decode_head
     if not isinstance(head, TeSOHead):

@@ -22,18 +22,14 @@ from .simulated import model_without_files, simulated_batches
 class FirstSteps:
     """What :func:`first_steps` measures.
 
-    Attributes:
-        steps (dict[int, pd.DataFrame]): By iteration, from 1, for each part
-            of the model: ``parameters``, their number; ``norm`` of the
-            gradient, ``clipped_norm`` after the clip; ``step``, the mean of
-            ``|step| / lr`` over the entries that have a gradient, without
-            weight decay; ``relative``, the step's norm in percent of the
-            weights'.
-        replayed (dict[str, pd.Series]): ``step`` of each part in the first
-            iteration with other settings, by their description. AdamW's first
-            step is ``g / (|g| + eps)``: 1 where eps is nothing beside the
-            clipped gradient, 0 where the part is starved.
-        losses, rates (list[float]): Of every iteration; the largest rate.
+    ``steps`` by iteration, from 1, have for each part of the model
+    ``parameters``, their number; ``norm`` of the gradient, ``clipped_norm``
+    after the clip; ``step``, the mean of ``|step| / lr`` over the entries that
+    have a gradient, without weight decay; ``relative``, the step's norm in
+    percent of the weights'. ``replayed`` is ``step`` in the first iteration
+    with other settings, by their description: AdamW's is ``g / (|g| + eps)``,
+    1 where eps is nothing beside the clipped gradient, 0 where the part is
+    starved. Loss and largest rate are those of every iteration.
     """
     steps: Dict[int, pd.DataFrame] = field(default_factory=dict)
     replayed: Dict[str, pd.Series] = field(default_factory=dict)

@@ -45,24 +45,14 @@ _HEAT_UNIT = 'attention x sounding queries (1: one query, everywhere alike)'
 
 @dataclass
 class ComparedModel:
-    """A model of :func:`make_preference_report`.
-
-    Attributes:
-        name (str): Of the bars, rows and columns.
-        config (str): Path of its config, for the record.
-        cfg (Config, optional): The config. Defaults to None: there is a
-            report only, and the model is in no picture.
-        checkpoint (str, optional): Weights; needed with ``cfg``.
-        report (str, optional): JSON file of ``tools/test.py --audio-out``
-            with its scores. Defaults to None: the model is tested.
-        attention (bool): Whether its attention is drawn.
-    """
-    name: str
-    config: str = ''
-    cfg: Optional[Config] = None
-    checkpoint: Optional[str] = None
+    """A model of :func:`make_preference_report`."""
+    name: str  # of the bars, rows and columns
+    config: str = ''  # path, for the record
+    cfg: Optional[Config] = None  # None: a report only, in no picture
+    checkpoint: Optional[str] = None  # needed with cfg
+    # JSON file of tools/test.py --audio-out; None: the model is tested
     report: Optional[str] = None
-    attention: bool = False
+    attention: bool = False  # whether it is drawn
 
 
 def make_preference_report(models: Sequence[ComparedModel],
@@ -211,11 +201,7 @@ def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[str],
 
 
 def read_audio_report(path: str) -> Dict[str, Any]:
-    """Read what ``tools/test.py --audio-out`` wrote.
-
-    Raises:
-        ValueError: If the file holds no such report.
-    """
+    """Read what ``tools/test.py --audio-out`` wrote."""
     report = read_json(path)
     needed = {'conditions', 'metrics', 'reference', 'seed'}
     if not isinstance(report, dict) or not needed <= set(report):
@@ -225,19 +211,12 @@ def read_audio_report(path: str) -> Dict[str, Any]:
 
 
 def read_paper_numbers(path: str) -> Dict[str, Any]:
-    """Read published numbers.
+    """Read published numbers from a YAML file.
 
-    Args:
-        path (str): A YAML file with ``source``, ``data`` and ``protocol``
-            (text), and ``models``: scores (J in percent, F of 1) by model,
-            audio condition and name.
-
-    Returns:
-        dict: The same, of each model a report with its ``conditions``, F in
-        percent too, and the ``drop_percent`` that follows.
-
-    Raises:
-        ValueError: If it doesn't look like this.
+    It has ``source``, ``data`` and ``protocol`` (text), and ``models``: scores
+    (J in percent, F of 1) by model, audio condition and name. Of each model
+    this gives a report with its ``conditions``, F in percent too, and the
+    ``drop_percent`` that follows.
     """
     content, scale = read_yaml(path), dict(J=1, F=100)
     try:
@@ -279,9 +258,8 @@ def check_comparable(reports: Mapping[str, Mapping[str, Any]],
                      conditions: Sequence[str]) -> None:
     """Refuse to draw numbers beside each other that mean different things.
 
-    Raises:
-        ValueError: If two models were tested by different protocols of J and
-            F, with different noise, or with different off-screen clips.
+    Models have to be tested by one protocol of J and F, with the same noise
+    and the same off-screen clips.
     """
     seen: Dict[str, tuple] = {}
     for name, report in reports.items():
@@ -308,9 +286,8 @@ def score_frame(reports: Mapping[str, Mapping[str, Any]],
                 conditions: Sequence[str] = ()) -> pd.DataFrame:
     """Scores of models and, as ``drop of {score}``, what they lose.
 
-    Returns:
-        pd.DataFrame: In percent, by (model, condition) and score, the most
-        important ones first; NaN where unknown.
+    In percent, by (model, condition) and score, the most important ones
+    first; NaN where unknown.
     """
     scores, drops = (
         pd.DataFrame({(model, name): report.get(what, {}).get(name, {})

@@ -19,23 +19,17 @@ SCORE_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class FrameScore:
-    """All that the averages need to know of one frame, in about 1 KB.
+    """All that the averages need to know of one frame, in about 1 KB."""
 
-    Attributes:
-        iou (float): IoU, or for an empty ground truth the share of pixels
-            predicted background. In [0, 1], a float32 value.
-        foreground (float): Share of the pixels predicted sounding, [0, 1].
-        sounding (bool): Whether the ground truth has a sounding pixel.
-        part (bool, optional): Whether only some of the visible objects sound;
-            None if the visible objects are not known.
-        f_curve (np.ndarray, optional): F at every threshold, (255, ) float32;
-            None for an empty ground truth, where F is not defined.
-    """
-
+    #: IoU, or for an empty ground truth the share of pixels predicted
+    #: background. In [0, 1], a float32 value.
     iou: float
-    foreground: float
-    sounding: bool
+    foreground: float  #: Share of the pixels predicted sounding, [0, 1].
+    sounding: bool  #: Whether the ground truth has a sounding pixel.
+    #: Whether only some of the visible objects sound; None: not known.
     part: Optional[bool] = None
+    #: F at every threshold, (255, ) float32; None for an empty ground truth,
+    #: where F is not defined.
     f_curve: Optional[np.ndarray] = None
 
 
