@@ -218,11 +218,7 @@ def download_weights(file: WeightFile, progress: bool = True) -> None:
     """Download a file from its hosts, or a model by huggingface_hub.
 
     A file appears under its name when it is complete and its SHA-256, where
-    it is known, is right.
-
-    Raises:
-        OSError: If the download fails, or all hosts give a file of another
-            SHA-256; nothing is kept.
+    it is known, is right. Otherwise it is an OSError, and nothing is kept.
     """
     if file.url:
         download_file(file.url, file.path, file.expected_hash, progress)

@@ -38,11 +38,7 @@ def type_name(config: dict) -> str:
 
 
 def dataloader_of(cfg: Config, split: str) -> dict:
-    """A config's dataloader of 'train', 'val' or 'test'.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """A config's dataloader of 'train', 'val' or 'test'."""
     loader = cfg.get(f'{split}_dataloader')
     if not loader:
         raise ValueError(f'the config has no {split}_dataloader.')
