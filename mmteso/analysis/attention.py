@@ -24,12 +24,9 @@ def sounding_attention(model: nn.Module,
     that the query's class sounds (any class but background and "no object")
     as weight. Where no query finds anything sounding, the map is dark.
 
-    Args:
-        model (AudioTextSegmentor): With a :class:`TeSOHead`; in eval mode.
-        items (Sequence[dict]): Items of a data set; seen whole, also with
-            ``test_cfg.mode='slide'``.
-        without_cues (bool): Let all cues count as padding, so that the "no
-            cue" key alone is left. Defaults to False.
+    The model, in eval mode, sees items of a data set whole, also with
+    ``test_cfg.mode='slide'``. ``without_cues`` lets all cues count as padding,
+    so that the "no cue" key alone is left.
 
     Returns:
         list[np.ndarray]: By frame, float (H, W), at the size of the ground

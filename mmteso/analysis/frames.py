@@ -146,12 +146,11 @@ def label_of(sample: SegDataSample) -> str:
 @torch.no_grad()
 def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
               conditions: Sequence[str], **sound: Any) -> List[PictureRow]:
-    """Masks of models under several sounds.
+    """Masks of models of :func:`mmteso.apis.init_model` under several sounds.
 
-    Models of :func:`mmteso.apis.init_model` by name; ``sound`` as for
-    :func:`build_test_set`. A row per frame and model, with the log-mels that
-    were heard above the first model's, and below each mask its IoU with the
-    truth and whose sound it is, if not the frame's.
+    A row per frame and model, with the log-mels that were heard above the
+    first model's, and below each mask its IoU with the truth and whose sound
+    it is, if not the frame's.
     """
     found: Dict[tuple, PictureRow] = {}
     for place, (name, model) in enumerate(models.items()):

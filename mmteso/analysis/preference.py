@@ -65,27 +65,13 @@ def make_preference_report(models: Sequence[ComparedModel],
                            **sound: Any) -> Dict[str, Any]:
     """Test models under several sounds; write report and pictures.
 
-    Args:
-        models (Sequence[ComparedModel]): At least one; the first one's test
-            set gives the frames and must have a config.
-        out (str): Folder for ``report.json``, ``report.md`` and the pictures.
-        conditions (Sequence[str]): The sounds. Defaults to normal, mute,
-            wgn-10db, wgn-40db and off-screen.
-        frames (int | Sequence[str]): How many frames to draw, or which ones,
-            '{uid}:{frame}' each. Defaults to 6.
-        pictures (Sequence[str]): Which of :data:`PICTURES`. Defaults to all.
-        paper (Mapping, optional): From :func:`read_paper_numbers`; drawn in
-            charts of their own. Defaults to None.
-        note (str): Written into report and titles. Defaults to ''.
-        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
-            :func:`mmteso.engine.evaluate_audio_conditions`.
-
-    Returns:
-        dict: What ``report.json`` holds.
-
-    Raises:
-        ValueError: If the models can't be compared, a report is of other
-            sounds than asked for here, or a frame isn't there.
+    Writes ``report.json``, whose content it returns, ``report.md`` and the
+    pictures into the folder ``out``. The test set of the first model, which
+    must have a config, gives the frames to draw: so many, or those of these
+    names, '{uid}:{frame}' each. Published numbers (``paper``, from
+    :func:`read_paper_numbers`) are drawn in charts of their own; ``note``
+    stands in report and titles; ``sound`` is ``reference``, ``seed`` and
+    ``off_screen_groups`` of :func:`mmteso.engine.evaluate_audio_conditions`.
     """
     sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
     # what may be wrong with the data costs no test
