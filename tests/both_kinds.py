@@ -36,14 +36,9 @@ def whole_config(kind: str,
                  work_dir,
                  name: str = 'teso/teso_r18_synthavs.py',
                  **kwargs) -> Config:
-    """A narrow config with data, schedule and hooks.
+    """A narrow config over a SynthAVS with data, schedule and hooks.
 
-    Args:
-        kind (str): One of :data:`KINDS`.
-        data_root (str | Path): A SynthAVS.
-        work_dir (str | Path): Work directory.
-        name (str): The project's config. Defaults to a small TeSO.
-        **kwargs: ``frames`` and ``epochs`` of :func:`narrow.narrow_config`.
+    ``kwargs`` are ``frames`` and ``epochs`` of :func:`narrow.narrow_config`.
     """
     cfg = narrow_config(load(name), data_root, work_dir, **kwargs)
     if kind == 'fusion':
@@ -92,11 +87,7 @@ def run_test(cfg: Config,
 
 
 class KeepOutputs(Hook):
-    """Keeps what a test predicts.
-
-    Attributes:
-        samples (list[SegDataSample]): Predictions, in order.
-    """
+    """Keeps what a test predicts, in order, as ``samples``."""
 
     def __init__(self) -> None:
         self.samples = []
@@ -107,13 +98,7 @@ class KeepOutputs(Hook):
 
 
 def run_tool(name: str, cfg: Config, *words) -> None:
-    """Run one of tools/ in this process.
-
-    Args:
-        name (str): 'train.py', ...
-        cfg (Config): Written to a file, which is the first argument.
-        *words: Further arguments.
-    """
+    """Run one of tools/ in this process on a config, written to a file."""
     _name_visualizer(cfg)
     folder = Path(cfg.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
