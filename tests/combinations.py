@@ -18,23 +18,41 @@ BN = dict(type='BN', requires_grad=True)
 
 @dataclass(frozen=True)
 class Backbone:
-    title: str  # in the table
+    """A backbone.
+
+    Attributes:
+        title (str): Its name in the table.
+        config (dict): Its config.
+        channels (tuple[int]): Of what it gives.
+        plain (bool): Whether that is one resolution, a stride of 8, four
+            times. Heads that read a pyramid then get it from mmseg's
+            ``Feature2Pyramid``. Defaults to False.
+    """
+    title: str
     config: dict
-    channels: Tuple[int, ...]  # of what it gives
-    # whether that is one resolution, a stride of 8, four times; heads that
-    # read a pyramid then get it from mmseg's Feature2Pyramid
+    channels: Tuple[int, ...]
     plain: bool = False
 
 
 @dataclass(frozen=True)
 class Head:
-    """A decode head, with the auxiliary heads of its config."""
-    title: str  # in the table
-    config: str  # that it is taken from, in configs/combinations
-    # or 'map', one map at a stride that a plain transformer has, or 'any'
+    """A decode head, with the auxiliary heads of its config.
+
+    Attributes:
+        title (str): Its name in the table.
+        config (str): The config that it is taken from, in
+            configs/combinations.
+        reads (str): 'pyramid'; 'map', one map at a stride that a plain
+            transformer has; or 'any'. Defaults to 'pyramid'.
+        fused (bool): Whether it hears through ``AudioTextFusion``. Defaults
+            to True.
+        levels (tuple[int], optional): Those of four levels that it and its
+            auxiliary heads read. Defaults to None: all.
+    """
+    title: str
+    config: str
     reads: str = 'pyramid'
-    fused: bool = True  # it hears through AudioTextFusion
-    # those of four that it and its auxiliary heads read; None: all
+    fused: bool = True
     levels: Optional[Tuple[int, ...]] = None
 
 
@@ -143,7 +161,12 @@ def _model_of(config: str) -> ConfigDict:
 
 
 def pair_model(head: str, backbone: str) -> ConfigDict:
-    """Model config of a pair of :data:`HEADS` and :data:`BACKBONES`."""
+    """Model config of a pair.
+
+    Args:
+        head (str): One of :data:`HEADS`.
+        backbone (str): One of :data:`BACKBONES`.
+    """
     source, target = HEADS[head], BACKBONES[backbone]
     model = deepcopy(_model_of(source.config))
     if head == 'mask2former':

@@ -200,7 +200,13 @@ def fcn_config() -> ConfigDict:
 
 def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
                  **fusion) -> dict:
-    """What makes a segmentor's config hear through its features."""
+    """What makes a segmentor's config hear through its features.
+
+    Args:
+        in_channels (Sequence[int]): Of the features.
+        prompt_dims (int): As the fusion expects them.
+        **fusion: Further arguments of the fusion.
+    """
     return dict(
         type='AudioTextSegmentor',
         audio_encoder=dict(type='LogMelStats'),
@@ -232,9 +238,15 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
                   epochs: int = 1, narrow=None) -> Config:
     """Narrow a whole config, in place, and give it a tiny data set.
 
-    ``frames`` are taken from each split, two are a batch. ``epochs`` are
-    iterations of a config that counts these; each is followed by a
-    validation. ``narrow`` is by default :func:`narrow_model`.
+    Args:
+        config (Config): One of the project's.
+        data_root (str | Path): From ``make_avsbench`` or SynthAVS.
+        work_dir (str | Path): Work directory.
+        frames (int): Frames taken from each split. Defaults to 2, one batch.
+        epochs (int): Epochs, or iterations of a config that counts these;
+            each is followed by a validation. Defaults to 1.
+        narrow (Callable): Narrows the model in place. Defaults to
+            :func:`narrow_model`.
     """
     (narrow or narrow_model)(config.model)
     for loader in (config.train_dataloader, config.val_dataloader,
@@ -266,7 +278,15 @@ def make_batch(batch_size: int = 2,
                silent: Optional[int] = None) -> dict:
     """What the segmentor's ``loss`` and ``predict`` take.
 
-    Square frames of ``size``; ``silent`` is one with an empty mask.
+    Args:
+        batch_size (int): Frames.
+        size (int): Side of the frames.
+        num_classes (int): Classes of the ground truth, background first.
+        seed (int): Seed.
+        silent (int, optional): Frame with an empty mask.
+
+    Returns:
+        dict: ``inputs`` and ``data_samples``.
     """
     rng = torch.Generator().manual_seed(seed)
     inputs = dict(
@@ -317,7 +337,11 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
 
 
 class CallHook(Hook):
-    """Calls ``f(runner)`` in place of a hook's methods, given by name."""
+    """Calls a function at points of a runner's life.
+
+    Args:
+        **functions: By the name of a hook's method, ``f(runner)``.
+    """
 
     priority = 'VERY_LOW'
 
