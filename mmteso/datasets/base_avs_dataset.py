@@ -102,8 +102,9 @@ class BaseAVSDataset(BaseSegDataset):
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Attributes:
-        missing_files (list[tuple[str, str]]): All that was found missing: the
-            clip, '{subset}/{uid}', and what of it.
+        missing_files (list[tuple[str, str, str]]): All that was found
+            missing: the clip, '{subset}/{uid}', the path, and what is expected
+            there.
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
     """
 
@@ -145,7 +146,7 @@ class BaseAVSDataset(BaseSegDataset):
         self.with_masks = with_masks
         self.check_files = check_files
         self.missing = missing
-        self.missing_files: List[Tuple[str, str]] = []
+        self.missing_files: List[Tuple[str, str, str]] = []
         self.skipped: List[Tuple[str, int]] = []
         self.cue_file = cue_file and osp.join(root, cue_file)
         self.cue_bank = cue_bank and osp.join(root, cue_bank)
@@ -290,8 +291,8 @@ class BaseAVSDataset(BaseSegDataset):
 
         def lacks(path, expected, *frames):
             """Note a missing file, which costs frames."""
-            self.missing_files.append((f'{clip.subset}/{clip.uid}',
-                                       f'{path} (expected {expected})'))
+            self.missing_files.append(
+                (f'{clip.subset}/{clip.uid}', path, expected))
             skipped.update(frames)
 
         skipped: Set[int] = set()
@@ -358,10 +359,11 @@ class BaseAVSDataset(BaseSegDataset):
         missing = self.missing_files
         shown = '\n  '.join([
             f'The first {min(len(missing), _SHOWN)}:',
-            *(': '.join(entry) for entry in missing[:_SHOWN])
+            *(f'{clip}: {path} (expected {expected})'
+              for clip, path, expected in missing[:_SHOWN])
         ])
         what = (f'{self.describe()}: {len(missing)} missing files or folders '
-                f'in {len({video for video, _ in missing})} videos')
+                f'in {len({clip for clip, _, _ in missing})} videos')
         if self.missing == 'error' or not num_left:
             raise FileNotFoundError(
                 f"{what}. Complete the data, or pass missing='skip' to leave "

@@ -169,8 +169,8 @@ def check_folder(folder: DataFolder,
         seconds: Dict[str, float] = {}
         for place, dataset in enumerate(folder.datasets(subset)):
             frames, found = dataset.inspect(num_workers)
-            missing.update(((item.video, item.path), item.expected)
-                           for item in dataset.missing_files)
+            missing.update({(clip, path): expected
+                            for clip, path, expected in dataset.missing_files})
             faults.update(dict.fromkeys(found.faults.values()))
             masks = getattr(dataset, 'mask_source', 'mask')
             report.unknown.update((f'{name}, {masks}', value)

@@ -105,8 +105,7 @@ class _Repairer:
                 self._masks[subset] = folder.mask_folders(
                     subset) if folder.with_masks else []
         if folder.layout == 'semantic':
-            self._palette = get_class_set(folder.metainfo,
-                                          folder.root).palette
+            _, self._palette = get_class_set(folder.metainfo, folder.root)
 
     def repair(self, clip: Clip) -> Iterator[Repair]:
         """Make what is missing of a clip that has its pictures."""
