@@ -7,17 +7,13 @@ of 1) and a forgotten or misplaced one shows in the output.
 from unittest import mock
 
 import torch
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from narrow import narrow_model, stock_config
+from narrow import narrow_model, set_classes, stock_model
 
 # Two channels in each of the 32 groups of transformers' group norms: alone in
 # its group, a channel loses its bias.
 WIDTH = 64
-STOCK = dict(
-    swin='mask2former_swin-t_8xb2-160k_ade20k-512x512.py',
-    resnet='mask2former_r50_8xb2-160k_ade20k-512x512.py')
+STOCK = dict(swin='swin-t', resnet='r50')
 _BACKBONES = dict(
     swin=dict(
         embed_dim=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
@@ -94,16 +90,8 @@ def narrow_like_hf(model):
 
 def tiny_stock_config(kind, num_classes=5):
     """Model config of mmsegmentation's own, as narrow."""
-    model = narrow_like_hf(stock_config(STOCK[kind]).model)
-    model.decode_head.num_classes = num_classes
-    model.decode_head.loss_cls.class_weight = [1.0] * num_classes + [0.1]
-    return model
-
-
-def build_model(config):
-    """Build mmsegmentation's model, evaluation mode."""
-    init_default_scope('mmseg')
-    return MODELS.build(config).eval()
+    model = narrow_like_hf(stock_model(STOCK[kind], narrow=False))
+    return set_classes(model, num_classes)
 
 
 def stock_logits(model, image):

@@ -101,8 +101,7 @@ class CrossAttention(nn.Module):
             tuple[Tensor, Tensor]: The attended values after the output
             projection (``FC`` in eq. 2 and 5), (B, N_q, C), and the scaled dot
             products before the softmax, (B, heads, N_q, N_k), in float32 at
-            least: under autocast too, scores are means of them, and
-            neighbouring bfloat16 numbers are 0.8 % apart.
+            least, under autocast too.
         """
         q, k, v = (
             projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)

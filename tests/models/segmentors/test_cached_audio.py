@@ -1,10 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-from mmengine.registry import DefaultScope
-from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from narrow import load, make_batch, narrow_model
+from narrow import build, make_batch
 from torch import nn
 
 from mmteso.models.segmentors.cached_audio import CachedAudioCheck
@@ -13,9 +11,7 @@ from mmteso.models.weights import state_sha256
 
 @pytest.fixture(scope='module')
 def model():
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(
-            narrow_model(load('teso/teso_r18_synthavs.py').model)).eval()
+    return build('teso/teso_r18_synthavs.py').eval()
 
 
 def cached_batch(model, **provenance):

@@ -2,10 +2,10 @@
 """AudioTextSegmentor whose features are told what sounds."""
 import copy
 
+import narrow
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, fusion_parts, load,
                     make_batch, narrow_model, open_gates)
@@ -16,21 +16,12 @@ WHOLE = ConfigDict(mode='whole')
 SLIDE = ConfigDict(mode='slide', crop_size=(48, 40), stride=(16, 24))
 
 
-def build(config,
-          in_channels,
-          fusion=True,
-          prompt_dims=PROMPT_DIMS,
-          trained=True,
-          **overrides):
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
+def build(config, in_channels, fusion=True, prompt_dims=PROMPT_DIMS,
+          trained=True, **overrides):
     parts = fusion_parts(in_channels, prompt_dims)
     if not fusion:
         parts['fusion'] = None
-    config = ConfigDict(dict(copy.deepcopy(config), **parts))
-    config.update(overrides)
-    model = MODELS.build(config)
-    model.init_weights()
+    model = narrow.build(dict(config, **parts), **overrides)
     return (open_gates(model) if trained else model).eval()
 
 
