@@ -37,15 +37,11 @@ def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
 
 
 def read_sam_folder(folder: str) -> nn.Module:
-    """Read a SAM from a folder in transformers' format; nothing is downloaded.
+    """Read a SAM from a folder in transformers' format, in float32.
 
-    Args:
-        folder (str): With ``config.json`` and ``model.safetensors``, such as a
-            local copy of ``facebook/sam-vit-base``, or as
-            ``tools/model_converters/sam_to_transformers.py`` writes it.
-
-    Returns:
-        SamModel: In float32, on the CPU.
+    Such as a local copy of ``facebook/sam-vit-base``, or as
+    ``tools/model_converters/sam_to_transformers.py`` writes it. Nothing is
+    downloaded.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no config or no
@@ -68,10 +64,10 @@ def load_sam_part(module: nn.Module, config, folder: str,
     """Load the vision encoder or the mask decoder of a folder's SAM.
 
     At another image size than the folder's, the positional embeddings of the
-    vision encoder are interpolated, see :func:`resize_positions`.
+    vision encoder are interpolated. Adapters keep their weights.
 
     Args:
-        module (nn.Module): The part; its adapters keep their weights.
+        module (nn.Module): The part.
         config (PreTrainedConfig): What it was built from.
         folder (str): See :func:`read_sam_folder`.
         part (str): ``'vision_encoder'`` or ``'mask_decoder'``.

@@ -50,13 +50,13 @@ def from_pretrained(cls: type,
                     source: str,
                     optional: Sequence[str] = (),
                     **kwargs) -> nn.Module:
-    """Read a model of transformers with all of its weights.
+    """Read a model of transformers, from a folder or the Hub, whole.
 
     Args:
         cls (type): Its class.
         source (str): A folder, or an id on the Hugging Face Hub.
         optional (Sequence[str]): Parts of the names of weights that may be
-            missing. Defaults to ().
+            missing.
         **kwargs: See ``from_pretrained`` of transformers.
 
     Returns:
@@ -64,8 +64,8 @@ def from_pretrained(cls: type,
 
     Raises:
         OSError: If there is no such model.
-        ValueError: If weights are missing; transformers would go on with
-            random numbers in their place.
+        ValueError: If weights are missing: transformers would go on with
+            random ones.
     """
     with quiet_transformers():
         model, report = cls.from_pretrained(
@@ -84,13 +84,9 @@ def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
               source: str) -> None:
     """Load all weights of a part; only adapters' may be missing.
 
-    Args:
-        module (nn.Module): The part.
-        state_dict (dict[str, Tensor]): Its weights.
-        source (str): Where they come from, for the message.
-
     Raises:
-        RuntimeError: If a weight is missing, unknown or of another shape.
+        RuntimeError: If a weight is missing, unknown or of another shape; it
+            names the ``source``.
     """
     try:
         missing, unknown = module.load_state_dict(state_dict, strict=False)

@@ -7,7 +7,6 @@ import torch
 from mmengine.runner import Runner
 from narrow import (SIZE, CallHook, adapters_of, build, load, make_batch,
                     narrow_config, narrow_model, open_gates)
-from tiny_sam import write_sam
 from torch import nn
 
 from data import make_avsbench
@@ -27,11 +26,6 @@ ADAPTERS = {
 }
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return write_sam(tmp_path_factory.mktemp('sam'))
-
-
 def with_weights(model, folder):
     """Let a narrowed model read a narrow SAM."""
     for part in (model.backbone, model.decode_head):
@@ -41,14 +35,14 @@ def with_weights(model, folder):
 
 # ---------------------------------------------------------------- start
 @torch.no_grad()
-def test_starts_as_sam(folder):
+def test_starts_as_sam(sam_folder):
     """Adapted, prompted through a closed gate: SAM's own mask."""
-    config = with_weights(narrow_model(load(NAME).model), folder)
+    config = with_weights(narrow_model(load(NAME).model), sam_folder)
     config.decode_head.pmqs.norm = 'zero_gated'
     model = build(config).eval()
     assert set(adapters_of(model)) == ADAPTERS
     batch = make_batch()
-    expected = read_sam_folder(folder).eval()(
+    expected = read_sam_folder(sam_folder).eval()(
         pixel_values=batch['inputs']['img'],
         multimask_output=False).pred_masks[:, 0]
     found = model(batch['inputs'], mode='tensor')
@@ -77,11 +71,11 @@ def test_slide():
 
 
 # ---------------------------------------------------------------- runner
-def test_what_trains(folder, tmp_path):
+def test_what_trains(sam_folder, tmp_path):
     """Two epochs with a validation after each, through a real runner."""
     root = make_avsbench(tmp_path / 'data', subsets=('v1m', ))
     config = narrow_config(load(NAME), root, tmp_path, epochs=2)
-    with_weights(config.model, folder)
+    with_weights(config.model, sam_folder)
     runner = Runner.from_cfg(config)
     for adapter in adapters_of(runner.model).values():
         nn.init.ones_(adapter.up.weight)  # so that it can't be the start
@@ -93,7 +87,7 @@ def test_what_trains(folder, tmp_path):
     model = runner.model
 
     # read from the folder after init_weights had its way, adapters untouched
-    sam = read_sam_folder(folder)
+    sam = read_sam_folder(sam_folder)
     expected = {
         f'{prefix}.{key}': value
         for prefix, part in (

@@ -39,8 +39,8 @@ def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
     .. math:: w_i = g_i \exp(l_i) / \sum_j g_j \exp(l_j)
 
     With ``g`` in {0, 1} this is the softmax under a key padding mask (eq. 4's
-    0 / -inf). With ``g = sigmoid(s)`` it is the softmax of ``l + log g``, but
-    its gradient stays finite where ``g`` reaches zero.
+    0 / -inf), with ``g = sigmoid(s)`` that of ``l + log g``, but its gradient
+    stays finite where ``g`` reaches zero.
 
     Args:
         logits (Tensor): (..., N_k).

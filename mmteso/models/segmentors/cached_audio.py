@@ -19,12 +19,7 @@ class CachedAudioCheck:
 
     def __call__(self, encoder: nn.Module,
                  data_samples: OptSampleList) -> None:
-        """Check the frames of a batch.
-
-        Args:
-            encoder (nn.Module): The model's audio encoder.
-            data_samples (list[SegDataSample], optional): The frames; None
-                can't be checked and passes.
+        """Check the frames of a batch, if there are any.
 
         Raises:
             ValueError: If the features are not of this encoder, nothing says

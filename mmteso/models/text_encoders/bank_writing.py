@@ -16,9 +16,7 @@ def collect_phrases(cue_files: Sequence[str] = (),
     """Find the different phrases that a cue bank is to hold.
 
     Args:
-        cue_files (Sequence[str]): Cue files (see
-            :mod:`mmteso.io.cue_file`), of which all cues of all frames are
-            taken.
+        cue_files (Sequence[str]): Cue files, of which all cues are taken.
         phrase_files (Sequence[str]): Text files in UTF-8 with a phrase per
             line; blank lines are passed over.
         phrases (Sequence[str]): Further phrases.
@@ -61,16 +59,13 @@ def write_cue_bank(path: str,
                    batch_size: int = 64) -> Tuple[int, int]:
     """Encode phrases and write them to a cue bank.
 
-    The file appears under its name only once it is complete. A progress bar
-    is shown where the output is a terminal.
+    The file appears under its name only once it is complete.
 
     Args:
         path (str): The file.
         encoder (Callable): Maps a list of n phrases to a tensor (n, D), and
             has a method ``provenance()``.
-        phrases (Sequence[str]): The phrases; one that occurs several times
-            is encoded once, in the form of
-            :func:`mmteso.io.normalize_phrase`.
+        phrases (Sequence[str]): Different spellings of one are encoded once.
         update (bool): Add what is missing in an existing file and leave what
             it holds as it is, instead of replacing it. Defaults to False.
         batch_size (int): Phrases encoded at a time. Defaults to 64.

@@ -3,76 +3,22 @@
 import pytest
 import torch
 from backbones import BACKBONES, SIZE
+from combinations import pair_model
 from mmseg.structures import SegDataSample
 from narrow import adapters_of, build
-from tiny_sam import IMG_SIZE, write_sam
+from tiny_sam import IMG_SIZE
 from torch import nn
 
 from mmteso.models.adapters import inject_adapters
 from mmteso.models.adapters.injection import find_attention
 from mmteso.models.sam import read_sam_folder
 
-MHA = dict(embed_dims=8, num_heads=2, dropout=0.1, batch_first=True)
-FFN = dict(embed_dims=8, feedforward_channels=8, num_fcs=2, add_identity=True,
-           act_cfg=dict(type='ReLU', inplace=True))  # yapf: disable
-PLAIN = dict(channels=8, num_classes=2, align_corners=False)
-MASKFORMER = dict(
-    type='MaskFormerHead',
-    in_channels=[8, 16, 32, 64],
-    feat_channels=8,
-    out_channels=8,
-    num_classes=2,
-    num_queries=4,
-    pixel_decoder=dict(
-        type='mmdet.TransformerEncoderPixelDecoder',
-        norm_cfg=dict(type='GN', num_groups=2),
-        act_cfg=dict(type='ReLU'),
-        encoder=dict(
-            num_layers=2, layer_cfg=dict(self_attn_cfg=MHA, ffn_cfg=FFN)),
-        positional_encoding=dict(num_feats=4, normalize=True)),
-    positional_encoding=dict(num_feats=4, normalize=True),
-    transformer_decoder=dict(
-        return_intermediate=True,
-        num_layers=2,
-        layer_cfg=dict(self_attn_cfg=MHA, cross_attn_cfg=MHA, ffn_cfg=FFN)),
-    loss_cls=dict(
-        type='mmdet.CrossEntropyLoss', class_weight=[1.0, 1.0, 0.1]),
-    loss_mask=dict(type='mmdet.FocalLoss'),
-    loss_dice=dict(type='mmdet.DiceLoss'))
-KNET = dict(
-    type='IterativeDecodeHead',
-    num_stages=2,
-    kernel_update_head=[
-        dict(
-            type='KernelUpdateHead',
-            num_classes=2,
-            num_ffn_fcs=2,
-            num_heads=2,
-            num_mask_fcs=1,
-            feedforward_channels=8,
-            in_channels=8,
-            out_channels=8,
-            conv_kernel_size=1,
-            kernel_updator_cfg=dict(
-                type='KernelUpdator',
-                in_channels=8,
-                feat_channels=8,
-                out_channels=8)) for _ in range(2)
-    ],
-    kernel_generate_head=dict(
-        PLAIN, type='FCNHead', in_channels=64, in_index=3, num_convs=1))
-SEGMENTER = dict(
-    PLAIN,
-    type='SegmenterMaskTransformerHead',
-    in_channels=64,
-    in_index=3,
-    num_layers=2,
-    num_heads=2,
-    embed_dims=16)
+MHA = dict(embed_dims=64, num_heads=4, batch_first=True)
+# how many layers of which kind
 HEADS = dict(
-    maskformer=(MASKFORMER, dict(pixel_self=2, cross=2, self=2)),
-    knet=(KNET, dict(self=2)),
-    segmenter=(SEGMENTER, dict(self=2)))
+    maskformer=dict(pixel_self=2, cross=3, self=3),
+    knet=dict(self=3),
+    segmenter=dict(self=2))
 
 
 def backbone(name):
@@ -170,10 +116,10 @@ def test_backbones(name):
             inject_adapters(network, ['window'])
 
 
-def test_sam(tmp_path):
+def test_sam(request):
     """transformers' own model, encoder and mask decoder."""
     pytest.importorskip('transformers')
-    model = read_sam_folder(write_sam(tmp_path))
+    model = read_sam_folder(request.getfixturevalue('sam_folder'))
     # what no mask depends on has no gradient either
     model.mask_decoder.iou_prediction_head.requires_grad_(False)
     check(
@@ -192,22 +138,25 @@ def head_outputs(head, levels):
 
 @pytest.mark.parametrize('name', HEADS)
 def test_heads(name):
-    config, counts = HEADS[name]
-    rng = torch.Generator().manual_seed(0)
-    levels = [
-        torch.randn(2, 8 * 2**i, 16 // 2**i, 16 // 2**i, generator=rng)
-        for i in range(4)
-    ]
-    check(build(config), levels, counts, head_outputs)
+    model = pair_model(name, 'vit' if name == 'segmenter' else 'swin')
+    if name == 'maskformer':
+        model.decode_head.pixel_decoder = dict(
+            type='mmdet.TransformerEncoderPixelDecoder',
+            norm_cfg=dict(type='GN', num_groups=2),
+            encoder=dict(
+                num_layers=2,
+                layer_cfg=dict(
+                    self_attn_cfg=MHA,
+                    ffn_cfg=dict(embed_dims=64, feedforward_channels=64))),
+            positional_encoding=dict(num_feats=32, normalize=True))
+    with torch.no_grad():
+        levels = build(model.backbone)(torch.randn(2, 3, SIZE, SIZE))
+    check(build(model.decode_head), levels, HEADS[name], head_outputs)
 
 
 def test_segmenters_layers_are_not_the_backbones():
     """Both are made of ViT's layers."""
-    model = build(
-        dict(
-            type='EncoderDecoder',
-            backbone=BACKBONES['vit'].config,
-            decode_head=dict(SEGMENTER, in_channels=24)))
+    model = build(pair_model('segmenter', 'vit'))
     assert len(inject_adapters(model, ['global'])) == 4
     assert all(
         name.startswith('backbone.layers.') for name in adapters_of(model))
@@ -239,8 +188,9 @@ def test_init_weights_of_a_segmentor(name, tmp_path):
                 type='AudioTextSegmentor',
                 backbone=dict(BACKBONES[name].config, init_cfg=init_cfg),
                 decode_head=dict(
-                    PLAIN,
                     type='FCNHead',
+                    channels=8,
+                    num_classes=2,
                     in_channels=expected[0].shape[1],
                     in_index=0),
                 adapters=dict(kinds=tuple(counts))))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from narrow import PROMPT_DIMS, make_batch, random_prompt
 from narrow import build as build_model
-from tiny_sam import DECODER, IMG_SIZE, WIDTH, write_sam
+from tiny_sam import DECODER, IMG_SIZE, WIDTH
 
 from mmteso.models.sam import read_sam_folder
 
@@ -18,13 +18,8 @@ GRID = IMG_SIZE // 8
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return write_sam(tmp_path_factory.mktemp('sam'))
-
-
-@pytest.fixture(scope='module')
-def stock(folder):
-    return read_sam_folder(folder).eval()
+def stock(sam_folder):
+    return read_sam_folder(sam_folder).eval()
 
 
 def build(folder=None, **kwargs):
@@ -36,8 +31,8 @@ def build(folder=None, **kwargs):
 
 
 @pytest.fixture
-def prompted(folder):
-    return build(folder, pmqs=PMQS)
+def prompted(sam_folder):
+    return build(sam_folder, pmqs=PMQS)
 
 
 def features(batch_size=2, seed=0):
@@ -58,18 +53,18 @@ def stock_masks(stock, image_embeddings):
 
 @pytest.mark.parametrize('token', [0, 3])
 @torch.no_grad()
-def test_equals_transformers(folder, stock, token):
+def test_equals_transformers(sam_folder, stock, token):
     """Without PMQS, and with one whose gate is closed."""
     expected = stock_masks(stock, features()[0])[:, token:token + 1]
     assert expected.shape == (2, 1, 4 * GRID, 4 * GRID)
     assert expected.std() > 0.02
-    plain = build(folder, mask_token=token)
+    plain = build(sam_folder, mask_token=token)
     # a prompt doesn't matter to a head without pmqs
     for given in (None, random_prompt()):
         torch.testing.assert_close(
             plain(features(), prompt=given), expected, atol=1e-5, rtol=1e-5)
     gated = build(
-        folder, mask_token=token, pmqs=dict(PMQS, norm='zero_gated'))
+        sam_folder, mask_token=token, pmqs=dict(PMQS, norm='zero_gated'))
     torch.testing.assert_close(
         gated(features(), prompt=random_prompt()),
         expected,
@@ -78,8 +73,8 @@ def test_equals_transformers(folder, stock, token):
 
 
 @torch.no_grad()
-def test_positions_are_those_of_transformers(folder, stock):
-    head = build(folder)
+def test_positions_are_those_of_transformers(sam_folder, stock):
+    head = build(sam_folder)
     expected = stock.get_image_wide_positional_embeddings()
     found = head.positional_encoding(GRID, GRID)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
