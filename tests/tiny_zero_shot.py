@@ -5,9 +5,13 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
 
+from mmteso.datasets.transforms import AudioToModelInput
+
+RATE = 48000
 _BYTES = sorted(ByteLevel.alphabet())
 
 
@@ -85,6 +89,24 @@ def write_clap(folder) -> str:
         model.logit_scale_a.fill_(math.log(5))
     model.save_pretrained(folder)
     return str(folder)
+
+
+def wave(kind: str) -> np.ndarray:
+    """A second at 48 kHz: 'mute', 'noise', or one tone each for a 'dog' and a
+    'flute', or 'both'."""
+    time = np.arange(RATE) / RATE
+    if kind == 'noise':
+        return np.random.default_rng(0).normal(0, .1, RATE).astype('float32')
+    tones = dict(mute=[], dog=[300], flute=[3000], both=[300, 3000])[kind]
+    return np.float32(
+        sum((.2 * np.sin(2 * np.pi * tone * time) for tone in tones),
+            0 * time))
+
+
+def audio_values(folder: str, kind: str) -> torch.Tensor:
+    """What a CLAP's own extractor makes of it, (1, C, T, F)."""
+    return AudioToModelInput(folder)(
+        dict(waveform=wave(kind), sample_rate=RATE))['audio_values'][None]
 
 
 def teach_clap(scorer, sounds: dict, sentences: list) -> None:

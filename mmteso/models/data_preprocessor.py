@@ -8,7 +8,6 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
 
-
 @MODELS.register_module()
 class AVTDataPreProcessor(SegDataPreProcessor):
     """Batches images with their sound and text.

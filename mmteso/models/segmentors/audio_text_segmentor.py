@@ -413,9 +413,6 @@ class AudioTextSegmentor(EncoderDecoder):
             self.fuse(x, prompt), **_prompt_of(self.decode_head, prompt))
 
 
-
-
-
 def _takes_prompt(head: nn.Module) -> bool:
     return getattr(head, 'takes_prompt', False)
 

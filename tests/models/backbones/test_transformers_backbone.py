@@ -17,6 +17,7 @@ from mmteso.models import TransformersBackbone, inject_adapters
 transformers = pytest.importorskip(
     'transformers', reason="needs pip install 'mmteso[text]'")
 
+
 def shapes_of(model_type):
     """Sides of the maps of 65 x 97 pixels."""
     if 'patch_size' in HF[model_type]:

@@ -56,9 +56,6 @@ def told(name, size):
     return MODELS.build(model)
 
 
-
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('name', [
     path.stem for path in sorted(FOLDER.glob('*.py'))

@@ -2,8 +2,6 @@
 """Zero-shot segmentation: what CLAP hears is found and nothing else."""
 import copy
 
-
-import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -11,16 +9,16 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 pytest.importorskip('transformers')
-import tiny_zero_shot  # noqa: E402
+from tiny_zero_shot import (RATE, audio_values, teach_clap,  # noqa: E402
+                            wave, write_clap)
 
 from mmteso.datasets.transforms import (AudioToModelInput,  # noqa: E402
                                         MeasureSoundLevel)
 from mmteso.models.zero_shot.text_segmenter import TextSegmenter  # noqa: E402
 
-RATE, SIZE, ORIGINAL = 48000, (24, 32), (30, 40)
+SIZE, ORIGINAL = (24, 32), (30, 40)
 BACKGROUND = ('silence', 'white noise')
 CLASSES = ('background', 'dog', 'flute', 'man', 'woman', 'car')
-
 
 
 class Strips(TextSegmenter):
@@ -44,18 +42,7 @@ class Strips(TextSegmenter):
 
 @pytest.fixture(scope='module')
 def clap(tmp_path_factory):
-    return tiny_zero_shot.write_clap(tmp_path_factory.mktemp('clap'))
-
-
-def wave(kind):
-    time = np.arange(RATE) / RATE
-    if kind == 'mute':
-        return np.zeros(RATE, 'float32')
-    if kind == 'noise':
-        return np.random.default_rng(0).normal(0, .1, RATE).astype('float32')
-    tones = dict(dog=[300], flute=[3000], both=[300, 3000])[kind]
-    return sum(.2 * np.sin(2 * np.pi * tone * time)
-               for tone in tones).astype('float32')
+    return write_clap(tmp_path_factory.mktemp('clap'))
 
 
 @pytest.fixture(scope='module')
@@ -63,11 +50,6 @@ def make(clap):
     """Builds a model that hears dogs, flutes and women; 'both' as dog."""
     words = ('dog', 'puppy', 'flute', 'man', 'woman', 'car', 'person',
              'submarine')
-    front_end = AudioToModelInput(clap)
-
-    def hear(kind):
-        return front_end(dict(waveform=wave(kind),
-                              sample_rate=RATE))['audio_values'][None]
 
     def build(**kwargs):
         init_default_scope('mmseg')
@@ -81,12 +63,12 @@ def make(clap):
                 segmenter=dict(type=Strips),
                 **kwargs))
         said = model.cue_scorer.template.format
-        tiny_zero_shot.teach_clap(
+        teach_clap(
             model.cue_scorer, {
-                said(cue='dog'): hear('dog'),
-                said(cue='flute'): hear('flute'),
-                'white noise': hear('noise'),
-                said(cue='woman'): hear('both')
+                said(cue='dog'): audio_values(clap, 'dog'),
+                said(cue='flute'): audio_values(clap, 'flute'),
+                'white noise': audio_values(clap, 'noise'),
+                said(cue='woman'): audio_values(clap, 'both')
             }, [*(said(cue=word) for word in words), *BACKGROUND])
         return model.eval()
 
