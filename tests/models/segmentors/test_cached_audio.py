@@ -28,23 +28,16 @@ def cached_batch(model, **provenance):
 
 
 def test_same_as_encoding(model):
-    """Predictions and losses; without samples nothing can be checked."""
-    batch, cached = make_batch(), cached_batch(model)
+    """Predictions; without samples nothing can be checked."""
+    cached = cached_batch(model)
     assert 'log_mel' not in cached['inputs']
     with torch.no_grad():
+        assert model.predict(cached['inputs'])
         for one, other in zip(
-                model.predict(**batch), model.predict(**cached)):
+                model.predict(**make_batch()), model.predict(**cached)):
             assert torch.equal(one.sounding_score.data,
                                other.sounding_score.data)
             assert torch.equal(one.cue_scores, other.cue_scores)
-        assert model.predict(cached['inputs'])
-        losses = []
-        for one in (batch, cached):
-            torch.manual_seed(0)
-            losses.append(model.loss(**one))
-    assert losses[0].keys() == losses[1].keys()
-    for key, value in losses[0].items():
-        torch.testing.assert_close(losses[1][key], value, atol=0, rtol=0)
 
 
 def test_features_of_another_encoder(model):
