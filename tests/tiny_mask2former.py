@@ -37,13 +37,8 @@ def shake(module, seed=0, scale=0.1):
 
 
 def tiny_hf_mask2former(kind, backbone=(), num_classes=5, **settings):
-    """A ``Mask2FormerForUniversalSegmentation``.
-
-    Args:
-        kind (str): 'swin' or 'resnet'.
-        backbone (dict): Settings of the backbone's configuration.
-        num_classes (int): Classes. Defaults to 5.
-        **settings: Of ``Mask2FormerConfig``.
+    """A ``Mask2FormerForUniversalSegmentation`` on a 'swin' or a 'resnet', with
+    settings of its backbone's configuration and of its own.
     """
     from transformers import (Mask2FormerConfig,
                               Mask2FormerForUniversalSegmentation,

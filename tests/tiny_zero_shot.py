@@ -110,10 +110,10 @@ def audio_values(folder: str, kind: str) -> torch.Tensor:
 
 
 def teach_clap(scorer, sounds: dict, sentences: list) -> None:
-    """Set a CLAP's projections so that its answer is known.
+    """Set a CLAP's projections so that its answer is known, in place.
 
     Args:
-        scorer (CLAPCueScorer): Its weights are changed.
+        scorer (CLAPCueScorer): The CLAP.
         sounds (dict): By sentence the input (1, C, T, F) which it describes.
         sentences (list[str]): All sentences; they become different unit
             vectors, and each sound that of its sentence.
