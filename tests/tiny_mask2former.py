@@ -37,8 +37,9 @@ def shake(module, seed=0, scale=0.1):
 
 
 def tiny_hf_mask2former(kind, backbone=(), num_classes=5, **settings):
-    """A ``Mask2FormerForUniversalSegmentation`` on a 'swin' or a 'resnet', with
-    settings of its backbone's configuration and of its own.
+    """A ``Mask2FormerForUniversalSegmentation`` on a 'swin' or a 'resnet'.
+
+    With settings of its backbone's configuration and of its own.
     """
     from transformers import (Mask2FormerConfig,
                               Mask2FormerForUniversalSegmentation,

@@ -6,21 +6,23 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmseg.models import EncoderDecoder
-from narrow import (SIZE, build, fcn_config, load, make_batch, narrow_model)
+from narrow import (SIZE, build, fcn_config, fusion_parts, load, make_batch,
+                    narrow_model)
 
 
+@pytest.mark.parametrize('fused', [False, True])
 @pytest.mark.parametrize('test_cfg', [
     dict(mode='whole'),
     dict(mode='slide', crop_size=(48, 40), stride=(16, 24)),
 ])
-def test_with_a_plain_head_is_an_encoder_decoder(test_cfg):
+def test_with_a_plain_head_is_an_encoder_decoder(test_cfg, fused):
+    """With an untrained fusion, too, to the last bit."""
     config = dict(fcn_config(), test_cfg=ConfigDict(test_cfg))
-    stock = build(config, type='EncoderDecoder')
-    ours = build(config, seed=1, type='AudioTextSegmentor')
+    parts = fusion_parts((64, )) if fused else dict(type='AudioTextSegmentor')
+    stock = build(config, type='EncoderDecoder').eval()
+    ours = build(dict(config, **parts), seed=1).eval()
     assert type(stock) is EncoderDecoder
-    ours.load_state_dict(stock.state_dict())  # strict: nothing added
-    for net in (stock, ours):
-        net.eval()
+    ours.load_state_dict(stock.state_dict(), strict=not fused)
     batch = make_batch()
     losses = ours.loss(**copy.deepcopy(batch))
     expected = stock.loss(batch['inputs']['img'], batch['data_samples'])
@@ -35,7 +37,7 @@ def test_with_a_plain_head_is_an_encoder_decoder(test_cfg):
         assert torch.equal(sample.seg_logits.data, reference.seg_logits.data)
         probability = reference.seg_logits.data.softmax(0)[1:]
         torch.testing.assert_close(sample.sounding_score.data, probability)
-        assert 'cue_scores' not in sample
+        assert ('cue_scores' in sample) == fused
     assert torch.equal(
         ours(batch['inputs'], mode='tensor'),
         stock(batch['inputs']['img'], mode='tensor'))
