@@ -115,6 +115,6 @@ def test_errors(network, monkeypatch):
     lines = []
     monkeypatch.setattr('mmteso.models.adapters.injection.print_log',
                         lambda line, logger: lines.append(line))
-    network.block = LocalWindowSelfAttention()
+    network.backbone.block = LocalWindowSelfAttention()
     inject_adapters(network, ['self'])
     assert 'LocalWindowSelfAttention' in lines[0]
