@@ -4,11 +4,11 @@ import os
 import os.path as osp
 import re
 import tempfile
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from mmteso.apis import AVSInferencer
 from mmteso.optional import require
-from .session import (OTHER, SOUNDS, ClipSession, Limits, readable,
+from .session import (LIMITS, OTHER, SOUNDS, ClipSession, Limits, readable,
                       split_cues)
 from .view import show_clip, show_hint, show_problem, show_sound, some
 
@@ -90,9 +90,9 @@ def _next_step(session: ClipSession, sound: str) -> str:
 def build_page(inferencer: Optional[AVSInferencer],
                folder: str,
                about: str = '',
-               limits: Limits = Limits(),
+               limits: Limits = LIMITS,
                generator: Any = None,
-               missing: str = '') -> Any:
+               missing: str = '') -> Tuple[Any, dict]:
     """Build the page.
 
     Args:
@@ -132,11 +132,11 @@ def build_page(inferencer: Optional[AVSInferencer],
               '<p>Masks of what sounds, guided by sound and text.</p></div>')
     if inferencer is None:
         with page:
-            gr.HTML(header)
-            gr.HTML(missing)
+            gr.HTML(header, padding=True)
+            gr.HTML(missing, padding=True)
         return page, launching
 
-    model = inferencer
+    model, tracked = inferencer, gr.Progress()
     sessions: Dict[str, ClipSession] = {}
 
     def session_of(request: Any) -> ClipSession:
@@ -185,7 +185,7 @@ def build_page(inferencer: Optional[AVSInferencer],
 
     def bring(path: Optional[str], words: str, sound: str, threshold: float,
               own: bool, request: gr.Request,
-              progress: Any = gr.Progress()) -> tuple:
+              progress: Any = tracked) -> tuple:
         session = session_of(request)
         try:
             session.take_clip(str(path))
@@ -197,7 +197,7 @@ def build_page(inferencer: Optional[AVSInferencer],
                                problem))
 
     def sample(threshold: float, own: bool, request: gr.Request,
-               progress: Any = gr.Progress()) -> tuple:
+               progress: Any = tracked) -> tuple:
         session = session_of(request)
         words = ', '.join(session.take_sample())
         problem = find(session, words, progress)
@@ -206,7 +206,7 @@ def build_page(inferencer: Optional[AVSInferencer],
 
     def again(words: str, sound: str, second: float, threshold: float,
               own: bool, request: gr.Request,
-              progress: Any = gr.Progress()) -> tuple:
+              progress: Any = tracked) -> tuple:
         session = session_of(request)
         problem = find(session, words, progress)
         if not (problem or session.found or split_cues(words)):
@@ -216,7 +216,7 @@ def build_page(inferencer: Optional[AVSInferencer],
     def bring_sound(path: Optional[str], words: str, sound: str,
                     second: float, threshold: float, own: bool,
                     request: gr.Request,
-                    progress: Any = gr.Progress()) -> tuple:
+                    progress: Any = tracked) -> tuple:
         session = session_of(request)
         try:
             session.take_sound(str(path))
@@ -243,7 +243,7 @@ def build_page(inferencer: Optional[AVSInferencer],
         return gr.update(value=path, visible=path is not None)
 
     with page:
-        gr.HTML(header)
+        gr.HTML(header, padding=True)
         with gr.Row():
             with gr.Column(scale=1, min_width=290):
                 clip = gr.File(label='Clip', height=130, elem_id='avs-clip')
@@ -273,12 +273,12 @@ def build_page(inferencer: Optional[AVSInferencer],
                     interactive=False, elem_id='avs-files')
             with gr.Column(scale=3, min_width=480):
                 view = gr.HTML(show_hint(_WELCOME, list(_STEPS)),
-                               elem_id='avs-view')
+                               elem_id='avs-view', padding=True)
                 second = gr.Slider(
                     0, 1, 0, step=1, label='Second', visible=False,
                     elem_id='avs-second')
-                player = gr.HTML(elem_id='avs-player')
-        gr.HTML(show_hint(about), elem_id='avs-about')
+                player = gr.HTML(elem_id='avs-player', padding=True)
+        gr.HTML(show_hint(about), elem_id='avs-about', padding=True)
 
         shown = [view, player, second, sound, other]
         levels = [threshold, own]
@@ -310,7 +310,7 @@ def build_page(inferencer: Optional[AVSInferencer],
 def serve(inferencer: Optional[AVSInferencer],
           host: str = '127.0.0.1',
           port: int = 7860,
-          limits: Limits = Limits(),
+          limits: Limits = LIMITS,
           **options: Any) -> None:
     """Show the page until the process is ended.
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
-from typing import Dict, Iterator, List, Optional, Sequence, Union
+from typing import Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 
@@ -22,8 +22,9 @@ SOUNDS = ('normal', 'mute', 'noise')
 OTHER = 'other sound'
 _RATE = 16000  # of a first look at a sound
 _LONGEST_CUE = 80
-# a folder: not the slash between two words
-_FOLDERS = re.compile(r'(?<![\w.<])(?:[A-Za-z]:)?(?:[\\/][^\\/\s\'"<>]+)+[\\/]')
+# folders, in quotes or not, but no slash between two words
+_FOLDERS = re.compile(r'(?<=")(?:[A-Za-z]:)?[\\/][^"]*[\\/]|'
+                      r'(?<![\w.<])(?:[A-Za-z]:)?(?:[\\/][^\\/\s\'"]+)+[\\/]')
 
 
 class Refused(ValueError):
@@ -42,6 +43,9 @@ class Limits:
     seconds: float = 30.
 
 
+LIMITS = Limits()
+
+
 def readable(error: Exception, folder: str = '') -> str:
     """What a visitor is told of an error; no folder of the server is named.
 
@@ -55,8 +59,8 @@ def readable(error: Exception, folder: str = '') -> str:
         logging.getLogger(__name__).error('page', exc_info=error)
         return 'Something went wrong; the log of the server says what.'
     text = str(error)
-    if folder:
-        text = text.replace(folder + os.sep, '')
+    if folder:  # and what it holds by names of ours
+        text = re.sub(rf'{re.escape(folder + os.sep)}(?:\w+[\\/])?', '', text)
     return _FOLDERS.sub('', text)
 
 
@@ -85,7 +89,7 @@ class ClipSession:
         notes (list[str]): What the visitor should know of the clip.
     """
 
-    def __init__(self, inferencer: AVSInferencer, limits: Limits = Limits(),
+    def __init__(self, inferencer: AVSInferencer, limits: Limits = LIMITS,
                  parent: Optional[str] = None, generator=None) -> None:
         self.inferencer, self.limits = inferencer, limits
         self.generator = generator
@@ -96,7 +100,7 @@ class ClipSession:
         self._cues: Optional[List[str]] = None
 
     def close(self) -> None:
-        """Remove all files."""
+        """Remove all files; what is being looked for ends with an error."""
         self._found.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -243,7 +247,8 @@ class ClipSession:
     def _kept(self, frame: FrameResult, sound: str) -> FrameResult:
         """The frame with its arrays in files."""
         folder = osp.join(self.folder, 'arrays')
-        os.makedirs(folder, exist_ok=True)
+        if not osp.isdir(folder):
+            os.mkdir(folder)  # not within a folder that is gone: see close()
 
         def in_file(name: str, array: Optional[np.ndarray]):
             if array is None:
