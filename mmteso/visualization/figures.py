@@ -180,13 +180,13 @@ def draw_sound(waveform: np.ndarray, log_mel: np.ndarray,
                  for bottom, height in ((.52, .48), (0, .48)))
     for axis in (wave, mel):
         axis.set_axis_off()
-    parts = np.array_split(waveform, min(1100, len(waveform)))
-    loudest = np.abs(waveform).max() or 1.
+    columns = min(1100, len(waveform))
+    starts = np.arange(columns) * len(waveform) // columns
+    scaled = waveform / (np.abs(waveform).max() or 1.)
     wave.fill_between(
-        range(len(parts)), [part.min() / loudest for part in parts],
-        [part.max() / loudest for part in parts], color=_COLORS[0],
-        linewidth=0.8)
-    wave.set(xlim=(0, len(parts) - 1), ylim=(-1.05, 1.05))
+        np.arange(columns) + .5, np.minimum.reduceat(scaled, starts),
+        np.maximum.reduceat(scaled, starts), color=_COLORS[0], linewidth=0.8)
+    wave.set(xlim=(0, columns), ylim=(-1.05, 1.05))
     _draw_sound(mel, log_mel)
     mel.set_axis_off()
     figure.savefig(path, format='png', transparent=True)

@@ -188,7 +188,7 @@ def test_messages_name_no_folder(session, tmp_path):
     said = readable(ValueError('"/srv/a b/x.pth" and/or C:\\u\\x.py: a/b'))
     assert said == '"x.pth" and/or x.py: a/b'
     # what nobody foresaw stays in the log
-    assert 'secret' not in readable(KeyError('/home/secret'))
+    assert 'secret' not in readable(KeyError('/srv/secret'))
 
 
 def test_a_clip_without_sound_is_silence(session, tmp_path):
