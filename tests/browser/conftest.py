@@ -1,9 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A model that listens, and the page with it."""
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from processes import ROOT, environment, free_port, run
@@ -15,8 +17,11 @@ ITERATIONS = 120
 def model(tmp_path_factory):
     """Config and checkpoint: a minute of training on small SynthAVS.
 
-    Enough to tell sound from silence, not to tell all sounds apart.
+    Enough to tell sound from silence, not to tell all sounds apart. Or that
+    of a folder as `make demo` writes it, named by MMTESO_DEMO.
     """
+    if os.environ.get('MMTESO_DEMO'):
+        return Path(os.environ['MMTESO_DEMO'])
     root = tmp_path_factory.mktemp('model')
     run([sys.executable, 'tools/dataset_converters/prepare_synthavs.py',
          root / 'data', '--videos', '104', '--size', '64', '--train-silent',

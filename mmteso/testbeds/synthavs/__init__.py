@@ -5,7 +5,8 @@ It is not AVSBench; see :mod:`mmteso.testbeds.synthavs.generator`.
 """
 from .easy import CLASSES
 from .files import is_up_to_date, read_manifest
-from .generator import VARIANTS, generate_synthavs, write_sample_clip
+from .generator import VARIANTS, generate_synthavs
+from .sample import write_sample_clip
 from .v3_lists import write_v3_lists
 
 __all__ = [
