@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import logging
 import os
 
 import pytest
@@ -30,3 +31,40 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if 'gpu' in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def quick_config_text():
+    """See :func:`narrow.plain_config_text`."""
+    from narrow import plain_config_text
+    with plain_config_text():
+        yield
+
+
+@pytest.fixture(scope='session')
+def synthavs(tmp_path_factory):
+    """Folder of a tiny SynthAVS that nobody changes."""
+    from mmteso.testbeds.synthavs import generate_synthavs
+    root = tmp_path_factory.mktemp('shared') / 'synthavs'
+    generate_synthavs(root, videos=8, frames=2, size=32)
+    return str(root)
+
+
+@pytest.fixture(scope='session')
+def v1m(tmp_path_factory):
+    """Folder of an AVSBench that has V1M alone, and that nobody changes."""
+    from data import make_avsbench
+    return make_avsbench(tmp_path_factory.mktemp('shared'), ['v1m'])
+
+
+@pytest.fixture
+def warned():
+    """List of the warnings that go to mmengine's logger."""
+    from mmengine.logging import MMLogger
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)

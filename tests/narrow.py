@@ -386,6 +386,35 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
     return model
 
 
+def save_model(root, name, narrow=None):
+    """One of the project's configs, narrow, with random weights beside it.
+
+    Args:
+        root (Path): Folder with a data set in ``data``; written to.
+        name (str): The config's path below configs/, without suffix.
+        narrow (Callable): See :func:`narrow_config`.
+
+    Returns:
+        tuple[str, str]: Config and checkpoint.
+    """
+    config = load(f'{name}.py')
+    config = narrow_config(config, root / 'data', root / 'work',
+                           narrow=narrow)
+    for key in ('train', 'val', 'test'):
+        config[f'{key}_dataloader'].dataset.pop('metainfo', None)
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    open_gates(model)
+    stem = Path(name).name
+    torch.save(
+        dict(state_dict=model.state_dict(),
+             meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
+    config.dump(str(root / f'{stem}.py'))
+    return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
+
+
 class CallHook(Hook):
     """Calls functions ``f(runner)``, by the name of a hook's method."""
 
