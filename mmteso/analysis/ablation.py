@@ -20,7 +20,8 @@ from tqdm import tqdm
 from mmteso.engine import AUDIO_CONDITIONS
 from mmteso.engine.sound_steps import SPLITS, dataset_configs
 from mmteso.io import atomic_write, file_sha256, read_json, write_json
-from mmteso.testbeds.synthavs.files import MANIFEST, read_manifest
+from mmteso.testbeds.cutouts import CUTOUTS
+from mmteso.testbeds.synthavs.files import SYNTHAVS
 from mmteso.version import __version__, installed_versions
 from .records import Row
 
@@ -180,18 +181,19 @@ def run_row(bench: Bench,
 
 
 def _data_versions(cfg: Config) -> Dict[str, Any]:
-    """By folder of SynthAVS how it was made."""
+    """By folder of a testbed how it was made."""
     found = {}
     for split in SPLITS:
         loader = cfg.get(f'{split}_dataloader') or dict(dataset={})
         for leaf in dataset_configs(loader['dataset']):
             root = str(leaf.get('data_root'))
-            if osp.isfile(osp.join(root, MANIFEST)):
-                manifest = read_manifest(root)
-                found[root] = {
-                    key: manifest[key]
-                    for key in ('generator_version', 'arguments')
-                }
+            for testbed in (SYNTHAVS, CUTOUTS):
+                if osp.isfile(osp.join(root, testbed.manifest)):
+                    manifest = testbed.read_manifest(root)
+                    found[root] = {
+                        key: manifest[key]
+                        for key in ('generator_version', 'arguments')
+                    }
     return found
 
 

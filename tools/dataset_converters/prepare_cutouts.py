@@ -5,8 +5,10 @@ import time
 
 from tqdm import tqdm
 
-from mmteso.testbeds.cutouts import (CUTOUTS, PACKAGES, Sources,
-                                     fetch_packages, generate_cutouts)
+from mmteso.tables import format_table
+from mmteso.testbeds.cutouts import (CUTOUTS, PACKAGES, ROLES, Sources,
+                                     fetch_packages, generate_cutouts,
+                                     read_catalogue)
 
 
 def parse_args():
@@ -15,7 +17,12 @@ def parse_args():
         "semantic (it is not AVSBench), of the files of Debian's packages "
         f'{" and ".join(PACKAGES)}. The same arguments and packages give the '
         'same bytes.')
-    parser.add_argument('out', help='folder to write, e.g. data/cutouts')
+    parser.add_argument(
+        'out', nargs='?', help='folder to write, e.g. data/cutouts')
+    parser.add_argument(
+        '--table',
+        action='store_true',
+        help='write nothing: print what is in the testbed, as Markdown')
     parser.add_argument(
         '--stamps',
         default='/usr/share/tuxpaint/stamps',
@@ -67,7 +74,45 @@ def parse_args():
         action='store_true',
         help='leave complete cutouts of the same arguments as they are, and '
         'replace any other ones')
-    return parser, parser.parse_args()
+    args = parser.parse_args()
+    if args.out is None and not args.table:
+        parser.error('name the folder to write')
+    return parser, args
+
+
+def print_table(sources):
+    """What is in the testbed, by role and by class."""
+    catalogue = read_catalogue()
+    by_role, by_class = [], []
+    for role in ROLES:
+        entries = catalogue.of_roles(role)
+        seconds = {
+            entry.name: sum(sources.seconds(name) for name in entry.sounds)
+            for entry in entries
+        }
+        by_role.append({
+            'role': role,
+            'classes': len(entries),
+            'pictures': sum(len(entry.pictures) for entry in entries),
+            'recordings': sum(len(entry.sounds) for entry in entries),
+            'seconds': f'{sum(seconds.values()):.1f}'
+        })
+        by_class += [{
+            'class': entry.name,
+            'role': role,
+            'relatives': ', '.join(entry.relatives),
+            'its recording': entry.judged,
+            'pictures': len(entry.pictures),
+            'recordings': len(entry.sounds),
+            'seconds': f'{seconds[entry.name]:.1f}'
+        } for entry in entries if entry.sounding]
+    print(format_table(by_role, markdown=True))
+    for split, names in catalogue.backgrounds.items():
+        print(f'\nbackgrounds of {split}: {", ".join(names)}')
+    print(f'\n{format_table(by_class, markdown=True, left=4)}')
+    for role in ('mute', 'still'):
+        names = ', '.join(e.name for e in catalogue.of_roles(role))
+        print(f'\n{role}: {names}')
 
 
 def main():
@@ -79,15 +124,20 @@ def main():
         size=args.size,
         seed=args.seed,
         train_silent_percent=args.train_silent)
-    if args.reuse and CUTOUTS.is_up_to_date(args.out, arguments):
-        print(f'{args.out}: up to date')
-        return
     try:
+        if args.reuse and args.out and CUTOUTS.is_up_to_date(
+                args.out, arguments):
+            print(f'{args.out}: up to date')
+            return
         if args.fetch:
             args.stamps, args.backgrounds = fetch_packages(args.fetch)
+        sources = Sources(args.stamps, args.backgrounds)
+        if args.table:
+            print_table(sources)
+            return
         summary = generate_cutouts(
             args.out,
-            Sources(args.stamps, args.backgrounds),
+            sources,
             **arguments,
             overwrite=args.overwrite or args.reuse,
             # disable=None: no bar where the output is no terminal.

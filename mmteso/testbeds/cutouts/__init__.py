@@ -4,12 +4,12 @@ photographs, in AVSBench's layout.
 
 It is not AVSBench; see :mod:`mmteso.testbeds.cutouts.generator`.
 """
-from .catalogue import Catalogue, Entry, read_catalogue
+from .catalogue import ROLES, Catalogue, Entry, read_catalogue
 from .files import CUTOUTS
 from .generator import generate_cutouts
 from .sources import PACKAGES, Sources, fetch_packages
 
 __all__ = [
-    'CUTOUTS', 'Catalogue', 'Entry', 'PACKAGES', 'Sources', 'fetch_packages',
-    'generate_cutouts', 'read_catalogue'
+    'CUTOUTS', 'Catalogue', 'Entry', 'PACKAGES', 'ROLES', 'Sources',
+    'fetch_packages', 'generate_cutouts', 'read_catalogue'
 ]

@@ -116,6 +116,10 @@ class Sources:
         upper = np.sort(heard)[len(heard) // 2:]
         return wave / np.sqrt(np.mean(upper**2))
 
+    def seconds(self, name: str) -> float:
+        """Length of a recording without the silence at its ends."""
+        return len(self.recording(name)) / SAMPLE_RATE
+
     def _photograph(self, name: str, side: int) -> Image.Image:
         """A photograph, RGB, its shorter side reduced to ``side``."""
         with Image.open(osp.join(self.backgrounds, name)) as image:

@@ -43,6 +43,24 @@ def test_arguments_reach_the_generator(tmp_path, monkeypatch, capsys):
     assert 'up to date' in capsys.readouterr().out
 
 
+def test_table(tmp_path, monkeypatch, capsys):
+    files = write_cutout_files(tmp_path)
+    catalogue = cutouts.read_catalogue(str(files / 'catalogue.csv'))
+    monkeypatch.setattr(cutouts, 'read_catalogue', lambda: catalogue)
+    _run(monkeypatch, '--table', '--stamps', files / 'stamps',
+         '--backgrounds', files / 'backgrounds')
+    lines = [' '.join(line.split())
+             for line in capsys.readouterr().out.splitlines()]
+    # four classes, two of them with a second picture or recording
+    assert '| known | 4 | 5 | 5 | 2.5 |' in lines
+    assert '| magenta-disc | unseen | red-disc | drawn | 1 | 1 | 0.5 |' in \
+        lines
+    assert 'still: black-disc' in lines
+    with pytest.raises(SystemExit):
+        _run(monkeypatch)
+    assert 'name the folder' in capsys.readouterr().err
+
+
 def test_missing_packages(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         _run(monkeypatch, tmp_path / 'out', '--stamps', tmp_path / 'none')
