@@ -5,7 +5,7 @@ Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
 OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
 import os.path as osp
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
 
@@ -50,30 +50,13 @@ def voc_palette(num_colors: int) -> List[List[int]]:
     ] for index in range(num_colors)]
 
 
-class ClassSet(NamedTuple):
-    """The classes that a data set's masks and metadata name.
-
-    Attributes:
-        names (tuple[str]): In index order, background first.
-        palette (list[list[int]]): RGB colour of each class in ``labels_rgb``.
-    """
-    names: Tuple[str, ...]
-    palette: List[List[int]]
-
-
 def read_classes(path: str,
                  backend_args: Optional[dict] = None) -> Tuple[str, ...]:
     """Class names in a file, in index order.
 
-    Args:
-        path (str): A JSON file whose keys are the names (as in
-            ``label2idx.json``) or that lists them; or a text file with a name
-            a line, as mmengine reads it.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such JSON file.
+    It is a JSON file whose keys are the names (as in ``label2idx.json``) or
+    that lists them (a ValueError if it is neither), or a text file with a
+    name a line.
     """
     if not path.endswith('.json'):
         return tuple(
@@ -89,7 +72,8 @@ def read_classes(path: str,
 
 def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
                   data_root: str = '',
-                  backend_args: Optional[dict] = None) -> ClassSet:
+                  backend_args: Optional[dict] = None
+                  ) -> Tuple[Tuple[str, ...], List[List[int]]]:
     """The class set that a data set's ``metainfo`` names.
 
     Args:
@@ -103,7 +87,8 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
             Defaults to None.
 
     Returns:
-        ClassSet: The classes.
+        tuple: The names in index order, background first, and the RGB colour
+        of each in ``labels_rgb``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -152,7 +137,7 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
             'metainfo.palette must be a different RGB colour (three values '
             f'from 0 to 255) for each of the {len(names)} classes, but got '
             f'{len(palette)}: {palette[:5]}')
-    return ClassSet(names, palette)
+    return names, palette
 
 
 def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:

@@ -21,25 +21,13 @@ from .transforms import LoadAudioFeatures, LoadTextCues
 _SHOWN = 10
 
 
-class MissingFile(NamedTuple):
-    """A file or folder of a clip, '{subset}/{uid}', that isn't there."""
-    video: str
-    path: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f'{self.video}: {self.path} (expected {self.expected})'
-
-
 class Clip(NamedTuple):
     """Where a clip's files lie.
 
     Those of frame t (from 0) are named by a prefix and ``first + t``.
 
     Attributes:
-        uid (str): The clip's name.
-        subset (str): The subset that it belongs to.
-        split (str): The split that it belongs to.
+        uid, subset, split (str): Its name, and what it belongs to.
         a_obj (tuple[str]): Classes that sound in it.
         images (str): Folder of its frames.
         masks (str): Folder of its masks.
@@ -49,8 +37,7 @@ class Clip(NamedTuple):
             mask. None: all.
         visible (str, optional): Folder of the masks of all visible objects,
             which need not be there.
-        image_prefix (str): Defaults to ''.
-        mask_prefix (str): Defaults to ''.
+        image_prefix, mask_prefix (str): Default to ''.
         first (int): Number of frame 0 in the names. Defaults to 0.
         extra (dict): Further keys of its samples.
     """
@@ -131,7 +118,8 @@ class BaseAVSDataset(BaseSegDataset):
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Attributes:
-        missing_files (list[MissingFile]): All that was found missing.
+        missing_files (list[tuple[str, str]]): All that was found missing: the
+            clip, '{subset}/{uid}', and what of it.
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
     """
 
@@ -175,7 +163,7 @@ class BaseAVSDataset(BaseSegDataset):
         self.with_masks = with_masks
         self.check_files = check_files
         self.missing = missing
-        self.missing_files: List[MissingFile] = []
+        self.missing_files: List[Tuple[str, str]] = []
         self.skipped: List[Tuple[str, int]] = []
         self.cue_file = cue_file and osp.join(root, cue_file)
         self.cue_bank = cue_bank and osp.join(root, cue_bank)
@@ -256,24 +244,32 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _clip_frames(self, clip: Clip) -> List[dict]:
         """Frames of a clip, less those whose files are found missing."""
-        check = self.check_files
+        check, count = self.check_files, clip.num_frames
         images = masks = None
-        if check or clip.num_frames is None:
+        if check or count is None:
             images = self.list_names(clip.images)
         if check:
             masks = self.list_names(clip.masks)
         visible = self.list_names(clip.visible) if clip.visible else None
-        count = clip.num_frames
         if count is None:
-            count = self._count_frames(images, masks)
+            # the highest number: a gap, or a mask without its frame, is thus
+            # a missing frame, not a shorter clip
+            stems = [
+                name.removesuffix(suffix)
+                for names, suffix in ((images, self.img_suffix),
+                                      (masks, self.seg_map_suffix))
+                for name in names or ()
+            ]
+            count = max((int(stem) + 1 for stem in stems if stem.isdecimal()),
+                        default=0)
         wanted = range(count)
         if self.with_masks and clip.num_masks is not None:
             wanted = wanted[:clip.num_masks]
 
         def lacks(path, expected, *frames):
             """Note a missing file, which costs frames."""
-            self.missing_files.append(
-                MissingFile(f'{clip.subset}/{clip.uid}', path, expected))
+            self.missing_files.append((f'{clip.subset}/{clip.uid}',
+                                       f'{path} (expected {expected})'))
             skipped.update(frames)
 
         skipped: Set[int] = set()
@@ -320,19 +316,6 @@ class BaseAVSDataset(BaseSegDataset):
         self.skipped.extend((clip.uid, frame) for frame in sorted(skipped))
         return frames
 
-    def _count_frames(self, images: Optional[FrozenSet[str]],
-                      masks: Optional[FrozenSet[str]]) -> int:
-        """The highest number in a clip's folders, plus 1: a gap, or a mask
-        without its frame, is thus a missing frame, not a shorter clip."""
-        stems = [
-            name.removesuffix(suffix)
-            for names, suffix in ((images, self.img_suffix),
-                                  (masks, self.seg_map_suffix))
-            for name in names or ()
-        ]
-        return max((int(stem) + 1 for stem in stems if stem.isdecimal()),
-                   default=0)
-
     def list_names(self, folder: str) -> Optional[FrozenSet[str]]:
         """Names of the entries of a folder; None if there is no such one."""
         if self.backend_args is None:
@@ -350,12 +333,13 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _report_missing(self, num_left: int) -> None:
         """Raise or log what is missing."""
-        shown = '\n  '.join(
-            [f'The first {min(len(self.missing_files), _SHOWN)}:',
-             *map(str, self.missing_files[:_SHOWN])])
-        what = (f'{self.describe()}: {len(self.missing_files)} missing files '
-                'or folders in '
-                f'{len({entry.video for entry in self.missing_files})} videos')
+        missing = self.missing_files
+        shown = '\n  '.join([
+            f'The first {min(len(missing), _SHOWN)}:',
+            *(': '.join(entry) for entry in missing[:_SHOWN])
+        ])
+        what = (f'{self.describe()}: {len(missing)} missing files or folders '
+                f'in {len({video for video, _ in missing})} videos')
         if self.missing == 'error' or not num_left:
             raise FileNotFoundError(
                 f"{what}. Complete the data, or pass missing='skip' to leave "
@@ -429,17 +413,10 @@ class BaseAVSDataset(BaseSegDataset):
         """Classes that sound in a frame's clip, for ``ClassBalancedDataset``.
 
         They come from the metadata (``a_obj``), no mask is read: a class
-        counts in all frames of a clip, also in those where it is silent.
-
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            list[int]: Indices in the class set, background first (so none is
-            0), in the binary task too, and with ``reduce_zero_label``.
-
-        Raises:
-            ValueError: If the data set knows no classes.
+        counts in all frames of a clip, also in those where it is silent. They
+        are indices in the class set (so none is 0, the background), in the
+        binary task too, and with ``reduce_zero_label``. A ValueError if the
+        data set knows no classes.
         """
         sounding = self.get_data_info(idx)['a_obj']
         names = self.class_names

@@ -16,14 +16,11 @@ class ClipRow(NamedTuple):
 
     Attributes:
         uid (str): The clip's name, unique in the file (``vid`` isn't).
-        subset (str): The folder that holds it, in AVSBench 'v1s', 'v1m' or
-            'v2'.
+        subset (str): The folder that holds it.
         split (str): 'train', 'val', 'test'; V3's lists have other words.
         a_obj (tuple[str]): Classes that sound in the clip, cleaned.
         vid (str): The video that it was cut from; '' if the file doesn't say.
-        unseen_source (bool): Whether ``a_obj`` names, alone or among others,
-            'off-the-screen' or 'background': something that nobody labelled
-            sounds.
+        unseen_source (bool): Whether something that nobody labelled sounds.
     """
     uid: str
     subset: str

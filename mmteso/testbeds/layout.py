@@ -1,16 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Testbeds on disk: what they write, and what may be removed again."""
-import csv
+import contextlib
 import json
 import os
 import os.path as osp
-import wave
 from dataclasses import dataclass, field
 from typing import (Any, Dict, Iterable, Iterator, List, Mapping, Sequence,
                     Tuple)
 
 import numpy as np
+import pandas as pd
 from PIL import Image
+from scipy.io import wavfile
 
 from mmteso.audio import SAMPLE_RATE
 from mmteso.io import CueRecord, read_json, write_cue_file
@@ -168,22 +169,17 @@ class Testbed:
             yield osp.join(SUBSET, uid, 'audio.wav')
         yield from _INDEX_FILES
         yield from self.files
-        # Last, so that an interrupted removal can be taken up again.
-        yield self.manifest
 
     def _remove_previous(self, out_dir: str) -> None:
         """Remove the files of a previous run, and folders left empty."""
         for path in list(self._written(self.read_manifest(out_dir))):
-            full = osp.join(out_dir, path)
-            if osp.lexists(full):
-                os.remove(full)
-            folder = osp.dirname(path)
-            while folder:
-                full = osp.join(out_dir, folder)
-                if not osp.isdir(full) or os.listdir(full):
-                    break
-                os.rmdir(full)
-                folder = osp.dirname(folder)
+            path = osp.join(out_dir, path)
+            if osp.lexists(path):
+                os.remove(path)
+            with contextlib.suppress(OSError):  # other files are left in it
+                os.removedirs(osp.dirname(path))
+        # Last, so that an interrupted removal can be taken up again.
+        os.remove(osp.join(out_dir, self.manifest))
 
 
 def write_text(path: str, text: str) -> None:
@@ -223,11 +219,7 @@ def write_video(out_dir: str, uid: str, images: Sequence[np.ndarray],
             Image.fromarray(contents[kind]).save(
                 osp.join(folder, kind, f'{frame}{suffix}'),
                 quality=_JPEG_QUALITY)
-    with wave.open(osp.join(folder, 'audio.wav'), 'wb') as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(audio.tobytes())
+    wavfile.write(osp.join(folder, 'audio.wav'), SAMPLE_RATE, audio)
 
 
 def sounding_labels(visible: np.ndarray, sounding: Sequence[int]):
@@ -250,13 +242,11 @@ def write_index(out_dir: str, rows: Iterable[Sequence],
         text_encoder (HashTextEncoder): Encodes the names for the cue bank.
         readme (str): What ``README.txt`` says.
     """
-    with open(
-            osp.join(out_dir, 'metadata.csv'), 'w', encoding='utf-8',
-            newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(
-            ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'))
-        writer.writerows(rows)
+    columns = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
+    pd.DataFrame(
+        rows, columns=columns).to_csv(
+            osp.join(out_dir, 'metadata.csv'), index=False,
+            lineterminator='\n')
     table = {name: index for index, name in enumerate(class_names)}
     write_text(
         osp.join(out_dir, 'label2idx.json'),

@@ -66,9 +66,7 @@ class PackAVTInputs(AVSTransform):
             for key in _INPUT_KEYS if key in results
         }
         if 'img' in results:
-            img = results['img']
-            if img.ndim < 3:
-                img = img[..., None]
+            img = np.atleast_3d(results['img'])
             inputs['img'] = to_tensor(
                 np.ascontiguousarray(img.transpose(2, 0, 1)))
 

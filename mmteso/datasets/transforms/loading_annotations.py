@@ -35,16 +35,9 @@ def _color_table(palette: Tuple[Tuple[int, int, int], ...]) -> np.ndarray:
 
 def labels_from_rgb(rgb: np.ndarray,
                     palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Turn a colour mask into labels.
-
-    Args:
-        rgb (np.ndarray): (H, W, 3) uint8, channels in RGB order.
-        palette (Sequence[Sequence[int]]): RGB colour of label 0, 1, ...
-
-    Returns:
-        np.ndarray: (H, W) int16; 255 where the VOC ignore colour
-        (224, 224, 192) stands, -1 where the colour is none of these.
-    """
+    """Turn a colour mask, (H, W, 3) uint8 in RGB order, into labels, (H, W)
+    int16: 255 where the VOC ignore colour (224, 224, 192) stands, -1 where
+    the colour isn't in the palette."""
     red, green, blue = np.moveaxis(rgb.astype(np.uint32), -1, 0)
     table = _color_table(tuple(map(tuple, palette)))
     return table[red << 16 | green << 8 | blue].astype(np.int16) - 1

@@ -50,12 +50,10 @@ class LoadAudioClip(AVSTransform):
 
     Where the file ends before that clip does, the paper says nothing. With
     the seconds of the paper the clip is the file's last 0.975 s (ours): in a
-    file of 4.97 s the clip of frame 4 starts at 3.995 s, in one of 4.5 s at
-    3.525 s, and so do those of later frames. Consecutive examples
+    file of 4.97 s the clip of frame 4 starts at 3.995 s. Consecutive examples
     (``clip_hop=0.96``) keep to AVSBench's preprocessing, which repeats the
     last complete one. A clip that lies more than 0.1 s before its frame is
-    logged, once per file and process. What a file has beyond its frames is
-    not used.
+    logged, once per file and process.
 
     Required Keys:
 
@@ -67,7 +65,7 @@ class LoadAudioClip(AVSTransform):
 
     - waveform (np.ndarray): float32, (15600,) at 16 kHz, nominally in
       [-1, 1].
-    - sample_rate (int): Samples per second.
+    - sample_rate (int)
     - audio_condition (str): 'normal'.
 
     Args:
@@ -90,9 +88,8 @@ class LoadAudioClip(AVSTransform):
     Raises:
         FileNotFoundError: If the file is missing.
         AudioFileError: If it can't be decoded or is too short for even one
-            clip. Such a file has no VGGish example (AVSBench's loaders fail
-            on it, too); filling it with silence would feed the model a sound
-            that nobody recorded.
+            clip (AVSBench's loaders fail on it, too); silence in its place
+            would be a sound that nobody recorded.
     """
 
     def __init__(self,
@@ -103,7 +100,7 @@ class LoadAudioClip(AVSTransform):
         if round(clip_hop * sample_rate) < 1:
             raise ValueError('sample_rate and clip_hop must be positive, but '
                              f'got {sample_rate} and {clip_hop}.')
-        if window is not None and not EXAMPLE_SECONDS <= window:
+        if window is not None and window < EXAMPLE_SECONDS:
             raise ValueError(f'window must be at least {EXAMPLE_SECONDS} s, '
                              f'but got {window}.')
         self.sample_rate = sample_rate
@@ -156,7 +153,7 @@ class LoadAudioClip(AVSTransform):
 
 
 def _read_examples(path: str, backend_args: Optional[dict]) -> Tensor:
-    """The checked examples of a file, float32, (T, 1, 96, 64)."""
+    """The examples of a file, float32, (T, 1, 96, 64)."""
     examples = load_tensor_pickle(path, backend_args)
     layout = (1, NUM_FRAMES, NUM_MEL_BINS)
     if (examples.shape[1:] != layout or len(examples) == 0
@@ -250,11 +247,9 @@ class LoadAudioFeatures(AVSTransform):
 
     Sound that is altered (:class:`MuteAudio`, :class:`ReplaceAudioWithNoise`)
     can't come from a cache: loading both is an error, and so is a file whose
-    settings give an ``audio_condition`` other than 'normal'. All frames of a
-    batch need their sound in the same form.
-
-    The data set has the file opened when it is built, so that a wrong one is
-    named before training starts.
+    settings give an ``audio_condition`` other than 'normal'. The data set has
+    the file opened when it is built, so that a wrong one is named before
+    training starts.
 
     Required Keys:
 
@@ -316,8 +311,8 @@ class LoadAudioFeatures(AVSTransform):
 
     def look_up(self, results: dict) -> Tensor:
         """A frame's feature, (D_a), as it is stored."""
-        features = self.open(results.get('data_root', ''))
-        return features[feature_key(results['uid'], results['frame'])]
+        file = self.open(results.get('data_root', ''))
+        return file[feature_key(results['uid'], results['frame'])]
 
     def transform(self, results: dict) -> dict:
         """Load the feature."""

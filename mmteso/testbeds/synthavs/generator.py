@@ -1,10 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Writes SynthAVS: a synthetic test bed in AVSBench-semantic's layout.
 
-SynthAVS is **not** AVSBench and no number measured on it says anything about
-AVSBench. It exists so that the whole way from files to a table of numbers can
-be run in minutes and without a download, on a task that can't be solved by
-looking alone:
+No number measured on it says anything about AVSBench. It exists so that the
+whole way from files to a table of numbers can be run in minutes and without a
+download, on a task that can't be solved by looking alone:
 
 * A video shows 1, 2 or 3 objects of distinct classes that drift over a
   textured background. A class has a look and a timbre.
@@ -179,25 +178,26 @@ def generate_video(plan: VideoPlan,
 
 
 def _new_counts(classes: Sequence[str]) -> Dict[str, Any]:
-    counts: Dict[str, Any] = dict.fromkeys(
-        ('videos', 'frames', 'silent', 'silent_with_noise', 'partial',
-         'visible_1', 'visible_2', 'visible_3'), 0)
-    for key in ('class_visible', 'class_sounding'):
-        counts[key] = dict.fromkeys(classes, 0)
-    return counts
+    keys = ('videos', 'frames', 'silent', 'silent_with_noise', 'partial',
+            'visible_1', 'visible_2', 'visible_3')
+    return dict(
+        dict.fromkeys(keys, 0),
+        class_visible=dict.fromkeys(classes, 0),
+        class_sounding=dict.fromkeys(classes, 0))
 
 
 def _count(counts: Dict[str, Any], video: Video, plan: VideoPlan) -> None:
+    frames, visible = video.sounding.shape
+    heard = video.sounding.sum(axis=1)
     counts['videos'] += 1
-    for sounding, ambient in zip(video.sounding, plan.ambient):
-        counts['frames'] += 1
-        counts['silent'] += int(not sounding.any())
-        counts['silent_with_noise'] += int(ambient is not None)
-        counts['partial'] += int(sounding.any() and not sounding.all())
-        counts[f'visible_{len(sounding)}'] += 1
-        for name, sounds in zip(video.names, sounding):
-            counts['class_visible'][name] += 1
-            counts['class_sounding'][name] += int(sounds)
+    counts['frames'] += frames
+    counts['silent'] += int((heard == 0).sum())
+    counts['silent_with_noise'] += frames - plan.ambient.count(None)
+    counts['partial'] += int(((heard > 0) & (heard < visible)).sum())
+    counts[f'visible_{visible}'] += frames
+    for name, sounds in zip(video.names, video.sounding.sum(axis=0)):
+        counts['class_visible'][name] += frames
+        counts['class_sounding'][name] += int(sounds)
 
 
 def generate_synthavs(
@@ -214,18 +214,12 @@ def generate_synthavs(
     """Write a SynthAVS data set to disk.
 
     The same arguments give the same bytes (with the same versions of NumPy
-    and Pillow). The layout is AVSBench-semantic's::
-
-        out_dir/metadata.csv, label2idx.json
-        out_dir/v2/{uid}/frames/{t}.jpg         RGB, 8 bit
-                        /labels_rgb/{t}.png     sounding, VOC palette
-                        /labels_semantic/{t}.png    sounding, class index
-                        /audio.wav              16 kHz mono PCM16, T seconds
-
+    and Pillow). The layout is AVSBench-semantic's, with the subset v2 alone,
     plus ``labels_visible/{t}.png`` (class index of all visible objects,
-    sounding or not), ``cues.jsonl`` (text cues: the visible objects' names),
-    ``README.txt`` and ``synthavs.json`` (generator version, arguments and
-    statistics). Every random stream belongs to one video of one split.
+    sounding or not), text cues (the visible objects' names) with their bank,
+    ``README.txt``, which says what is where, and ``synthavs.json`` (generator
+    version, arguments and statistics). Every random stream belongs to one
+    video of one split.
 
     Args:
         out_dir (str): Folder to write; made if missing.

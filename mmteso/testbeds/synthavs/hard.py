@@ -61,28 +61,25 @@ _PRIORS = (0.85, 0.55, 0.25)
 
 
 def _compose():
-    """Looks, timbres and priors by class, and the unseen classes."""
-    looks, timbres, priors, unseen = {}, {}, {}, []
+    """Looks, timbres and priors by class; unseen classes have no prior."""
+    looks, timbres, priors = {}, {}, {}
     for row, (shape, (outline, pitch)) in enumerate(SHAPES.items()):
         for column, (texture, (pattern, periods,
                                sound)) in enumerate(TEXTURES.items()):
             name = f'{texture}-{shape}'
-            if pattern is None:
-                looks[name] = Look(outline, any_hue)
-            else:
-                looks[name] = Look(outline, two_tones, pattern, periods)
+            looks[name] = Look(outline, two_tones if pattern else any_hue,
+                               pattern, periods)
             timbres[name] = Timbre(pitch, detune=0.015, **sound)
             # A cyclic Latin square: on its diagonal the unseen classes, on
             # each other one a prior.
             diagonal = (column - row) % len(TEXTURES)
             if diagonal:
                 priors[name] = _PRIORS[diagonal - 1]
-            else:
-                unseen.append(name)
-    return looks, timbres, priors, tuple(unseen)
+    return looks, timbres, priors
 
 
-LOOKS, TIMBRES, TRAIN_PRIORS, UNSEEN = _compose()
+LOOKS, TIMBRES, TRAIN_PRIORS = _compose()
+UNSEEN = tuple(name for name in CLASSES[1:] if name not in TRAIN_PRIORS)
 
 HARD = Variant(
     name='hard',
@@ -103,7 +100,6 @@ HARD = Variant(
     ambient_db=(-20.0, 0.0),
     ambient_everywhere=True,
     floor_chance=0.0,
-    unseen=UNSEEN,
     composed_cues=True,
     readme=f"""\
 This is the hard variant. A class is a texture on a shape; the colour says

@@ -26,8 +26,9 @@ class Variant:
         timbres (Mapping[str, Timbre]): Sound by class.
         train_priors (Mapping[str, float]): Probability that a visible object
             of a class sounds in a second of the training split, before
-            conditioning on "something sounds". Classes that are never seen
-            there are left out.
+            conditioning on "something sounds"; 0.5 in the other splits.
+            Classes that are visible in no split but ``test_unseen`` are left
+            out.
         split_parts (Mapping[str, int]): Split -> relative number of videos.
         visible_percent (tuple[int, int, int]): Percent of the videos with 1,
             2 and 3 visible objects.
@@ -41,10 +42,6 @@ class Variant:
         floor_chance (float): Share of the clips with a noise floor of 60 to
             40 dB below an object under their sounding seconds.
         readme (str): Paragraph on the variant for ``README.txt``.
-        unseen (tuple[str]): Classes that are visible in no split but
-            ``test_unseen``. Defaults to ().
-        test_prior (float): As ``train_priors``, for every class of the other
-            splits. Defaults to 0.5.
         composed_cues (bool): Whether the cue bank composes a class name's
             feature of its words' (:class:`HashTextEncoder`), so that text
             knows the parts of unseen combinations. Their entries then have a
@@ -66,8 +63,6 @@ class Variant:
     ambient_everywhere: bool
     floor_chance: float
     readme: str
-    unseen: Tuple[str, ...] = ()
-    test_prior: float = 0.5
     composed_cues: bool = False
 
     @property
@@ -78,11 +73,18 @@ class Variant:
     @property
     def seen(self) -> Tuple[str, ...]:
         """The classes of the training split, in index order."""
-        return tuple(c for c in self.classes[1:] if c not in self.unseen)
+        return tuple(c for c in self.classes[1:] if c in self.train_priors)
+
+    @property
+    def unseen(self) -> Tuple[str, ...]:
+        """The classes that are in ``test_unseen`` only."""
+        return tuple(
+            c for c in self.classes[1:] if c not in self.train_priors)
 
     def priors(self, names: Sequence[str], split: str) -> List[float]:
         """Probability that an object of each class sounds in a second of a
         split, before conditioning on "something sounds"."""
-        if split == 'train':
-            return [self.train_priors[name] for name in names]
-        return [self.test_prior] * len(names)
+        return [
+            self.train_priors[name] if split == 'train' else 0.5
+            for name in names
+        ]
