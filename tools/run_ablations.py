@@ -126,7 +126,7 @@ BENCHES = dict(
         data={
             'data/cutouts': ('cutouts', '--fetch'),
             'data/cutouts-pretrain':
-            ('cutouts', '--fetch', '--videos', '6400', '--frames', '1',
+            ('cutouts', '--fetch', '--videos', '4000', '--frames', '1',
              '--seed', '1')
         },
         tables={'': CUTOUTS_COLUMNS}))

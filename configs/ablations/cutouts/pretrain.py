@@ -2,7 +2,7 @@
 # and text learns to segment everything *visible*, class by class, in single
 # frames of their own; the models start from it. It sees no unseen class.
 #   tools/dataset_converters/prepare_cutouts.py data/cutouts-pretrain --fetch \
-#       --videos 6400 --frames 1 --seed 1
+#       --videos 4000 --frames 1 --seed 1
 _base_ = [
     '../../_base_/models/teso_r18_tiny.py',
     '../../_base_/datasets/cutouts.py',
