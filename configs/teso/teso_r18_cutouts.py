@@ -7,7 +7,7 @@ _base_ = [
 
 model = dict(
     # of the training split's 64 means and 64 deviations, over all bands
-    audio_encoder=dict(mean=(4.0, 0.8), std=(1.6, 0.4)),
+    audio_encoder=dict(mean=(2.8, 0.65), std=(1.5, 0.41)),
     prompt_encoder=dict(text_dims=384),
     frozen=['backbone', 'decode_head.pixel_decoder'],
     decode_head=dict(train_cfg=dict(num_points=512)))
