@@ -83,16 +83,11 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
             colours in ``labels_rgb``, or a text file with one a line.
             Defaults to the VOC palette.
         data_root (str): Folder of the data. Defaults to ''.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
 
     Returns:
         tuple: The names in index order, background first, and the RGB colour
-        of each in ``labels_rgb``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If these can't be the classes of a data set.
+        of each in ``labels_rgb``. A ValueError if these can't be the classes
+        of a data set.
     """
     metainfo = metainfo or {}
 
@@ -145,10 +140,8 @@ def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
 
     The names are joined by ``_``. Cleaned on the way, as met in the release:
     blanks inside a name (``h orse``), ``off-the-screen`` and ``background``
-    (no object), repeated names, and an empty column (the V3 lists).
-
-    Raises:
-        ValueError: A name that is neither a class nor known dirt.
+    (no object), repeated names, and an empty column (the V3 lists). Any other
+    name is a ValueError.
     """
     known = {''.join(name.split()): name for name in class_names}
     names: List[str] = []
@@ -175,14 +168,10 @@ def names_unseen_source(text: str) -> bool:
 def check_label2idx(path: str,
                     class_names: Sequence[str],
                     backend_args: Optional[dict] = None) -> None:
-    """Hold ``label2idx.json`` against a class list.
+    """Hold ``label2idx.json`` against a class list; ValueError otherwise.
 
     The file exists 0-based (background 0) and 1-based (background 1). Masks
-    are 0-based in both, so only the order of the keys counts. Any other
-    numbering, order or set of names is refused.
-
-    Raises:
-        ValueError: The file is no such table, or not of these classes.
+    are 0-based in both, so only the order of the keys counts.
     """
     names = read_classes(path, backend_args)
     if names != tuple(class_names):

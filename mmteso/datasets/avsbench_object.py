@@ -24,9 +24,7 @@ _AUDIO = dict(
 
 @DATASETS.register_module()
 class AVSBenchObjectDataset(BaseAVSDataset):
-    """S4 and MS3 in the layout of the AVSBench-object release.
-
-    One frame (with its second of sound) is one sample; the task is binary.
+    """S4 and MS3 in the layout of the AVSBench-object release; binary.
 
     .. code-block:: none
 

@@ -25,36 +25,21 @@ class Clip(NamedTuple):
     """Where a clip's files lie.
 
     Those of frame t (from 0) are named by a prefix and ``first + t``.
-
-    Attributes:
-        uid, subset, split (str): Its name, and what it belongs to.
-        a_obj (tuple[str]): Classes that sound in it.
-        images (str): Folder of its frames.
-        masks (str): Folder of its masks.
-        audio (tuple[str, str]): The sample's key for its sound, and the file.
-        num_frames (int, optional): None: as many as the folders hold.
-        num_masks (int, optional): How many frames, from the first on, have a
-            mask. None: all.
-        visible (str, optional): Folder of the masks of all visible objects,
-            which need not be there.
-        image_prefix, mask_prefix (str): Default to ''.
-        first (int): Number of frame 0 in the names. Defaults to 0.
-        extra (dict): Further keys of its samples.
     """
     uid: str
     subset: str
     split: str
-    a_obj: Tuple[str, ...]
-    images: str
-    masks: str
-    audio: Tuple[str, str]
-    num_frames: Optional[int] = None
-    num_masks: Optional[int] = None
-    visible: Optional[str] = None
+    a_obj: Tuple[str, ...]  # classes that sound in it
+    images: str  # folder of its frames
+    masks: str  # folder of its masks
+    audio: Tuple[str, str]  # the sample's key for its sound, and the file
+    num_frames: Optional[int] = None  # None: as many as the folders hold
+    num_masks: Optional[int] = None  # of the first frames; None: of all
+    visible: Optional[str] = None  # folder of visible objects' masks, if any
     image_prefix: str = ''
     mask_prefix: str = ''
-    first: int = 0
-    extra: Mapping[str, Any] = {}
+    first: int = 0  # number of frame 0 in the names
+    extra: Mapping[str, Any] = {}  # further keys of its samples
 
 
 class BaseAVSDataset(BaseSegDataset):
@@ -81,11 +66,11 @@ class BaseAVSDataset(BaseSegDataset):
             them and names the first ten (files that are there but broken:
             :class:`DataCheckHook`). With 'skip' the frames that need them are
             left out, and so are those that the loaders of the pipeline
-            refuse: an unreadable image, mask or sound, a mask of another size
-            or with many pixels of unknown colour, a sound shorter than a
-            clip, a frame without a line in the cue file. For that every frame
-            is read once (:mod:`mmteso.datasets.data_check`). What is left out
-            is logged and kept in ``skipped``. Defaults to 'error'.
+            refuse, e.g. a broken image, a mask of another size, a sound
+            shorter than a clip, a frame without a line in the cue file; for
+            that every frame is read once (:mod:`mmteso.datasets.data_check`).
+            What is left out is logged and kept in ``skipped``. Defaults to
+            'error'.
         metainfo (dict, optional): The class set, in both tasks: ``classes``,
             the names in index order, 'background' first, and ``palette``, the
             RGB colours of the masks; either as a list or as a file, relative
@@ -108,7 +93,6 @@ class BaseAVSDataset(BaseSegDataset):
             :class:`ReplaceAudioWithOffScreen`. The arguments ``seed``,
             ``groups`` and ``synonyms`` of :func:`off_screen_table`, which
             also reads ``cue_file``; an empty dict takes their defaults.
-            Clips are paired before ``indices`` take a part of the frames.
             Defaults to None: no such key.
         reduce_zero_label (bool): As in mmseg: background becomes 255, which
             is ignored in training and scoring, and is none of the
@@ -151,15 +135,13 @@ class BaseAVSDataset(BaseSegDataset):
         if label_format != 'binary':
             names, palette = get_class_set(metainfo, root,
                                            kwargs.get('backend_args'))
-        self.shared_info = dict(
-            task=task,
-            label_format=label_format,
-            class_names=names,
-            palette=palette)
-        classes = BINARY_CLASSES, BINARY_PALETTE
+        classes, label_map = (BINARY_CLASSES, BINARY_PALETTE), None
         if task == 'semantic':
             first = int(reduce_zero_label)
             classes = names[first:], palette[first:]
+        else:  # tells mmseg's LoadAnnotations; 255 of masks that are 0 and 255
+            label_map = dict.fromkeys(
+                range(1, len(names)) if names else [IGNORE_INDEX], 1)
         self.with_masks = with_masks
         self.check_files = check_files
         self.missing = missing
@@ -167,6 +149,16 @@ class BaseAVSDataset(BaseSegDataset):
         self.skipped: List[Tuple[str, int]] = []
         self.cue_file = cue_file and osp.join(root, cue_file)
         self.cue_bank = cue_bank and osp.join(root, cue_bank)
+        self.shared_info = dict(
+            task=task,
+            label_format=label_format,
+            class_names=names,
+            palette=palette,
+            cue_file=self.cue_file,
+            cue_bank=self.cue_bank,
+            data_root=root,
+            label_map=label_map,
+            reduce_zero_label=reduce_zero_label)
         self.off_screen = off_screen
         self._donors: Dict[str, List[dict]] = {}
         # Both prefixes stay the data root: the layout says the rest.
@@ -364,7 +356,7 @@ class BaseAVSDataset(BaseSegDataset):
     def _without_broken(self, frames: List[dict]) -> List[dict]:
         """The frames that the loaders of the pipeline can load."""
         report = check_frames(self, len(frames),
-                              lambda idx: self._complete(dict(frames[idx])))
+                              lambda idx: self._complete(frames[idx]))
         if not report.faults:
             return frames
         self.skipped.extend((frames[idx]['uid'], frames[idx]['frame'])
@@ -393,21 +385,7 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _complete(self, frame: dict) -> dict:
         """Give a frame what all have in common."""
-        label_map = None  # tells mmseg's LoadAnnotations the binary task
-        if self.shared_info['task'] == 'binary':
-            label_map = dict.fromkeys(
-                [IGNORE_INDEX]  # of masks that are 0 and 255
-                if self.shared_info['label_format'] == 'binary' else range(
-                    1, len(self.class_names)), 1)
-        frame.update(
-            self.shared_info,
-            cue_file=self.cue_file,
-            cue_bank=self.cue_bank,
-            data_root=self.data_root,
-            label_map=label_map,
-            reduce_zero_label=self.reduce_zero_label,
-            seg_fields=[])
-        return frame
+        return dict(frame, **self.shared_info, seg_fields=[])
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Classes that sound in a frame's clip, for ``ClassBalancedDataset``.

@@ -20,30 +20,17 @@ class SynonymError(ValueError):
 
 
 class SynonymTable(NamedTuple):
-    """What a file of synonyms says.
-
-    Attributes:
-        words (dict): By class, the words for it alone.
-        several (dict): By word, the classes that it may mean.
-        none (list[str]): Phrases that end like a word of a class and name
-            another thing.
-    """
-    words: Mapping[str, Sequence[str]]
-    several: Mapping[str, Sequence[str]] = {}
+    """What a file of synonyms says."""
+    words: Mapping[str, Sequence[str]]  # by class, the words for it alone
+    several: Mapping[str, Sequence[str]] = {}  # by word, its classes
+    # phrases that end like a word of a class and name another thing
     none: Sequence[str] = ()
 
 
 def read_synonyms(name_or_path: str) -> SynonymTable:
-    """Read a table of synonyms, which is checked when it meets a class set.
-
-    Args:
-        name_or_path (str): 'avsbench', or a YAML file with the keys ``words``
-            and, where needed, ``several`` and ``none``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the file is built otherwise.
-    """
+    """Read a table of synonyms, which is checked when it meets a class set:
+    'avsbench', or a YAML file with the keys ``words`` and, where needed,
+    ``several`` and ``none`` (a SynonymError if it is built otherwise)."""
     path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
     if not osp.isfile(path):
         raise FileNotFoundError(
@@ -184,10 +171,6 @@ def load_class_synonyms(synonyms: Optional[str],
             means the classes' names exactly, without plurals and head nouns.
         class_names (Sequence[str]): All classes, background first.
         head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the table is wrong or does not fit the classes.
     """
     return _load(
         choose_synonyms(synonyms, class_names), tuple(class_names), head_noun)

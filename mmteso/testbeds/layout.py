@@ -71,18 +71,10 @@ class Testbed:
     files: Tuple[str, ...] = ()
 
     def read_manifest(self, out_dir: str) -> Dict[str, Any]:
-        """Read what the generator noted about a data set.
-
-        Args:
-            out_dir (str): The data set's folder.
-
-        Returns:
-            dict: ``generator_version``, ``arguments``, ``complete`` (False if
-            the run was interrupted), ``uids`` and ``statistics``.
-
-        Raises:
-            FileNotFoundError: If the folder holds no such data set.
-        """
+        """Read what the generator noted about a data set:
+        ``generator_version``, ``arguments``, ``complete`` (False if the run
+        was interrupted), ``uids`` and ``statistics``. A FileNotFoundError if
+        the folder holds no such data set."""
         path = osp.join(out_dir, self.manifest)
         if not osp.isfile(path):
             raise FileNotFoundError(
@@ -91,16 +83,9 @@ class Testbed:
         return read_json(path)
 
     def is_up_to_date(self, out_dir: str, arguments: Dict[str, Any]) -> bool:
-        """Whether a folder holds just what these arguments would write.
-
-        Args:
-            out_dir (str): The data set's folder, which need not exist.
-            arguments (dict): The generator's, without those that say where.
-
-        Returns:
-            bool: False too if the run was interrupted or by another version
-            of the generator.
-        """
+        """Whether a folder, which need not exist, holds just what these
+        arguments of the generator would write: False too if the run was
+        interrupted or by another version of the generator."""
         if not osp.isfile(osp.join(out_dir, self.manifest)):
             return False
         manifest = self.read_manifest(out_dir)
@@ -110,12 +95,8 @@ class Testbed:
 
     def claim(self, out_dir: str, arguments: Dict[str, Any], uids: List[str],
               overwrite: bool) -> None:
-        """Make a folder ready and note in it what is about to be written.
-
-        Raises:
-            FileExistsError: If the folder isn't empty and may not be, or
-                can't be, overwritten.
-        """
+        """Make a folder ready and note in it what is about to be written; a
+        FileExistsError if it isn't empty and can't be overwritten."""
         if osp.isdir(out_dir) and os.listdir(out_dir):
             if not overwrite:
                 raise FileExistsError(
@@ -194,8 +175,7 @@ def write_video(out_dir: str, uid: str, images: Sequence[np.ndarray],
     """Write a clip's frames, masks and sound.
 
     Args:
-        out_dir (str): The data set's folder.
-        uid (str): The clip.
+        out_dir, uid (str): The data set's folder, and the clip.
         images (Sequence[np.ndarray]): T frames, (H, W, 3) uint8 RGB.
         labels (Sequence[np.ndarray]): T index maps (H, W) uint8 of what
             sounds.

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pickle
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,22 +12,13 @@ from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
 
 ALL = ('v1s', 'v1m', 'v2')
 MINE = ('background', 'tram', 'church-bell', 'river')
-
-
-def build(*args, **kwargs):
-    """Build the data set; serialising calls the slow garbage collector."""
-    return AVSBenchDataset(*args, serialize_data=False, **kwargs)
+# serialising calls the slow garbage collector
+build = partial(AVSBenchDataset, serialize_data=False)
 
 
 @pytest.fixture(scope='module')
 def clean_root(tmp_path_factory):
     return make_avsbench(tmp_path_factory.mktemp('avsbench'), clips=2)
-
-
-@pytest.fixture
-def root(clean_root, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(clean_root, tmp_path / 'avs')
 
 
 @pytest.mark.parametrize('check_files', [True, False])

@@ -41,12 +41,12 @@ def _refuse_second_sound(transform: AVSTransform, results: dict) -> None:
 class LoadAudioClip(AVSTransform):
     """Load the sound of one frame.
 
-    The file is read at any rate and with any number of channels, and becomes
-    mono at ``sample_rate``. The clip of frame ``t`` starts at
-    ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads;
-    with ``window`` it lasts as long as that says, around the middle of the
-    frame's second, moved where it would begin before the sound or end after
-    it. A sound shorter than the window is taken whole.
+    The file, of any rate and number of channels, becomes mono at
+    ``sample_rate``. The clip of frame ``t`` starts at ``t * clip_hop`` seconds
+    and lasts 0.975 s, what one VGGish example reads; with ``window`` as long
+    as that says, around the middle of the frame's second, moved where it
+    would begin before the sound or end after it. A sound shorter than the
+    window is taken whole.
 
     Where the file ends before that clip does, the paper says nothing. With
     the seconds of the paper the clip is the file's last 0.975 s (ours): in a
@@ -57,9 +57,7 @@ class LoadAudioClip(AVSTransform):
 
     Required Keys:
 
-    - audio_path (str)
-    - frame (int)
-    - uid (str)
+    - audio_path (str), frame (int), uid (str)
 
     Added Keys:
 
@@ -72,11 +70,9 @@ class LoadAudioClip(AVSTransform):
         sample_rate (int): Samples per second. VGGish and BEATs need 16000,
             CLAP 48000. Defaults to 16000.
         clip_hop (float): Seconds between the starts of two frames' clips:
-            1.0 cuts the one-second clips of the TeSO paper, 0.96 gives the
-            consecutive VGGish examples of AVSBench's own preprocessing, and
-            their rule for short files. Defaults to 1.0.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+            1.0 as in the TeSO paper, 0.96 gives the consecutive VGGish
+            examples of AVSBench's preprocessing. Defaults to 1.0.
+        backend_args (dict, optional): Those of mmengine's file backend.
         window (float, optional): Seconds of the clip [ours], at least 0.975,
             for models of longer sounds such as CLAP (10 s). Defaults to
             None: 0.975 s from the start of the frame's second.
@@ -177,16 +173,13 @@ class LoadLogMel(AVSTransform):
     """Load the precomputed log-mel of one frame, as AVSBench hands it out.
 
     The file is a pickled tensor (T, 1, 96, 64) of consecutive 0.96 s VGGish
-    examples. It is read without executing pickle code
-    (:func:`mmteso.io.load_tensor_pickle`). A file with fewer examples than
+    examples, of which nothing is executed. A file with fewer examples than
     frames gives its last example again, as AVSBench's loaders do, and that is
     logged once per file and process.
 
     Required Keys:
 
-    - log_mel_path (str)
-    - frame (int)
-    - uid (str)
+    - log_mel_path (str), frame (int), uid (str)
 
     Added Keys:
 
@@ -194,8 +187,7 @@ class LoadLogMel(AVSTransform):
     - audio_condition (str): 'normal'.
 
     Args:
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -253,9 +245,7 @@ class LoadAudioFeatures(AVSTransform):
 
     Required Keys:
 
-    - uid (str)
-    - frame (int)
-    - data_root (str, optional)
+    - uid (str), frame (int), data_root (str, optional)
 
     Added Keys:
 

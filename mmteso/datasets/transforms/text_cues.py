@@ -42,8 +42,7 @@ class LoadTextCues(AVSTransform):
 
     Required Keys:
 
-    - uid (str)
-    - frame (int)
+    - uid (str), frame (int)
     - cue_file (str): Path of the cue file (:mod:`mmteso.io.cue_file`).
     - cue_bank (str | None): Path of the bank (:class:`mmteso.io.CueBank`);
       None for words alone, for a model that reads no text.

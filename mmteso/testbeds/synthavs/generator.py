@@ -54,26 +54,14 @@ _MAX_DRAWS = 2000
 
 @dataclass(frozen=True)
 class Video:
-    """A generated clip.
-
-    Attributes:
-        names (list[str]): Classes of the visible objects, bottom to top.
-        sounding (np.ndarray): (T, len(names)) bool: who sounds when.
-        images (list[np.ndarray]): T frames, (size, size, 3) uint8 RGB.
-        visible (list[np.ndarray]): T index maps (size, size) uint8 of all
-            visible objects.
-        audio (np.ndarray): (T * 16000, ) int16, 16 kHz mono.
-        cues (list[list[str]]): T lists of the visible classes, each in a
-            random order.
-        variant (Variant): Whose classes they are.
-    """
-    names: List[str]
-    sounding: np.ndarray
-    images: List[np.ndarray]
-    visible: List[np.ndarray]
-    audio: np.ndarray
-    cues: List[List[str]]
-    variant: Variant = EASY
+    """A generated clip."""
+    names: List[str]  # classes of the visible objects, bottom to top
+    sounding: np.ndarray  # (T, len(names)) bool
+    images: List[np.ndarray]  # T times (size, size, 3) uint8 RGB
+    visible: List[np.ndarray]  # T index maps (size, size) uint8
+    audio: np.ndarray  # (T * 16000, ) int16, 16 kHz mono
+    cues: List[List[str]]  # of each frame the names, in a random order
+    variant: Variant
 
     def labels(self, frame: int) -> np.ndarray:
         """Ground truth: the index map of the objects that sound now.

@@ -23,20 +23,13 @@ Colour = Tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Look:
-    """Look of a class.
-
-    Attributes:
-        inside (Callable): The outline; see :mod:`.shapes`.
-        colours (Callable): Draws an object's colours from a
-            ``np.random.Generator``: one, or two with a pattern.
-        pattern (Callable, optional): Where the second colour is. It turns and
-            moves with the object.
-        periods (tuple[float, float], optional): Least and greatest period of
-            the pattern, as a fraction of the frame's side.
-    """
-    inside: Plane
+    """Look of a class."""
+    inside: Plane  # the outline
+    # draws an object's colours: one, or two with a pattern
     colours: Callable[[np.random.Generator], Tuple[Colour, ...]]
+    # where the second colour is; it turns and moves with the object
     pattern: Optional[Plane] = None
+    # least and greatest period of the pattern
     periods: Optional[Tuple[float, float]] = None
 
 
@@ -174,17 +167,10 @@ def sample_body(look: Look, rng: np.random.Generator,
 
 def stack_masks(coverages: Sequence[np.ndarray],
                 indices: Sequence[int]) -> Tuple[np.ndarray, List[float]]:
-    """Label each pixel with the topmost object on it.
-
-    Args:
-        coverages (Sequence[np.ndarray]): Coverage maps, bottom to top.
-        indices (Sequence[int]): Class index of each.
-
-    Returns:
-        tuple[np.ndarray, list[float]]: The index map (H, W) uint8, 0 where no
-        object covers at least half of the pixel, and for each object the
-        share of its own pixels that no other hides.
-    """
+    """Label each pixel with the topmost object on it, given coverage maps from
+    bottom to top and their classes' indices: the index map (H, W) uint8, 0
+    where no object covers at least half of the pixel, and for each object the
+    share of its own pixels that no other hides."""
     labels = np.zeros(coverages[0].shape, np.uint8)
     for index, coverage in zip(indices, coverages):
         labels[coverage >= 0.5] = index

@@ -16,16 +16,10 @@ DEFAULT_VIDEOS = 520
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """What a video must contain, so that its split meets its quotas.
-
-    Attributes:
-        num_visible (int): Number of visible objects.
-        silent (tuple[bool]): Whether nothing sounds, for each second.
-        ambient (tuple): For each second None, or (colour, dB) of the ambient
-            noise that it carries.
-    """
+    """What a video must contain, so that its split meets its quotas."""
     num_visible: int
-    silent: Tuple[bool, ...]
+    silent: Tuple[bool, ...]  # whether nothing sounds, for each second
+    # for each second None, or colour and dB of its ambient noise
     ambient: Tuple[Optional[Tuple[str, float]], ...]
 
 

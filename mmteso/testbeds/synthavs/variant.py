@@ -13,56 +13,35 @@ UNSEEN_SPLIT = 'test_unseen'
 
 @dataclass(frozen=True)
 class Variant:
-    """Classes, quotas and chances of a variant. The code is common to all.
-
-    Attributes:
-        name (str): As ``generate_synthavs`` and the tool take it.
-        prefix (str): What the clips' names begin with.
-        classes (tuple[str]): Class names in index order, background first.
-            No name contains ``_``, because ``a_obj`` joins names with it.
-        looks (Mapping[str, Look]): Look by class.
-        areas (tuple[float, float]): Least and greatest area of an object, as
-            a share of the frame's.
-        timbres (Mapping[str, Timbre]): Sound by class.
-        train_priors (Mapping[str, float]): Probability that a visible object
-            of a class sounds in a second of the training split, before
-            conditioning on "something sounds"; 0.5 in the other splits.
-            Classes that are visible in no split but ``test_unseen`` are left
-            out.
-        split_parts (Mapping[str, int]): Split -> relative number of videos.
-        visible_percent (tuple[int, int, int]): Percent of the videos with 1,
-            2 and 3 visible objects.
-        object_rms (float): Root mean square of an object's sound before level
-            jitter; full scale is 1. Three objects at the loudest level and
-            the noise stay below full scale.
-        ambient_db (tuple[float, float]): Least and greatest power of ambient
-            noise in dB relative to an object's sound.
-        ambient_everywhere (bool): Whether every sounding second carries
-            ambient noise too, and not only every other silent one.
-        floor_chance (float): Share of the clips with a noise floor of 60 to
-            40 dB below an object under their sounding seconds.
-        readme (str): Paragraph on the variant for ``README.txt``.
-        composed_cues (bool): Whether the cue bank composes a class name's
-            feature of its words' (:class:`HashTextEncoder`), so that text
-            knows the parts of unseen combinations. Their entries then have a
-            variance of 1, as ImageBind's nearly have: in vectors of length 1
-            a new network's biases drown what tells the cues apart. Defaults
-            to False.
-    """
-    name: str
-    prefix: str
+    """Classes, quotas and chances of a variant. The code is common to all."""
+    name: str  # as generate_synthavs and the tool take it
+    prefix: str  # of the clips' names
+    # in index order, background first; without '_', by which a_obj joins names
     classes: Tuple[str, ...]
     looks: Mapping[str, Look]
-    areas: Tuple[float, float]
+    areas: Tuple[float, float]  # least and greatest of an object, of the frame
     timbres: Mapping[str, Timbre]
+    # Probability that a visible object of a class sounds in a second of train,
+    # before conditioning on "something sounds"; 0.5 in the other splits.
+    # Classes that are visible in no split but test_unseen are left out.
     train_priors: Mapping[str, float]
-    split_parts: Mapping[str, int]
-    visible_percent: Tuple[int, int, int]
+    split_parts: Mapping[str, int]  # relative numbers of videos
+    visible_percent: Tuple[int, int, int]  # of videos with 1, 2, 3 objects
+    # Root mean square of an object's sound before level jitter, of full scale.
+    # Three objects at the loudest level and the noise stay below it.
     object_rms: float
+    # least and greatest power of ambient noise in dB over an object's sound
     ambient_db: Tuple[float, float]
+    # in every sounding second, too, not only in every other silent one
     ambient_everywhere: bool
+    # share of the clips with a noise floor of 60 to 40 dB below an object
+    # under their sounding seconds
     floor_chance: float
-    readme: str
+    readme: str  # paragraph on the variant
+    # Whether the cue bank composes a name's feature of its words', so that
+    # text knows the parts of unseen combinations. Their entries then have a
+    # variance of 1, as ImageBind's nearly have: in vectors of length 1 a new
+    # network's biases drown what tells the cues apart.
     composed_cues: bool = False
 
     @property

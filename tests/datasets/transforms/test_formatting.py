@@ -6,8 +6,6 @@ from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
-from data import make_avsbench
-from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.transforms import PackAVTInputs
 
 
@@ -89,22 +87,3 @@ def test_packs_only_what_is_there(results):
     # untouched sound is normal sound
     assert sample.metainfo == dict(uid='a', audio_condition='normal')
     assert PackAVTInputs()({})['inputs'] == {}
-
-
-def test_whole_pipeline(tmp_path):
-    root = make_avsbench(tmp_path, ('v1m', ), ('train', ))
-    dataset = AVSBenchDataset(
-        root,
-        pipeline=[
-            dict(type='LoadAVSAnnotations'),
-            dict(type='LoadTextCues', cue_target='mask'),
-            dict(type='PackAVTInputs')
-        ],
-        cue_file='cues.jsonl')
-    samples = [dataset[i]['data_samples'] for i in (0, 1)]
-    # frame 0: both classes sound; frame 1: the first one only
-    assert [sample.gt_cues.label.tolist() for sample in samples
-            ] == [[1., 1., 0., -1.], [1., 0., 0., -1.]]
-    assert [len(sample.frame_classes) for sample in samples] == [2, 1]
-    assert samples[0].text_cues[:2] == list(samples[0].a_obj)
-    assert [sample.frame for sample in samples] == [0, 1]
