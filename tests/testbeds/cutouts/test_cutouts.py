@@ -6,6 +6,7 @@ import wave
 import numpy as np
 import pytest
 from cutout_files import CLASSES, write_cutout_files
+from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -75,6 +76,7 @@ def test_same_seed_same_bytes(tmp_path, sources, catalogue):
 
 
 def test_a_data_set_reads_it(made):
+    init_default_scope('mmseg')
     root, summary = made
     assert list(summary) == list(SPLITS)
     for split in SPLITS:
