@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmteso.io import Provenance
 from mmteso.optional import require
-from ..weights import state_sha256
+from ..weights import from_pretrained, state_sha256
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 
 POOLINGS = ('mean', 'cls', 'eos')
@@ -97,15 +97,12 @@ class SentenceEncoder(BaseTextEncoder):
             factory = transformers.AutoModelForTextEncoding
         else:
             factory = transformers.AutoModel
-        self.model, info = factory.from_pretrained(
-            model, revision=revision, output_loading_info=True)
-        missing = sorted(map(str, info['missing_keys']))
-        if any(key.startswith('pooler.') for key in missing):
+        try:
+            self.model = from_pretrained(factory, model, revision=revision)
+        except ValueError:  # sentence encoders come without a pooler
+            self.model = from_pretrained(
+                factory, model, ['pooler.'], revision=revision)
             self.model.pooler = None  # not used, and random
-            missing = [key for key in missing if key[:7] != 'pooler.']
-        if missing:
-            raise ValueError(f'The checkpoint "{model}" lacks weights of '
-                             f'{type(self.model).__name__}: {missing}.')
         if config.model_type == 'clip':
             del self.model.vision_model, self.model.visual_projection
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -113,8 +110,6 @@ class SentenceEncoder(BaseTextEncoder):
         if self.tokenizer.pad_token is None:
             # language models have none; padding is masked out in any case
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        # checkpoints in half precision are run in full
-        self.model.float()
         self.embed_dims = (
             self.model.config.projection_dim
             if self.projected else self.model.config.hidden_size)
