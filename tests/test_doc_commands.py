@@ -23,7 +23,7 @@ from mmteso.video import write_video
 
 NEEDS = re.compile(r' *# needs (.+)')
 KNOWN = re.compile(
-    r'AVSBench|weights|(8|16) GPUs|a model server|a browser|the network|'
+    r'AVSBench|the cutouts|weights|(8|16) GPUs|a model server|a browser|the network|'
     r'an environment to change|(minutes|hours) of CPU')
 COPIED = ('configs', 'docs', 'mmteso', 'projects', 'tests', 'tools',
           'Makefile', 'pyproject.toml')
