@@ -143,8 +143,7 @@ class AVSInferencer:
             return tuple(trained['classes']), list(trained['palette'])
         if not self.semantic:
             return ('background', 'sounding'), [[0, 0, 0], [255, 255, 255]]
-        found = get_class_set(dataset.get('metainfo'), root)
-        return tuple(found.names), list(found.palette)
+        return get_class_set(dataset.get('metainfo'), root)
 
     def _set_pipeline(self, pipeline: Sequence[dict]) -> None:
         """Take a test pipeline apart: picture, sound, cues, packing."""
