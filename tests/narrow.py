@@ -15,7 +15,9 @@ import mmseg
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
 from mmengine.structures import LabelData, PixelData
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
 from torch import nn
@@ -334,6 +336,35 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
                 if layer.norm_type == 'zero_gated':
                     nn.init.ones_(layer.gamma)
     return model
+
+
+def save_model(root, name, narrow=None):
+    """One of the project's configs, narrow, with random weights beside it.
+
+    Args:
+        root (Path): Folder with a data set in ``data``; written to.
+        name (str): The config's path below configs/, without suffix.
+        narrow (Callable): See :func:`narrow_config`.
+
+    Returns:
+        tuple[str, str]: Config and checkpoint.
+    """
+    config = load(f'{name}.py')
+    config = narrow_config(config, root / 'data', root / 'work',
+                           narrow=narrow)
+    for key in ('train', 'val', 'test'):
+        config[f'{key}_dataloader'].dataset.pop('metainfo', None)
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    open_gates(model)
+    stem = Path(name).name
+    torch.save(
+        dict(state_dict=model.state_dict(),
+             meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
+    config.dump(str(root / f'{stem}.py'))
+    return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
 
 
 class CallHook(Hook):
