@@ -20,7 +20,8 @@ from tqdm import tqdm
 from mmteso.engine import AUDIO_CONDITIONS
 from mmteso.engine.sound_steps import SPLITS, dataset_configs
 from mmteso.io import atomic_write, file_sha256, read_json, write_json
-from mmteso.testbeds.synthavs.files import MANIFEST, read_manifest
+from mmteso.testbeds.cutouts import CUTOUTS
+from mmteso.testbeds.synthavs.files import SYNTHAVS
 from mmteso.version import __version__, installed_versions
 from .records import Row
 
@@ -166,15 +167,16 @@ def run_row(bench: Bench,
 
 
 def _data_versions(cfg: Config) -> Dict[str, Any]:
-    """By folder of SynthAVS how it was made."""
+    """By folder of a testbed how it was made."""
     roots = [
         str(leaf.get('data_root')) for split in SPLITS
         if cfg.get(f'{split}_dataloader')
         for leaf in dataset_configs(cfg[f'{split}_dataloader']['dataset'])
     ]
     manifests = {
-        root: read_manifest(root)
-        for root in roots if osp.isfile(osp.join(root, MANIFEST))
+        root: testbed.read_manifest(root)
+        for root in roots for testbed in (SYNTHAVS, CUTOUTS)
+        if osp.isfile(osp.join(root, testbed.manifest))
     }
     return {
         root: {key: manifest[key]

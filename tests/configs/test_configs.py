@@ -35,7 +35,7 @@ def test_content(name):
     assert 'mmteso' in config.custom_imports.imports
     assert config.model.type == 'AudioTextSegmentor'
     _, benchmark = name[:-3].rsplit('_', 1)
-    synthavs = benchmark.startswith('synthavs')
+    synthavs = benchmark.startswith(('synthavs', 'cutouts'))
     semantic = benchmark.endswith('avss')
     subsets = dict(v1s='v1s', v1m='v1m', avss=['v1s', 'v1m', 'v2'])
     subsets['avss-binary'] = 'v2'
@@ -57,7 +57,7 @@ def test_content(name):
     assert ('cue_loss' in config.model) == with_cue_loss
     for split, pipeline in pipelines(config):
         cues, = (t for t in pipeline if t.type == 'LoadTextCues')
-        # CueSelectionMetric reads it where SynthAVS is tested
+        # CueSelectionMetric reads it where a testbed is
         wanted = with_cue_loss if split == 'train' else synthavs
         assert cues.get('cue_target') == ('mask' if wanted else None)
         kinds = [t.type for t in pipeline]
@@ -140,14 +140,15 @@ def avsbench(tmp_path_factory):
 
 KINDS = [
     'teso_swin-b_v1s.py', 'teso_swin-b_avss.py', 'teso-cue_swin-b_v1m.py',
-    'teso_r50_v1m.py', 'teso_r18_synthavs.py', 'teso-cue_r18_synthavs-avss.py'
+    'teso_r50_v1m.py', 'teso_r18_synthavs.py', 'teso-cue_r18_cutouts.py',
+    'teso-cue_r18_synthavs-avss.py'
 ]
 
 
 @pytest.mark.parametrize('name', KINDS)
 def test_trains_and_tests(name, avsbench, synthavs, tmp_path):
     """One step, a validation that picks the best checkpoint, a test."""
-    root = synthavs if 'synthavs' in name else avsbench
+    root = synthavs if 'r18' in name else avsbench
     config = narrow_config(config_of(name), root, tmp_path)
     runner = Runner.from_cfg(config)
     before = copy.deepcopy(runner.model.state_dict())
@@ -162,7 +163,7 @@ def test_trains_and_tests(name, avsbench, synthavs, tmp_path):
     expected = {'avss/mIoU', 'avss/F', 'mmseg/mIoU'} if 'avss.py' in name \
         else {'J', 'F'}
     assert expected <= set(metrics)
-    if 'synthavs' in name:  # labels_visible is there and read
+    if 'r18' in name:  # labels_visible is there and read
         assert {'J_part', 'cues/silent_kept'} <= set(metrics)
     # what training wrote is all that testing needs
     checkpoint, = tmp_path.glob('best_*.pth')

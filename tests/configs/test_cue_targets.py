@@ -22,7 +22,7 @@ FRAMES = [  # at most four cues each, N_T
 CUE_LOSS = sorted(
     path.relative_to(CONFIGS).as_posix()
     for pattern in ('*/teso-cue*.py', 'ablations/v1m/*cue-loss*.py')
-    for path in CONFIGS.glob(pattern) if 'synthavs' not in path.stem)
+    for path in CONFIGS.glob(pattern) if '_r18_' not in path.stem)
 
 
 @pytest.fixture(scope='module')
