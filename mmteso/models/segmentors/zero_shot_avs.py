@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Dict, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import torch
 from mmengine.structures import PixelData
@@ -12,9 +12,7 @@ from mmteso.datasets import check_synonyms, load_class_synonyms
 from mmteso.datasets.avsbench_meta import get_class_set
 from mmteso.structures import CuePrompt, ImageMemory
 from ..zero_shot.text_segmenter import NOTHING
-from .audio_text_segmentor import AudioTextSegmentor
-
-Inputs = Dict[str, Tensor]
+from .audio_text_segmentor import AudioTextSegmentor, Inputs
 
 
 @MODELS.register_module()

@@ -172,28 +172,22 @@ def test_a_checkpoint_needs_no_folder(folder, tmp_path):
 
 
 # ---------------------------------------------------------------- errors
-def test_no_folder(tmp_path):
+def test_weights_of_another_network(folder, tmp_path):
     backbone = build('convnext', 'checkpoints/nowhere')  # building needs none
     with pytest.raises(FileNotFoundError, match="'checkpoints/nowhere'"):
         backbone.init_weights()
     build('convnext').model.config.save_pretrained(tmp_path)
     with pytest.raises(FileNotFoundError, match='no model.safetensors'):
         build('convnext', tmp_path).init_weights()
-
-
-def test_weights_of_another_network(folder):
     with pytest.raises(ValueError, match="'model_type': .'convnextv2', 'con"):
         build('convnextv2', folder).init_weights()
     other = dict(HF['convnext'], depths=[1, 1, 1, 1])
     with pytest.raises(
             ValueError, match=r"'depths': \(\[1, 1, 1, 1\], \[1, 1, 2, 1\]"):
         build('convnext', folder, config=other).init_weights()
-
-
-def test_positions_of_another_image_size(tmp_path):
-    folder = write(tmp_path, 'dinov2', image_size=32)
+    small = write(tmp_path / 'small', 'dinov2', image_size=32)
     with pytest.raises(RuntimeError, match='its image_size is 32, .* 64'):
-        build('dinov2', folder).init_weights()
+        build('dinov2', small).init_weights()
 
 
 def test_weights_that_are_not_whole(folder, tmp_path):
