@@ -129,7 +129,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--threads',
         type=int,
-        help='threads of a run; default: the cores divided by --jobs. '
+        help='threads of a run and of what all runs start from; default: the '
+        'cores divided by --jobs, for the start all of them. '
         'Another number rounds differently, which moves a result about as '
         'far as another seed')
     parser.add_argument(
@@ -212,7 +213,7 @@ def main() -> None:
                 run_tool('tools/dataset_converters/prepare_synthavs.py',
                          folder, '--reuse', *options)
             for name in settings.pretraining:
-                pretrain(bench, name, os.cpu_count() or 1)
+                pretrain(bench, name, args.threads or os.cpu_count() or 1)
             make_runs(bench, todo, args.jobs, args.threads, args.retest)
     runs = read_runs(source)
     for title, columns in settings.tables.items():
