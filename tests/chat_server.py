@@ -54,9 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.in_flight += 1
             server.most_in_flight = max(server.most_in_flight,
                                         server.in_flight)
-            reply = server.script.pop(0) if server.script else None
-            if reply is None and server.random.random() < server.share:
-                reply = server.random.choice(server.behaviours)
+            reply = next(server.script, None)
         try:
             time.sleep(server.delay)
             self._answer(server, request, reply)
@@ -83,26 +81,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{')
             self.close_connection = True
             return
-        status, message = 200, reply
+        status = reply if isinstance(reply, int) else 200
         if isinstance(reply, int):
-            status = reply
-            body = dict(error=dict(message=f'This is {status} for '
-                                   f'{self.headers["authorization"]}.'))
+            reply = dict(error=dict(message=f'This is {status} for '
+                                    f'{self.headers["authorization"]}.'))
         elif not isinstance(reply, bytes):
             if isinstance(reply, str):
-                message = dict(content=reply)
-            body = dict(
-                id='chat-1',
-                object='chat.completion',
-                created=0,
-                model=server.model,
-                choices=[
-                    dict(
-                        index=0,
-                        finish_reason='stop',
-                        message=dict(message, role='assistant'))
-                ])
-        body = reply if isinstance(reply, bytes) else json.dumps(body).encode()
+                reply = dict(content=reply)
+            reply = dict(choices=[
+                dict(
+                    index=0,
+                    finish_reason='stop',
+                    message=dict(reply, role='assistant'))
+            ])
+        body = reply if isinstance(reply, bytes) else json.dumps(
+            reply).encode()
         self.send_response(status)
         self.send_header('content-type', 'application/json')
         self.send_header('content-length', str(len(body)))
@@ -115,10 +108,8 @@ class ChatServer:
     """The server; a context manager that runs it in a thread.
 
     Args:
-        script (Sequence): Replies to the first requests: a status, a text,
+        script (Iterable): Replies to the first requests: a status, a text,
             the body's bytes, a message as a dict, 'cut' or None (as usual).
-        behaviours (Sequence): Replies to a share of the others, as above.
-        share (float): That share.
         schema (str): What is done about ``response_format``: 'keep',
             'ignore' or 'refuse'.
         key (str, optional): The API key that is asked for.
@@ -128,16 +119,12 @@ class ChatServer:
 
     def __init__(self,
                  script=(),
-                 behaviours=(),
-                 share=0.,
                  schema='keep',
                  key=None,
                  model='tiny-chat',
                  delay=0.):
-        self.script, self.behaviours = list(script), list(behaviours)
-        self.share, self.schema, self.key = share, schema, key
+        self.script, self.schema, self.key = iter(script), schema, key
         self.model, self.delay = model, delay
-        self.random = random.Random(0)
         self.requests, self.headers = [], []
         self.in_flight = self.most_in_flight = 0
         self.lock = threading.Lock()

@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import logging
 import os
 
 import pytest
@@ -30,3 +31,16 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if 'gpu' in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def warned():
+    """List of the warnings that go to mmengine's logger."""
+    from mmengine.logging import MMLogger
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)

@@ -9,45 +9,36 @@ Same arguments, same files. The frames show rectangles in their class's
 colour on a grey gradient, the sound is one tone per class, and the last
 frame of each clip is silent: empty mask, zero samples.
 """
-import csv
 import json
 import os.path as osp
 import pickle
-import wave
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
+from scipy.io import wavfile
 
 from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, FRAMES_PER_CLIP,
                                            voc_palette)
 
 SPLITS = ('train', 'val', 'test')
 SAMPLE_RATE = 16000
+COLUMNS = ['vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label']
 
 
 def write_wav(path, seconds: float, tones: Sequence[float],
               silent_from: Optional[float] = None) -> None:
-    """Write a mono 16-bit wav file.
-
-    Args:
-        path (str | Path): The file.
-        seconds (float): Length in seconds.
-        tones (Sequence[float]): Frequencies in Hz, mixed equally.
-        silent_from (float, optional): From this second on the samples are 0.
-    """
+    """Write a mono 16-bit wav file of tones in Hz, mixed equally; from the
+    second ``silent_from`` on the samples are 0."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     sound = sum(np.sin(2 * np.pi * tone * time) for tone in tones)
     sound = 0.5 * sound / max(len(tones), 1) * np.ones_like(time)
     if silent_from is not None:
         sound[time >= silent_from] = 0
-    with wave.open(str(path), 'wb') as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes((sound * 32767).astype('<i2').tobytes())
+    wavfile.write(path, SAMPLE_RATE, (sound * 32767).astype('<i2'))
 
 
 def tone_of(label: int) -> float:
@@ -95,17 +86,16 @@ def make_avsbench(root,
 
     Args:
         root (str | Path): Folder to write to; made if needed.
-        subsets (Sequence[str]): Subset folders.
-        splits (Sequence[str]): Splits.
-        clips (int): Clips of each subset and split. Defaults to 1.
-        frame_size (tuple[int]): (height, width). Defaults to (24, 32).
-        frames (int, optional): Frames and seconds of a clip. Defaults to
-            None: 5 in v1s and v1m, 10 in v2, as in the release.
+        subsets, splits (Sequence[str]): Those to write.
+        clips (int): Clips of each subset and split.
+        frame_size (tuple[int]): (height, width).
+        frames (int, optional): Frames and seconds of a clip; None: as in the
+            release.
         class_names (Sequence[str]): Classes, background first.
         palette (Sequence[Sequence[int]], optional): Their colours in
-            labels_rgb. Defaults to None: VOC's.
+            labels_rgb; None: VOC's.
         label_base (int): First index in label2idx.json, 0 or 1.
-        visible (bool): Whether to write labels_visible. Defaults to False.
+        visible (bool): Whether to write labels_visible.
         seed (int): Seed of classes and image noise.
 
     Returns:
@@ -141,11 +131,8 @@ def make_avsbench(root,
                         cues=names + [class_names[distractor]])
                     for frame in range(length)
                 ]
-    with open(root / 'metadata.csv', 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ['vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'])
-        writer.writerows(rows)
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(
+        root / 'metadata.csv', index=False)
     (root / 'label2idx.json').write_text(
         json.dumps({
             name: index
@@ -190,41 +177,26 @@ def _write_clip(clip: Path, sounding: Sequence[int], length: int, masked: int,
 def make_v3_lists(root) -> str:
     """Write AVS-V3's lists for what :func:`make_avsbench` wrote.
 
-    Clips of train and val are seen, clips of test are unseen; the first k of
-    these, all classes together, are the k shots. As published, the few-shot
-    lists name no objects, and each says 'v3_1_shot_train'.
-
-    Args:
-        root (str | Path): The data; it needs more than 5 test clips.
-
-    Returns:
-        str: ``root/v3``.
+    Clips of train and val are seen, clips of test (more than 5) are unseen;
+    the first k of these, all classes together, are the k shots. As published,
+    the few-shot lists name no objects, and each says 'v3_1_shot_train'.
+    Returns ``root/v3``.
     """
     folder = Path(root, 'v3')
-    with open(Path(root, 'metadata.csv'), newline='') as file:
-        clips = list(csv.DictReader(file))
-    unseen = [clip for clip in clips if clip['split'] == 'test']
+    clips = pd.read_csv(Path(root, 'metadata.csv'))
     lists = {
-        'meta_v3_seen_train.csv':
-        [clip for clip in clips if clip['split'] == 'train'],
-        'meta_v3_seen_val.csv':
-        [clip for clip in clips if clip['split'] == 'val'],
-        'meta_v3_unseen.csv': unseen
+        f'meta_v3_{word}.csv': clips[clips.split == split].assign(split=word)
+        for word, split in (('seen_train', 'train'), ('seen_val', 'val'),
+                            ('unseen', 'test'))
     }
+    unseen = lists['meta_v3_unseen.csv'].assign(
+        s_min='', s_sec='', a_obj='', split='v3_1_shot_train')
     for shots in (1, 3, 5):
         lists[f'v3_{shots}_shot/train.csv'] = unseen[:shots]
         lists[f'v3_{shots}_shot/test.csv'] = unseen[shots:]
     for name, chosen in lists.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        changes = dict(split=path.stem[len('meta_v3_'):])
-        if 'shot' in name:
-            changes = dict(s_min='', s_sec='', a_obj='',
-                           split='v3_1_shot_train')
-        with open(path, 'w', newline='') as file:
-            writer = csv.DictWriter(file, clips[0])
-            writer.writeheader()
-            writer.writerows({**clip, **changes} for clip in chosen)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        chosen.to_csv(folder / name, index=False)
     return str(folder)
 
 
@@ -255,11 +227,8 @@ def make_synthavs_index(root, clips: Sequence[Tuple[str, str]],
             Image.fromarray(image).save(folder / f'{frame}.png')
         rows.append([number, number, 0, 0, heard or 'background', 'train',
                      'v2'])
-    with open(root / 'metadata.csv', 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ['vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'])
-        writer.writerows(rows)
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(
+        root / 'metadata.csv', index=False)
     (root / 'synthavs.json').write_text(
         json.dumps(dict(complete=True, arguments=dict(frames=2))))
     return str(root)
@@ -281,18 +250,15 @@ def make_avsbench_object(root,
 
     Args:
         root (str | Path): Folder that gets 'Single-source' or
-            'Multi-sources'.
+            'Multi-sources'; it is returned.
         subset (str): 's4' or 'ms3'.
         splits (Sequence[str]): Splits.
-        clips (int): Clips of each split. Defaults to 1.
-        frame_size (tuple[int]): (height, width). Defaults to (24, 24).
+        clips (int): Clips of each split.
+        frame_size (tuple[int]): (height, width).
         mask_mode (str): Mode of the 0/255 mask images: '1', 'L' or 'P'.
         audio (Sequence[str]): What to write: 'wav', 'log_mel'.
         header (bool): Whether the CSV file has a header line.
         seed (int): Seed of the image noise and the log-mels.
-
-    Returns:
-        str: ``root``.
     """
     root = Path(root)
     rng = np.random.default_rng(seed)
@@ -300,8 +266,7 @@ def make_avsbench_object(root,
     single = subset == 's4'
     home = root / ('Single-source' if single else 'Multi-sources')
     data = home / f'{subset}_data'
-    rows = [['name', 'start', 'category', 'split'] if single else
-            ['name', 'split']] if header else []
+    rows = []
     for split in splits:
         for number in range(clips):
             name = f'{subset}-{split}-{number}'
@@ -336,15 +301,12 @@ def make_avsbench_object(root,
             if 'log_mel' in audio:
                 folder = data / 'audio_log_mel' / below
                 folder.mkdir(parents=True, exist_ok=True)
-                _write_log_mel(folder / f'{name}.pkl', rng)
-    with open(home / f'{subset}_meta_data.csv', 'w', newline='') as file:
-        csv.writer(file).writerows(rows)
+                log_mel = rng.normal(-3, 1, (5, 1, 96, 64))
+                log_mel = torch.from_numpy(log_mel.astype(np.float32))
+                (folder / f'{name}.pkl').write_bytes(
+                    pickle.dumps(log_mel.requires_grad_()))
+    columns = ['name', 'start', 'category', 'split']
+    pd.DataFrame(
+        rows, columns=columns if single else columns[::3]).to_csv(
+            home / f'{subset}_meta_data.csv', index=False, header=header)
     return str(root)
-
-
-def _write_log_mel(path: Path, rng: np.random.Generator) -> None:
-    """Pickle (5, 1, 96, 64) log-mels as the release has them."""
-    log_mel = torch.from_numpy(
-        rng.normal(-3, 1, (5, 1, 96, 64)).astype(np.float32))
-    with open(path, 'wb') as file:
-        pickle.dump(log_mel.requires_grad_(), file)

@@ -28,20 +28,16 @@ def read_waveform(path: str,
 
     Any format that libsndfile knows (wav, flac, ogg, mp3), any rate and any
     number of channels. Channels are averaged, then the rate is changed by
-    soxr (quality 'HQ'). Integer samples are divided by their full scale, as
-    torchvggish does, so values nominally lie in [-1, 1]; nothing is clipped.
-    torchvggish changes the rate by resampy, whose filter falls off elsewhere:
-    on one recording at 44.1 kHz VGGish's highest log-mel band differed by up
-    to 0.5, the next by 0.05 and the rest by less than 0.003. A file that has
-    16 kHz is not resampled.
+    soxr (quality 'HQ'; torchvggish's resampy falls off elsewhere, which shows
+    in VGGish's two highest log-mel bands). Integer samples are divided by
+    their full scale, so values nominally lie in [-1, 1]; nothing is clipped.
 
     Args:
         path (str): The file, local or any address that mmengine's file
             backends understand.
         sample_rate (int): Rate of the result in samples a second.
             Defaults to 16000.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Returns:
         np.ndarray: float32, (num_samples,).
@@ -89,20 +85,8 @@ def _read_cached(path: str, sample_rate: int, backend_items: tuple,
 def load_waveform(path: str,
                   sample_rate: int = SAMPLE_RATE,
                   backend_args: Optional[dict] = None) -> np.ndarray:
-    """:func:`read_waveform` through a small cache of the last files.
-
-    The cache belongs to the process and notices when a local file changes.
-
-    Args:
-        path (str): The file.
-        sample_rate (int): Rate of the result in samples a second.
-            Defaults to 16000.
-        backend_args (dict, optional): Arguments of mmengine's file backend,
-            with hashable values. Defaults to None.
-
-    Returns:
-        np.ndarray: float32, (num_samples,), read-only because it is shared.
-    """
+    """:func:`read_waveform` through a small cache of the last files, which
+    notices when a local one changes; the array is read-only."""
     version = None
     if os.path.exists(path):
         stat = os.stat(path)
@@ -112,16 +96,10 @@ def load_waveform(path: str,
 
 
 def last_clip_rule(clip_hop: float) -> str:
-    """What frames hear that lie beyond the last complete clip of a sound.
-
-    Args:
-        clip_hop (float): Seconds between the starts of two clips.
-
-    Returns:
-        str: 'repeated' with the 0.96 s of AVSBench's preprocessing, whose
-        loaders repeat the last example of a short file; else 'aligned', the
-        last clip is the one that ends where the sound ends (ours).
-    """
+    """Which clip frames get that lie beyond the last complete one of a sound,
+    by the seconds between the starts of two clips: 'repeated' with the 0.96 s
+    of AVSBench's preprocessing, whose loaders repeat the last example; else
+    'aligned', the one that ends where the sound ends (ours)."""
     consecutive = math.isclose(clip_hop, EXAMPLE_HOP_SECONDS)
     return 'repeated' if consecutive else 'aligned'
 

@@ -4,7 +4,7 @@ from . import transforms
 from .avsbench import AVSBenchDataset
 from .avsbench_object import AVSBenchObjectDataset
 from .avsbench_v3 import AVSBenchV3Dataset
-from .base_avs_dataset import BaseAVSDataset, MissingFile
+from .base_avs_dataset import BaseAVSDataset
 from .class_synonyms import (ClassSynonyms, SynonymError, check_synonyms,
                              choose_synonyms, load_class_synonyms,
                              read_synonyms)
@@ -12,7 +12,7 @@ from .data_check import DataReport, check_dataset
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',
-    'BaseAVSDataset', 'ClassSynonyms', 'DataReport', 'MissingFile',
-    'SynonymError', 'check_dataset', 'check_synonyms', 'choose_synonyms',
+    'BaseAVSDataset', 'ClassSynonyms', 'DataReport', 'SynonymError',
+    'check_dataset', 'check_synonyms', 'choose_synonyms',
     'load_class_synonyms', 'read_synonyms', 'transforms'
 ]

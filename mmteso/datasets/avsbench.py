@@ -17,8 +17,6 @@ _LABEL_FORMATS = dict(labels_rgb='rgb', labels_semantic='index')
 class AVSBenchDataset(BaseAVSDataset):
     """AVSBench in the layout of the AVSBench-semantic release.
 
-    One frame (with its second of sound) is one sample.
-
     .. code-block:: none
 
         data_root/metadata.csv      vid,uid,s_min,s_sec,a_obj,split,label

@@ -5,7 +5,7 @@ Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
 OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
 import os.path as osp
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
 
@@ -50,30 +50,13 @@ def voc_palette(num_colors: int) -> List[List[int]]:
     ] for index in range(num_colors)]
 
 
-class ClassSet(NamedTuple):
-    """The classes that a data set's masks and metadata name.
-
-    Attributes:
-        names (tuple[str]): In index order, background first.
-        palette (list[list[int]]): RGB colour of each class in ``labels_rgb``.
-    """
-    names: Tuple[str, ...]
-    palette: List[List[int]]
-
-
 def read_classes(path: str,
                  backend_args: Optional[dict] = None) -> Tuple[str, ...]:
     """Class names in a file, in index order.
 
-    Args:
-        path (str): A JSON file whose keys are the names (as in
-            ``label2idx.json``) or that lists them; or a text file with a name
-            a line, as mmengine reads it.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such JSON file.
+    It is a JSON file whose keys are the names (as in ``label2idx.json``) or
+    that lists them (a ValueError if it is neither), or a text file with a
+    name a line.
     """
     if not path.endswith('.json'):
         return tuple(
@@ -89,7 +72,8 @@ def read_classes(path: str,
 
 def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
                   data_root: str = '',
-                  backend_args: Optional[dict] = None) -> ClassSet:
+                  backend_args: Optional[dict] = None
+                  ) -> Tuple[Tuple[str, ...], List[List[int]]]:
     """The class set that a data set's ``metainfo`` names.
 
     Args:
@@ -99,15 +83,11 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
             colours in ``labels_rgb``, or a text file with one a line.
             Defaults to the VOC palette.
         data_root (str): Folder of the data. Defaults to ''.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
 
     Returns:
-        ClassSet: The classes.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If these can't be the classes of a data set.
+        tuple: The names in index order, background first, and the RGB colour
+        of each in ``labels_rgb``. A ValueError if these can't be the classes
+        of a data set.
     """
     metainfo = metainfo or {}
 
@@ -152,7 +132,7 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
             'metainfo.palette must be a different RGB colour (three values '
             f'from 0 to 255) for each of the {len(names)} classes, but got '
             f'{len(palette)}: {palette[:5]}')
-    return ClassSet(names, palette)
+    return names, palette
 
 
 def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
@@ -160,10 +140,8 @@ def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
 
     The names are joined by ``_``. Cleaned on the way, as met in the release:
     blanks inside a name (``h orse``), ``off-the-screen`` and ``background``
-    (no object), repeated names, and an empty column (the V3 lists).
-
-    Raises:
-        ValueError: A name that is neither a class nor known dirt.
+    (no object), repeated names, and an empty column (the V3 lists). Any other
+    name is a ValueError.
     """
     known = {''.join(name.split()): name for name in class_names}
     names: List[str] = []
@@ -190,14 +168,10 @@ def names_unseen_source(text: str) -> bool:
 def check_label2idx(path: str,
                     class_names: Sequence[str],
                     backend_args: Optional[dict] = None) -> None:
-    """Hold ``label2idx.json`` against a class list.
+    """Hold ``label2idx.json`` against a class list; ValueError otherwise.
 
     The file exists 0-based (background 0) and 1-based (background 1). Masks
-    are 0-based in both, so only the order of the keys counts. Any other
-    numbering, order or set of names is refused.
-
-    Raises:
-        ValueError: The file is no such table, or not of these classes.
+    are 0-based in both, so only the order of the keys counts.
     """
     names = read_classes(path, backend_args)
     if names != tuple(class_names):

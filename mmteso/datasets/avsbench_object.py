@@ -2,7 +2,7 @@
 """The older AVSBench-object release: S4 (single source), MS3 (multiple)."""
 import csv
 import io
-from typing import List, NamedTuple, Optional
+from typing import List, Optional
 
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
@@ -11,18 +11,10 @@ from .avsbench_meta import SPLITS
 from .base_avs_dataset import BaseAVSDataset, Clip
 
 
-class _Layout(NamedTuple):
-    """A subset's folder, the columns of its CSV file, its images' names."""
-    home: str
-    num_columns: int
-    category: Optional[int]
-    split: int
-    image_prefix: str
-
-
+# a subset's folder, columns of its CSV file (the last one is the split), and
+# what its images' names begin with
 _LAYOUTS = dict(
-    s4=_Layout('Single-source', 4, 2, 3, '{}_'),
-    ms3=_Layout('Multi-sources', 2, None, 1, '{}.mp4_'))
+    s4=('Single-source', 4, '{}_'), ms3=('Multi-sources', 2, '{}.mp4_'))
 
 # sample's key, folder and suffix of the sound
 _AUDIO = dict(
@@ -32,9 +24,7 @@ _AUDIO = dict(
 
 @DATASETS.register_module()
 class AVSBenchObjectDataset(BaseAVSDataset):
-    """S4 and MS3 in the layout of the AVSBench-object release.
-
-    One frame (with its second of sound) is one sample; the task is binary.
+    """S4 and MS3 in the layout of the AVSBench-object release; binary.
 
     .. code-block:: none
 
@@ -98,9 +88,9 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         self.subset = subset
         self.split = split
         self.audio = audio
-        self._layout = _LAYOUTS[subset]
+        self._home, self._columns, self._image_prefix = _LAYOUTS[subset]
         if ann_file is None:
-            ann_file = f'{self._layout.home}/{subset}_meta_data.csv'
+            ann_file = f'{self._home}/{subset}_meta_data.csv'
         kwargs.setdefault('img_suffix', '.png')
         super().__init__(
             task='binary',
@@ -126,7 +116,7 @@ class AVSBenchObjectDataset(BaseAVSDataset):
 
     def _read_clips(self) -> List[Clip]:
         """Read and check the CSV file."""
-        layout, path = self._layout, self.ann_file
+        path = self.ann_file
         try:
             text = fileio.get_text(path, backend_args=self.backend_args)
         except FileNotFoundError as err:
@@ -142,17 +132,15 @@ class AVSBenchObjectDataset(BaseAVSDataset):
             del rows[0]
         for line, row in rows:
             where = f'{path}, line {line}'
-            if len(row) != layout.num_columns:
+            if len(row) != self._columns:
                 raise ValueError(f'{where}: {len(row)} columns, expected '
-                                 f'{layout.num_columns}')
-            name, split = row[0], row[layout.split]
+                                 f'{self._columns}')
+            name, split = row[0], row[-1]
             if split not in SPLITS:
-                raise ValueError(f'{where}: column {layout.split} is '
+                raise ValueError(f'{where}: column {len(row) - 1} is '
                                  f'{split!r}, expected the split, one of '
                                  f'{list(SPLITS)}')
-            category = None
-            if layout.category is not None:
-                category = row[layout.category]
+            category = row[2] if self.subset == 's4' else None
             if not name or name in names or category == '':
                 raise ValueError(
                     f'{where}: name {name!r}, category {category!r}; expected '
@@ -162,7 +150,7 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         return clips
 
     def _clip(self, name: str, split: str, category: Optional[str]) -> Clip:
-        data = f'{self.data_root}/{self._layout.home}/{self.subset}_data'
+        data = f'{self.data_root}/{self._home}/{self.subset}_data'
         key, audio, suffix = _AUDIO[self.audio]
         below, images = split, f'{data}/visual_frames'
         if category is not None:
@@ -178,6 +166,6 @@ class AVSBenchObjectDataset(BaseAVSDataset):
             audio=(key, f'{data}/{audio}/{below}/{name}{suffix}'),
             num_frames=5,
             num_masks=1 if (self.subset, split) == ('s4', 'train') else None,
-            image_prefix=self._layout.image_prefix.format(name),
+            image_prefix=self._image_prefix.format(name),
             mask_prefix=f'{name}_',
             first=1)

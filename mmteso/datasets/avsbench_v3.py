@@ -50,14 +50,13 @@ class AVSBenchV3Dataset(AVSBenchDataset):
     Few-shot training goes on from the zero-shot model, on k clips of each
     unseen class (``load_from``, see ``configs/v3``).
 
-    The lists as published, which a comparison of the settings has to bear in
-    mind: 56 classes are seen and 14 unseen in 4,807 / 535 / 758 clips of
-    train / val / test, but the few-shot lists leave out the clips of three
+    As published, 56 classes are seen and 14 unseen in 4,807 / 535 / 758 clips
+    of train / val / test, but the few-shot lists leave out the clips of three
     unseen classes (bell, harp, squirrel): 11, 33 and 55 clips to train on and
-    532, 510 and 488 to test on, of 11 classes. The test clips thus differ
-    from setting to setting; 3 or 4 videos have one clip in train.csv and
-    another in test.csv. A list's own ``split`` column isn't read: all the
-    few-shot lists say 'v3_1_shot_train'.
+    532, 510 and 488 to test on. The test clips thus differ from setting to
+    setting; 3 or 4 videos have one clip in train.csv and another in test.csv.
+    A list's own ``split`` column isn't read: all the few-shot lists say
+    'v3_1_shot_train'.
 
     Where ``metadata.csv`` is there, the lists are held against it: a clip must
     be listed in it with the same subset and, if the list names any, the same
@@ -126,8 +125,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
         """Hold the list against the metadata and take ``a_obj`` from it."""
         known = {
             row.uid: row
-            for row in read_clip_metadata(path, self.class_names, None,
-                                          None,
+            for row in read_clip_metadata(path, self.class_names, None, None,
                                           self.backend_args)
         }
         wrong = []

@@ -21,53 +21,25 @@ from .transforms import LoadAudioFeatures, LoadTextCues
 _SHOWN = 10
 
 
-class MissingFile(NamedTuple):
-    """A file or folder of a clip, '{subset}/{uid}', that isn't there."""
-    video: str
-    path: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f'{self.video}: {self.path} (expected {self.expected})'
-
-
 class Clip(NamedTuple):
     """Where a clip's files lie.
 
     Those of frame t (from 0) are named by a prefix and ``first + t``.
-
-    Attributes:
-        uid (str): The clip's name.
-        subset (str): The subset that it belongs to.
-        split (str): The split that it belongs to.
-        a_obj (tuple[str]): Classes that sound in it.
-        images (str): Folder of its frames.
-        masks (str): Folder of its masks.
-        audio (tuple[str, str]): The sample's key for its sound, and the file.
-        num_frames (int, optional): None: as many as the folders hold.
-        num_masks (int, optional): How many frames, from the first on, have a
-            mask. None: all.
-        visible (str, optional): Folder of the masks of all visible objects,
-            which need not be there.
-        image_prefix (str): Defaults to ''.
-        mask_prefix (str): Defaults to ''.
-        first (int): Number of frame 0 in the names. Defaults to 0.
-        extra (dict): Further keys of its samples.
     """
     uid: str
     subset: str
     split: str
-    a_obj: Tuple[str, ...]
-    images: str
-    masks: str
-    audio: Tuple[str, str]
-    num_frames: Optional[int] = None
-    num_masks: Optional[int] = None
-    visible: Optional[str] = None
+    a_obj: Tuple[str, ...]  # classes that sound in it
+    images: str  # folder of its frames
+    masks: str  # folder of its masks
+    audio: Tuple[str, str]  # the sample's key for its sound, and the file
+    num_frames: Optional[int] = None  # None: as many as the folders hold
+    num_masks: Optional[int] = None  # of the first frames; None: of all
+    visible: Optional[str] = None  # folder of visible objects' masks, if any
     image_prefix: str = ''
     mask_prefix: str = ''
-    first: int = 0
-    extra: Mapping[str, Any] = {}
+    first: int = 0  # number of frame 0 in the names
+    extra: Mapping[str, Any] = {}  # further keys of its samples
 
 
 class BaseAVSDataset(BaseSegDataset):
@@ -94,11 +66,11 @@ class BaseAVSDataset(BaseSegDataset):
             them and names the first ten (files that are there but broken:
             :class:`DataCheckHook`). With 'skip' the frames that need them are
             left out, and so are those that the loaders of the pipeline
-            refuse: an unreadable image, mask or sound, a mask of another size
-            or with many pixels of unknown colour, a sound shorter than a
-            clip, a frame without a line in the cue file. For that every frame
-            is read once (:mod:`mmteso.datasets.data_check`). What is left out
-            is logged and kept in ``skipped``. Defaults to 'error'.
+            refuse, e.g. a broken image, a mask of another size, a sound
+            shorter than a clip, a frame without a line in the cue file; for
+            that every frame is read once (:mod:`mmteso.datasets.data_check`).
+            What is left out is logged and kept in ``skipped``. Defaults to
+            'error'.
         metainfo (dict, optional): The class set, in both tasks: ``classes``,
             the names in index order, 'background' first, and ``palette``, the
             RGB colours of the masks; either as a list or as a file, relative
@@ -132,7 +104,8 @@ class BaseAVSDataset(BaseSegDataset):
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Attributes:
-        missing_files (list[MissingFile]): All that was found missing.
+        missing_files (list[tuple[str, str]]): All that was found missing: the
+            clip, '{subset}/{uid}', and what of it.
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
     """
 
@@ -164,22 +137,30 @@ class BaseAVSDataset(BaseSegDataset):
         if label_format != 'binary':
             names, palette = get_class_set(metainfo, root,
                                            kwargs.get('backend_args'))
+        classes, label_map = (BINARY_CLASSES, BINARY_PALETTE), None
+        if task == 'semantic':
+            first = int(reduce_zero_label)
+            classes = names[first:], palette[first:]
+        else:  # tells mmseg's LoadAnnotations; 255 of masks that are 0 and 255
+            label_map = dict.fromkeys(
+                range(1, len(names)) if names else [IGNORE_INDEX], 1)
+        self.with_masks = with_masks
+        self.check_files = check_files
+        self.missing = missing
+        self.missing_files: List[Tuple[str, str]] = []
+        self.skipped: List[Tuple[str, int]] = []
+        self.cue_file = cue_file and osp.join(root, cue_file)
+        self.cue_bank = cue_bank and osp.join(root, cue_bank)
         self.shared_info = dict(
             task=task,
             label_format=label_format,
             class_names=names,
-            palette=palette)
-        classes = BINARY_CLASSES, BINARY_PALETTE
-        if task == 'semantic':
-            first = int(reduce_zero_label)
-            classes = names[first:], palette[first:]
-        self.with_masks = with_masks
-        self.check_files = check_files
-        self.missing = missing
-        self.missing_files: List[MissingFile] = []
-        self.skipped: List[Tuple[str, int]] = []
-        self.cue_file = cue_file and osp.join(root, cue_file)
-        self.cue_bank = cue_bank and osp.join(root, cue_bank)
+            palette=palette,
+            cue_file=self.cue_file,
+            cue_bank=self.cue_bank,
+            data_root=root,
+            label_map=label_map,
+            reduce_zero_label=reduce_zero_label)
         self.off_screen = off_screen
         self._donors: Dict[str, List[dict]] = {}
         # Both prefixes stay the data root: the layout says the rest.
@@ -257,24 +238,32 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _clip_frames(self, clip: Clip) -> List[dict]:
         """Frames of a clip, less those whose files are found missing."""
-        check = self.check_files
+        check, count = self.check_files, clip.num_frames
         images = masks = None
-        if check or clip.num_frames is None:
+        if check or count is None:
             images = self.list_names(clip.images)
         if check:
             masks = self.list_names(clip.masks)
         visible = self.list_names(clip.visible) if clip.visible else None
-        count = clip.num_frames
         if count is None:
-            count = self._count_frames(images, masks)
+            # the highest number: a gap, or a mask without its frame, is thus
+            # a missing frame, not a shorter clip
+            stems = [
+                name.removesuffix(suffix)
+                for names, suffix in ((images, self.img_suffix),
+                                      (masks, self.seg_map_suffix))
+                for name in names or ()
+            ]
+            count = max((int(stem) + 1 for stem in stems if stem.isdecimal()),
+                        default=0)
         wanted = range(count)
         if self.with_masks and clip.num_masks is not None:
             wanted = wanted[:clip.num_masks]
 
         def lacks(path, expected, *frames):
             """Note a missing file, which costs frames."""
-            self.missing_files.append(
-                MissingFile(f'{clip.subset}/{clip.uid}', path, expected))
+            self.missing_files.append((f'{clip.subset}/{clip.uid}',
+                                       f'{path} (expected {expected})'))
             skipped.update(frames)
 
         skipped: Set[int] = set()
@@ -321,19 +310,6 @@ class BaseAVSDataset(BaseSegDataset):
         self.skipped.extend((clip.uid, frame) for frame in sorted(skipped))
         return frames
 
-    def _count_frames(self, images: Optional[FrozenSet[str]],
-                      masks: Optional[FrozenSet[str]]) -> int:
-        """The highest number in a clip's folders, plus 1: a gap, or a mask
-        without its frame, is thus a missing frame, not a shorter clip."""
-        stems = [
-            name.removesuffix(suffix)
-            for names, suffix in ((images, self.img_suffix),
-                                  (masks, self.seg_map_suffix))
-            for name in names or ()
-        ]
-        return max((int(stem) + 1 for stem in stems if stem.isdecimal()),
-                   default=0)
-
     def list_names(self, folder: str) -> Optional[FrozenSet[str]]:
         """Names of the entries of a folder; None if there is no such one."""
         if self.backend_args is None:
@@ -351,12 +327,13 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _report_missing(self, num_left: int) -> None:
         """Raise or log what is missing."""
-        shown = '\n  '.join(
-            [f'The first {min(len(self.missing_files), _SHOWN)}:',
-             *map(str, self.missing_files[:_SHOWN])])
-        what = (f'{self.describe()}: {len(self.missing_files)} missing files '
-                'or folders in '
-                f'{len({entry.video for entry in self.missing_files})} videos')
+        missing = self.missing_files
+        shown = '\n  '.join([
+            f'The first {min(len(missing), _SHOWN)}:',
+            *(': '.join(entry) for entry in missing[:_SHOWN])
+        ])
+        what = (f'{self.describe()}: {len(missing)} missing files or folders '
+                f'in {len({video for video, _ in missing})} videos')
         if self.missing == 'error' or not num_left:
             raise FileNotFoundError(
                 f"{what}. Complete the data, or pass missing='skip' to leave "
@@ -381,7 +358,7 @@ class BaseAVSDataset(BaseSegDataset):
     def _without_broken(self, frames: List[dict]) -> List[dict]:
         """The frames that the loaders of the pipeline can load."""
         report = check_frames(self, len(frames),
-                              lambda idx: self._complete(dict(frames[idx])))
+                              lambda idx: self._complete(frames[idx]))
         if not report.faults:
             return frames
         self.skipped.extend((frames[idx]['uid'], frames[idx]['frame'])
@@ -410,37 +387,16 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _complete(self, frame: dict) -> dict:
         """Give a frame what all have in common."""
-        label_map = None  # tells mmseg's LoadAnnotations the binary task
-        if self.shared_info['task'] == 'binary':
-            label_map = dict.fromkeys(
-                [IGNORE_INDEX]  # of masks that are 0 and 255
-                if self.shared_info['label_format'] == 'binary' else range(
-                    1, len(self.class_names)), 1)
-        frame.update(
-            self.shared_info,
-            cue_file=self.cue_file,
-            cue_bank=self.cue_bank,
-            data_root=self.data_root,
-            label_map=label_map,
-            reduce_zero_label=self.reduce_zero_label,
-            seg_fields=[])
-        return frame
+        return dict(frame, **self.shared_info, seg_fields=[])
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Classes that sound in a frame's clip, for ``ClassBalancedDataset``.
 
         They come from the metadata (``a_obj``), no mask is read: a class
-        counts in all frames of a clip, also in those where it is silent.
-
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            list[int]: Indices in the class set, background first (so none is
-            0), in the binary task too, and with ``reduce_zero_label``.
-
-        Raises:
-            ValueError: If the data set knows no classes.
+        counts in all frames of a clip, also in those where it is silent. They
+        are indices in the class set (so none is 0, the background), in the
+        binary task too, and with ``reduce_zero_label``. A ValueError if the
+        data set knows no classes.
         """
         sounding = self.get_data_info(idx)['a_obj']
         names = self.class_names

@@ -6,8 +6,8 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import (Any, Dict, Iterator, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (Dict, Iterator, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES
@@ -20,30 +20,17 @@ class SynonymError(ValueError):
 
 
 class SynonymTable(NamedTuple):
-    """What a file of synonyms says.
-
-    Attributes:
-        words (dict): By class, the words for it alone.
-        several (dict): By word, the classes that it may mean.
-        none (list[str]): Phrases that end like a word of a class and name
-            another thing.
-    """
-    words: Mapping[str, Sequence[str]]
-    several: Mapping[str, Sequence[str]] = {}
+    """What a file of synonyms says."""
+    words: Mapping[str, Sequence[str]]  # by class, the words for it alone
+    several: Mapping[str, Sequence[str]] = {}  # by word, its classes
+    # phrases that end like a word of a class and name another thing
     none: Sequence[str] = ()
 
 
 def read_synonyms(name_or_path: str) -> SynonymTable:
-    """Read a table of synonyms, which is checked when it meets a class set.
-
-    Args:
-        name_or_path (str): 'avsbench', or a YAML file with the keys ``words``
-            and, where needed, ``several`` and ``none``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the file is built otherwise.
-    """
+    """Read a table of synonyms, which is checked when it meets a class set:
+    'avsbench', or a YAML file with the keys ``words`` and, where needed,
+    ``several`` and ``none`` (a SynonymError if it is built otherwise)."""
     path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
     if not osp.isfile(path):
         raise FileNotFoundError(
@@ -58,15 +45,12 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
         raise SynonymError(f"{path} must hold a mapping with the key 'words', "
                            f'and no other keys than {list(fields)}.')
 
-    def is_list(value: Any) -> bool:
-        return isinstance(value, list) and all(
-            isinstance(item, str) for item in value)
-
     for key, part in content.items():
-        right = is_list(part) if key == 'none' else isinstance(
-            part, dict) and is_list(list(part)) and all(
-                map(is_list, part.values()))
-        if part and not right:
+        lists = {key: part} if key == 'none' else part
+        if part and not (isinstance(lists, dict) and all(
+                isinstance(words, list) and all(
+                    isinstance(word, str) for word in [name, *words])
+                for name, words in lists.items())):
             kind = 'be a list' if key == 'none' else 'map strings to lists'
             raise SynonymError(
                 f"{path}: '{key}' must {kind} of strings (YAML reads yes, no, "
@@ -113,48 +97,39 @@ class ClassSynonyms:
         self.class_names = tuple(class_names)
         self._exact = table is None
         self._head_noun = head_noun
-        self._names = {
-            normalize_phrase(name): name
-            for name in self.class_names[1:]
-        }
+        own = {normalize_phrase(name): name for name in self.class_names[1:]}
         self._meanings: Dict[str, Tuple[str, ...]] = {
             phrase: (name, )
-            for phrase, name in self._names.items()
+            for phrase, name in own.items()
         }
         table = table or SynonymTable({})
-        for name, words in table.words.items():
-            self._class(name)  # also where there are no words
-            for word in words:
-                self._add(word, [name])
+        entries = [(word, [name]) for name, words in table.words.items()
+                   for word in words]
+        entries += [*table.several.items(),
+                    *((phrase, []) for phrase in table.none)]
+        named = [*table.words, *sum(map(list, table.several.values()), [])]
+        for name in named:
+            if normalize_phrase(name) not in own:
+                raise SynonymError(
+                    f'the synonyms name the class {name!r}, which the class '
+                    f'set lacks. It has {list(self.class_names[1:])}.')
         for word, names in table.several.items():
             if len(names) < 2:
                 raise SynonymError(
                     f"'several' gives {word!r} the classes {names}; expected "
                     "two or more, a word for one class stands in 'words'.")
-            self._add(word, names)
-        for phrase in table.none:
-            self._add(phrase, [])
-
-    def _class(self, name: str) -> str:
-        found = self._names.get(normalize_phrase(name))
-        if found is None:
-            raise SynonymError(
-                f'the synonyms name the class {name!r}, which the class set '
-                f'lacks. It has {list(self.class_names[1:])}.')
-        return found
-
-    def _add(self, phrase: str, names: Sequence[str]) -> None:
-        key = normalize_phrase(phrase)
-        classes = {self._class(name) for name in names}
-        if not key or key in self._meanings:
-            raise SynonymError(
-                f'the synonyms give {phrase!r} the meaning '
-                f'{sorted(classes) or "none"}, but it is empty or means '
-                f'{list(self._meanings.get(key, ())) or "none"} already.\n'
-                "A word of several classes stands in 'several', once; a "
-                "class's name means this class alone.")
-        self._meanings[key] = tuple(
-            name for name in self.class_names[1:] if name in classes)
+        for phrase, names in entries:
+            key = normalize_phrase(phrase)
+            classes = {own[normalize_phrase(name)] for name in names}
+            if not key or key in self._meanings:
+                raise SynonymError(
+                    f'the synonyms give {phrase!r} the meaning '
+                    f'{sorted(classes) or "none"}, but it is empty or means '
+                    f'{list(self._meanings.get(key, ())) or "none"} already.\n'
+                    "A word of several classes stands in 'several', once; a "
+                    "class's name means this class alone.")
+            self._meanings[key] = tuple(
+                name for name in self.class_names[1:] if name in classes)
 
     def classes_of(self, phrase: str) -> Tuple[str, ...]:
         """Names of the classes that a phrase means, in the order of the class
@@ -196,10 +171,6 @@ def load_class_synonyms(synonyms: Optional[str],
             means the classes' names exactly, without plurals and head nouns.
         class_names (Sequence[str]): All classes, background first.
         head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SynonymError: If the table is wrong or does not fit the classes.
     """
     return _load(
         choose_synonyms(synonyms, class_names), tuple(class_names), head_noun)

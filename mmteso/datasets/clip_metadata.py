@@ -12,25 +12,13 @@ REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
 
 
 class ClipRow(NamedTuple):
-    """One clip of the metadata.
-
-    Attributes:
-        uid (str): The clip's name, unique in the file (``vid`` isn't).
-        subset (str): The folder that holds it, in AVSBench 'v1s', 'v1m' or
-            'v2'.
-        split (str): 'train', 'val', 'test'; V3's lists have other words.
-        a_obj (tuple[str]): Classes that sound in the clip, cleaned.
-        vid (str): The video that it was cut from; '' if the file doesn't say.
-        unseen_source (bool): Whether ``a_obj`` names, alone or among others,
-            'off-the-screen' or 'background': something that nobody labelled
-            sounds.
-    """
-    uid: str
-    subset: str
-    split: str
-    a_obj: Tuple[str, ...]
-    vid: str = ''
-    unseen_source: bool = False
+    """One clip of the metadata."""
+    uid: str  # unique in the file (vid isn't)
+    subset: str  # the folder that holds it
+    split: str  # 'train', 'val', 'test'; V3's lists have other words
+    a_obj: Tuple[str, ...]  # classes that sound in it, cleaned
+    vid: str = ''  # the video that it was cut from, if the file says it
+    unseen_source: bool = False  # whether something unlabelled sounds
 
 
 def read_clip_metadata(path: str,
@@ -39,23 +27,12 @@ def read_clip_metadata(path: str,
                        subsets: Optional[Sequence[str]],
                        backend_args: Optional[dict] = None
                        ) -> List[ClipRow]:
-    """Read the clips of some splits and subsets, in the file's order.
+    """Read the clips of some splits and subsets (None: of all), in the file's
+    order.
 
-    Every row is checked, also those that are not returned.
-
-    Args:
-        path (str): Path of the CSV file.
-        class_names (Sequence[str]): Class set that ``a_obj`` may name.
-        split (str | Sequence[str], optional): 'train' or another split that
-            the file names, or several; None takes every row whatever its
-            split says (for the V3 lists, one file a split).
-        subsets (Sequence[str], optional): Subsets to return; None means all.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: A column is missing, a class unknown, a uid empty or used
-            twice, or a split or subset has no row.
+    Every row is checked, also those that are not returned: a ValueError if a
+    column is missing, a class is none of ``class_names``, a uid is empty or
+    used twice, or a split or subset has no row.
     """
     try:
         text = fileio.get_text(path, backend_args=backend_args)

@@ -8,8 +8,9 @@ seen, so that a model that listens segments nothing.
 import functools
 import hashlib
 import os.path as osp
+from collections import defaultdict
 from typing import (Any, Dict, FrozenSet, Iterable, List, Mapping, Optional,
-                    Sequence)
+                    Sequence, Set)
 
 from mmteso.io import CueFile, read_yaml
 from .class_synonyms import load_class_synonyms
@@ -25,11 +26,8 @@ def read_class_groups(
     Args:
         name_or_path (str): 'avsbench' (music, human, animal, device), or a
             YAML file with lists of classes by group.
-        class_names (Iterable[str]): Classes that need a group.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is built otherwise, or a class is in no group.
+        class_names (Iterable[str]): Classes that need a group; one that has
+            none is a ValueError.
     """
     path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
     if not osp.isfile(path):
@@ -53,24 +51,16 @@ def read_class_groups(
     return groups_of
 
 
-def classes_of_cues(cue_file: str,
-                    class_names: Sequence[str],
-                    synonyms: Optional[str] = 'auto'
-                    ) -> Dict[str, FrozenSet[str]]:
+def classes_of_cues(cue_file: str, class_names: Sequence[str],
+                    synonyms: Optional[str]) -> Dict[str, Set[str]]:
     """Classes that the cues of a clip's frames name, in any frame, by uid; for
     ``synonyms`` see :func:`load_class_synonyms`."""
-    lookup = load_class_synonyms(synonyms, class_names)
-    phrases: Dict[str, set] = {}
+    classes_of = functools.cache(
+        load_class_synonyms(synonyms, class_names).classes_of)
+    named: Dict[str, Set[str]] = defaultdict(set)
     for (uid, _), record in CueFile(cue_file, cues_only=True).items():
-        phrases.setdefault(uid, set()).update(record.cues)
-    known = {
-        phrase: lookup.classes_of(phrase)
-        for phrase in set().union(*phrases.values())
-    }
-    return {
-        uid: frozenset(name for phrase in found for name in known[phrase])
-        for uid, found in phrases.items()
-    }
+        named[uid].update(*map(classes_of, record.cues))
+    return named
 
 
 def off_screen_table(frames: Iterable[Mapping[str, Any]],
@@ -106,8 +96,7 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
         synonyms (str, optional): See :func:`load_class_synonyms`. Defaults to
             'auto'.
         sound_alikes (Sequence): Lists of classes that sound alike.
-        num_donors (int): How many donors at most, best first, so that there
-            is another one if a sound can't be used. Defaults to 4.
+        num_donors (int): How many donors at most, best first. Defaults to 4.
 
     Returns:
         dict[str, list[dict]]: By uid the donors, at least one each, with

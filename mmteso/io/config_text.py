@@ -11,14 +11,12 @@ def parse_config_text(text: str) -> Dict[str, Any]:
     assignments of literals and of ``dict(...)`` are understood here.
 
     Args:
-        text (str): ``meta['cfg']`` of a checkpoint.
+        text (str): ``meta['cfg']`` of a checkpoint; a ValueError if it is no
+            Python.
 
     Returns:
         dict[str, Any]: By name. Tuples are lists, as JSON has them. What is
         neither a literal nor a dict (a class, ``inf``) is its own text.
-
-    Raises:
-        ValueError: If the text is no Python.
     """
     try:
         return {

@@ -113,10 +113,8 @@ def _is_torn(line: bytes) -> bool:
 def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
     """Read a cue file: line number (from 1) and record of each line.
 
-    Blank lines and an unfinished last one are passed over.
-
-    Raises:
-        CueFileError: If another line is no record.
+    Blank lines and an unfinished last one are passed over; another that is no
+    record is a CueFileError.
     """
     try:
         file = open(path, 'rb')
@@ -226,9 +224,7 @@ def append_cue_records(path: str, records: Iterable[CueRecord]) -> None:
 
 
 def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
-    """Write a cue file, which appears, or replaces one, when it is complete.
-
-    The same records give the same bytes.
-    """
+    """Write a cue file, whole or not at all; the same records give the same
+    bytes."""
     with atomic_write(path) as partial, open(partial, 'wb') as file:
         file.writelines(record.to_bytes() for record in records)

@@ -71,38 +71,30 @@ class Provenance:
     def to_metadata(self) -> Dict[str, str]:
         """As safetensors' metadata, strings by string."""
         return dict(
+            dataclasses.asdict(self),
             format=FORMAT,
-            kind=self.kind,
-            encoder=self.encoder,
-            weights_hash=self.weights_hash,
             dims=str(self.dims),
             settings=json.dumps(self.settings, sort_keys=True))
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> 'Provenance':
-        """Inverse of :meth:`to_metadata`.
-
-        Raises:
-            ValueError: If something is missing or of another format.
-        """
+        """Inverse of :meth:`to_metadata`; a ValueError if something is missing
+        or of another format."""
         if metadata.get('format') != FORMAT:
             raise ValueError(f'its format is {metadata.get("format")!r}, '
                              f'expected {FORMAT!r}')
         names = {field.name for field in dataclasses.fields(cls)}
         if names - metadata.keys():
             raise ValueError(f'it lacks {sorted(names - metadata.keys())}')
-        values = {name: metadata[name] for name in names}
-        return cls(**dict(
-            values,
-            dims=int(values['dims']),
-            settings=json.loads(values['settings'])))
+        values: Dict[str, Any] = {name: metadata[name] for name in names}
+        values.update(
+            dims=int(values['dims']), settings=json.loads(values['settings']))
+        return cls(**values)
 
 
 def write_feature_file(path: str, features: Mapping[str, Tensor],
                        provenance: Provenance) -> None:
-    """Write features with their provenance.
-
-    The file appears under its name only once it is complete.
+    """Write features with their provenance, whole or not at all.
 
     Args:
         path (str): The file; an existing one is replaced.
@@ -190,11 +182,10 @@ class FeatureFile(Mapping):
         if unknown:
             raise ValueError(f'expect may hold {sorted(found)}, but got '
                              f'{sorted(unknown)}.')
-        expect = dict(expect)
-        settings = expect.pop('settings', {})
-        pairs = [(k, v, found[k]) for k, v in expect.items()]
+        pairs = [(k, v, found[k]) for k, v in expect.items()
+                 if k != 'settings']
         pairs += [(f'settings[{k!r}]', v, found['settings'].get(k))
-                  for k, v in settings.items()]
+                  for k, v in expect.get('settings', {}).items()]
         wrong = [
             f'{name} is {have!r}, expected {want!r}'
             for name, want, have in pairs if want != have
@@ -254,17 +245,8 @@ class CueBank(FeatureFile):
                 '(CONFIG: one of configs/text_features/).') from error
 
     def look_up(self, cues: Sequence[str]) -> Tensor:
-        """Features of cues.
-
-        Args:
-            cues (Sequence[str]): The cues.
-
-        Returns:
-            Tensor: float32, (len(cues), D).
-
-        Raises:
-            MissingPhrasesError: If a phrase is not in the bank.
-        """
+        """Features of cues, float32, (len(cues), D); a MissingPhrasesError if
+        a phrase is not in the bank."""
         phrases = [normalize_phrase(cue) for cue in cues]
         missing = [phrase for phrase in phrases if phrase not in self]
         if missing:
@@ -275,15 +257,8 @@ class CueBank(FeatureFile):
             0, self.provenance.dims)
 
     def check_cues(self, cues: Iterable[str], cue_file: str) -> None:
-        """Refuse a cue file with cues that the bank has no features of.
-
-        Args:
-            cues (Iterable[str]): The file's cues.
-            cue_file (str): Its path, for the message.
-
-        Raises:
-            MissingPhrasesError: With the cues and the command that adds them.
-        """
+        """Refuse the cues of a file if the bank lacks some, by a
+        MissingPhrasesError with these and the command that adds them."""
         missing = sorted({normalize_phrase(cue) for cue in cues} - set(self))
         if missing:
             raise self._missing(missing, f'--cues {shlex.quote(cue_file)}')

@@ -4,19 +4,8 @@ from typing import Any, Collection, Mapping, Optional
 
 
 def make_hf_config(cls: type, settings: Optional[Mapping[str, Any]] = None):
-    """Build a configuration of transformers; a misspelt field is an error.
-
-    Args:
-        cls (type): Its class.
-        settings (Mapping, optional): Its fields that are not as by default.
-            Defaults to None: all are.
-
-    Returns:
-        PreTrainedConfig: The configuration.
-
-    Raises:
-        ValueError: If there is no such field.
-    """
+    """Build a configuration of transformers, of a class and the fields that
+    are not as by default; a misspelt one is a ValueError."""
     settings = dict(settings or {})
     known = own_fields(cls())
     unknown = sorted(set(settings) - known)
@@ -34,18 +23,11 @@ def own_fields(config) -> set:
 
 
 def differing_fields(config, other, free: Collection[str] = ()) -> dict:
-    """Compare a model's configuration with that of stored weights.
+    """Compare a model's configuration with that of stored weights: the fields
+    that differ, but for those that may (``free``), with both their values.
 
     Shapes alone don't tell: numbers of heads and activations leave no trace
     in them.
-
-    Args:
-        config (PreTrainedConfig): The model's.
-        other (PreTrainedConfig): That of the weights.
-        free (Collection[str]): Fields that may differ. Defaults to ().
-
-    Returns:
-        dict[str, tuple]: The fields that differ and both their values.
     """
     ours, theirs = config.to_dict(), other.to_dict()
     return {

@@ -10,18 +10,11 @@ WEIGHT_FILES = ('model.safetensors', 'model.safetensors.index.json',
 
 
 def require_hf_files(folder: str, files: Sequence[str], who: str) -> None:
-    """Check that a folder has files of a model of transformers.
+    """Raise FileNotFoundError unless a folder has one of these files of a
+    model of transformers, which the class ``who`` needs.
 
     Without this a folder that isn't there would be taken for a name on the
     Hugging Face Hub.
-
-    Args:
-        folder (str): The folder.
-        files (Sequence[str]): Names; one of them is enough.
-        who (str): The class that needs it.
-
-    Raises:
-        FileNotFoundError: If it has none of them.
     """
     if any(os.path.isfile(os.path.join(folder, name)) for name in files):
         return

@@ -19,8 +19,7 @@ def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
     Args:
         path (str): The file, local or any address that mmengine's file
             backends understand.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Returns:
         np.ndarray: uint8, (H, W, 3).
@@ -46,17 +45,9 @@ def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
 def decode_labels(content: bytes) -> np.ndarray:
     """Decode a picture whose pixels are numbers, a mask of class indices.
 
-    Turned as its EXIF orientation says, as its frame is.
-
-    Args:
-        content (bytes): Of the file.
-
-    Returns:
-        np.ndarray: (H, W) of one channel: grey values, or the indices of a
-        palette; (H, W, C) of colours.
-
-    Raises:
-        OSError: If Pillow can't decode it.
+    Turned as its EXIF orientation says, as its frame is. (H, W) of one
+    channel, grey values or the indices of a palette; (H, W, C) of colours. An
+    OSError if Pillow can't decode it.
     """
     with Image.open(io.BytesIO(content)) as image:
         return np.array(ImageOps.exif_transpose(image))

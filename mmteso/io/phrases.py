@@ -10,12 +10,7 @@ def normalize_phrase(phrase: str) -> str:
 
     Case, surrounding space and the kind of separator (space, hyphen, dash,
     underscore) don't matter: 'Emergency-Car' and ' emergency  car' become
-    'emergency car'. Nothing else is touched: 'dogs' isn't 'dog'.
-
-    Args:
-        phrase (str): The name.
-
-    Returns:
-        str: The normalized name, empty if there was nothing but separators.
+    'emergency car'. Nothing else is touched: 'dogs' isn't 'dog'. '' if there
+    is nothing but separators.
     """
     return _SEPARATORS.sub(' ', phrase).strip().casefold()

@@ -96,12 +96,9 @@ def load_tensor_pickle(path: str,
                        backend_args: Optional[dict] = None) -> Tensor:
     """Read a pickled tensor, such as the log-mels that AVSBench hands out.
 
-    ``pickle.load`` would run whatever such a file says.
-
     Args:
         path (str): A file written by ``pickle.dump(tensor, file)``.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Returns:
         Tensor: The tensor on the CPU, contiguous, and without gradient

@@ -26,6 +26,16 @@ from .phrases import normalize_phrase
 IMPORTED = 'imported'
 _PADDING = 'none'
 _SHOWN = 10
+_PROBLEMS = dict(
+    colliding='Videos that several clips share, so that there is no saying '
+    'whose cues they hold: {} (--skip-colliding leaves all of these clips '
+    'out)',
+    unknown='Videos, clips or frames that are not in the metadata: {} '
+    '(--skip-unknown leaves them out)',
+    missing='Clips or frames without cues: {} (--skip-missing goes on without '
+    'them)',
+    wrong="Cues that can't be written, as the format separates them by commas "
+    'and pads with the word None: {}')
 
 #: Cues by vid and frame.
 VidTable = Dict[str, Dict[int, Tuple[str, ...]]]
@@ -36,13 +46,8 @@ class VidJsonError(ValueError):
 
 
 class VidClip(NamedTuple):
-    """A clip that cues are wanted for.
-
-    Attributes:
-        vid (str): The video that it was cut from.
-        num_frames (int): Its frames.
-        num_required (int): The first so many of them must have cues.
-    """
+    """A clip that cues are wanted for: the video that it was cut from, its
+    frames, and how many of them, from the first on, must have cues."""
     vid: str
     num_frames: int
     num_required: int
@@ -145,17 +150,17 @@ def _clips_by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
     return clips
 
 
-def _refuse(problems: Mapping[str, List[str]], allowed: Collection[str],
-            advice: Mapping[str, str]) -> None:
-    texts = []
+def _refuse(problems: Mapping[str, List[str]],
+            allowed: Collection[str]) -> None:
+    lines = []
     for kind, items in problems.items():
         if items and kind not in allowed:
-            lines = [f'  {item}' for item in items[:_SHOWN]]
+            lines.append(_PROBLEMS[kind].format(len(items)))
+            lines += [f'  {item}' for item in items[:_SHOWN]]
             if len(items) > _SHOWN:
                 lines.append(f'  ... and {len(items) - _SHOWN} more')
-            texts += [advice[kind].format(len(items)), *lines]
-    if texts:
-        raise VidJsonError('\n'.join(texts))
+    if lines:
+        raise VidJsonError('\n'.join(lines))
 
 
 def import_vid_json(table: VidTable,
@@ -166,8 +171,7 @@ def import_vid_json(table: VidTable,
 
     Args:
         table (VidTable): Cues by vid and frame.
-        clips (Mapping[str, VidClip]): The clips that cues are wanted for, by
-            uid.
+        clips (Mapping[str, VidClip]): The clips by uid.
         other_vids (Collection[str]): Further vids that may occur in the
             table, and are passed over. Defaults to none.
         skip (Collection[str]): Kinds of problems that are passed over rather
@@ -207,16 +211,7 @@ def import_vid_json(table: VidTable,
                 for frame, cues in sorted(frames.items())
                 if frame < clip.num_frames
             ]
-    _refuse(
-        left_out, {*skip, 'other'},
-        dict(
-            colliding='Videos that several clips share, so that there is no '
-            'saying whose cues they hold: {} (--skip-colliding leaves all of '
-            'these clips out)',
-            unknown='Videos or frames that are not in the metadata: {} '
-            '(--skip-unknown leaves them out)',
-            missing='Clips or frames without cues: {} (--skip-missing goes '
-            'on without them)'))
+    _refuse(left_out, {*skip, 'other'})
     return VidImport(tuple(records), left_out)
 
 
@@ -259,14 +254,6 @@ def export_vid_json(records: Iterable[CueRecord],
             if ',' in cue or normalize_phrase(cue) in ('', _PADDING)
         ]
         table.setdefault(vid, {})[record.frame] = cues
-    _refuse(
-        dict(left_out, wrong=wrong), skip,
-        dict(
-            colliding='Videos of several clips, while the format holds cues '
-            'for one: {} (--skip-colliding leaves all of these clips out)',
-            unknown='Clips that are not in the metadata: {} (--skip-unknown '
-            'leaves them out)',
-            wrong="Cues that can't be written, as the format separates them "
-            'by commas and pads with the word None: {}'))
+    _refuse(dict(left_out, wrong=wrong), skip)
     table = {vid: dict(sorted(table[vid].items())) for vid in sorted(table)}
     return VidExport(table, left_out, unserved)

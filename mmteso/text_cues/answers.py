@@ -76,19 +76,8 @@ def cue_schema(max_cues: int = 16) -> Dict[str, Any]:
 
 def validate_answer(text: str,
                     schema: Optional[Dict[str, Any]] = None) -> List[str]:
-    """Read an answer, and check that it keeps the schema.
-
-    Args:
-        text (str): The answer, nothing but JSON.
-        schema (dict, optional): What :func:`cue_schema` returned. Defaults to
-            None: its default.
-
-    Returns:
-        list[str]: The names.
-
-    Raises:
-        AnswerError: If the answer isn't JSON of the schema.
-    """
+    """The names in an answer; an AnswerError unless it is JSON that keeps the
+    schema (by default :func:`cue_schema`'s own)."""
     wanted = (schema or cue_schema())['properties'][_KEY]
     try:
         answer = json.loads(text)
@@ -124,16 +113,9 @@ def read_answer(text: str) -> List[str]:
 
     The names are those of the last JSON object with "sounding_objects", else
     those behind the last ``Answer:``, in a JSON list or separated by commas,
-    else those of a JSON list. 'none' means that there are none.
-
-    Args:
-        text (str): The answer, with or without thoughts.
-
-    Returns:
-        list[str]: The names, as :func:`normalise_cues` writes them.
-
-    Raises:
-        AnswerError: If there is no such place, or prose stands there.
+    else those of a JSON list, as :func:`normalise_cues` writes them. 'none'
+    means that there are none. An AnswerError if there is no such place, or
+    prose stands there.
     """
     text = strip_thinking(text)
     first = _NEXT_TURN.split(text)[0]

@@ -54,11 +54,8 @@ class LoadedFrame(NamedTuple):
 
 
 class ChatFailure(NamedTuple):
-    """Why (``error``) a model gave no answer to a conversation, or a frame.
-
-    The request itself may have been ``refused``, or the server
-    ``unreachable``.
-    """
+    """Why (``error``) a model gave no answer; the request itself may have been
+    ``refused``, or the server ``unreachable``."""
     error: str
     refused: bool = False
     unreachable: bool = False
@@ -101,11 +98,8 @@ class BaseCaptioner(metaclass=ABCMeta):
 
     @abstractmethod
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        """Describe a batch of frames, or say why one can't be described.
-
-        Raises:
-            ModelUnavailableError: If no frame at all can be served.
-        """
+        """Describe a batch of frames, or say why one can't be described; a
+        ModelUnavailableError if none at all can."""
 
 
 class BaseReasoner(metaclass=ABCMeta):
@@ -129,10 +123,6 @@ class BaseReasoner(metaclass=ABCMeta):
     @abstractmethod
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
-        """Name the objects of a batch of frames that could sound.
-
-        The captions are '' for a reasoner that doesn't need any.
-
-        Raises:
-            ModelUnavailableError: If no frame at all can be served.
-        """
+        """Name the objects of a batch of frames that could sound; a
+        ModelUnavailableError if no frame at all can be served. The captions
+        are '' for a reasoner that doesn't need any."""

@@ -28,15 +28,8 @@ class JSONConstraint:
         constraint = JSONConstraint(tokenizer, schema, [2])
         model.generate(**inputs, logits_processor=[constraint])
 
-    Args:
-        tokenizer (PreTrainedTokenizerFast): The model's.
-        schema (dict): The JSON schema.
-        eos_token_id (int | Sequence[int]): The tokens that end an answer.
-
-    Raises:
-        ImportError: If llguidance is missing.
-        ValueError: If llguidance can't read the tokenizer, which has to be a
-            fast one, or doesn't know a keyword of the schema.
+    A ValueError if llguidance can't read the tokenizer, which has to be a fast
+    one, or doesn't know a keyword of the schema.
     """
 
     def __init__(self, tokenizer: Any, schema: Dict[str, Any],
@@ -64,15 +57,8 @@ class JSONConstraint:
         self._seen: Any = None
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Forbid what leaves the schema.
-
-        Args:
-            input_ids (Tensor): The tokens so far, (B, L).
-            scores (Tensor): Logits of the next token, (B, V).
-
-        Returns:
-            Tensor: The logits, -inf for forbidden tokens.
-        """
+        """The logits of the next token, (B, V), -inf for tokens that leave the
+        schema; ``input_ids``, (B, L), are the tokens so far."""
         import torch
         if self._seen is not None and torch.equal(input_ids[:, :-1],
                                                   self._seen):

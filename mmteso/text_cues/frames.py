@@ -64,22 +64,16 @@ class FolderFrames:
 
     The folder holds the frames of one clip (``root/*.jpg``), or a folder for
     each clip with the frames in it (``root/{uid}/*.jpg``) or, as AVSBench has
-    them, in its ``frames`` (``root/{uid}/frames/*.jpg``). Frames are taken in
-    the natural order of their names (2 before 10).
+    them, in its ``frames`` (``root/{uid}/frames/*.jpg``). Frames are counted
+    from 0 in the natural order of their names (2 before 10), whatever these
+    are (``ffmpeg`` begins with 1).
 
     Args:
         root (str): The folder.
-        numbering (str): The frame numbers: 'order', counted from 0 whatever
-            the files are called (``ffmpeg`` begins with 1), or 'name', the
-            number that the file is called. Defaults to 'order'.
     """
 
-    def __init__(self, root: str, numbering: str = 'order') -> None:
-        if numbering not in ('order', 'name'):
-            raise ValueError("numbering must be 'order' or 'name', but got "
-                             f'{numbering!r}')
+    def __init__(self, root: str) -> None:
         self.root = root
-        self.numbering = numbering
 
     def list_frames(self) -> List[Frame]:
         """All frames; FileNotFoundError if there are none."""
@@ -109,14 +103,6 @@ class FolderFrames:
             # macOS leaves ._0.jpg beside 0.jpg
             if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != '.'
         ]
-        numbers = list(range(len(names)))
-        if self.numbering == 'name':
-            stems = [os.path.splitext(name)[0] for name in names]
-            numbers = [int(stem) for stem in stems if stem.isdecimal()]
-            if len(set(numbers)) < len(names):
-                raise ValueError(
-                    f"numbering='name' needs files called by different "
-                    f'numbers in "{folder}", but got {names[:10]}')
         paths = tuple(os.path.join(folder, name) for name in names)
         return [Frame(uid, number, path, paths)
-                for number, path in zip(numbers, paths)]
+                for number, path in enumerate(paths)]

@@ -66,11 +66,8 @@ class CueGenerator:
 
     def find_done(self, paths: Sequence[str],
                   retry_failed: bool = False) -> Set[Key]:
-        """Clips and frames that cue files hold, with or without failed ones.
-
-        Raises:
-            CueFileError: If other models or prompts began a file.
-        """
+        """Clips and frames that cue files hold, with or without failed ones; a
+        CueFileError if other models or prompts began a file."""
         done = set()
         for path in paths:
             for _, record in iter_cue_records(path):
@@ -87,12 +84,7 @@ class CueGenerator:
 
     def run(self, frames: Sequence[Frame], path: str,
             done: Set[Key] = frozenset()) -> Counter:
-        """Append the cues of frames to a cue file.
-
-        Args:
-            frames (Sequence[Frame]): The frames.
-            path (str): The file.
-            done (set[tuple[str, int]]): Frames to leave out.
+        """Append the cues of frames, but those ``done``, to a cue file.
 
         Returns:
             Counter: Number of frames by status; 'resumed' were left out.

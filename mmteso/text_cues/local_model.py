@@ -131,11 +131,8 @@ class LocalModel:
                  **generation: Any) -> List[str]:
         """What the model writes after each text, without special tokens.
 
-        Args:
-            texts (Sequence[str]): The texts.
-            media (dict, optional): ``images`` or ``videos``: a list of PIL
-                images for each text.
-            **generation: Changes of the settings for this call.
+        ``media`` has ``images`` or ``videos``, a list of PIL images for each
+        text; ``generation`` are changes of the settings for this call.
         """
         from accelerate.utils import find_executable_batch_size
         answers: List[str] = []
@@ -272,11 +269,9 @@ def _from_pretrained(kind: str, name: str, revision: Optional[str] = None,
 def _match_image_tokens(name: str, processor: Any, model: Any) -> None:
     """Have LLaVA's processor count an image's tokens as its model does.
 
-    It puts as many tokens into the prompt as the model has features of the
-    image. Older versions of transformers didn't save the settings by which
-    they are counted: what is missing is loaded as None, or as 0 additional
-    tokens. The model takes no other number than its own, so its settings
-    replace the processor's, with a warning; other processors are left alone.
+    Older versions of transformers didn't save the settings by which they are
+    counted, and the model takes no other number than its own: its settings
+    replace the processor's, with a warning.
     """
     import torch
     names = ('patch_size', 'num_additional_image_tokens',

@@ -4,14 +4,13 @@
 A file per prompt, in ``mmteso/text_cues/prompts``: those of the reasoner, one
 for each row of the paper's table G9, and those of the captioner, whose names
 start with ``caption_``. A prompt is chosen by its name or, if it is your own,
-by the path of its file, which ends in ``.yaml`` or ``.yml``. The hash of the
-file's bytes is written into the cue file, so that cues can be traced to the
-very words that the model was asked with.
+by the path of its file, which ends in ``.yaml`` or ``.yml``. The hash of its
+bytes is written into the cue file.
 """
 import dataclasses
 import hashlib
 import os
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from mmteso.io import parse_yaml
 from .base import Conversation
@@ -42,43 +41,21 @@ class CaptionPrompt:
 
 @dataclasses.dataclass(frozen=True)
 class Prompt:
-    """How a reasoner is asked for the objects of a description.
-
-    Args:
-        name (str): The prompt's name.
-        kind (str): What kind of prompt it is, for people.
-        origin (str): 'paper' if ``instruction`` is the paper's word for
-            word, 'ours' if it isn't. All other texts are ours.
-        instruction (str): What is asked for.
-        answer_format (str): How the free answer has to end.
-        extraction (str): The second turn: the answer's objects as JSON.
-        input (str): How a description is given: a text with ``{caption}``
-            in it, once.
-        demonstrations (tuple[Demonstration]): Examples, given as a
-            conversation that has taken place already.
-        system (str): The system message, if any.
-        number (int, optional): The prompt's number in the paper's table G9.
-        hash (str): SHA-256 of the file's bytes, in hex.
-    """
+    """How a reasoner is asked for the objects of a description."""
     name: str
-    kind: str
+    kind: str  # for people
+    # 'paper' if `instruction` is the paper's word for word, 'ours' if it
+    # isn't; all other texts are ours
     origin: str
     instruction: str
-    answer_format: str
-    extraction: str
-    input: str
+    answer_format: str  # how the free answer has to end
+    extraction: str  # the second turn: the answer's objects as JSON
+    input: str  # how a description is given: {caption} in a text, once
+    # given as a conversation that has taken place already
     demonstrations: Tuple[Demonstration, ...] = ()
-    system: str = ''
-    number: Optional[int] = None
-    hash: str = ''
-
-    def _ask(self, caption: str, first: bool) -> Dict[str, str]:
-        # One line, so that no line of a description can pass for one of the
-        # prompt's own; not formatted, as a description may hold braces.
-        text = self.input.replace(_SLOT, ' '.join(caption.split()))
-        if first:
-            text = f'{self.instruction}\n\n{self.answer_format}\n\n{text}'
-        return dict(role='user', content=text)
+    system: str = ''  # the system message, if any
+    number: Optional[int] = None  # in the paper's table G9
+    hash: str = ''  # SHA-256 of the file's bytes, in hex
 
     def conversation(self, caption: str) -> Conversation:
         """Ask for the objects of a description, after the demonstrations.
@@ -88,10 +65,17 @@ class Prompt:
         messages = []
         if self.system:
             messages.append(dict(role='system', content=self.system))
-        for i, shown in enumerate(self.demonstrations):
-            messages.append(self._ask(shown.caption, first=i == 0))
-            messages.append(dict(role='assistant', content=shown.answer))
-        messages.append(self._ask(caption, first=not self.demonstrations))
+        head = f'{self.instruction}\n\n{self.answer_format}\n\n'
+        for text, answer in [(shown.caption, shown.answer)
+                             for shown in self.demonstrations
+                             ] + [(caption, None)]:
+            # One line, so that no line of a description can pass for one of
+            # the prompt's own; not formatted, as it may hold braces.
+            text = head + self.input.replace(_SLOT, ' '.join(text.split()))
+            head = ''
+            messages.append(dict(role='user', content=text))
+            if answer is not None:
+                messages.append(dict(role='assistant', content=answer))
         return messages
 
     def extract(self, conversation: Conversation, answer: str
@@ -149,12 +133,9 @@ def _read(name_or_path: str, kind: type):
 
 
 def load_prompt(name_or_path: str) -> Prompt:
-    """Read a prompt of the reasoner, by its name or its file's path.
-
-    Raises:
-        PromptError: If the file lacks a key, has an unknown one or a value of
-            another type.
-    """
+    """Read a prompt of the reasoner, by its name or its file's path; a
+    PromptError if the file lacks a key, has an unknown one or a value of
+    another type."""
     return _read(name_or_path, Prompt)
 
 

@@ -6,7 +6,7 @@ import logging
 import os.path as osp
 import re
 from abc import abstractmethod
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.logging import print_log
 
@@ -27,12 +27,11 @@ class PromptedReasoner(BaseReasoner):
 
     The first answer is free, so that the model may reason. The second turn
     asks for the objects of that answer in a JSON schema, which constrained
-    decoding makes the model keep. A model or server that doesn't keep it is
-    noticed by its first answers and warned about; from then on there is one
-    turn, and the free answer is read. A frame without readable answer has
-    failed, and the record keeps the raw one: no cue is made up.
-
-    Subclasses say in :meth:`chat` how the model is run.
+    decoding makes the model keep. A model or server that doesn't is noticed
+    by its first answers and warned about; from then on there is one turn, and
+    the free answer is read. A frame without readable answer has failed, and
+    the record keeps the raw one. Subclasses say in :meth:`chat` how the model
+    is run.
 
     Args:
         prompt (str): Name or path of a YAML file, see
@@ -68,13 +67,7 @@ class PromptedReasoner(BaseReasoner):
         replies = dict(
             zip(second, self.chat(list(second.values()), self.schema))
         ) if second else {}
-        self._notice(replies.values())
-        return [self._read(answer, replies.get(i))
-                for i, answer in enumerate(answers)]
-
-    def _notice(self, replies: Iterable[Reply]) -> None:
-        """Find out by the first replies whether the schema is kept."""
-        known = [reply for reply in replies
+        known = [reply for reply in replies.values()
                  if not isinstance(reply, ChatFailure) or reply.refused]
         if self._keeps_schema is None and known:
             self._keeps_schema = any(
@@ -84,6 +77,8 @@ class PromptedReasoner(BaseReasoner):
                     f'"{self.name}" refuses a JSON schema or ignores it: '
                     f'{known[0]!r:.200}. From here on its free answers are '
                     'read.', logger='current', level=logging.WARNING)
+        return [self._read(answer, replies.get(i))
+                for i, answer in enumerate(answers)]
 
     def _names(self, reply: Optional[Reply]) -> Optional[List[str]]:
         """What a reply names if it keeps the schema, else None."""
@@ -115,10 +110,8 @@ def _read_free(answer: Reply, num_cues: int) -> Reasoning:
 
 @REASONERS.register_module()
 class TransformersReasoner(PromptedReasoner):
-    """A chat model of transformers as reasoner (paper 3.2).
-
-    Any causal language model with a chat template; its second answer is
-    decoded under the schema.
+    """A causal language model of transformers with a chat template as
+    reasoner (paper 3.2); its second answer is decoded under the schema.
 
     Args:
         model (str): Name on the Hugging Face Hub, or a local folder.
@@ -216,9 +209,8 @@ class OpenAIReasoner(PromptedReasoner):
 
 @REASONERS.register_module()
 class FixedAnswers(BaseReasoner):
-    """Reads the cues of answers that exist already.
-
-    They are read by :func:`mmteso.text_cues.answers.read_answer`.
+    """Reads the cues of answers that exist already, by
+    :func:`mmteso.text_cues.answers.read_answer`.
 
     Args:
         answers_file (str): A cue file with answers, or another file that
@@ -250,24 +242,19 @@ class FixedAnswers(BaseReasoner):
 class DatasetLabels(BaseReasoner):
     """The data set's own labels as cues, no model asked (paper, table D7).
 
-    AVSBench names the objects that sound in a video, of its test split, too,
-    so no video without labels can have this row of the paper's table. A label
-    is written with spaces ('emergency-car' gives 'emergency car'). A frame
-    without label gets no cue, which is no failure.
+    AVSBench names the objects that sound in a video, of its test split, too.
+    'emergency-car' gives 'emergency car'; a frame without label gets no cue,
+    which is no failure.
 
     Args:
         num_cues (int, optional): Largest number of cues, N_T; None keeps all.
-        no_object (Sequence[str]): Labels that name no object.
     """
 
     name = 'dataset_labels'
     needs_caption = False
 
-    def __init__(self, num_cues: Optional[int] = 4,
-                 no_object: Sequence[str] = ('off-the-screen', 'background')
-                 ) -> None:
+    def __init__(self, num_cues: Optional[int] = 4) -> None:
         self.num_cues = num_cues
-        self._no_object = {'', *map(normalize_phrase, no_object)}
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Check that the source of the frames gives labels."""
@@ -280,10 +267,10 @@ class DatasetLabels(BaseReasoner):
         """See :meth:`BaseReasoner.reason`; all labels are the text."""
         found = []
         for frame in frames:
-            names = dict.fromkeys(map(normalize_phrase, frame.labels))
-            cues = [name for name in names if name not in self._no_object]
-            text = ', '.join(frame.labels)
-            found.append(Reasoning(tuple(cues[:self.num_cues]), text))
+            cues = list(dict.fromkeys(map(normalize_phrase, frame.labels)))
+            found.append(
+                Reasoning(
+                    tuple(cues[:self.num_cues]), ', '.join(frame.labels)))
         return found
 
 
@@ -292,31 +279,28 @@ class NounParser(BaseReasoner):
     """The nouns of the caption as cues, no language model (paper, TeSO_n).
 
     Every noun is taken for an object that could sound, in the order of the
-    caption: nothing is judged. NLTK tags the words with its averaged
-    perceptron tagger; of neighbouring nouns the last one is taken, in the
-    singular, each once. Which nouns the paper's authors dropped isn't known;
-    ``scene_words`` is our list. The tagger's data is not part of NLTK:
-    ``python -m nltk.downloader averaged_perceptron_tagger_eng``.
+    caption. NLTK tags the words with its averaged perceptron tagger; of
+    neighbouring nouns the last one is taken, in the singular, each once.
+    Which nouns the paper's authors dropped isn't known; ``scene_words`` is
+    our list. The tagger's data is not part of NLTK: ``python -m
+    nltk.downloader averaged_perceptron_tagger_eng``.
 
     Args:
         num_cues (int): Largest number of cues, N_T.
-        phrases (bool): Take all neighbouring nouns ('hair dryer'), not their
-            last one ('dryer'). The paper has nouns.
         scene_words (Sequence[str], optional): Nouns, in the singular, that
             name no object. Defaults to ``prompts/scene_words.txt``.
     """
 
     tagger = 'averaged_perceptron_tagger_eng'
 
-    def __init__(self, num_cues: int = 4, phrases: bool = False,
+    def __init__(self, num_cues: int = 4,
                  scene_words: Optional[Sequence[str]] = None) -> None:
         nltk = require('nltk', 'text')
         if scene_words is None:
             with open(osp.join(PROMPT_DIR, 'scene_words.txt')) as file:
                 scene_words = file.read().split()
-        self.num_cues, self.phrases = num_cues, phrases
-        self.name = f'nltk {nltk.__version__} {self.tagger}' + (
-            ' phrases' if phrases else '')
+        self.num_cues = num_cues
+        self.name = f'nltk {nltk.__version__} {self.tagger}'
         # NLTK's own sentence splitter needs data that the rest does not
         self._sentences = nltk.tokenize.RegexpTokenizer(
             r'(?<=[.!?])["\')\]”’]*\s+|\n+', gaps=True)
@@ -353,10 +337,9 @@ class NounParser(BaseReasoner):
                 ]
                 if not is_noun or None in words:
                     continue
-                words = [normalize_phrase(word.group()) for word in words]
-                words[-1] = cue_name(words[-1])
-                if words[-1] not in self._scene_words:
-                    found[' '.join(words if self.phrases else words[-1:])] = 1
+                noun = cue_name(words[-1].group())
+                if noun not in self._scene_words:
+                    found[noun] = 1
         return list(found)
 
     def reason(self, frames: Sequence[Frame],

@@ -37,8 +37,7 @@ class TextFile:
     Args:
         path (str): The file.
         key (str): The text's key: 'caption' or 'reasoning'.
-        name (str, optional): The author. Defaults to None: what the file
-            says.
+        name (str, optional): The author; None: what the file says.
         missing (str): What a frame without text is: 'error' or 'fail'.
     """
 

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmteso.audio import log_mel_examples, mel_matrix
-
-SILENCE = math.log(0.01)
+from mmteso.audio import log_mel_examples
 
 
 def sounds():
@@ -22,46 +20,6 @@ def sounds():
         faint=rng.standard_normal(80000) * 1e-4,
         clicks=(np.arange(80000) % 1600 == 0).astype(float),
         silence=np.zeros(80000))
-
-
-def reference(waveform):
-    """The definition, row by row, in float64."""
-    mel = [1127 * math.log(1 + 8000 * k / 256 / 700) for k in range(257)]
-    low, high = (1127 * math.log(1 + f / 700) for f in (125, 7500))
-    edges = [low + (high - low) * i / 65 for i in range(66)]
-    matrix = np.zeros((257, 64))
-    for k in range(1, 257):
-        for band in range(64):
-            left, center, right = edges[band:band + 3]
-            matrix[k, band] = max(
-                0,
-                min((mel[k] - left) / (center - left),
-                    (right - mel[k]) / (right - center)))
-    n = np.arange(400)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 400)
-    dft = np.exp(-2j * np.pi * np.outer(np.arange(257), n) / 512)
-    rows = [
-        np.abs(dft @ (waveform[start:start + 400] * window)) @ matrix
-        for start in range(0,
-                           len(waveform) - 399, 160)
-    ]
-    return np.log(np.array(rows) + 0.01), matrix
-
-
-@pytest.mark.parametrize('name', sounds())
-def test_equals_the_definition(name):
-    waveform = sounds()[name][:16000]
-    expected, matrix = reference(waveform)
-    assert expected.shape == (98, 64)
-    np.testing.assert_allclose(mel_matrix().numpy(), matrix, atol=1e-12)
-    expected = expected[None, None, :96]
-    result = log_mel_examples(torch.from_numpy(waveform))
-    assert result.dtype == torch.float64
-    np.testing.assert_allclose(result.numpy(), expected, atol=1e-9)
-    # single precision goes in and out, but not through
-    single = log_mel_examples(torch.from_numpy(waveform).float())
-    assert single.dtype == torch.float32
-    np.testing.assert_allclose(single.numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize('name', sounds())

@@ -1,8 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
+import shutil
 
 import pytest
-from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
 
@@ -14,12 +13,6 @@ def mmseg_scope():
 
 
 @pytest.fixture
-def warned():
-    """List of the warnings that go to mmengine's logger."""
-    messages = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield messages
-    logger.removeHandler(handler)
+def root(clean_root, tmp_path):
+    """A copy of the module's data that a test may damage."""
+    return shutil.copytree(clean_root, tmp_path / 'data')

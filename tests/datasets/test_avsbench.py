@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pickle
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,22 +12,13 @@ from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
 
 ALL = ('v1s', 'v1m', 'v2')
 MINE = ('background', 'tram', 'church-bell', 'river')
-
-
-def build(*args, **kwargs):
-    """Build the data set; serialising calls the slow garbage collector."""
-    return AVSBenchDataset(*args, serialize_data=False, **kwargs)
+# serialising calls the slow garbage collector
+build = partial(AVSBenchDataset, serialize_data=False)
 
 
 @pytest.fixture(scope='module')
 def clean_root(tmp_path_factory):
     return make_avsbench(tmp_path_factory.mktemp('avsbench'), clips=2)
-
-
-@pytest.fixture
-def root(clean_root, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(clean_root, tmp_path / 'avs')
 
 
 @pytest.mark.parametrize('check_files', [True, False])
@@ -173,7 +165,7 @@ def test_skipping_what_is_missing(root, warned):
         (uids[1], frame) for frame in range(5)
     ]
     assert len(dataset.missing_files) == 3
-    assert dataset.missing_files[2].path == str(clips[1] / 'audio.wav')
+    assert str(clips[1] / 'audio.wav') in dataset.missing_files[2][1]
     assert len(warned) == 1
     assert 'leaves out 7 frames and keeps 3' in warned[0]
     assert '1.jpg' in warned[0]

@@ -19,9 +19,6 @@ def test_avsbench():
     # index order is alphabetical after background
     assert list(names[1:]) == sorted(names[1:])
     assert palette[28] == [64, 64, 128]
-
-
-def test_voc_palette():
     palette = voc_palette(256)
     assert palette[:5] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0],
                            [0, 0, 128]]
@@ -78,9 +75,7 @@ def test_no_file_of_classes(tmp_path):
 ])
 def test_parse_a_obj(text, names):
     assert parse_a_obj(text, AVSBENCH_CLASSES) == names
-
-
-def test_parse_a_obj_of_other_classes():
+    # of other classes
     assert parse_a_obj('dog_fire truck', MINE) == ('dog', 'fire truck')
     with pytest.raises(ValueError, match="'horse'.*3 classes.*metainfo"):
         parse_a_obj('dog_h orse', MINE)

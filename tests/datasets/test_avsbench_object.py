@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,10 +7,8 @@ import pytest
 from data import make_avsbench_object
 from mmteso.datasets import AVSBenchObjectDataset
 
-
-def build(*args, **kwargs):
-    """Build the data set; serialising calls the slow garbage collector."""
-    return AVSBenchObjectDataset(*args, serialize_data=False, **kwargs)
+# serialising calls the slow garbage collector
+build = partial(AVSBenchObjectDataset, serialize_data=False)
 
 
 @pytest.fixture(scope='module')
@@ -18,12 +16,6 @@ def clean_root(tmp_path_factory):
     root = tmp_path_factory.mktemp('object')
     make_avsbench_object(root, 's4', clips=2)
     return make_avsbench_object(root, 'ms3', clips=1)
-
-
-@pytest.fixture
-def root(clean_root, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(clean_root, tmp_path / 'object')
 
 
 @pytest.mark.parametrize('check_files', [True, False])

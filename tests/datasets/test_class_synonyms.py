@@ -37,18 +37,13 @@ def test_without_a_table():
 
 
 # -------------------------------------------------------------- AVSBench's
-def test_no_line_is_superfluous():
-    """Each phrase is written as compared, and means more than by rule."""
+def test_avsbenchs_table():
+    """Each class is in it, and each phrase is written as compared."""
     table = read_synonyms('avsbench')
     assert list(table.words) == list(AVSBENCH_CLASSES[1:])
     phrases = [*sum(table.words.values(), []), *table.several, *table.none]
     assert len(phrases) > 300
-    synonyms = ClassSynonyms(AVSBENCH_CLASSES, table)
-    for phrase in phrases:
-        assert phrase == normalize_phrase(phrase)
-        meaning = synonyms._meanings.pop(phrase)
-        assert synonyms.classes_of(phrase) != meaning, phrase
-        synonyms._meanings[phrase] = meaning
+    assert phrases == list(map(normalize_phrase, phrases))
 
 
 @pytest.mark.parametrize('phrase, classes', [

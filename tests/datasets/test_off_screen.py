@@ -3,15 +3,11 @@ import json
 import random
 
 import pytest
-from mmseg.registry import DATASETS
-
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
-from mmteso.datasets.off_screen import (classes_of_cues, off_screen_table,
-                                        read_class_groups)
+from mmteso.datasets.off_screen import off_screen_table, read_class_groups
 from mmteso.io import CueRecord, write_cue_file
-from mmteso.testbeds.synthavs import generate_synthavs
 
 CLASSES = AVSBENCH_CLASSES[1:]
 
@@ -139,43 +135,6 @@ def test_wrong_groups(tmp_path):
 
 
 # ------------------------------------------------------------- with data sets
-def build_hard(root, split='test', alike=()):
-    return DATASETS.build(
-        dict(
-            type='mmseg.AVSBenchDataset',
-            data_root=root,
-            metainfo=dict(classes='label2idx.json', sound_alikes=alike),
-            subsets='v2',
-            split=split,
-            pipeline=[],
-            cue_file='cues.jsonl',
-            off_screen=dict(seed=2)))
-
-
-def test_what_sounds_alike_is_not_foreign(tmp_path):
-    """On the hard variant, where a disc sounds like a ring."""
-    root = str(tmp_path / 'hard')
-    generate_synthavs(root, videos=104, frames=1, size=32, variant='hard')
-    alike = [[f'{texture}-{shape}' for shape in shapes]
-             for texture in ('solid', 'striped', 'dotted', 'checkered')
-             for shapes in (('disc', 'ring'), ('star', 'cross'))]
-    dataset = build_hard(root, 'train', alike)
-    visible = classes_of_cues(f'{root}/cues.jsonl', dataset.class_names)
-    with_silent = 0
-    for info in map(dataset.get_data_info, range(len(dataset))):
-        shown = visible[info['uid']]
-        with_silent += set(info['a_obj']) < shown
-        for donor in info['off_screen']:
-            sounds = set(donor['a_obj'])
-            assert not shown & sounds
-            assert f'/{donor["uid"]}/audio.wav' in donor['audio_path']
-            assert not any(
-                shown & set(names) and sounds & set(names) for names in alike)
-    assert with_silent
-    with pytest.raises(ValueError, match="sound_alikes names ..dog"):
-        build_hard(root, alike=[['dog', 'solid-disc']])
-
-
 def test_dirt_of_avsbench(tmp_path):
     """'off-the-screen' and 'background' lend nothing and may borrow."""
     root = make_avsbench(
@@ -190,16 +149,19 @@ def test_dirt_of_avsbench(tmp_path):
         lines[number] = ','.join(cells)
     (tmp_path / 'metadata.csv').write_text('\n'.join(lines))
 
-    def donors(cue_file=None, **kwargs):
+    def donors(cue_file=None, alike=(), **kwargs):
         dataset = AVSBenchDataset(
             root,
             subsets='v2',
             split='test',
             frames_per_clip=1,
             pipeline=[],
+            metainfo=dict(sound_alikes=alike),
             cue_file=cue_file,
             off_screen=kwargs)
         infos = [dataset.get_data_info(i) for i in range(5)]
+        assert all(f'/{donor["uid"]}/audio.wav' in donor['audio_path']
+                   for info in infos for donor in info['off_screen'])
         return [[donor['a_obj'] for donor in info['off_screen']]
                 for info in infos]
 
@@ -214,3 +176,7 @@ def test_dirt_of_avsbench(tmp_path):
     cues.write_text(
         json.dumps(dict(uid=uid, frame=0, cues=['little puppy'])) + '\n')
     assert donors(cue_file=str(cues))[2] == [guitar]
+    with pytest.raises(ValueError, match="lend .*'cat', 'dog', 'guitar'"):
+        donors(alike=[['dog', 'cat', 'guitar']])
+    with pytest.raises(ValueError, match="sound_alikes names ..tram"):
+        donors(alike=[['dog', 'tram']])

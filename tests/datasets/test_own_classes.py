@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmseg.registry import DATASETS
 from narrow import CONFIGS, KEEP_ALL, narrow_config, plain_config_text
 
 from data import make_avsbench
@@ -82,45 +81,3 @@ def test_ten_iterations(root, tmp_path, base, more, classes, metrics):
         assert 1 < scores['avss/num_classes'] <= len(CLASSES)
     report, = check_dataset(dataset)
     assert report.num_frames == 6 and not report.faults
-
-
-def test_masks_cues_and_groups_follow(root, tmp_path):
-    """Colours of the palette, own words for the classes, own groups."""
-    words, groups = tmp_path / 'words.yaml', tmp_path / 'groups.yaml'
-    words.write_text('words: {tram: [streetcar]}\nseveral:\n'
-                     '  vehicle: [tram, fire-engine]\n')
-    groups.write_text('vehicle: [tram, fire-engine]\nanimal: [frog]\n'
-                      'tower: [church bell]\nfair: [street-organ]\n')
-    dataset = DATASETS.build(
-        dict(
-            type='mmseg.AVSBenchDataset',
-            data_root=root,
-            subsets='clips',
-            split=None,
-            task='semantic',
-            metainfo=dict(classes='classes.txt', palette=PALETTE),
-            off_screen=dict(groups=str(groups)),
-            pipeline=[dict(type='mmseg.LoadAVSAnnotations')]))
-    by_index = DATASETS.build(
-        dict(
-            type='mmseg.AVSBenchDataset',
-            data_root=root,
-            subsets='clips',
-            split=None,
-            mask_source='labels_semantic',
-            metainfo=dict(classes=CLASSES),
-            task='semantic',
-            pipeline=[dict(type='mmseg.LoadAVSAnnotations')]))
-    group_of = dict(
-        zip(CLASSES[1:], ('tower', 'vehicle', 'animal', 'fair', 'vehicle')))
-    for index, (frame, other) in enumerate(zip(dataset, by_index)):
-        assert (frame['gt_seg_map'] == other['gt_seg_map']).all()
-        assert not frame['unknown_pixels']
-        info = dataset.get_data_info(index)
-        own = {group_of[name] for name in info['a_obj']}
-        for donor in info['off_screen']:
-            assert own.isdisjoint(group_of[name] for name in donor['a_obj'])
-    from mmteso.datasets import load_class_synonyms
-    meaning = load_class_synonyms(str(words), CLASSES).classes_of
-    assert meaning('two vehicles') == ('fire-engine', 'tram')
-    assert meaning('old streetcar') == ('tram', )

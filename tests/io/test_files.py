@@ -39,11 +39,6 @@ def test_file_sha256(tmp_path):
         tmp_path / 'file')) == hashlib.sha256(content).hexdigest()
 
 
-def test_yaml_is_plain_data():
-    assert parse_yaml('a: [1, é]\nb: {c: null}'.encode()) == dict(
-        a=[1, 'é'], b=dict(c=None))
-
-
 @pytest.mark.parametrize('content, message', [
     ('a: 1\nb: 2\na: 3', "key 'a' occurs twice"),
     ('x:\n  a: 1\n  a: 1', "key 'a' occurs twice"),
@@ -71,8 +66,10 @@ def test_json_refused(content, tmp_path):
         read_json(str(path))
 
 
-def test_json_is_json():
+def test_plain_data_is_read():
     assert parse_json(b'{"a": [1e-5, null]}') == dict(a=[1e-5, None])
+    assert parse_yaml('a: [1, é]\nb: {c: null}'.encode()) == dict(
+        a=[1, 'é'], b=dict(c=None))
 
 
 @pytest.mark.parametrize('value, expected', [

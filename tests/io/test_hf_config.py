@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 
-from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
+from mmteso.io.hf_config import differing_fields, make_hf_config
 
 transformers = pytest.importorskip(
     'transformers', reason="needs pip install 'mmteso[text]'")
@@ -15,12 +15,6 @@ def test_make_hf_config():
             ValueError, match=r"ConvNextConfig has no fields \['depth'\]; it "
             r"has \['depths'"):
         make_hf_config(transformers.ConvNextConfig, dict(depth=[1, 2]))
-
-
-def test_own_fields():
-    fields = own_fields(transformers.ConvNextConfig())
-    assert {'depths', 'hidden_sizes'} <= fields
-    assert not fields & {'id2label', 'architectures', 'return_dict'}
 
 
 def test_differing_fields():

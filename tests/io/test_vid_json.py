@@ -58,19 +58,6 @@ def test_other_formats(tmp_path, values, message):
         read_vid_json(write(tmp_path, values))
 
 
-def test_import():
-    table = dict(w={1: ('dog', ), 0: ()}, v={0: ('man', ), 1: ()}, x={})
-    found = import_vid_json(
-        table, clips(b='v', a='w'), other_vids={'x', 'y'})
-    assert found.records == (
-        CueRecord('b', 0, ('man', ), reasoner='imported'),
-        CueRecord('b', 1, (), reasoner='imported'),
-        CueRecord('a', 0, (), reasoner='imported'),
-        CueRecord('a', 1, ('dog', ), reasoner='imported'))
-    assert found.left_out == dict(
-        colliding=[], unknown=[], missing=[], other=['"x"'])
-
-
 def test_collisions_are_named():
     table = {f'v{i:02}': {0: ('dog', ), 1: ()} for i in range(12)}
     wanted = clips(alone='v00', **{
@@ -97,20 +84,14 @@ def test_all_that_does_not_fit_is_reported_at_once():
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted, other_vids={'y'})
     assert str(error.value).splitlines() == [
-        'Videos or frames that are not in the metadata: 3 (--skip-unknown '
-        'leaves them out)', '  "x"', '  frame 2 of "a", which has 2',
-        '  frame 7 of "a", which has 2',
+        'Videos, clips or frames that are not in the metadata: 3 '
+        '(--skip-unknown leaves them out)', '  "x"',
+        '  frame 2 of "a", which has 2', '  frame 7 of "a", which has 2',
         'Clips or frames without cues: 2 (--skip-missing goes on without '
         'them)', '  frame 1 of "a"', '  "b"'
     ]
     found = import_vid_json(table, wanted, {'y'}, ['unknown', 'missing'])
     assert [record.frame for record in found.records] == [0]
-
-
-def test_frames_that_may_be_missing():
-    table = dict(v={0: ('dog', ), 3: ('man', )})
-    found = import_vid_json(table, dict(a=VidClip('v', 5, 1)))
-    assert [record.frame for record in found.records] == [0, 3]
 
 
 def test_export_and_back(tmp_path):
@@ -143,18 +124,6 @@ def test_export_and_back(tmp_path):
                 ('a', 0, ()), ('b', 2, ()), ('b', 3, ()),
                 ('b', 9, ('emergency car', 'man')), ('b', 10, ('犬', ))
             ]
-
-
-def test_export_refuses():
-    records = [CueRecord(uid, 0, ('dog', )) for uid in ('a', 'b', 'c', 'd')]
-    vids = dict(a='v', b='v', c='w')
-    with pytest.raises(VidJsonError) as error:
-        export_vid_json(records, vids)
-    assert '"v": a, b' in str(error.value)
-    assert 'Clips that are not in the metadata: 1 (' in str(error.value)
-    made = export_vid_json(records, vids, ['colliding', 'unknown'])
-    assert made.table == dict(w={0: ('dog', )})
-    assert made.left_out == dict(colliding=['"v": a, b'], unknown=['"d"'])
 
 
 @pytest.mark.parametrize('cue', ['dog, man', 'None', ' none', '--'])

@@ -46,16 +46,6 @@ def test_every_frame_of_a_data_set_with_or_without_mask(avsbench):
     assert all(n == list(range(len(n))) for n in numbers.values())
 
 
-def test_a_split_of_a_data_set(avsbench):
-    frames = DatasetFrames(
-        dict(
-            type='AVSBenchDataset',
-            data_root=avsbench,
-            subsets='v1s',
-            split='train')).list_frames()
-    assert {frame.frame for frame in frames} == {0}
-
-
 def test_a_data_set_without_clips_is_refused(tmp_path):
     write_images(tmp_path, 'a.png')
     with pytest.raises(ValueError, match='img_path, uid.*FolderFrames'):
@@ -88,16 +78,6 @@ def test_a_folder_of_one_clip(tmp_path):
     assert frames[0].img_path.endswith('0001.jpg')
 
 
-def test_numbers_from_names(tmp_path):
-    write_images(tmp_path / 'clip', '7.jpg', '10.jpg')
-    frames = FolderFrames(
-        str(tmp_path / 'clip'), numbering='name').list_frames()
-    assert keys(frames) == [('clip', 7), ('clip', 10)]
-    write_images(tmp_path / 'clip', '07.jpg')
-    with pytest.raises(ValueError, match='different numbers'):
-        FolderFrames(str(tmp_path / 'clip'), numbering='name').list_frames()
-
-
 def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match='does not exist'):
         FolderFrames(str(tmp_path / 'nowhere')).list_frames()
@@ -107,5 +87,3 @@ def test_wrong_folders(tmp_path):
     write_images(tmp_path / 'b', 'b.jpg')
     with pytest.raises(ValueError, match='a folder per clip'):
         FolderFrames(str(tmp_path)).list_frames()
-    with pytest.raises(ValueError, match="'order' or 'name'"):
-        FolderFrames(str(tmp_path), numbering='size')

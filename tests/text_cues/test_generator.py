@@ -123,15 +123,6 @@ def test_frames_fail_alone(frames, path):
     assert not any(errors[:2] + errors[5:])
     record = records[frames[4].key]
     assert (record.caption, record.reasoning, record.cues) == ('11', 'raw', ())
-    # failed is done, too: resuming doesn't try it again
-    assert generate(frames, path, resume=True)['resumed'] == len(frames)
-    generator = CueGenerator(captioner, EchoReasoner())
-    done = generator.find_done([path], retry_failed=True)
-    assert set(keys(frames)) - done == {
-        frames[i].key for i in (1, 3, 4, 5)}
-    generator.run(frames, path, done)
-    assert CueFile(path).num_failed == 3
-    assert CueFile(path)[frames[4].key].cues == ('11', )
 
 
 @pytest.mark.parametrize('overlap', [False, True])
@@ -225,10 +216,3 @@ def test_captions_only_then_no_caption(frames, path):
     for reasoner in (None, EchoReasoner()):
         with pytest.raises(ValueError, match='The captioner is None'):
             CueGenerator(None, reasoner)
-
-
-def test_models_must_answer_for_each_frame(frames, path):
-    captioner = ColourCaptioner()
-    captioner.caption = lambda loaded: ['one']
-    with pytest.raises(ValueError, match='shorter'):
-        generate(frames, path, captioner)

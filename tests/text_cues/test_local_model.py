@@ -2,7 +2,6 @@
 """Models of transformers, with small random weights."""
 import importlib.util
 import json
-import logging
 import shutil
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from tiny_hf import IMAGE_SIZE, PATCH_SIZE, write_video_llava
 
 from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, Frame,
-                              LoadedFrame, ModelUnavailableError, local_model)
+                              LoadedFrame, ModelUnavailableError)
 from mmteso.text_cues.local_model import LocalModel
 
 torch = pytest.importorskip('torch')
@@ -281,18 +280,6 @@ SETTINGS = ('patch_size', 'num_additional_image_tokens',
             'vision_feature_select_strategy')
 
 
-@pytest.fixture
-def warnings(monkeypatch):
-    said = []
-
-    def print_log(message, logger, level):
-        assert level == logging.WARNING
-        said.append(message)
-
-    monkeypatch.setattr(local_model, 'print_log', print_log)
-    return said
-
-
 def copy_with(folder, path, **settings):
     """Copy a model, with other settings of its processor."""
     shutil.copytree(folder, path)
@@ -305,19 +292,19 @@ def copy_with(folder, path, **settings):
 @pytest.mark.parametrize('settings', [
     {}, dict.fromkeys(SETTINGS), dict(num_additional_image_tokens=0),
     dict(vision_feature_select_strategy='full'), dict(patch_size=7)], ids=str)
-def test_processors_count_image_tokens_as_the_model(llava, tmp_path, warnings,
+def test_processors_count_image_tokens_as_the_model(llava, tmp_path, warned,
                                                     settings):
     """LLaVA's processor and model have to agree on an image's tokens."""
     folder = copy_with(llava, tmp_path / 'copy', **settings)
     assert captioner(folder).caption(frames(1, 2)) == captioner(
         llava).caption(frames(1, 2))
-    assert len(warnings) == bool(settings)
+    assert len(warned) == bool(settings)
     # those that it had right aren't named
-    assert [name for name in SETTINGS if name in ''.join(warnings)
+    assert [name for name in SETTINGS if name in ''.join(warned)
             ] == list(settings)
 
 
-def test_a_tower_without_class_token(llava, tmp_path, warnings):
+def test_a_tower_without_class_token(llava, tmp_path, warned):
     """SigLIP's, with the settings that belong to CLIP's."""
     from transformers import (LlavaConfig, LlavaForConditionalGeneration,
                               SiglipVisionConfig)
@@ -332,7 +319,7 @@ def test_a_tower_without_class_token(llava, tmp_path, warnings):
     torch.manual_seed(0)
     LlavaForConditionalGeneration(config).save_pretrained(right)
     expected = captioner(right).caption(frames(1))
-    assert not warnings
+    assert not warned
     wrong = copy_with(right, tmp_path / 'wrong', num_additional_image_tokens=1)
     assert captioner(wrong).caption(frames(1)) == expected
-    assert 'num_additional_image_tokens: 1 -> 0' in warnings[0]
+    assert 'num_additional_image_tokens: 1 -> 0' in warned[0]

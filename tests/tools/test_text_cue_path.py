@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From frames to a trained model, by the commands that a user types."""
+import itertools
 import json
 import sys
 
@@ -48,7 +49,8 @@ def test_from_frames_to_a_trained_model(tmp_path):
 
     # two processes, and a server that often misbehaves
     out = tmp_path / 'cues.jsonl'
-    with ChatServer(behaviours=[500, 'cut'], share=0.2) as server:
+    script = itertools.cycle([None, 500, None, None, 'cut', None, None])
+    with ChatServer(script) as server:
         run([
             sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
             f'--master_port={free_port()}', '--nproc_per_node=2',

@@ -51,15 +51,12 @@ class MuteAudio(AVSTransform):
 class ReplaceAudioWithNoise(AVSTransform):
     """Replace the sound by white Gaussian noise, the picture unchanged.
 
-    The noise of a frame follows from ``seed``, ``uid`` and ``frame`` alone.
-    It doesn't depend on order, epoch, worker or process, so a run repeats;
-    two levels give the same noise, only louder or softer.
+    The noise of a frame follows from ``seed``, ``uid`` and ``frame`` alone,
+    so a run repeats; two levels give the same noise, louder or softer.
 
     Required Keys:
 
-    - waveform (np.ndarray)
-    - uid (str)
-    - frame (int)
+    - waveform (np.ndarray), uid (str), frame (int)
 
     Modified Keys:
 
@@ -115,14 +112,11 @@ class ReplaceAudioWithOffScreen(AVSTransform):
     The data set says which videos: build it with ``off_screen=dict(...)``
     (see :class:`BaseAVSDataset`). The first donor whose sound is audible is
     taken, and of it for all frames of a clip the loudest second: a silent one
-    would be mute under another name. The picture and the ground truth stay as
-    they are.
+    would be mute under another name.
 
     Required Keys:
 
-    - waveform (np.ndarray)
-    - sample_rate (int)
-    - uid (str)
+    - waveform (np.ndarray), sample_rate (int), uid (str)
     - off_screen (list[dict]): Donors, best first, each with ``uid`` and
       ``audio_path``.
 
@@ -141,8 +135,7 @@ class ReplaceAudioWithOffScreen(AVSTransform):
             Defaults to 1.0.
         silence_db (float): A second whose root mean square is not more than
             this many dB over full scale is silent. Defaults to -60.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Raises:
         KeyError: If the data set gives no donors.

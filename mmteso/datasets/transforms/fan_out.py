@@ -22,10 +22,9 @@ class PerCondition(tuple):
 class FanOutAudioConditions(AVSTransform):
     """Give a frame K sounds, everything else of it once.
 
-    Stands right after :class:`LoadAudioClip`. Every condition gets the
-    waveform, alters it, and sends it through the *same* front end: negatives
-    that came by another way than the normal sound could be told apart by that
-    way alone. What the K ways make is then put side by side.
+    Stands right after :class:`LoadAudioClip`. Every condition alters the
+    waveform and sends it through the *same* front end: negatives that came by
+    another way could be told apart by that way alone.
 
     Required Keys:
 

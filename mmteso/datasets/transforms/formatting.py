@@ -19,10 +19,7 @@ class PackAVTInputs(AVSTransform):
     """Pack what the model needs into ``inputs`` and the rest as a sample.
 
     As :class:`mmseg.datasets.PackSegInputs`, but ``inputs`` is a dict by
-    modality. It holds what the pipeline has loaded, and nothing else: audio
-    or text that a model needs and that isn't there is the model's error.
-
-    All keys are optional.
+    modality. It holds what the pipeline has loaded; all keys are optional.
 
     Returned dict:
 
@@ -66,9 +63,7 @@ class PackAVTInputs(AVSTransform):
             for key in _INPUT_KEYS if key in results
         }
         if 'img' in results:
-            img = results['img']
-            if img.ndim < 3:
-                img = img[..., None]
+            img = np.atleast_3d(results['img'])
             inputs['img'] = to_tensor(
                 np.ascontiguousarray(img.transpose(2, 0, 1)))
 

@@ -84,9 +84,9 @@ class AudioToModelInput(AVSTransform):
     """Turn the sound of a frame into the input of a model of transformers.
 
     The model's own feature extractor does it, for
-    :class:`TransformersAudioEncoder` of the same name. The clip must have the
-    extractor's sample rate, so set it in :class:`LoadAudioClip`: 16000 for
-    AST, Wav2Vec2, HuBERT and Whisper, 48000 for CLAP.
+    :class:`TransformersAudioEncoder` of the same name. :class:`LoadAudioClip`
+    has to give its sample rate: 16000 for AST, Wav2Vec2, HuBERT and Whisper,
+    48000 for CLAP.
 
     Extractors that scale each clip to unit variance (Wav2Vec2 and HuBERT with
     ``do_normalize``) hide its loudness: white noise of 10 dB and of 40 dB are

@@ -21,11 +21,8 @@ _KINDS = dict(
 
 @functools.lru_cache(maxsize=4)
 def _color_table(palette: Tuple[Tuple[int, int, int], ...]) -> np.ndarray:
-    """Label + 1 by packed 24-bit colour, 0 where no label has the colour.
-
-    The table has 2 ** 24 entries, but zero pages are not backed by memory
-    until touched, so it costs a few pages, not 32 MiB.
-    """
+    """Label + 1 by packed 24-bit colour, 0 where no label has the colour; of
+    its 32 MiB only the pages that are touched take memory."""
     table = np.zeros(1 << 24, np.uint16)
     ignore = voc_palette(256)[IGNORE_INDEX]
     for label, color in [(IGNORE_INDEX, ignore), *enumerate(palette)]:
@@ -35,16 +32,9 @@ def _color_table(palette: Tuple[Tuple[int, int, int], ...]) -> np.ndarray:
 
 def labels_from_rgb(rgb: np.ndarray,
                     palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Turn a colour mask into labels.
-
-    Args:
-        rgb (np.ndarray): (H, W, 3) uint8, channels in RGB order.
-        palette (Sequence[Sequence[int]]): RGB colour of label 0, 1, ...
-
-    Returns:
-        np.ndarray: (H, W) int16; 255 where the VOC ignore colour
-        (224, 224, 192) stands, -1 where the colour is none of these.
-    """
+    """Turn a colour mask, (H, W, 3) uint8 in RGB order, into labels, (H, W)
+    int16: 255 where the VOC ignore colour (224, 224, 192) stands, -1 where
+    the colour isn't in the palette."""
     red, green, blue = np.moveaxis(rgb.astype(np.uint32), -1, 0)
     table = _color_table(tuple(map(tuple, palette)))
     return table[red << 16 | green << 8 | blue].astype(np.int16) - 1
@@ -62,12 +52,10 @@ class LoadAVSAnnotations(AVSTransform):
 
     Required Keys:
 
-    - seg_map_path
-    - label_format ('rgb', 'index' or 'binary')
+    - seg_map_path, label_format ('rgb', 'index' or 'binary')
     - task ('binary' or 'semantic')
     - class_names (tuple[str], background first; None with 'binary' masks)
-    - palette (RGB triples of ``class_names``, for 'rgb' masks)
-    - seg_fields
+    - palette (RGB triples of ``class_names``, for 'rgb' masks), seg_fields
     - reduce_zero_label (optional; False if it isn't there)
     - visible_map_path (with ``load_visible`` or ``source='visible'``)
     - ori_shape (optional; the mask must have this size)
@@ -79,8 +67,8 @@ class LoadAVSAnnotations(AVSTransform):
       index or 255 in the semantic task
     - frame_classes (tuple[str] | None): names of the classes with a pixel in
       this frame, without background; None if the file has no classes
-    - unknown_pixels (int): pixels of an unknown colour, index or grey value,
-      which ``unknown_color`` has settled
+    - unknown_pixels (int): pixels that ``unknown_color`` has settled, which
+      :class:`DataCheckHook` reports
     - gt_visible_map (np.uint8, with ``load_visible``): (H, W), all visible
       objects, sounding or not, labelled as ``gt_seg_map``
     - gt_class_map (np.uint8, with ``load_classes``): (H, W), class index or
@@ -98,24 +86,20 @@ class LoadAVSAnnotations(AVSTransform):
             by pixel sees them (to losses by mask, as Mask2Former's, they lie
             outside of every object). 'background' makes them background,
             however many they are, as AVSBench's own loader does. 'error'
-            names file and colours. Their number goes to ``unknown_pixels``,
-            which :class:`DataCheckHook` reports. Defaults to 'ignore'.
+            names file and colours. Defaults to 'ignore'.
         max_unknown (float): With 'ignore', up to which share of a mask's
-            pixels they are ignored. More are not stray pixels but another
-            palette or a broken file, which is an error. Defaults to 0.01.
+            pixels they are ignored; more are an error. Defaults to 0.01.
         load_visible (bool): Whether to load ``labels_visible`` too. Defaults
             to False.
         load_classes (bool): Whether to keep the classes that the binary task
             merges, for ``targets='class'`` of :class:`TeSOHead`. Defaults to
             False.
         source (str): 'sounding', the mask of the objects that sound; or
-            'visible', ``labels_visible`` in its place, sounding or not
-            (``frame_classes`` are then the visible ones). Only SynthAVS has
-            the latter; it serves to pretrain a segmentor on everything that
+            'visible', ``labels_visible`` in its place (``frame_classes`` are
+            then the visible ones), to pretrain a segmentor on everything that
             is to be seen, as ADE20K does for AVSBench. Defaults to
             'sounding'.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Raises:
         FileNotFoundError: A file isn't there, or the frame has no mask.

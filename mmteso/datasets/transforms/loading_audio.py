@@ -41,44 +41,38 @@ def _refuse_second_sound(transform: AVSTransform, results: dict) -> None:
 class LoadAudioClip(AVSTransform):
     """Load the sound of one frame.
 
-    The file is read at any rate and with any number of channels, and becomes
-    mono at ``sample_rate``. The clip of frame ``t`` starts at
-    ``t * clip_hop`` seconds and lasts 0.975 s, what one VGGish example reads;
-    with ``window`` it lasts as long as that says, around the middle of the
-    frame's second, moved where it would begin before the sound or end after
-    it. A sound shorter than the window is taken whole.
+    The file, of any rate and number of channels, becomes mono at
+    ``sample_rate``. The clip of frame ``t`` starts at ``t * clip_hop`` seconds
+    and lasts 0.975 s, what one VGGish example reads; with ``window`` as long
+    as that says, around the middle of the frame's second, moved where it
+    would begin before the sound or end after it. A sound shorter than the
+    window is taken whole.
 
     Where the file ends before that clip does, the paper says nothing. With
     the seconds of the paper the clip is the file's last 0.975 s (ours): in a
-    file of 4.97 s the clip of frame 4 starts at 3.995 s, in one of 4.5 s at
-    3.525 s, and so do those of later frames. Consecutive examples
+    file of 4.97 s the clip of frame 4 starts at 3.995 s. Consecutive examples
     (``clip_hop=0.96``) keep to AVSBench's preprocessing, which repeats the
     last complete one. A clip that lies more than 0.1 s before its frame is
-    logged, once per file and process. What a file has beyond its frames is
-    not used.
+    logged, once per file and process.
 
     Required Keys:
 
-    - audio_path (str)
-    - frame (int)
-    - uid (str)
+    - audio_path (str), frame (int), uid (str)
 
     Added Keys:
 
     - waveform (np.ndarray): float32, (15600,) at 16 kHz, nominally in
       [-1, 1].
-    - sample_rate (int): Samples per second.
+    - sample_rate (int)
     - audio_condition (str): 'normal'.
 
     Args:
         sample_rate (int): Samples per second. VGGish and BEATs need 16000,
             CLAP 48000. Defaults to 16000.
         clip_hop (float): Seconds between the starts of two frames' clips:
-            1.0 cuts the one-second clips of the TeSO paper, 0.96 gives the
-            consecutive VGGish examples of AVSBench's own preprocessing, and
-            their rule for short files. Defaults to 1.0.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+            1.0 as in the TeSO paper, 0.96 gives the consecutive VGGish
+            examples of AVSBench's preprocessing. Defaults to 1.0.
+        backend_args (dict, optional): Those of mmengine's file backend.
         window (float, optional): Seconds of the clip [ours], at least 0.975,
             for models of longer sounds such as CLAP (10 s). Defaults to
             None: 0.975 s from the start of the frame's second.
@@ -90,9 +84,8 @@ class LoadAudioClip(AVSTransform):
     Raises:
         FileNotFoundError: If the file is missing.
         AudioFileError: If it can't be decoded or is too short for even one
-            clip. Such a file has no VGGish example (AVSBench's loaders fail
-            on it, too); filling it with silence would feed the model a sound
-            that nobody recorded.
+            clip (AVSBench's loaders fail on it, too); silence in its place
+            would be a sound that nobody recorded.
     """
 
     def __init__(self,
@@ -103,7 +96,7 @@ class LoadAudioClip(AVSTransform):
         if round(clip_hop * sample_rate) < 1:
             raise ValueError('sample_rate and clip_hop must be positive, but '
                              f'got {sample_rate} and {clip_hop}.')
-        if window is not None and not EXAMPLE_SECONDS <= window:
+        if window is not None and window < EXAMPLE_SECONDS:
             raise ValueError(f'window must be at least {EXAMPLE_SECONDS} s, '
                              f'but got {window}.')
         self.sample_rate = sample_rate
@@ -156,7 +149,7 @@ class LoadAudioClip(AVSTransform):
 
 
 def _read_examples(path: str, backend_args: Optional[dict]) -> Tensor:
-    """The checked examples of a file, float32, (T, 1, 96, 64)."""
+    """The examples of a file, float32, (T, 1, 96, 64)."""
     examples = load_tensor_pickle(path, backend_args)
     layout = (1, NUM_FRAMES, NUM_MEL_BINS)
     if (examples.shape[1:] != layout or len(examples) == 0
@@ -180,16 +173,13 @@ class LoadLogMel(AVSTransform):
     """Load the precomputed log-mel of one frame, as AVSBench hands it out.
 
     The file is a pickled tensor (T, 1, 96, 64) of consecutive 0.96 s VGGish
-    examples. It is read without executing pickle code
-    (:func:`mmteso.io.load_tensor_pickle`). A file with fewer examples than
+    examples, of which nothing is executed. A file with fewer examples than
     frames gives its last example again, as AVSBench's loaders do, and that is
     logged once per file and process.
 
     Required Keys:
 
-    - log_mel_path (str)
-    - frame (int)
-    - uid (str)
+    - log_mel_path (str), frame (int), uid (str)
 
     Added Keys:
 
@@ -197,8 +187,7 @@ class LoadLogMel(AVSTransform):
     - audio_condition (str): 'normal'.
 
     Args:
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        backend_args (dict, optional): Those of mmengine's file backend.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -250,17 +239,13 @@ class LoadAudioFeatures(AVSTransform):
 
     Sound that is altered (:class:`MuteAudio`, :class:`ReplaceAudioWithNoise`)
     can't come from a cache: loading both is an error, and so is a file whose
-    settings give an ``audio_condition`` other than 'normal'. All frames of a
-    batch need their sound in the same form.
-
-    The data set has the file opened when it is built, so that a wrong one is
-    named before training starts.
+    settings give an ``audio_condition`` other than 'normal'. The data set has
+    the file opened when it is built, so that a wrong one is named before
+    training starts.
 
     Required Keys:
 
-    - uid (str)
-    - frame (int)
-    - data_root (str, optional)
+    - uid (str), frame (int), data_root (str, optional)
 
     Added Keys:
 
@@ -316,8 +301,8 @@ class LoadAudioFeatures(AVSTransform):
 
     def look_up(self, results: dict) -> Tensor:
         """A frame's feature, (D_a), as it is stored."""
-        features = self.open(results.get('data_root', ''))
-        return features[feature_key(results['uid'], results['frame'])]
+        file = self.open(results.get('data_root', ''))
+        return file[feature_key(results['uid'], results['frame'])]
 
     def transform(self, results: dict) -> dict:
         """Load the feature."""

@@ -11,22 +11,10 @@ from mmteso.io import CueBank, CueFile, CueFileError, normalize_phrase
 from ..class_synonyms import check_synonyms, load_class_synonyms
 from .base import AVSTransform
 
-CUE_TARGETS = (None, 'mask', 'a_obj')
-
-
 def open_cue_file(path: str) -> CueFile:
-    """Read a cue file for training or testing.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        CueFile: The cues, without the texts behind them. If generation
-        failed for some frames, this is logged: they have no cues.
-
-    Raises:
-        CueFileError: If some frames have a caption only.
-    """
+    """Read a cue file for training or testing, without the texts behind the
+    cues. Frames whose generation failed are logged; if some have a caption
+    only, it is a CueFileError."""
     cue_file = CueFile(path, cues_only=True)
     if cue_file.num_captioned:
         raise CueFileError(
@@ -54,8 +42,7 @@ class LoadTextCues(AVSTransform):
 
     Required Keys:
 
-    - uid (str)
-    - frame (int)
+    - uid (str), frame (int)
     - cue_file (str): Path of the cue file (:mod:`mmteso.io.cue_file`).
     - cue_bank (str | None): Path of the bank (:class:`mmteso.io.CueBank`);
       None for words alone, for a model that reads no text.
@@ -97,8 +84,8 @@ class LoadTextCues(AVSTransform):
         if num_cues < 1:
             raise ValueError(
                 f'num_cues must be at least 1, but got {num_cues}.')
-        if cue_target not in CUE_TARGETS:
-            raise ValueError(f'cue_target must be one of {CUE_TARGETS}, but '
+        if cue_target not in (None, 'mask', 'a_obj'):
+            raise ValueError("cue_target must be None, 'mask' or 'a_obj', but "
                              f'got {cue_target!r}.')
         check_synonyms(synonyms)  # complains here, not in a loader's worker
         self.num_cues = num_cues
@@ -109,13 +96,6 @@ class LoadTextCues(AVSTransform):
     def open(self, cue_file: str,
              cue_bank: Optional[str]) -> Tuple[CueFile, Optional[CueBank]]:
         """Open the files, each pair once, and see that they fit.
-
-        Args:
-            cue_file (str): The cue file.
-            cue_bank (str, optional): The bank; None for words alone.
-
-        Returns:
-            tuple[CueFile, CueBank | None]: Both.
 
         Raises:
             FileNotFoundError, CueFileError, FeatureFileError: If one of them
@@ -135,25 +115,15 @@ class LoadTextCues(AVSTransform):
         return self._opened[cue_file, cue_bank]
 
     def look_up(self, results: dict) -> List[str]:
-        """A frame's cues, without their features.
-
-        Args:
-            results (dict): Result dict.
-
-        Returns:
-            list[str]: At most N_T cues.
-
-        Raises:
-            KeyError: If the file has no line for the frame.
-        """
+        """A frame's cues, at most N_T; KeyError if the file has no line for
+        the frame."""
         cues, _ = self.open(results['cue_file'], results['cue_bank'])
         record = cues[results['uid'], results['frame']]
         return list(record.cues[:self.num_cues])
 
     def transform(self, results: dict) -> dict:
         """Load the cues and their features."""
-        cues = self.look_up(results)
-        results['text_cues'] = cues
+        results['text_cues'] = cues = self.look_up(results)
         results['text_valid'] = torch.arange(self.num_cues) < len(cues)
         _, bank = self.open(results['cue_file'], results['cue_bank'])
         if bank is not None:

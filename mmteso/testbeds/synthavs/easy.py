@@ -7,10 +7,11 @@ the 64 mel bands tells which classes sound in a mixture.
 """
 import numpy as np
 
+from ..quotas import BACKGROUND
 from .looks import Look, near_hue
 from .shapes import crescent, cross, disc, flower, ring, star
 from .timbres import Timbre
-from .variant import BACKGROUND, Variant
+from .variant import Variant
 
 #: Class names in index order: invented shapes, so that no result, cue or
 #: class index can be mistaken for one of AVSBench's 71 classes.

@@ -1,42 +1,26 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""SynthAVS on disk: what is written, and what may be removed again."""
-import csv
-import json
-import os
-import os.path as osp
-from typing import Any, Dict, Iterable, Iterator, List, Sequence
-
-from mmteso.io import CueRecord, read_json, write_cue_file
-from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
+"""SynthAVS on disk."""
+from mmteso.models.text_encoders import HashTextEncoder
+from ..layout import README_FILES, Testbed
 from .variant import Variant
 
-#: Version of the generator: data with the same version and arguments is the
-#: same to the byte. Raise it with every change of what is generated.
-GENERATOR_VERSION = 3
+SYNTHAVS = Testbed(
+    name='SynthAVS',
+    what='SynthAVS, a synthetic test bed; not AVSBench',
+    manifest='synthavs.json',
+    tool='prepare_synthavs.py',
+    # Raise it with every change of what is generated.
+    version=3,
+    later=dict(variant='easy', train_silent_percent=15))
 
-#: Subset folder, and value of metadata.csv's column ``label``.
-SUBSET = 'v2'
-
-#: Folder -> suffix of the files that a video has one of per frame.
-FRAME_FILES = {
-    'frames': '.jpg',
-    'labels_rgb': '.png',
-    'labels_semantic': '.png',
-    'labels_visible': '.png'
-}
-
-MANIFEST = 'synthavs.json'
-
-# Arguments that a manifest holds only where they differ from these values.
-_LATER = dict(variant='easy', train_silent_percent=15)
-
-_INDEX_FILES = ('metadata.csv', 'label2idx.json', 'cues.jsonl',
-                'cue_bank.safetensors', 'README.txt')
+MANIFEST = SYNTHAVS.manifest
+read_manifest = SYNTHAVS.read_manifest
+is_up_to_date = SYNTHAVS.is_up_to_date
 
 #: Length of the cues' features.
 TEXT_DIMS = 128
 
-_README = """\
+_README = f"""\
 SynthAVS: a synthetic test bed for audio-visual segmentation
 ============================================================
 
@@ -46,13 +30,7 @@ synthavs.json). They follow the layout of the AVSBench-semantic release so that
 one data set class reads both, but they show drawn shapes with synthetic
 sounds. Scores measured here can't be compared with any published number.
 
-metadata.csv, label2idx.json    as in AVSBench-semantic; every clip is in v2/
-v2/UID/frames/T.jpg             the frame of second T
-v2/UID/audio.wav                16 kHz mono; frame T sounds as [T, T + 1) s
-v2/UID/labels_rgb/T.png         objects that sound in second T, VOC palette
-v2/UID/labels_semantic/T.png    the same as class indices
-v2/UID/labels_visible/T.png     class indices of all visible objects, sounding
-                                or not (not part of AVSBench's layout)
+{README_FILES}\
 cues.jsonl                      text cues of each frame: the names of the
                                 visible objects, in random order
 cue_bank.safetensors            a feature of each name: a fixed random vector
@@ -60,168 +38,14 @@ cue_bank.safetensors            a feature of each name: a fixed random vector
 """
 
 
-def read_manifest(out_dir: str) -> Dict[str, Any]:
-    """Read what :func:`generate_synthavs` noted about a data set.
-
-    Args:
-        out_dir (str): The data set's folder.
-
-    Returns:
-        dict: ``generator_version``, ``arguments``, ``complete`` (False if
-        the run was interrupted), ``uids`` and ``statistics``.
-
-    Raises:
-        FileNotFoundError: If the folder holds no SynthAVS.
-    """
-    path = osp.join(out_dir, MANIFEST)
-    if not osp.isfile(path):
-        raise FileNotFoundError(
-            f'{out_dir} holds no SynthAVS: {MANIFEST} is missing; write one '
-            'with tools/dataset_converters/prepare_synthavs.py')
-    return read_json(path)
+def readme_of(variant: Variant) -> str:
+    """What ``README.txt`` says."""
+    return _README + variant.readme
 
 
-def is_up_to_date(out_dir: str, arguments: Dict[str, Any]) -> bool:
-    """Whether a folder holds just what these arguments would write.
-
-    Args:
-        out_dir (str): The data set's folder, which need not exist.
-        arguments (dict): The generator's ``videos``, ``frames``, ``size`` and
-            ``seed``, and optionally its ``variant`` and
-            ``train_silent_percent``.
-
-    Returns:
-        bool: False too if the run was interrupted or by another version of
-        the generator.
-    """
-    if not osp.isfile(osp.join(out_dir, MANIFEST)):
-        return False
-    manifest = read_manifest(out_dir)
-    return (manifest['complete']
-            and manifest['arguments'] == _without_defaults(arguments)
-            and manifest['generator_version'] == GENERATOR_VERSION)
-
-
-def _without_defaults(arguments: Dict[str, Any]) -> Dict[str, Any]:
-    """Arguments as the manifest holds them: later ones only where they differ
-    from their defaults, so that older manifests still say the same."""
-    return {
-        key: value
-        for key, value in arguments.items() if _LATER.get(key) != value
-    }
-
-
-def _write_manifest(out_dir: str, manifest: Dict[str, Any]) -> None:
-    with open(osp.join(out_dir, MANIFEST), 'w', encoding='utf-8') as file:
-        json.dump(manifest, file, indent=1)
-        file.write('\n')
-
-
-def _written(manifest: Dict[str, Any]) -> Iterator[str]:
-    """Paths, relative to the data set, of every file that a run writes."""
-    for uid in manifest['uids']:
-        if uid != osp.basename(uid) or uid in ('', '.', '..'):
-            raise ValueError(f'{MANIFEST} names a video {uid!r}, which is no '
-                             'plain folder name; remove the folder by hand')
-        for kind, suffix in FRAME_FILES.items():
-            for frame in range(manifest['arguments']['frames']):
-                yield osp.join(SUBSET, uid, kind, f'{frame}{suffix}')
-        yield osp.join(SUBSET, uid, 'audio.wav')
-    yield from _INDEX_FILES
-    # Last, so that an interrupted removal can be taken up again.
-    yield MANIFEST
-
-
-def _remove_previous(out_dir: str) -> None:
-    """Remove the files that a previous run wrote, and folders left empty."""
-    for path in list(_written(read_manifest(out_dir))):
-        full = osp.join(out_dir, path)
-        if osp.lexists(full):
-            os.remove(full)
-        folder = osp.dirname(path)
-        while folder:
-            full = osp.join(out_dir, folder)
-            if not osp.isdir(full) or os.listdir(full):
-                break
-            os.rmdir(full)
-            folder = osp.dirname(folder)
-
-
-def claim_folder(out_dir: str, arguments: Dict[str, Any], uids: List[str],
-                 overwrite: bool) -> None:
-    """Make the folder ready and note in it what is about to be written.
-
-    Raises:
-        FileExistsError: If the folder isn't empty and may not be, or can't
-            be, overwritten.
-    """
-    if osp.isdir(out_dir) and os.listdir(out_dir):
-        if not overwrite:
-            raise FileExistsError(
-                f'{out_dir} is not empty; choose another folder, or replace '
-                'the SynthAVS in it with overwrite=True (--overwrite)')
-        if not osp.isfile(osp.join(out_dir, MANIFEST)):
-            raise FileExistsError(
-                f'{out_dir} is not empty and holds no SynthAVS ({MANIFEST} '
-                'is missing), so nothing in it is overwritten; choose '
-                'another folder')
-        _remove_previous(out_dir)
-    os.makedirs(out_dir, exist_ok=True)
-    _write_manifest(
-        out_dir,
-        dict(
-            what='SynthAVS, a synthetic test bed; not AVSBench',
-            generator_version=GENERATOR_VERSION,
-            arguments=_without_defaults(arguments),
-            complete=False,
-            uids=uids))
-
-
-def make_video_folders(out_dir: str, uid: str) -> str:
-    """Make a video's folders; the path of the video's own."""
-    folder = osp.join(out_dir, SUBSET, uid)
-    for kind in FRAME_FILES:
-        os.makedirs(osp.join(folder, kind), exist_ok=True)
-    return folder
-
-
-def write_index(out_dir: str, rows: Iterable[Sequence],
-                records: Iterable[CueRecord], variant: Variant) -> None:
-    """Write the files that cover all videos, and the cue bank.
-
-    Args:
-        out_dir (str): The data set's folder.
-        rows (Iterable[Sequence]): Rows of ``metadata.csv``: vid, uid, s_min,
-            s_sec, a_obj, split, label.
-        records (Iterable[CueRecord]): Lines of ``cues.jsonl``.
-        variant (Variant): What the data set shows.
-    """
-
-    def create(name):
-        return open(
-            osp.join(out_dir, name), 'w', encoding='utf-8', newline='')
-
-    with create('metadata.csv') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(
-            ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'))
-        writer.writerows(rows)
-    with create('label2idx.json') as file:
-        json.dump(variant.label2idx, file, indent=1)
-        file.write('\n')
-    write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
-    write_cue_bank(
-        osp.join(out_dir, 'cue_bank.safetensors'),
-        HashTextEncoder(
-            TEXT_DIMS,
-            compose=variant.composed_cues,
-            normalize=not variant.composed_cues), variant.classes[1:])
-    with create('README.txt') as file:
-        file.write(_README + variant.readme)
-
-
-def finish_folder(out_dir: str, statistics: Dict[str, Any]) -> None:
-    """Mark the data set as complete and note its statistics."""
-    manifest = read_manifest(out_dir)
-    manifest.update(complete=True, statistics=statistics)
-    _write_manifest(out_dir, manifest)
+def text_encoder_of(variant: Variant) -> HashTextEncoder:
+    """What encodes the class names for the cue bank."""
+    return HashTextEncoder(
+        TEXT_DIMS,
+        compose=variant.composed_cues,
+        normalize=not variant.composed_cues)

@@ -1,10 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Writes SynthAVS: a synthetic test bed in AVSBench-semantic's layout.
 
-SynthAVS is **not** AVSBench and no number measured on it says anything about
-AVSBench. It exists so that the whole way from files to a table of numbers can
-be run in minutes and without a download, on a task that can't be solved by
-looking alone:
+No number measured on it says anything about AVSBench. It exists so that the
+whole way from files to a table of numbers can be run in minutes and without a
+download, on a task that can't be solved by looking alone:
 
 * A video shows 1, 2 or 3 objects of distinct classes that drift over a
   textured background. A class has a look and a timbre.
@@ -23,26 +22,24 @@ composed of shapes and textures, so that they share what they look and sound
 like; noise makes their sounds ambiguous; and some combinations appear in the
 split ``test_unseen`` only.
 """
-import os.path as osp
-import wave
 from dataclasses import dataclass
 from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
                     Tuple)
 
 import numpy as np
-from PIL import Image
 
-from mmteso.io import CueRecord
+from ..layout import (SUBSET, cue_record, sounding_labels, write_index,
+                      write_video)
+from ..quotas import (SILENT_PERCENT, draw_sounding, join_names,
+                      split_sizes)
 from .easy import EASY
-from .files import (FRAME_FILES, SUBSET, claim_folder, finish_folder,
-                    make_video_folders, write_index)
+from .files import SYNTHAVS, readme_of, text_encoder_of
 from .hard import HARD
 from .looks import Body, paint, sample_background, sample_body, stack_masks
-from .scenario import (DEFAULT_VIDEOS, SILENT_PERCENT, VideoPlan,
-                       draw_sounding, draw_visible, plan_split, split_sizes)
+from .scenario import (DEFAULT_VIDEOS, VideoPlan, draw_visible, plan_split)
 from .timbres import (NOISE_COLOURS, SAMPLE_RATE, sample_noise, sample_voice,
                       second_envelope)
-from .variant import BACKGROUND, Variant
+from .variant import Variant
 
 #: The variants by the name that the generator and its tool take.
 VARIANTS = {variant.name: variant for variant in (EASY, HARD)}
@@ -53,31 +50,18 @@ MIN_FRAME_SHARE = 0.015
 MIN_OWN_SHARE = 0.6
 
 _MAX_DRAWS = 2000
-_JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True)
 class Video:
-    """A generated clip.
-
-    Attributes:
-        names (list[str]): Classes of the visible objects, bottom to top.
-        sounding (np.ndarray): (T, len(names)) bool: who sounds when.
-        images (list[np.ndarray]): T frames, (size, size, 3) uint8 RGB.
-        visible (list[np.ndarray]): T index maps (size, size) uint8 of all
-            visible objects.
-        audio (np.ndarray): (T * 16000, ) int16, 16 kHz mono.
-        cues (list[list[str]]): T lists of the visible classes, each in a
-            random order.
-        variant (Variant): Whose classes they are.
-    """
-    names: List[str]
-    sounding: np.ndarray
-    images: List[np.ndarray]
-    visible: List[np.ndarray]
-    audio: np.ndarray
-    cues: List[List[str]]
-    variant: Variant = EASY
+    """A generated clip."""
+    names: List[str]  # classes of the visible objects, bottom to top
+    sounding: np.ndarray  # (T, len(names)) bool
+    images: List[np.ndarray]  # T times (size, size, 3) uint8 RGB
+    visible: List[np.ndarray]  # T index maps (size, size) uint8
+    audio: np.ndarray  # (T * 16000, ) int16, 16 kHz mono
+    cues: List[List[str]]  # of each frame the names, in a random order
+    variant: Variant
 
     def labels(self, frame: int) -> np.ndarray:
         """Ground truth: the index map of the objects that sound now.
@@ -86,8 +70,7 @@ class Video:
         """
         names = np.array(self.names)[self.sounding[frame]]
         indices = [self.variant.classes.index(name) for name in names]
-        visible = self.visible[frame]
-        return (visible * np.isin(visible, indices)).astype(np.uint8)
+        return sounding_labels(self.visible[frame], indices)
 
     @property
     def a_obj(self) -> str:
@@ -95,8 +78,7 @@ class Video:
         order, joined by ``_``; 'background' if none does (as AVSBench says for
         five v1m clips)."""
         sounding = np.array(self.names)[self.sounding.any(axis=0)].tolist()
-        return '_'.join(
-            c for c in self.variant.classes if c in sounding) or BACKGROUND
+        return join_names(sounding, self.variant.classes)
 
 
 def _place_bodies(
@@ -164,7 +146,8 @@ def generate_video(plan: VideoPlan,
     """Make one clip in memory."""
     frames = len(plan.silent)
     names = draw_visible(plan.num_visible, rng, variant, split)
-    sounding = draw_sounding(names, split, plan.silent, rng, variant)
+    sounding = draw_sounding(
+        variant.priors(names, split), plan.silent, rng)
     bodies, coverages, visible = _place_bodies(names, frames, size, rng,
                                                variant)
     background = sample_background(size, rng)
@@ -182,66 +165,27 @@ def generate_video(plan: VideoPlan,
         variant=variant)
 
 
-def _cue_record(uid: str, frame: int, cues: List[str]) -> CueRecord:
-    """A frame's text cues, in a record which states that no model made it."""
-    listed = [f'a {cue}' for cue in cues]
-    if len(listed) > 1:
-        listed[-2:] = [f'{listed[-2]} and {listed[-1]}']
-    return CueRecord(
-        uid=uid,
-        frame=frame,
-        cues=tuple(cues),
-        caption=f'The image shows {", ".join(listed)} on a textured '
-        'background.',
-        reasoning='Each of these objects could sound (ground truth of the '
-        'generator, not inferred).',
-        captioner='synthavs',
-        reasoner='synthavs')
-
-
-def _write_video(folder: str, video: Video) -> None:
-    palette = np.array(video.variant.palette, np.uint8)
-    for frame, (image, visible) in enumerate(zip(video.images,
-                                                 video.visible)):
-        labels = video.labels(frame)
-        contents = {
-            'frames': image,
-            'labels_rgb': palette[labels],
-            'labels_semantic': labels,
-            'labels_visible': visible
-        }
-        for kind, suffix in FRAME_FILES.items():
-            # PNG ignores `quality`.
-            Image.fromarray(contents[kind]).save(
-                osp.join(folder, kind, f'{frame}{suffix}'),
-                quality=_JPEG_QUALITY)
-    with wave.open(osp.join(folder, 'audio.wav'), 'wb') as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(video.audio.tobytes())
-
-
 def _new_counts(classes: Sequence[str]) -> Dict[str, Any]:
-    counts: Dict[str, Any] = dict.fromkeys(
-        ('videos', 'frames', 'silent', 'silent_with_noise', 'partial',
-         'visible_1', 'visible_2', 'visible_3'), 0)
-    for key in ('class_visible', 'class_sounding'):
-        counts[key] = dict.fromkeys(classes, 0)
-    return counts
+    keys = ('videos', 'frames', 'silent', 'silent_with_noise', 'partial',
+            'visible_1', 'visible_2', 'visible_3')
+    return dict(
+        dict.fromkeys(keys, 0),
+        class_visible=dict.fromkeys(classes, 0),
+        class_sounding=dict.fromkeys(classes, 0))
 
 
 def _count(counts: Dict[str, Any], video: Video, plan: VideoPlan) -> None:
+    frames, visible = video.sounding.shape
+    heard = video.sounding.sum(axis=1)
     counts['videos'] += 1
-    for sounding, ambient in zip(video.sounding, plan.ambient):
-        counts['frames'] += 1
-        counts['silent'] += int(not sounding.any())
-        counts['silent_with_noise'] += int(ambient is not None)
-        counts['partial'] += int(sounding.any() and not sounding.all())
-        counts[f'visible_{len(sounding)}'] += 1
-        for name, sounds in zip(video.names, sounding):
-            counts['class_visible'][name] += 1
-            counts['class_sounding'][name] += int(sounds)
+    counts['frames'] += frames
+    counts['silent'] += int((heard == 0).sum())
+    counts['silent_with_noise'] += frames - plan.ambient.count(None)
+    counts['partial'] += int(((heard > 0) & (heard < visible)).sum())
+    counts[f'visible_{visible}'] += frames
+    for name, sounds in zip(video.names, video.sounding.sum(axis=0)):
+        counts['class_visible'][name] += frames
+        counts['class_sounding'][name] += int(sounds)
 
 
 def generate_synthavs(
@@ -258,18 +202,12 @@ def generate_synthavs(
     """Write a SynthAVS data set to disk.
 
     The same arguments give the same bytes (with the same versions of NumPy
-    and Pillow). The layout is AVSBench-semantic's::
-
-        out_dir/metadata.csv, label2idx.json
-        out_dir/v2/{uid}/frames/{t}.jpg         RGB, 8 bit
-                        /labels_rgb/{t}.png     sounding, VOC palette
-                        /labels_semantic/{t}.png    sounding, class index
-                        /audio.wav              16 kHz mono PCM16, T seconds
-
+    and Pillow). The layout is AVSBench-semantic's, with the subset v2 alone,
     plus ``labels_visible/{t}.png`` (class index of all visible objects,
-    sounding or not), ``cues.jsonl`` (text cues: the visible objects' names),
-    ``README.txt`` and ``synthavs.json`` (generator version, arguments and
-    statistics). Every random stream belongs to one video of one split.
+    sounding or not), text cues (the visible objects' names) with their bank,
+    ``README.txt``, which says what is where, and ``synthavs.json`` (generator
+    version, arguments and statistics). Every random stream belongs to one
+    video of one split.
 
     Args:
         out_dir (str): Folder to write; made if missing.
@@ -312,7 +250,7 @@ def generate_synthavs(
             '1 frame, at least 24 pixels, no negative seed, 0 to 100 percent '
             f'and one of {list(VARIANTS)}')
     kind = VARIANTS[variant]
-    sizes = split_sizes(videos, kind)
+    sizes = split_sizes(videos, kind.split_parts)
 
     jobs = []
     for number, split in enumerate(sizes):
@@ -334,18 +272,22 @@ def generate_synthavs(
         seed=seed,
         variant=variant,
         train_silent_percent=train_silent_percent)
-    claim_folder(out_dir, arguments, [job[2] for job in jobs], overwrite)
+    SYNTHAVS.claim(out_dir, arguments, [job[2] for job in jobs], overwrite)
     summary = {split: _new_counts(kind.classes[1:]) for split in sizes}
     rows, records = [], []
     for split, vid, uid, plan, stream in (progress or iter)(jobs):
         video = generate_video(plan, split, size,
                                np.random.default_rng(stream), kind)
-        _write_video(make_video_folders(out_dir, uid), video)
+        write_video(out_dir, uid, video.images,
+                    [video.labels(t) for t in range(frames)], video.visible,
+                    video.audio, kind.palette)
         _count(summary[split], video, plan)
         rows.append((vid, uid, 0, 0, video.a_obj, split, SUBSET))
         records.extend(
-            _cue_record(uid, frame, cues)
+            cue_record(uid, frame, cues, 'synthavs',
+                       'on a textured background')
             for frame, cues in enumerate(video.cues))
-    write_index(out_dir, rows, records, kind)
-    finish_folder(out_dir, summary)
+    write_index(out_dir, rows, records, kind.classes, text_encoder_of(kind),
+                readme_of(kind))
+    SYNTHAVS.finish(out_dir, summary)
     return summary

@@ -19,10 +19,11 @@ sounds at its shape's pitch with its texture's timbre. What makes it hard:
   so that every shape and every texture has each of them once: the preference
   belongs to combinations, not to one factor.
 """
+from ..quotas import BACKGROUND
 from .looks import Look, any_hue, two_tones
 from .shapes import checks, cross, disc, dots, ring, star, stripes
 from .timbres import Timbre
-from .variant import BACKGROUND, UNSEEN_SPLIT, Variant
+from .variant import UNSEEN_SPLIT, Variant
 
 #: Shape -> (outline, pitch in Hz). Disc and ring, star and cross sound
 #: almost alike.
@@ -60,28 +61,25 @@ _PRIORS = (0.85, 0.55, 0.25)
 
 
 def _compose():
-    """Looks, timbres and priors by class, and the unseen classes."""
-    looks, timbres, priors, unseen = {}, {}, {}, []
+    """Looks, timbres and priors by class; unseen classes have no prior."""
+    looks, timbres, priors = {}, {}, {}
     for row, (shape, (outline, pitch)) in enumerate(SHAPES.items()):
         for column, (texture, (pattern, periods,
                                sound)) in enumerate(TEXTURES.items()):
             name = f'{texture}-{shape}'
-            if pattern is None:
-                looks[name] = Look(outline, any_hue)
-            else:
-                looks[name] = Look(outline, two_tones, pattern, periods)
+            looks[name] = Look(outline, two_tones if pattern else any_hue,
+                               pattern, periods)
             timbres[name] = Timbre(pitch, detune=0.015, **sound)
             # A cyclic Latin square: on its diagonal the unseen classes, on
             # each other one a prior.
             diagonal = (column - row) % len(TEXTURES)
             if diagonal:
                 priors[name] = _PRIORS[diagonal - 1]
-            else:
-                unseen.append(name)
-    return looks, timbres, priors, tuple(unseen)
+    return looks, timbres, priors
 
 
-LOOKS, TIMBRES, TRAIN_PRIORS, UNSEEN = _compose()
+LOOKS, TIMBRES, TRAIN_PRIORS = _compose()
+UNSEEN = tuple(name for name in CLASSES[1:] if name not in TRAIN_PRIORS)
 
 HARD = Variant(
     name='hard',
@@ -102,7 +100,6 @@ HARD = Variant(
     ambient_db=(-20.0, 0.0),
     ambient_everywhere=True,
     floor_chance=0.0,
-    unseen=UNSEEN,
     composed_cues=True,
     readme=f"""\
 This is the hard variant. A class is a texture on a shape; the colour says

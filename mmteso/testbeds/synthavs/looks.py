@@ -6,7 +6,7 @@ clip looks the same at every frame size.
 """
 import colorsys
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -17,44 +17,34 @@ from .shapes import Plane
 # Samples per pixel side when the coverage of a pixel is measured.
 SUPERSAMPLE = 4
 
-
 #: RGB in [0, 1].
 Colour = Tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Look:
-    """Look of a class.
-
-    Attributes:
-        inside (Callable): The outline; see :mod:`.shapes`.
-        colours (Callable): Draws an object's colours from a
-            ``np.random.Generator``: one, or two with a pattern.
-        pattern (Callable, optional): Where the second colour is. It turns and
-            moves with the object.
-        periods (tuple[float, float]): Least and greatest period of the
-            pattern, as a fraction of the frame's side.
-    """
-    inside: Plane
+    """Look of a class."""
+    inside: Plane  # the outline
+    # draws an object's colours: one, or two with a pattern
     colours: Callable[[np.random.Generator], Tuple[Colour, ...]]
+    # where the second colour is; it turns and moves with the object
     pattern: Optional[Plane] = None
-    periods: Tuple[float, float] = (0.1, 0.1)
+    # least and greatest period of the pattern
+    periods: Optional[Tuple[float, float]] = None
 
 
 def near_hue(hue: float) -> Callable[[np.random.Generator], Tuple[Colour]]:
     """Draws one vivid colour within 0.022 of a hue in [0, 1)."""
-
-    def colours(rng):
-        drawn = (hue + rng.uniform(-0.022, 0.022)) % 1
-        return (colorsys.hsv_to_rgb(drawn, rng.uniform(0.65, 1),
-                                    rng.uniform(0.6, 1)), )
-
-    return colours
+    return lambda rng: _vivid((hue + rng.uniform(-0.022, 0.022)) % 1, rng)
 
 
 def any_hue(rng: np.random.Generator) -> Tuple[Colour]:
     """Draw one vivid RGB colour of any hue, in [0, 1]."""
-    return (colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.65, 1),
+    return _vivid(rng.uniform(), rng)
+
+
+def _vivid(hue: float, rng: np.random.Generator) -> Tuple[Colour]:
+    return (colorsys.hsv_to_rgb(hue, rng.uniform(0.65, 1),
                                 rng.uniform(0.6, 1)), )
 
 
@@ -83,8 +73,7 @@ class Body:
 
     ``centre`` and ``swing`` are (x, y); the object's place at time t is
     ``centre + swing * sin(2 pi t / period + phase)``. ``pattern_period`` is
-    a fraction of the frame's side and ``pattern_offset`` in periods; without
-    a pattern they mean nothing.
+    a fraction of the frame's side and ``pattern_offset`` in periods.
     """
     look: Look
     area: float
@@ -96,8 +85,8 @@ class Body:
     swing: np.ndarray
     period: np.ndarray
     phase: np.ndarray
-    pattern_period: float = 1.0
-    pattern_offset: Tuple[float, float] = (0.0, 0.0)
+    pattern_period: float
+    pattern_offset: Sequence[float]
 
     @property
     def scale(self) -> float:
@@ -105,16 +94,12 @@ class Body:
         unit_area, _ = _area_and_extent(self.look.inside)
         return float(np.sqrt(self.area / unit_area))
 
-    def place(self, second: float) -> np.ndarray:
-        """Centre (x, y) at a time."""
-        return self.centre + self.swing * np.sin(2 * np.pi * second /
-                                                 self.period + self.phase)
-
     def _samples(self, second: float, size: int):
         """Rows and columns of the object's box as slices, and the sample
         points in it, SUPERSAMPLE per pixel side, in the outline's coordinates.
         """
-        centre = self.place(second)
+        centre = self.centre + self.swing * np.sin(2 * np.pi * second /
+                                                   self.period + self.phase)
         reach = self.scale * _area_and_extent(self.look.inside)[1]
         low = np.clip(np.floor((centre - reach) * size), 0, size).astype(int)
         high = np.clip(np.ceil((centre + reach) * size), 0, size).astype(int)
@@ -157,16 +142,15 @@ def _pixel_means(samples: np.ndarray) -> np.ndarray:
                            SUPERSAMPLE).mean(axis=(1, 3))
 
 
-def sample_body(look: Look,
-                rng: np.random.Generator,
-                areas: Tuple[float, float] = (0.04, 0.10)) -> Body:
+def sample_body(look: Look, rng: np.random.Generator,
+                areas: Tuple[float, float]) -> Body:
     """Draw an object that stays inside the frame at all times, of a share of
     its area, and moves by up to 0.3 of the side."""
     area = rng.uniform(*areas)
     unit_area, unit_extent = _area_and_extent(look.inside)
     margin = np.sqrt(area / unit_area) * unit_extent
     swing = np.minimum(rng.uniform(0.03, 0.15, 2), 0.5 - margin)
-    body = Body(
+    return Body(
         look=look,
         area=area,
         colours=look.colours(rng),
@@ -176,28 +160,17 @@ def sample_body(look: Look,
         centre=rng.uniform(margin + swing, 1 - margin - swing),
         swing=swing,
         period=rng.uniform(4, 12, 2),
-        phase=rng.uniform(0, 2 * np.pi, 2))
-    if look.pattern is None:
-        return body
-    return replace(
-        body,
-        pattern_period=rng.uniform(*look.periods),
-        pattern_offset=tuple(rng.uniform(size=2)))
+        phase=rng.uniform(0, 2 * np.pi, 2),
+        pattern_period=rng.uniform(*look.periods) if look.periods else 1.0,
+        pattern_offset=rng.uniform(size=2) if look.periods else (0.0, 0.0))
 
 
 def stack_masks(coverages: Sequence[np.ndarray],
                 indices: Sequence[int]) -> Tuple[np.ndarray, List[float]]:
-    """Label each pixel with the topmost object on it.
-
-    Args:
-        coverages (Sequence[np.ndarray]): Coverage maps, bottom to top.
-        indices (Sequence[int]): Class index of each.
-
-    Returns:
-        tuple[np.ndarray, list[float]]: The index map (H, W) uint8, 0 where no
-        object covers at least half of the pixel, and for each object the
-        share of its own pixels that no other hides.
-    """
+    """Label each pixel with the topmost object on it, given coverage maps from
+    bottom to top and their classes' indices: the index map (H, W) uint8, 0
+    where no object covers at least half of the pixel, and for each object the
+    share of its own pixels that no other hides."""
     labels = np.zeros(coverages[0].shape, np.uint8)
     for index, coverage in zip(indices, coverages):
         labels[coverage >= 0.5] = index

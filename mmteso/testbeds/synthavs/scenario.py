@@ -1,10 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Who is visible and who sounds when: SynthAVS's quotas and draws."""
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
+from ..quotas import SILENT_PERCENT, apportion
 from .easy import EASY
 from .timbres import NOISE_COLOURS
 from .variant import UNSEEN_SPLIT, Variant
@@ -12,46 +13,13 @@ from .variant import UNSEEN_SPLIT, Variant
 #: Default number of videos in all.
 DEFAULT_VIDEOS = 520
 
-#: Default percent of each split's frames in which nothing sounds, rounded
-#: down, so a split never has more. A blank prediction scores this share.
-SILENT_PERCENT = 15
-
-
-def apportion(total: int, parts: Tuple[int, ...]) -> List[int]:
-    """Split a number in proportion to ``parts``, by largest remainders."""
-    whole = sum(parts)
-    counts = [total * part // whole for part in parts]
-    remainders = [total * part % whole for part in parts]
-    order = sorted(range(len(parts)), key=lambda i: -remainders[i])
-    for i in order[:total - sum(counts)]:
-        counts[i] += 1
-    return counts
-
-
-def split_sizes(videos: int, variant: Variant = EASY) -> Dict[str, int]:
-    """Number of videos by split, at least one each; train gives to the others
-    what they lack."""
-    splits = list(variant.split_parts)
-    if videos < len(splits):
-        raise ValueError(f'videos={videos} is too few: {", ".join(splits)} '
-                         'need at least one each')
-    counts = apportion(videos, tuple(variant.split_parts.values()))
-    others = [max(count, 1) for count in counts[1:]]
-    return dict(zip(splits, [videos - sum(others)] + others))
-
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """What a video must contain, so that its split meets its quotas.
-
-    Attributes:
-        num_visible (int): Number of visible objects.
-        silent (tuple[bool]): Whether nothing sounds, for each second.
-        ambient (tuple): For each second None, or (colour, dB) of the ambient
-            noise that it carries.
-    """
+    """What a video must contain, so that its split meets its quotas."""
     num_visible: int
-    silent: Tuple[bool, ...]
+    silent: Tuple[bool, ...]  # whether nothing sounds, for each second
+    # for each second None, or colour and dB of its ambient noise
     ambient: Tuple[Optional[Tuple[str, float]], ...]
 
 
@@ -96,13 +64,6 @@ def plan_split(videos: int,
     return plans
 
 
-def _prior(split: str, name: str, variant: Variant) -> float:
-    """Probability that a visible object of a class sounds in a second, before
-    conditioning on "something sounds"."""
-    return variant.train_priors[name] if split == 'train' \
-        else variant.test_prior
-
-
 def draw_visible(num_visible: int,
                  rng: np.random.Generator,
                  variant: Variant = EASY,
@@ -118,20 +79,3 @@ def draw_visible(num_visible: int,
     indices = rng.permutation(len(others))[:num_visible - 1]
     names = [first] + [others[index] for index in indices]
     return [names[index] for index in rng.permutation(num_visible)]
-
-
-def draw_sounding(names: List[str],
-                  split: str,
-                  silent: Tuple[bool, ...],
-                  rng: np.random.Generator,
-                  variant: Variant = EASY) -> np.ndarray:
-    """Draw which visible objects sound in each second, (len(silent),
-    len(names)) bool: each by itself with its class's prior, given that at
-    least one does; in silent seconds none does."""
-    priors = np.array([_prior(split, name, variant) for name in names])
-    # All non-empty subsets, as rows, with their conditional probabilities.
-    subsets = np.array([[code >> bit & 1 for bit in range(len(names))]
-                        for code in range(1, 2**len(names))], bool)
-    odds = np.where(subsets, priors, 1 - priors).prod(axis=1)
-    chosen = rng.choice(len(subsets), size=len(silent), p=odds / odds.sum())
-    return subsets[chosen] & ~np.array(silent)[:, None]

@@ -16,26 +16,15 @@ _SLOPES = {'white': 0.0, 'pink': -0.5, 'brown': -1.0}
 
 @dataclass(frozen=True)
 class Timbre:
-    """Sound of a class.
-
-    Attributes:
-        pitch (float): Fundamental in Hz.
-        partials (tuple): (ratio to the fundamental, amplitude) pairs.
-        tremolo (tuple[float, float]): Rate in Hz and depth in [0, 1) of the
-            amplitude modulation.
-        vibrato (tuple[float, float]): Rate in Hz and depth, relative to the
-            pitch, of the frequency modulation.
-        band (tuple, optional): Centre in Hz, width (one sigma) in octaves
-            and amplitude relative to the partials of a noise band.
-        detune (float): How much the pitch varies from one object to the
-            next, relative to it, either way.
-    """
-    pitch: float
-    partials: Tuple[Tuple[float, float], ...]
-    tremolo: Tuple[float, float] = (1.0, 0.0)
-    vibrato: Tuple[float, float] = (1.0, 0.0)
+    """Sound of a class."""
+    pitch: float  # fundamental in Hz
+    partials: Tuple[Tuple[float, float], ...]  # ratios to it, amplitudes
+    tremolo: Tuple[float, float] = (1.0, 0.0)  # rate in Hz, depth in [0, 1)
+    vibrato: Tuple[float, float] = (1.0, 0.0)  # rate in Hz, depth of the pitch
+    # a noise band: centre in Hz, width (one sigma) in octaves, amplitude
+    # relative to the partials
     band: Optional[Tuple[float, float, float]] = None
-    detune: float = 0.03
+    detune: float = 0.03  # how much the pitch varies between objects
 
 
 def _shaped_noise(samples: int, gain, rng: np.random.Generator) -> np.ndarray:

@@ -1,62 +1,21 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Zero-shot and few-shot lists for SynthAVS, in AVS-V3's format."""
-import csv
 import os
 import os.path as osp
-from typing import Dict, FrozenSet, List, NamedTuple, Sequence, Set
+from typing import Dict, Sequence
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from mmteso.datasets.avsbench_meta import parse_a_obj
-from .files import SUBSET, read_manifest
+from ..layout import SUBSET
+from .files import read_manifest
 from .generator import VARIANTS
 
 SHOTS = (1, 3, 5)
 #: Share of the seen clips that validate: 535 of 5,342 in AVS-V3.
 VAL_SHARE = 0.1
-
-
-class _Clip(NamedTuple):
-    row: Dict[str, str]
-    sounding: FrozenSet[str]
-    visible: FrozenSet[str]
-
-
-def _read_clips(root: str, class_names: Sequence[str],
-                frames: int) -> List[_Clip]:
-    """Clips of all splits, with what sounds and what is visible in them."""
-    with open(osp.join(root, 'metadata.csv'), encoding='utf-8',
-              newline='') as file:
-        rows = list(csv.DictReader(file))
-    clips = []
-    for row in rows:
-        visible: Set[str] = set()
-        for frame in range(frames):
-            path = osp.join(root, SUBSET, row['uid'], 'labels_visible',
-                            f'{frame}.png')
-            with Image.open(path) as image:
-                labels = np.unique(np.asarray(image))
-            visible.update(class_names[label] for label in labels if label)
-        clips.append(
-            _Clip(row, frozenset(parse_a_obj(row['a_obj'], class_names)),
-                  frozenset(visible)))
-    return clips
-
-
-def _choose_shots(clips: List[_Clip], unseen: Sequence[str],
-                  rng: np.random.Generator) -> Dict[str, List[str]]:
-    """For each unseen class the clips in which it alone sounds, in the order
-    in which they are taken: one shot is the first of three."""
-    chosen = {}
-    for name in unseen:
-        alone = [clip.row['uid'] for clip in clips if clip.sounding == {name}]
-        if len(alone) < max(SHOTS):
-            raise ValueError(
-                f'only {len(alone)} unseen clips in which {name!r} alone '
-                f'sounds, {max(SHOTS)} are needed: generate more videos')
-        chosen[name] = [alone[i] for i in rng.permutation(len(alone))]
-    return chosen
 
 
 def write_v3_lists(root: str,
@@ -110,45 +69,61 @@ def write_v3_lists(root: str,
         raise FileExistsError(f'{folder} is not empty; replace its lists '
                               'with overwrite=True (--overwrite)')
 
-    clips = _read_clips(root, names, arguments['frames'])
-    held_out = frozenset(unseen)
-    seen_clips = [clip for clip in clips if not clip.visible & held_out]
-    unseen_clips = [
-        clip for clip in clips if clip.sounding and clip.sounding <= held_out
-    ]
+    def visible(uid):
+        paths = (
+            osp.join(root, SUBSET, uid, 'labels_visible', f'{frame}.png')
+            for frame in range(arguments['frames']))
+        return {names[i] for path in paths for i in np.unique(_read(path))}
+
+    clips = pd.read_csv(
+        osp.join(root, 'metadata.csv'), dtype=str, keep_default_na=False)
+    held_out = set(unseen)
+    sounding = clips.a_obj.map(lambda text: set(parse_a_obj(text, names)))
+    seen_clips = clips[clips.uid.map(visible).map(held_out.isdisjoint)]
+    unseen_clips = clips[sounding.map(
+        lambda heard: bool(heard) and heard <= held_out)]
     number_val = round(VAL_SHARE * len(seen_clips))
     if not number_val:
         raise ValueError(f'only {len(seen_clips)} clips show none of '
                          f'{list(unseen)}: generate more videos')
     rng = np.random.default_rng(seed)
-    validating = set(
-        rng.permutation(len(seen_clips))[:number_val].tolist())
-    shots = _choose_shots(unseen_clips, unseen, rng)
-
-    lists = dict(seen=seen_clips, seen_train=[], seen_val=[],
-                 unseen=unseen_clips)
-    for index, clip in enumerate(seen_clips):
-        lists['seen_val' if index in validating else 'seen_train'].append(clip)
+    validating = np.isin(
+        np.arange(len(seen_clips)),
+        rng.permutation(len(seen_clips))[:number_val])
+    lists = {
+        'meta_v3_seen.csv': seen_clips,
+        'meta_v3_seen_train.csv': seen_clips[~validating],
+        'meta_v3_seen_val.csv': seen_clips[validating],
+        'meta_v3_unseen.csv': unseen_clips
+    }
+    # by class the clips in which it alone sounds, as they are taken: one shot
+    # is the first of three
+    shots = []
+    for name in unseen:
+        alone = unseen_clips.index[[sounding[i] == {name}
+                                    for i in unseen_clips.index]]
+        if len(alone) < max(SHOTS):
+            raise ValueError(
+                f'only {len(alone)} unseen clips in which {name!r} alone '
+                f'sounds, {max(SHOTS)} are needed: generate more videos')
+        shots.append(rng.permutation(alone))
     for number in SHOTS:
-        train = {uid for uids in shots.values() for uid in uids[:number]}
-        for split in ('train', 'test'):
-            lists[f'v3_{number}_shot_{split}'] = [
-                clip for clip in unseen_clips
-                if (clip.row['uid'] in train) == (split == 'train')
-            ]
-            if not lists[f'v3_{number}_shot_{split}']:
-                raise ValueError(f'no clip is left to test {number} shots '
-                                 'on: generate more videos')
-    counts = {}
-    for word, chosen in lists.items():
-        path = f'meta_v3_{word}.csv'
-        if word.startswith('v3_'):
-            path = f'{word.replace("_shot_", "_shot/")}.csv'
-        counts[path] = len(chosen)
+        training = unseen_clips.index.isin(
+            [index for order in shots for index in order[:number]])
+        if training.all():
+            raise ValueError(f'no clip is left to test {number} shots '
+                             'on: generate more videos')
+        lists[f'v3_{number}_shot/train.csv'] = unseen_clips[training]
+        lists[f'v3_{number}_shot/test.csv'] = unseen_clips[~training]
+    for path, chosen in lists.items():
+        split = path.removesuffix('.csv').removeprefix('meta_v3_')
         path = osp.join(folder, path)
         os.makedirs(osp.dirname(path), exist_ok=True)
-        with open(path, 'w', encoding='utf-8', newline='') as file:
-            writer = csv.DictWriter(file, clips[0].row, lineterminator='\n')
-            writer.writeheader()
-            writer.writerows({**clip.row, 'split': word} for clip in chosen)
-    return counts
+        chosen.assign(split=split.replace('/', '_')).to_csv(
+            path, index=False, lineterminator='\n')
+    return {path: len(chosen) for path, chosen in lists.items()}
+
+
+def _read(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)

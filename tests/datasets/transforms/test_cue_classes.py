@@ -3,8 +3,6 @@ import pytest
 import torch
 from mmseg.registry import TRANSFORMS
 
-from data import make_avsbench
-from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.transforms import CuesToClasses
 
@@ -46,26 +44,3 @@ def test_what_is_missing_is_said():
                 reduce_zero_label=True))
     with pytest.raises(FileNotFoundError, match='none.yaml'):
         CuesToClasses(synonyms='none.yaml')
-
-
-def test_in_a_pipeline(tmp_path):
-    """From the cue file to the model's inputs."""
-    root = make_avsbench(tmp_path, subsets=['v1m'], splits=['test'])
-    dataset = AVSBenchDataset(
-        root,
-        split='test',
-        task='semantic',
-        cue_file='cues.jsonl',
-        pipeline=[
-            dict(type='LoadTextCues'),
-            dict(type='CuesToClasses', synonyms='avsbench'),
-            dict(type='PackAVTInputs')
-        ])
-    packed = dataset[0]
-    assert set(packed['inputs']) == {'cue_classes', 'text_valid'}
-    sample = packed['data_samples']
-    kept = packed['inputs']['cue_classes']
-    # two that may sound and one that doesn't, see make_avsbench
-    assert len(sample.text_cues) == 3 and kept.sum() == 4
-    assert {AVSBENCH_CLASSES[i]
-            for i in kept.nonzero()[1:, 0].tolist()} == set(sample.text_cues)

@@ -2,14 +2,10 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import pseudo_collate
 from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
-from narrow import narrow_bank
 
-from data import make_avsbench
-from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.transforms import PackAVTInputs
 
 
@@ -91,34 +87,3 @@ def test_packs_only_what_is_there(results):
     # untouched sound is normal sound
     assert sample.metainfo == dict(uid='a', audio_condition='normal')
     assert PackAVTInputs()({})['inputs'] == {}
-
-
-def test_whole_pipeline_collates(tmp_path):
-    """Two frames with different cues go through the default collate."""
-    root = make_avsbench(tmp_path, ('v1m', ), ('train', ))
-    dataset = AVSBenchDataset(
-        root,
-        pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadAVSAnnotations'),
-            dict(type='LoadAudioClip'),
-            dict(type='AudioToLogMel'),
-            dict(type='LoadTextCues', cue_target='mask'),
-            dict(type='RandomFlip', prob=0.5),
-            dict(type='PackAVTInputs')
-        ],
-        cue_file='cues.jsonl',
-        cue_bank=narrow_bank(root))
-    batch = pseudo_collate([dataset[0], dataset[1]])
-    inputs = batch['inputs']
-    assert [image.shape for image in inputs['img']] == [(3, 24, 32)] * 2
-    assert [mel.shape for mel in inputs['log_mel']] == [(1, 96, 64)] * 2
-    assert [valid.tolist() for valid in inputs['text_valid']
-            ] == [[True] * 3 + [False]] * 2
-    samples = batch['data_samples']
-    # frame 0: both classes sound; frame 1: the first one only
-    assert [sample.gt_cues.label.tolist() for sample in samples
-            ] == [[1., 1., 0., -1.], [1., 0., 0., -1.]]
-    assert [len(sample.frame_classes) for sample in samples] == [2, 1]
-    assert samples[0].text_cues[:2] == list(samples[0].a_obj)
-    assert [sample.frame for sample in samples] == [0, 1]

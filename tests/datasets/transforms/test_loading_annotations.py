@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,8 @@ from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
 from mmteso.datasets.transforms import LoadAVSAnnotations
 
 PALETTE = voc_palette(71)
-
-
-def build(*args, **kwargs):
-    """Build the data set; serialising calls the slow garbage collector."""
-    return AVSBenchDataset(*args, serialize_data=False, **kwargs)
+# serialising calls the slow garbage collector
+build = partial(AVSBenchDataset, serialize_data=False)
 
 
 @pytest.fixture(scope='module')

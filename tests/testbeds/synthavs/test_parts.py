@@ -7,9 +7,9 @@ import pytest
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
 from mmteso.testbeds.synthavs import CLASSES, VARIANTS
-from mmteso.testbeds.synthavs.scenario import (draw_sounding, draw_visible,
-                                               plan_split, split_sizes)
-from mmteso.testbeds.synthavs.timbres import (NOISE_COLOURS)
+from mmteso.testbeds.quotas import draw_sounding, split_sizes
+from mmteso.testbeds.synthavs.scenario import draw_visible, plan_split
+from mmteso.testbeds.synthavs.timbres import NOISE_COLOURS
 
 EASY, HARD = VARIANTS['easy'], VARIANTS['hard']
 
@@ -39,9 +39,10 @@ def test_a_variant_is_whole(variant):
     (HARD, 30, (23, 3, 2, 2)),  # largest remainders, the first of equals
 ])
 def test_split_sizes(variant, videos, expected):
-    assert tuple(split_sizes(videos, variant).values()) == expected
+    parts = variant.split_parts
+    assert tuple(split_sizes(videos, parts).values()) == expected
     with pytest.raises(ValueError, match='videos=2 is too few'):
-        split_sizes(2, variant)
+        split_sizes(2, parts)
 
 
 @pytest.mark.parametrize('variant', VARIANTS.values(), ids=VARIANTS)
@@ -85,7 +86,8 @@ def test_draws_of_what_is_visible():
 def test_draws_of_what_sounds(split, priors):
     names = ['red-disc', 'orange-star', 'green-square']
     silent = (True, ) + (False, ) * 20000
-    sounding = draw_sounding(names, split, silent, np.random.default_rng(0))
+    sounding = draw_sounding(
+        EASY.priors(names, split), silent, np.random.default_rng(0))
     assert not sounding[0].any() and sounding[1:].any(axis=1).all()
     # P(sounds | something sounds) = prior / (1 - P(nothing sounds)).
     expected = np.array(priors) / (1 - np.prod(1 - np.array(priors)))
