@@ -1,12 +1,13 @@
 # `make demo` and `make test` do everything, from a fresh clone on.
 #
 # Variables: PYTHON (an interpreter, 3.10 to 3.12; found by itself otherwise),
-# VARIANT=cue|paper, SEED and OUT for the demo, JOBS (processes) and PYTEST_ARGS
-# for the tests.
+# VARIANT=cue|paper, SEED and OUT for the demo, PAGE_ARGS (options of
+# tools/demo_app.py), JOBS (processes) and PYTEST_ARGS for the tests.
 
 SHELL := /bin/bash
 VENV ?= .venv
 CLASSIC_VENV ?= .venv-openmmlab
+DEMO_VENV ?= .venv-demo
 PYTHON ?= $(shell for name in python3.12 python3.11 python3.10 python3 \
 	python; do if $$name -c 'import sys, venv, ensurepip; \
 	sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; \
@@ -16,6 +17,7 @@ VARIANT ?= cue
 SEED ?= 0
 OUT ?= work_dirs/demo
 JOBS ?= 2
+PAGE_ARGS ?=
 PYTEST_ARGS ?=
 # each process imports torch and makes a file's fixtures once; more threads than
 # cores only make small tensors slower
@@ -25,16 +27,19 @@ PARALLEL = -n $(JOBS) --dist loadfile --durations=15
 SETUP_FILES = setup.py constraints.txt $(wildcard requirements/*.txt)
 STAMP = $(VENV)/.installed
 CLASSIC_STAMP = $(CLASSIC_VENV)/.installed
+DEMO_STAMP = $(DEMO_VENV)/.installed
 DOCS_STAMP = $(VENV)/.installed-docs
 
-.PHONY: help venv venv-openmmlab demo test test-gpu test-slow test-openmmlab \
-	lint docs clean
+.PHONY: help venv venv-openmmlab venv-demo demo page test test-gpu test-slow \
+	test-browser test-openmmlab chromium lint docs clean
 
 help:
 	@echo 'make demo            data, training, tests and report (VARIANT=cue|paper SEED=0 OUT=work_dirs/demo)'
+	@echo 'make page            the page in the browser, with the demo'"'"'s model if it is there'
 	@echo 'make test            the test suite, on the CPU'
 	@echo 'make test-gpu        what needs a GPU'
 	@echo 'make test-slow       full-size builds and whole commands'
+	@echo 'make test-browser    the page in Chromium; screenshots in work_dirs/test-browser'
 	@echo 'make test-openmmlab  part of the tests with the classic OpenMMLab packages'
 	@echo 'make lint            ruff, codespell, the order of the rooms, mypy'
 	@echo 'make docs            docs/ as HTML, in docs/_build/html'
@@ -42,16 +47,17 @@ help:
 
 venv: $(STAMP)
 venv-openmmlab: $(CLASSIC_STAMP)
+venv-demo: $(DEMO_STAMP)
 
-# $(1): environment, $(2): extras
+# $(1): environment, $(2): extras, $(3): file of constraints
 define install
 	@test -n '$(PYTHON)' || { echo 'No Python 3.10, 3.11 or 3.12 found: \
 	install one (with its venv module), or name it: make PYTHON=...'; exit 1; }
 	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--upgrade -c constraints.txt pip setuptools wheel
+		--upgrade -c $(or $(3),constraints.txt) pip setuptools wheel
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[$(2)]'
+		-c $(or $(3),constraints.txt) -e '.[$(2)]'
 	touch $(1)/.installed
 endef
 
@@ -60,6 +66,12 @@ $(STAMP): $(SETUP_FILES)
 
 $(CLASSIC_STAMP): $(SETUP_FILES)
 	$(call install,$(CLASSIC_VENV),openmmlab$(comma)audio$(comma)text$(comma)video$(comma)test)
+
+# Gradio 6 wants a Pillow before 13
+$(DEMO_STAMP): $(SETUP_FILES)
+	mkdir -p $(DEMO_VENV)
+	grep -v '^pillow' constraints.txt > $(DEMO_VENV)/constraints.txt
+	$(call install,$(DEMO_VENV),onedl$(comma)audio$(comma)text$(comma)video$(comma)demo$(comma)browser$(comma)test,$(DEMO_VENV)/constraints.txt)
 
 $(DOCS_STAMP): $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -72,6 +84,9 @@ demo: $(STAMP)
 	$(VENV)/bin/python tools/demo.py --variant $(VARIANT) --seed $(SEED) \
 		--out $(OUT)
 
+page: $(DEMO_STAMP)
+	$(DEMO_VENV)/bin/python tools/demo_app.py --demo $(OUT) $(PAGE_ARGS)
+
 test: $(STAMP)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
@@ -81,6 +96,18 @@ test-gpu: $(STAMP)
 
 test-slow: $(STAMP)
 	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+# trains a small model first: minutes
+test-browser: $(DEMO_STAMP) chromium
+	$(TEST_ENV) $(DEMO_VENV)/bin/python -m pytest -m browser -s tests/browser \
+		$(PYTEST_ARGS)
+
+chromium:
+	@command -v chromium chromium-browser > /dev/null || \
+	if test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+		apt-get install -y -qq chromium || \
+		{ apt-get update -qq && apt-get install -y -qq chromium; }; \
+	else echo 'Chromium is missing: sudo apt-get install chromium'; exit 1; fi
 
 # what depends on the distribution: imports, registries, runners, checkpoints,
 # configs, and how mmengine reads and logs
@@ -102,6 +129,6 @@ docs: $(DOCS_STAMP)
 	@echo docs/_build/html/index.html
 
 clean:
-	rm -rf $(VENV) $(CLASSIC_VENV) build dist docs/_build *.egg-info .pytest_cache \
+	rm -rf $(VENV) $(CLASSIC_VENV) $(DEMO_VENV) build dist docs/_build *.egg-info .pytest_cache \
 		mmteso/.mim projects/*/build projects/*/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,8 +63,8 @@ class BuildWithConfigs(build_py):
 
 extras = {
     name: read_requirements(name)
-    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'text', 'video',
-                 'test', 'docs')
+    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'minilm', 'text',
+                 'video', 'demo', 'browser', 'test', 'docs')
 }
 # everything but the choice between the two OpenMMLab distributions
 extras['all'] = [

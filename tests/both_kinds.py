@@ -19,8 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
-from narrow import (fcn_config, fusion_parts, load, narrow_config,
-                    plain_config_text)
+from narrow import fcn_config, fusion_parts, load, narrow_config
 from processes import ROOT
 
 _numbers = itertools.count()
@@ -37,14 +36,9 @@ def whole_config(kind: str,
                  work_dir,
                  name: str = 'teso/teso_r18_synthavs.py',
                  **kwargs) -> Config:
-    """A narrow config with data, schedule and hooks.
+    """A narrow config over a SynthAVS with data, schedule and hooks.
 
-    Args:
-        kind (str): One of :data:`KINDS`.
-        data_root (str | Path): A SynthAVS.
-        work_dir (str | Path): Work directory.
-        name (str): The project's config. Defaults to a small TeSO.
-        **kwargs: ``frames`` and ``epochs`` of :func:`narrow.narrow_config`.
+    ``kwargs`` are ``frames`` and ``epochs`` of :func:`narrow.narrow_config`.
     """
     cfg = narrow_config(load(name), data_root, work_dir, **kwargs)
     if kind == 'fusion':
@@ -69,11 +63,10 @@ def _name_visualizer(cfg: Config) -> None:
 def run_training(cfg: Config, *hooks: Hook) -> Runner:
     """Train as tools/train.py does, with further hooks."""
     _name_visualizer(cfg)
-    with plain_config_text():
-        runner = Runner.from_cfg(cfg)
-        for hook in hooks:
-            runner.register_hook(hook)
-        runner.train()
+    runner = Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    runner.train()
     return runner
 
 
@@ -87,19 +80,14 @@ def run_test(cfg: Config,
         resume=False,
         experiment_name=f'{cfg.experiment_name}-test-{next(_numbers)}')
     _name_visualizer(cfg)
-    with plain_config_text():
-        runner = Runner.from_cfg(cfg)
-        for hook in hooks:
-            runner.register_hook(hook)
-        return runner, runner.test()
+    runner = Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    return runner, runner.test()
 
 
 class KeepOutputs(Hook):
-    """Keeps what a test predicts.
-
-    Attributes:
-        samples (list[SegDataSample]): Predictions, in order.
-    """
+    """Keeps what a test predicts, in order, as ``samples``."""
 
     def __init__(self) -> None:
         self.samples = []
@@ -110,20 +98,13 @@ class KeepOutputs(Hook):
 
 
 def run_tool(name: str, cfg: Config, *words) -> None:
-    """Run one of tools/ in this process.
-
-    Args:
-        name (str): 'train.py', ...
-        cfg (Config): Written to a file, which is the first argument.
-        *words: Further arguments.
-    """
+    """Run one of tools/ in this process on a config, written to a file."""
     _name_visualizer(cfg)
     folder = Path(cfg.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{cfg.experiment_name}.py'
     argv = [name, path, *words]
-    with plain_config_text(), mock.patch.object(sys, 'argv',
-                                                [str(word) for word in argv]):
+    with mock.patch.object(sys, 'argv', [str(word) for word in argv]):
         cfg.dump(path)
         runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
 

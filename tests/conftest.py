@@ -33,6 +33,30 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
+@pytest.fixture(autouse=True, scope='session')
+def quick_config_text():
+    """See :func:`narrow.plain_config_text`."""
+    from narrow import plain_config_text
+    with plain_config_text():
+        yield
+
+
+@pytest.fixture(scope='session')
+def synthavs(tmp_path_factory):
+    """Folder of a tiny SynthAVS that nobody changes."""
+    from mmteso.testbeds.synthavs import generate_synthavs
+    root = tmp_path_factory.mktemp('shared') / 'synthavs'
+    generate_synthavs(root, videos=8, frames=2, size=32)
+    return str(root)
+
+
+@pytest.fixture(scope='session')
+def v1m(tmp_path_factory):
+    """Folder of an AVSBench that has V1M alone, and that nobody changes."""
+    from data import make_avsbench
+    return make_avsbench(tmp_path_factory.mktemp('shared'), ['v1m'])
+
+
 @pytest.fixture
 def warned():
     """List of the warnings that go to mmengine's logger."""

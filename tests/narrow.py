@@ -15,15 +15,17 @@ import mmseg
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
 from mmengine.structures import LabelData, PixelData
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
 from torch import nn
 
-from mmteso.models import PMQS, BottleneckAdapter, FusionLayer
-
+from mmteso.models import PMQS, BottleneckAdapter, FusionLayer, SeDAM
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
+from mmteso.structures import AudioTextPrompt
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 SIZE = 64  # side of the frames; the top level is then 2 x 2
@@ -61,6 +63,13 @@ _HF_BACKBONES = dict(
             image_size=SIZE),
         out_indices=(0, 1, 2, 3)))
 _numbers = itertools.count()
+#: mmseg's own Mask2Formers.
+STOCK = {
+    'swin-b':
+    'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640.py',
+    'swin-t': 'mask2former_swin-t_8xb2-160k_ade20k-512x512.py',
+    'r50': 'mask2former_r50_8xb2-160k_ade20k-512x512.py',
+}
 
 
 @contextmanager
@@ -93,10 +102,54 @@ def load(name: str) -> Config:
     return Config.fromfile(CONFIGS / name)
 
 
-def stock_config(name: str) -> Config:
-    """One of mmseg's Mask2Former configs, as it ships in the package."""
+def stock_model(kind: str, narrow: bool = True) -> ConfigDict:
+    """Model of one of mmseg's Mask2Former configs, without weights."""
     folder = Path(mmseg.__file__).parent / '.mim' / 'configs' / 'mask2former'
-    return Config.fromfile(folder / name)
+    model = Config.fromfile(folder / STOCK[kind]).model
+    if narrow:
+        narrow_model(model)
+    model.backbone.pop('init_cfg', None)
+    if model.backbone.type == 'ResNet':
+        # as OpenMMLab's tools revert it where no process group is there
+        model.backbone.norm_cfg.type = 'BN'
+    model.data_preprocessor.pop('batch_augments', None)
+    return model
+
+
+def build(model, seed: int = 0, **overrides) -> nn.Module:
+    """Build a model and initialise it as the runner does.
+
+    Args:
+        model (str | dict): A config's path below configs/, whose model is
+            narrowed, or a model's config as it is to be.
+        seed (int): Seed of the weights.
+        **overrides: Fields of the model's config.
+    """
+    init_default_scope('mmseg')
+    if isinstance(model, str):
+        model = narrow_model(load(model).model)
+    model = ConfigDict(copy.deepcopy(model))
+    model.update(overrides)
+    torch.manual_seed(seed)
+    model = MODELS.build(model)
+    model.init_weights()
+    return model
+
+
+def set_classes(model: ConfigDict, number: int) -> ConfigDict:
+    """Set the classes of a Mask2Former's config, in place."""
+    model.decode_head.num_classes = number
+    model.decode_head.loss_cls.class_weight = [1.0] * number + [0.1]
+    return model
+
+
+def adapters_of(model: nn.Module) -> dict:
+    """All adapters, by their paths."""
+    return {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, BottleneckAdapter)
+    }
 
 
 def narrow_model(model: ConfigDict) -> ConfigDict:
@@ -198,15 +251,19 @@ def fcn_config() -> ConfigDict:
         test_cfg=dict(mode='whole'))
 
 
+def random_prompt(batch_size: int = 2, seed: int = 0) -> AudioTextPrompt:
+    """What a new SeDAM makes of random sound and cues."""
+    torch.manual_seed(seed)
+    sedam = SeDAM(
+        text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+    return sedam(
+        torch.randn(batch_size, 128), torch.randn(batch_size, 4, TEXT_DIMS),
+        torch.ones(batch_size, 4, dtype=torch.bool))
+
+
 def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
                  **fusion) -> dict:
-    """What makes a segmentor's config hear through its features.
-
-    Args:
-        in_channels (Sequence[int]): Of the features.
-        prompt_dims (int): As the fusion expects them.
-        **fusion: Further arguments of the fusion.
-    """
+    """What makes a segmentor's config hear through its features."""
     return dict(
         type='AudioTextSegmentor',
         audio_encoder=dict(type='LogMelStats'),
@@ -242,9 +299,9 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
         config (Config): One of the project's.
         data_root (str | Path): From ``make_avsbench`` or SynthAVS.
         work_dir (str | Path): Work directory.
-        frames (int): Frames taken from each split. Defaults to 2, one batch.
+        frames (int): Frames of each split, in batches of 2.
         epochs (int): Epochs, or iterations of a config that counts these;
-            each is followed by a validation. Defaults to 1.
+            each is followed by a validation.
         narrow (Callable): Narrows the model in place. Defaults to
             :func:`narrow_model`.
     """
@@ -278,15 +335,8 @@ def make_batch(batch_size: int = 2,
                silent: Optional[int] = None) -> dict:
     """What the segmentor's ``loss`` and ``predict`` take.
 
-    Args:
-        batch_size (int): Frames.
-        size (int): Side of the frames.
-        num_classes (int): Classes of the ground truth, background first.
-        seed (int): Seed.
-        silent (int, optional): Frame with an empty mask.
-
-    Returns:
-        dict: ``inputs`` and ``data_samples``.
+    Frames of one side, background the first of the classes, and an empty mask
+    in the frame that is ``silent``.
     """
     rng = torch.Generator().manual_seed(seed)
     inputs = dict(
@@ -336,12 +386,37 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
     return model
 
 
-class CallHook(Hook):
-    """Calls a function at points of a runner's life.
+def save_model(root, name, narrow=None):
+    """One of the project's configs, narrow, with random weights beside it.
 
     Args:
-        **functions: By the name of a hook's method, ``f(runner)``.
+        root (Path): Folder with a data set in ``data``; written to.
+        name (str): The config's path below configs/, without suffix.
+        narrow (Callable): See :func:`narrow_config`.
+
+    Returns:
+        tuple[str, str]: Config and checkpoint.
     """
+    config = load(f'{name}.py')
+    config = narrow_config(config, root / 'data', root / 'work',
+                           narrow=narrow)
+    for key in ('train', 'val', 'test'):
+        config[f'{key}_dataloader'].dataset.pop('metainfo', None)
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    open_gates(model)
+    stem = Path(name).name
+    torch.save(
+        dict(state_dict=model.state_dict(),
+             meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
+    config.dump(str(root / f'{stem}.py'))
+    return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
+
+
+class CallHook(Hook):
+    """Calls functions ``f(runner)``, by the name of a hook's method."""
 
     priority = 'VERY_LOW'
 

@@ -20,15 +20,8 @@ def environment(**variables):
 def run(command, check=True, timeout=600, cwd=ROOT, **variables):
     """Run a command; a failure shows all of its output.
 
-    Args:
-        command (list): Program and arguments.
-        check (bool): Whether a failure is one of the test. Defaults to True.
-        timeout (float): Seconds. Defaults to 600.
-        cwd (str | Path): Defaults to the repository.
-        **variables: Of the environment.
-
-    Returns:
-        subprocess.CompletedProcess: With ``stdout`` and ``stderr``.
+    ``check``: whether it is one of the test. ``variables`` are of the
+    environment.
     """
     result = subprocess.run([str(word) for word in command],
                             cwd=cwd,

@@ -1,7 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Small random audio models of transformers, and a BEATs checkpoint."""
-import os
-
 import torch
 
 #: A BEATs of two layers.
@@ -21,48 +19,30 @@ def _save(folder, model, extractor) -> str:
     return str(folder)
 
 
-def write_ast(folder, head: bool = False, seed: int = 0, **config) -> str:
-    """Write an AST of two layers; its extractor pads to 1.28 s.
-
-    Args:
-        folder (str | Path): Where.
-        head (bool): With the classifier that published ones have.
-        seed (int): For the weights.
-        **config: For ``ASTConfig``.
-
-    Returns:
-        str: The folder.
-    """
-    from transformers import (ASTConfig, ASTFeatureExtractor,
-                              ASTForAudioClassification, ASTModel)
-    settings = dict(
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_length=128,
-        num_mel_bins=64,
-        # wide weights, so that different sounds give different outputs
-        initializer_range=0.3)
-    config = ASTConfig(**{**settings, **config})
-    torch.manual_seed(seed)
-    model = (ASTForAudioClassification if head else ASTModel)(config)
-    return _save(
-        folder, model,
-        ASTFeatureExtractor(
-            max_length=config.max_length, num_mel_bins=config.num_mel_bins))
+def write_ast(folder) -> str:
+    """Write an AST of two layers, whose extractor pads to 1.28 s."""
+    from transformers import ASTConfig, ASTFeatureExtractor, ASTModel
+    torch.manual_seed(0)
+    model = ASTModel(
+        ASTConfig(
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=48,
+            max_length=128,
+            num_mel_bins=64,
+            # wide, so that different sounds give different outputs
+            initializer_range=0.3))
+    return _save(folder, model,
+                 ASTFeatureExtractor(max_length=128, num_mel_bins=64))
 
 
-def write_clap(folder, fusion: bool = False, seed: int = 0) -> str:
+def write_clap(folder, fusion: bool = False) -> str:
     """Write a CLAP, both towers, that hears 2 s at 48 kHz.
 
     Args:
         folder (str | Path): Where.
         fusion (bool): As clap-htsat-fused, else as clap-htsat-unfused.
-        seed (int): For the weights.
-
-    Returns:
-        str: The folder.
     """
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
     settings = dict(
@@ -82,7 +62,7 @@ def write_clap(folder, fusion: bool = False, seed: int = 0) -> str:
         num_hidden_layers=1,
         num_attention_heads=1,
         intermediate_size=8)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = ClapModel(
         ClapConfig(
             text_config=text, audio_config=settings, projection_dim=24))
@@ -94,20 +74,11 @@ def write_clap(folder, fusion: bool = False, seed: int = 0) -> str:
             truncation='fusion' if fusion else 'rand_trunc'))
 
 
-def write_wav2vec2(folder, normalize: bool = False, seed: int = 0) -> str:
-    """Write a Wav2Vec2 of two layers.
-
-    Args:
-        folder (str | Path): Where.
-        normalize (bool): Whether its extractor scales to unit variance.
-        seed (int): For the weights.
-
-    Returns:
-        str: The folder.
-    """
+def write_wav2vec2(folder) -> str:
+    """Write a Wav2Vec2 of two layers."""
     from transformers import (Wav2Vec2Config, Wav2Vec2FeatureExtractor,
                               Wav2Vec2Model)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = Wav2Vec2Model(
         Wav2Vec2Config(
             hidden_size=32,
@@ -117,23 +88,14 @@ def write_wav2vec2(folder, normalize: bool = False, seed: int = 0) -> str:
             conv_dim=(16, ) * 7,
             num_conv_pos_embeddings=16,
             num_conv_pos_embedding_groups=4))
-    return _save(folder, model,
-                 Wav2Vec2FeatureExtractor(do_normalize=normalize))
+    return _save(folder, model, Wav2Vec2FeatureExtractor(do_normalize=False))
 
 
-def write_whisper(folder, seed: int = 0) -> str:
-    """Write a Whisper of two layers that hears 2 s.
-
-    Args:
-        folder (str | Path): Where.
-        seed (int): For the weights.
-
-    Returns:
-        str: The folder.
-    """
+def write_whisper(folder) -> str:
+    """Write a Whisper of two layers that hears 2 s."""
     from transformers import (WhisperConfig, WhisperFeatureExtractor,
                               WhisperForConditionalGeneration)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = WhisperForConditionalGeneration(
         WhisperConfig(
             vocab_size=32,
@@ -154,27 +116,15 @@ def write_whisper(folder, seed: int = 0) -> str:
 
 
 def write_config_only(folder, kind: str) -> str:
-    """Write the JSON files of a model of full size, without weights.
-
-    Args:
-        folder (str | Path): Where.
-        kind (str): 'ast' or 'clap', as published ones.
-
-    Returns:
-        str: The folder.
-    """
+    """Write the JSON files of a full-size 'ast' or 'clap', no weights."""
     import transformers
-    os.makedirs(folder, exist_ok=True)
-    config, extractor = dict(
-        ast=('ASTConfig', 'ASTFeatureExtractor'),
-        clap=('ClapConfig', 'ClapFeatureExtractor'))[kind]
-    getattr(transformers, config)().save_pretrained(folder)
-    getattr(transformers, extractor)().save_pretrained(folder)
+    name = dict(ast='AST', clap='Clap')[kind]
+    for part in ('Config', 'FeatureExtractor'):
+        getattr(transformers, name + part)().save_pretrained(folder)
     return str(folder)
 
 
-def write_beats(path, finetuned: bool = False, seed: int = 0,
-                **changes) -> str:
+def write_beats(path, finetuned: bool = False, **changes) -> str:
     """Write a checkpoint as BEATs' authors publish theirs.
 
     Needs SpeechBrain, whose model has their weights' names but for
@@ -183,14 +133,10 @@ def write_beats(path, finetuned: bool = False, seed: int = 0,
     Args:
         path (str | Path): Where.
         finetuned (bool): With a classifier.
-        seed (int): For the weights.
         **changes: Of ``cfg``.
-
-    Returns:
-        str: The file.
     """
     from mmteso.models import BEATs
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = BEATs(dict(BEATS_SMALL, **changes))
     state = {}
     names = {'original0': 'weight_g', 'original1': 'weight_v'}

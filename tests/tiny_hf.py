@@ -56,10 +56,9 @@ def write_tokenizer(folder: str,
 
     Args:
         folder (str): Where.
-        chat_template (str, optional): Its chat template. Defaults to None.
-        pad_token (str, optional): None for none, as LLaMA-2's. Defaults to
-            '<pad>'.
-        extra (Sequence[str]): More special tokens. Defaults to ().
+        chat_template (str, optional): Its chat template.
+        pad_token (str, optional): None for none, as LLaMA-2's.
+        extra (Sequence[str]): More special tokens.
 
     Returns:
         PreTrainedTokenizerFast: The tokenizer.
@@ -98,11 +97,11 @@ def write_tokenizer(folder: str,
     return tokenizer
 
 
-def _llama_config(vocab_size: int, **kwargs):
+def _llama_config(vocab_size: int):
     from transformers import LlamaConfig
 
     # wide weights, so that different inputs give visibly different outputs
-    settings = dict(
+    return LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=32,
         intermediate_size=64,
@@ -113,53 +112,48 @@ def _llama_config(vocab_size: int, **kwargs):
         initializer_range=0.5,
         bos_token_id=1,
         eos_token_id=2)
-    return LlamaConfig(**{**settings, **kwargs})
 
 
-def _save(model, folder: str, generation: Optional[dict], **ids) -> None:
+def _save(model, folder: str, **ids) -> None:
     """Save a model with the generation config that checkpoints come with."""
     from transformers import GenerationConfig
 
     # sampling by default, as LLaMA-2's file has it
-    settings = dict(do_sample=True, temperature=0.6, top_p=0.9)
-    settings.update(generation or {})
-    model.generation_config = GenerationConfig(**ids, **settings)
+    model.generation_config = GenerationConfig(
+        bos_token_id=1,
+        eos_token_id=2,
+        do_sample=True,
+        temperature=0.6,
+        top_p=0.9,
+        **ids)
     model.save_pretrained(folder)
 
 
-def write_llama(folder: str,
-                chat_template: Optional[str] = LLAMA_TEMPLATE,
-                pad_token: Optional[str] = None,
-                generation: Optional[dict] = None,
-                seed: int = 0,
-                **config) -> str:
-    """Write a LLaMA of two layers with random weights.
-
-    Args:
-        folder (str): Where.
-        chat_template (str, optional): Its chat template. Defaults to one
-            like LLaMA-2's.
-        pad_token (str, optional): Defaults to None: LLaMA-2 has none.
-        generation (dict, optional): For generation_config.json. Defaults to
-            None.
-        seed (int): For the weights. Defaults to 0.
-        **config: For ``LlamaConfig``.
-
-    Returns:
-        str: The folder.
-    """
+def write_llama(folder: str) -> str:
+    """Write a LLaMA of two layers with random weights; the folder."""
     import torch
     from transformers import LlamaForCausalLM
-    tokenizer = write_tokenizer(folder, chat_template, pad_token)
-    torch.manual_seed(seed)
-    model = LlamaForCausalLM(_llama_config(len(tokenizer), **config))
-    _save(model, folder, generation, bos_token_id=1, eos_token_id=2)
+    tokenizer = write_tokenizer(folder, LLAMA_TEMPLATE, pad_token=None)
+    torch.manual_seed(0)
+    _save(LlamaForCausalLM(_llama_config(len(tokenizer))), folder)
     return folder
 
 
-def _vision_config():
-    from transformers import CLIPVisionConfig
-    return CLIPVisionConfig(
+def _write_vlm(folder: str, kind: str, tokens: Sequence[str], settings: dict,
+               **image_processor) -> str:
+    """CLIP and LLaMA of two layers, under a class of transformers.
+
+    Args:
+        folder (str): Where.
+        kind (str): 'Llava' or 'LlavaNextVideo'.
+        tokens (Sequence[str]): '<image>' and, of a video model, '<video>'.
+        settings (dict): Of the model's config.
+        **image_processor: Of its image processor.
+    """
+    import torch
+    import transformers
+    tokenizer = write_tokenizer(folder, extra=tokens)
+    vision = transformers.CLIPVisionConfig(
         hidden_size=32,
         intermediate_size=64,
         projection_dim=32,
@@ -168,10 +162,20 @@ def _vision_config():
         image_size=IMAGE_SIZE,
         patch_size=PATCH_SIZE,
         initializer_range=0.5)
-
-
-def _image_settings() -> dict:
-    return dict(
+    config = getattr(transformers, f'{kind}Config')(
+        vision_config=vision,
+        text_config=_llama_config(len(tokenizer)),
+        vision_feature_layer=-2,
+        vision_feature_select_strategy='default',
+        **{
+            f'{token[1:-1]}_token_index': tokenizer.convert_tokens_to_ids(
+                token)
+            for token in tokens
+        },
+        **settings)
+    torch.manual_seed(0)
+    model = getattr(transformers, f'{kind}ForConditionalGeneration')(config)
+    images = dict(
         crop_size=dict(height=IMAGE_SIZE, width=IMAGE_SIZE),
         do_center_crop=True,
         do_convert_rgb=True,
@@ -180,118 +184,48 @@ def _image_settings() -> dict:
         do_resize=True,
         image_mean=[0.48145466, 0.4578275, 0.40821073],
         image_std=[0.26862954, 0.26130258, 0.27577711],
+        processor_class=f'{kind}Processor',
         resample=3,
         rescale_factor=1 / 255,
         size=dict(shortest_edge=IMAGE_SIZE))
-
-
-def _write_vlm(folder: str, tokenizer, chat_template: Optional[str],
-               generation: Optional[dict], model, processor: str,
-               image_processor: dict) -> str:
-    _write_json(
-        folder, 'preprocessor_config.json',
-        dict(
-            _image_settings(), processor_class=processor, **image_processor))
+    _write_json(folder, 'preprocessor_config.json',
+                dict(images, **image_processor))
+    if '<video>' in tokens:
+        _write_json(
+            folder, 'video_preprocessor_config.json',
+            dict(images, video_processor_type=f'{kind}VideoProcessor'))
     _write_json(
         folder, 'processor_config.json',
         dict(
-            processor_class=processor,
+            processor_class=f'{kind}Processor',
             image_token='<image>',
             patch_size=PATCH_SIZE,
             num_additional_image_tokens=1,
             vision_feature_select_strategy='default'))
-    if chat_template:
-        _write_json(folder, 'chat_template.json',
-                    dict(chat_template=chat_template))
-    _save(
-        model,
-        folder,
-        generation,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=tokenizer.pad_token_id)
+    _write_json(folder, 'chat_template.json',
+                dict(chat_template=LLAVA_TEMPLATE))
+    _save(model, folder, pad_token_id=tokenizer.pad_token_id)
     return folder
 
 
-def write_llava(folder: str,
-                chat_template: Optional[str] = LLAVA_TEMPLATE,
-                generation: Optional[dict] = None,
-                seed: int = 0) -> str:
-    """Write a LLaVA-1.5 (CLIP and LLaMA of two layers) with random weights.
-
-    Args:
-        folder (str): Where.
-        chat_template (str, optional): Its chat template. Defaults to one
-            like that of llava-hf's models.
-        generation (dict, optional): For generation_config.json. Defaults to
-            None.
-        seed (int): For the weights. Defaults to 0.
-
-    Returns:
-        str: The folder.
-    """
-    import torch
-    from transformers import LlavaConfig, LlavaForConditionalGeneration
-    tokenizer = write_tokenizer(folder, None, extra=['<image>'])
-    torch.manual_seed(seed)
-    model = LlavaForConditionalGeneration(
-        LlavaConfig(
-            vision_config=_vision_config(),
-            text_config=_llama_config(len(tokenizer)),
-            image_token_index=tokenizer.convert_tokens_to_ids('<image>'),
-            pad_token_id=tokenizer.pad_token_id,
-            vision_feature_layer=-2,
-            vision_feature_select_strategy='default',
-            image_seq_length=(IMAGE_SIZE // PATCH_SIZE)**2))
-    return _write_vlm(folder, tokenizer, chat_template, generation, model,
-                      'LlavaProcessor',
-                      dict(image_processor_type='CLIPImageProcessor'))
-
-
-def write_video_llava(folder: str,
-                      chat_template: Optional[str] = LLAVA_TEMPLATE,
-                      generation: Optional[dict] = None,
-                      seed: int = 0) -> str:
-    """Write a LLaVA-NeXT-Video of two layers with random weights.
-
-    Args:
-        folder (str): Where.
-        chat_template (str, optional): Its chat template. Defaults to one
-            like that of llava-hf's models.
-        generation (dict, optional): For generation_config.json. Defaults to
-            None.
-        seed (int): For the weights. Defaults to 0.
-
-    Returns:
-        str: The folder.
-    """
-    import torch
-    from transformers import (LlavaNextVideoConfig,
-                              LlavaNextVideoForConditionalGeneration)
-    tokenizer = write_tokenizer(folder, None, extra=['<image>', '<video>'])
-    _write_json(
-        folder, 'video_preprocessor_config.json',
-        dict(
-            _image_settings(),
-            processor_class='LlavaNextVideoProcessor',
-            video_processor_type='LlavaNextVideoVideoProcessor'))
-    torch.manual_seed(seed)
-    pinpoints = [[IMAGE_SIZE, 2 * IMAGE_SIZE]]
-    model = LlavaNextVideoForConditionalGeneration(
-        LlavaNextVideoConfig(
-            vision_config=_vision_config(),
-            text_config=_llama_config(len(tokenizer)),
-            image_token_index=tokenizer.convert_tokens_to_ids('<image>'),
-            video_token_index=tokenizer.convert_tokens_to_ids('<video>'),
-            image_grid_pinpoints=pinpoints,
-            vision_feature_layer=-2,
-            vision_feature_select_strategy='default'))
+def write_llava(folder: str) -> str:
+    """Write a LLaVA-1.5 of two layers with random weights; the folder."""
     return _write_vlm(
-        folder, tokenizer, chat_template, generation, model,
-        'LlavaNextVideoProcessor',
-        dict(
-            image_processor_type='LlavaNextImageProcessor',
-            image_grid_pinpoints=pinpoints))
+        folder,
+        'Llava', ['<image>'],
+        dict(pad_token_id=3, image_seq_length=(IMAGE_SIZE // PATCH_SIZE)**2),
+        image_processor_type='CLIPImageProcessor')
+
+
+def write_video_llava(folder: str) -> str:
+    """Write a LLaVA-NeXT-Video likewise; the folder."""
+    pinpoints = [[IMAGE_SIZE, 2 * IMAGE_SIZE]]
+    return _write_vlm(
+        folder,
+        'LlavaNextVideo', ['<image>', '<video>'],
+        dict(image_grid_pinpoints=pinpoints),
+        image_processor_type='LlavaNextImageProcessor',
+        image_grid_pinpoints=pinpoints)
 
 
 def main() -> None:

@@ -19,17 +19,8 @@ def random_checkpoint(width: int = 16,
                       seed: int = 0) -> dict:
     """Random weights under the names of ``imagebind_huge.pth``.
 
-    Args:
-        width (int): Of the text tower. Defaults to 16.
-        blocks (int): Of the text tower. Defaults to 2.
-        dims (int): Of the embeddings. Defaults to 24.
-        log_scale (float): Logarithm of the factor for texts. Defaults to
-            log 30.
-        seed (int): Defaults to 0.
-
-    Returns:
-        dict[str, Tensor]: The whole text tower, and a few weights of other
-        modalities.
+    The whole text tower, whose factor's logarithm is ``log_scale``, and a few
+    weights of other modalities.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -86,15 +77,8 @@ def text_embeddings(weights: dict,
                     scaled: bool = True) -> Tensor:
     """What ImageBind's text tower computes, head by head, in float64.
 
-    Args:
-        weights (dict): As of :func:`random_checkpoint`.
-        tokens (Tensor): int64, (n, 77).
-        num_heads (int): Attention heads.
-        scaled (bool): Whether to multiply with the learned factor.
-            Defaults to True.
-
-    Returns:
-        Tensor: float64, (n, dims).
+    Of tokens, int64, (n, 77), with the weights of :func:`random_checkpoint`;
+    times the learned factor if ``scaled``: (n, dims).
     """
     weights = {key: value.double() for key, value in weights.items()}
 

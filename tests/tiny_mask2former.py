@@ -7,17 +7,13 @@ of 1) and a forgotten or misplaced one shows in the output.
 from unittest import mock
 
 import torch
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from narrow import narrow_model, stock_config
+from narrow import narrow_model, set_classes, stock_model
 
 # Two channels in each of the 32 groups of transformers' group norms: alone in
 # its group, a channel loses its bias.
 WIDTH = 64
-STOCK = dict(
-    swin='mask2former_swin-t_8xb2-160k_ade20k-512x512.py',
-    resnet='mask2former_r50_8xb2-160k_ade20k-512x512.py')
+STOCK = dict(swin='swin-t', resnet='r50')
 _BACKBONES = dict(
     swin=dict(
         embed_dim=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
@@ -41,13 +37,9 @@ def shake(module, seed=0, scale=0.1):
 
 
 def tiny_hf_mask2former(kind, backbone=(), num_classes=5, **settings):
-    """A ``Mask2FormerForUniversalSegmentation``.
+    """A ``Mask2FormerForUniversalSegmentation`` on a 'swin' or a 'resnet'.
 
-    Args:
-        kind (str): 'swin' or 'resnet'.
-        backbone (dict): Settings of the backbone's configuration.
-        num_classes (int): Classes. Defaults to 5.
-        **settings: Of ``Mask2FormerConfig``.
+    With settings of its backbone's configuration and of its own.
     """
     from transformers import (Mask2FormerConfig,
                               Mask2FormerForUniversalSegmentation,
@@ -94,16 +86,8 @@ def narrow_like_hf(model):
 
 def tiny_stock_config(kind, num_classes=5):
     """Model config of mmsegmentation's own, as narrow."""
-    model = narrow_like_hf(stock_config(STOCK[kind]).model)
-    model.decode_head.num_classes = num_classes
-    model.decode_head.loss_cls.class_weight = [1.0] * num_classes + [0.1]
-    return model
-
-
-def build_model(config):
-    """Build mmsegmentation's model, evaluation mode."""
-    init_default_scope('mmseg')
-    return MODELS.build(config).eval()
+    model = narrow_like_hf(stock_model(STOCK[kind], narrow=False))
+    return set_classes(model, num_classes)
 
 
 def stock_logits(model, image):

@@ -2,13 +2,17 @@
 """Small random models for zero-shot segmentation, in the real file formats:
 weights as safetensors, tokenizers and processors in the files of the hub."""
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
 
+from mmteso.datasets.transforms import AudioToModelInput
+
+RATE = 48000
 _BYTES = sorted(ByteLevel.alphabet())
-CLIP_MEAN, CLIP_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
 def _json(folder, name: str, content: dict) -> None:
@@ -22,8 +26,8 @@ def _write_processor(folder, **settings) -> None:
         do_normalize=True,
         do_rescale=True,
         do_resize=True,
-        image_mean=CLIP_MEAN,
-        image_std=CLIP_STD,
+        image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
         resample=2,
         rescale_factor=1 / 255)
     _json(folder, 'preprocessor_config.json', dict(common, **settings))
@@ -38,7 +42,7 @@ def _write_bpe(folder, kind: str, vocab: list, length: int, **special) -> int:
     return len(vocab)
 
 
-def _write_clip_tokenizer(folder, length: int) -> dict:
+def write_clip_tokenizer(folder, length: int) -> dict:
     """A CLIP tokenizer; the fields of a config that fit."""
     ends = ['<|startoftext|>', '<|endoftext|>']
     size = _write_bpe(
@@ -54,9 +58,9 @@ def _write_clip_tokenizer(folder, length: int) -> dict:
         max_position_embeddings=length)
 
 
-def _widen(model, scale: float = 0.3, seed: int = 0) -> None:
+def _widen(model, scale: float = 0.3) -> None:
     """Wide weights, so that each shows in the output."""
-    rng = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim > 0:
@@ -65,11 +69,11 @@ def _widen(model, scale: float = 0.3, seed: int = 0) -> None:
                 parameter.copy_(noise + norm)
 
 
-def write_clap(folder, seed: int = 0, logit_scale: float = 5.) -> str:
+def write_clap(folder) -> str:
     """A CLAP with both towers and a tokenizer, that hears 2 s at 48 kHz."""
     import tiny_audio
     from transformers import ClapModel
-    tiny_audio.write_clap(folder, seed=seed)
+    tiny_audio.write_clap(folder)
     ends = ['<s>', '<pad>', '</s>', '<unk>']
     size = _write_bpe(folder, 'RobertaTokenizer',
                       [*ends, *_BYTES, '<mask>'], 80)
@@ -78,20 +82,38 @@ def write_clap(folder, seed: int = 0, logit_scale: float = 5.) -> str:
             vocab_size=size, hidden_size=32, num_attention_heads=4,
             max_position_embeddings=96).items():
         setattr(config.text_config, key, value)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = ClapModel(config)
-    _widen(model.text_model, 0.2, seed)
+    _widen(model.text_model, 0.2)
     with torch.no_grad():
-        model.logit_scale_a.fill_(torch.tensor(logit_scale).log())
+        model.logit_scale_a.fill_(math.log(5))
     model.save_pretrained(folder)
     return str(folder)
 
 
+def wave(kind: str) -> np.ndarray:
+    """A second at 48 kHz: 'mute', 'noise', or one tone each for a 'dog' and a
+    'flute', or 'both'."""
+    time = np.arange(RATE) / RATE
+    if kind == 'noise':
+        return np.random.default_rng(0).normal(0, .1, RATE).astype('float32')
+    tones = dict(mute=[], dog=[300], flute=[3000], both=[300, 3000])[kind]
+    return np.float32(
+        sum((.2 * np.sin(2 * np.pi * tone * time) for tone in tones),
+            0 * time))
+
+
+def audio_values(folder: str, kind: str) -> torch.Tensor:
+    """What a CLAP's own extractor makes of it, (1, C, T, F)."""
+    return AudioToModelInput(folder)(
+        dict(waveform=wave(kind), sample_rate=RATE))['audio_values'][None]
+
+
 def teach_clap(scorer, sounds: dict, sentences: list) -> None:
-    """Set a CLAP's projections so that its answer is known.
+    """Set a CLAP's projections so that its answer is known, in place.
 
     Args:
-        scorer (CLAPCueScorer): Its weights are changed.
+        scorer (CLAPCueScorer): The CLAP.
         sounds (dict): By sentence the input (1, C, T, F) which it describes.
         sentences (list[str]): All sentences; they become different unit
             vectors, and each sound that of its sentence.
@@ -125,11 +147,11 @@ def teach_clap(scorer, sounds: dict, sentences: list) -> None:
             projection.linear2.bias.zero_()
 
 
-def write_clipseg(folder, seed: int = 0) -> str:
+def write_clipseg(folder) -> str:
     """A CLIPSeg of three layers; its input is larger than the vision
     transformer was made for, as that of the published ones."""
     from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
-    tokens = _write_clip_tokenizer(folder, 77)
+    tokens = write_clip_tokenizer(folder, 77)
     width = dict(
         hidden_size=16,
         intermediate_size=32,
@@ -144,7 +166,7 @@ def write_clipseg(folder, seed: int = 0) -> str:
             reduce_dim=8,
             decoder_num_attention_heads=2,
             decoder_intermediate_size=16))
-    _widen(model, seed=seed)
+    _widen(model)
     model.save_pretrained(folder)
     _write_processor(
         folder,
@@ -154,18 +176,12 @@ def write_clipseg(folder, seed: int = 0) -> str:
     return str(folder)
 
 
-def write_sam3(folder, video: bool = False, seed: int = 0) -> str:
-    """A SAM 3 of two layers.
-
-    Args:
-        folder (str | Path): Where.
-        video (bool): In the file of the video model, whose part it is, as
-            the published one.
-        seed (int): For the weights.
-    """
+def write_sam3(folder, video: bool = False) -> str:
+    """A SAM 3 of two layers; as published, in the file of a ``video``
+    model, whose part it is."""
     from transformers import (Sam3Config, Sam3Model, Sam3VideoConfig,
                               Sam3VideoModel)
-    tokens = _write_clip_tokenizer(folder, 32)
+    tokens = write_clip_tokenizer(folder, 32)
     width = dict(hidden_size=32, num_attention_heads=2, intermediate_size=48)
     config = Sam3Config(
         vision_config=dict(
@@ -194,11 +210,16 @@ def write_sam3(folder, video: bool = False, seed: int = 0) -> str:
         model = Sam3VideoModel(
             Sam3VideoConfig(
                 detector_config=config.to_dict(),
-                tracker_config=_tracker(config)))
-        _widen(model.detector_model, seed=seed)
+                tracker_config=dict(
+                    vision_config=config.vision_config.to_dict(),
+                    memory_attention_num_layers=1,
+                    memory_attention_hidden_size=32,
+                    memory_attention_num_attention_heads=1,
+                    memory_attention_feed_forward_hidden_size=32)))
+        _widen(model.detector_model)
     else:
         model = Sam3Model(config)
-        _widen(model, seed=seed)
+        _widen(model)
     model.save_pretrained(folder)
     _write_processor(
         folder,
@@ -210,16 +231,7 @@ def write_sam3(folder, video: bool = False, seed: int = 0) -> str:
     return str(folder)
 
 
-def _tracker(config) -> dict:
-    return dict(
-        vision_config=config.vision_config.to_dict(),
-        memory_attention_num_layers=1,
-        memory_attention_hidden_size=32,
-        memory_attention_num_attention_heads=1,
-        memory_attention_feed_forward_hidden_size=32)
-
-
-def write_grounding_dino(folder, seed: int = 0) -> str:
+def write_grounding_dino(folder) -> str:
     """A small Grounding DINO, with BERT's special tokens where
     the model expects them."""
     from transformers import (BertConfig, GroundingDinoConfig,
@@ -259,7 +271,7 @@ def write_grounding_dino(folder, seed: int = 0) -> str:
             decoder_ffn_dim=16,
             encoder_attention_heads=2,
             decoder_attention_heads=2))
-    _widen(model, 0.2, seed=seed)
+    _widen(model, 0.2)
     model.save_pretrained(folder)
     _write_processor(
         folder,
@@ -270,10 +282,10 @@ def write_grounding_dino(folder, seed: int = 0) -> str:
     return str(folder)
 
 
-def write_sam(folder, seed: int = 0) -> str:
+def write_sam(folder) -> str:
     """The SAM of tiny_sam.py, with its processor's file."""
     import tiny_sam
-    tiny_sam.write_sam(folder, seed)
+    tiny_sam.write_sam(folder)
     side = tiny_sam.IMG_SIZE
     _write_processor(
         folder,
@@ -286,17 +298,17 @@ def write_sam(folder, seed: int = 0) -> str:
     return str(folder)
 
 
-WRITERS = dict(
-    clap=write_clap,
-    clipseg=write_clipseg,
-    sam3=write_sam3,
-    dino=write_grounding_dino,
-    sam=write_sam)
-
-
-def write_all(folder, names=tuple(WRITERS)) -> dict:
-    """Write these models; their folders by name."""
-    return {name: WRITERS[name](Path(folder, name)) for name in names}
+def write_all(folder) -> dict:
+    """Write all of these models; their folders by name."""
+    return {
+        name: write(Path(folder, name))
+        for name, write in dict(
+            clap=write_clap,
+            clipseg=write_clipseg,
+            sam3=write_sam3,
+            dino=write_grounding_dino,
+            sam=write_sam).items()
+    }
 
 
 def segmenter_configs(folders: dict) -> dict:

@@ -99,9 +99,10 @@ def main():
         phrases = collect_phrases(args.cues, args.phrase_files,
                                   [*args.phrases, *class_names[1:]])
         os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
-        report = write_cue_bank(
+        encoder = build_encoder(args)
+        added, kept = write_cue_bank(
             args.out,
-            build_encoder(args),
+            encoder,
             phrases,
             update=args.update,
             batch_size=args.batch_size)
@@ -109,9 +110,9 @@ def main():
         parser.error(error.args[0])
     except (ImportError, OSError, TypeError, ValueError) as error:
         parser.error(str(error))
-    origin = report.provenance
-    print(f'{args.out}: {report.added} phrases encoded by {origin.encoder} '
-          f'({origin.dims} dimensions), {report.kept} kept, '
+    origin = encoder.provenance()
+    print(f'{args.out}: {added} phrases encoded by {origin.encoder} '
+          f'({origin.dims} dimensions), {kept} kept, '
           f'{time.perf_counter() - start:.1f} s')
 
 

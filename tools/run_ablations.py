@@ -1,15 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Train and test all rows of a table on SynthAVS; print the table.
+"""Train and test all rows of a table on a testbed; print the table.
 
     python tools/run_ablations.py
     python tools/run_ablations.py --bench combinations
+    python tools/run_ablations.py --bench cutouts
 
-The benches are the ablation, and the combinations with other decode heads and
-backbones of mmseg. Every finished run leaves a JSON file in --results, and a
-run whose file is there is not repeated: an interrupted call is taken up where
-it stopped. The data sets and the pretrained visual model are made when they
-are missing. --record puts the runs into the bench's record, a file of docs/,
-from which --table prints the tables of the documents.
+The benches are the ablation, the combinations with other decode heads and
+backbones of mmseg, both on SynthAVS, and the rows on cutouts. Every finished
+run leaves a JSON file in --results, and a run whose file is there is not
+repeated: an interrupted call is taken up where it stopped. The data sets and
+the pretrained visual model are made when they are missing. --record puts the
+runs into the bench's record, a file of docs/, from which --table prints the
+tables of the documents.
 """
 import argparse
 import os
@@ -70,6 +72,20 @@ COMBINATION_COLUMNS = (
     ('listening score', 'listening_score'),
     ('seconds of training', 'seconds/train'),
 )
+CUTOUTS_COLUMNS = (
+    ('J: normal', 'normal/J'),
+    ('mute', 'mute/J'),
+    ('wgn-10db', 'wgn-10db/J'),
+    ('off-screen', 'off-screen/J'),
+    ('J_part', 'normal/J_part'),
+    ('F', 'normal/F'),
+    ('FPR, %: mute', 'mute/foreground'),
+    ('wgn-10db', 'wgn-10db/foreground'),
+    ('off-screen', 'off-screen/foreground'),
+    ('cues kept, %: sounding', 'normal/cues/sounding_kept'),
+    ('silent', 'normal/cues/silent_kept'),
+    ('seconds of training', 'seconds/train'),
+)
 BENCHES = dict(
     ablations=SimpleNamespace(
         rows='configs/ablations/rows.yml',
@@ -80,12 +96,12 @@ BENCHES = dict(
         # one after the other; the rows start from them
         pretraining=('pretrain', 'pretrain-binary'),
         data={
-            'data/synthavs-hard': ('--variant', 'hard'),
+            'data/synthavs-hard': ('synthavs', '--variant', 'hard'),
             'data/synthavs-hard-no-silent':
-            ('--variant', 'hard', '--train-silent', '0'),
+            ('synthavs', '--variant', 'hard', '--train-silent', '0'),
             'data/synthavs-hard-pretrain':
-            ('--variant', 'hard', '--videos', '3900', '--frames', '1',
-             '--seed', '1')
+            ('synthavs', '--variant', 'hard', '--videos', '3900', '--frames',
+             '1', '--seed', '1')
         },
         tables={
             '': ABLATION_COLUMNS,
@@ -98,14 +114,31 @@ BENCHES = dict(
         record='docs/combinations/synthavs.json',
         seeds=1,
         pretraining=(),
-        data={'data/synthavs': ()},
-        tables={'': COMBINATION_COLUMNS}))
+        data={'data/synthavs': ('synthavs', )},
+        tables={'': COMBINATION_COLUMNS}),
+    cutouts=SimpleNamespace(
+        rows='configs/ablations/cutouts/rows.yml',
+        configs='configs/ablations/cutouts',
+        work_dir='work_dirs/ablations/cutouts',
+        record='docs/ablations/cutouts.json',
+        seeds=3,
+        pretraining=('pretrain', 'pretrain-binary'),
+        data={
+            'data/cutouts': ('cutouts', '--fetch'),
+            'data/cutouts-pretrain':
+            ('cutouts', '--fetch', '--videos', '4000', '--frames', '1',
+             '--seed', '1')
+        },
+        tables={'': CUTOUTS_COLUMNS}))
+
+# The cue bank of cutouts, with meaning.
+CUE_BANK = 'data/cutouts/cue_bank_minilm.safetensors'
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Train and test the rows of a table on SynthAVS '
-        '(synthetic, not AVSBench), run by run, and print the table.')
+        description='Train and test the rows of a table on a testbed (not '
+        'AVSBench), run by run, and print the table.')
     parser.add_argument(
         '--bench',
         choices=list(BENCHES),
@@ -119,8 +152,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seeds',
         type=int,
-        help='seeds of each row: 0, 1, ... (default: 3 of the ablation, 1 of '
-        'the combinations)')
+        help='seeds of each row: 0, 1, ... (default: 3, of the combinations '
+        '1)')
     parser.add_argument(
         '--jobs',
         type=int,
@@ -209,9 +242,14 @@ def main() -> None:
     else:
         todo = open_runs(bench, args.rows, args.seeds, args.retest)
         if todo:
-            for folder, options in settings.data.items():
-                run_tool('tools/dataset_converters/prepare_synthavs.py',
+            for folder, (testbed, *options) in settings.data.items():
+                run_tool(f'tools/dataset_converters/prepare_{testbed}.py',
                          folder, '--reuse', *options)
+            if args.bench == 'cutouts' and not osp.exists(CUE_BANK):
+                run_tool('tools/extract_text_features.py',
+                         'configs/text_features/all-minilm-l6-v2.py',
+                         '--classes', 'data/cutouts/label2idx.json', '--out',
+                         CUE_BANK)
             for name in settings.pretraining:
                 pretrain(bench, name, args.threads or os.cpu_count() or 1)
             make_runs(bench, todo, args.jobs, args.threads, args.retest)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from glob import escape, glob
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -20,7 +20,8 @@ from tqdm import tqdm
 from mmteso.engine import AUDIO_CONDITIONS
 from mmteso.engine.sound_steps import SPLITS, dataset_configs
 from mmteso.io import atomic_write, file_sha256, read_json, write_json
-from mmteso.testbeds.synthavs.files import MANIFEST, read_manifest
+from mmteso.testbeds.cutouts import CUTOUTS
+from mmteso.testbeds.synthavs.files import SYNTHAVS
 from mmteso.version import __version__, installed_versions
 from .records import Row
 
@@ -29,23 +30,14 @@ TIME_LIMIT = 3600  # seconds of a tool that nobody watches
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a table's parts lie.
-
-    Attributes:
-        configs (str): Folder of the rows' configs.
-        work_dir (str): Folder for checkpoints and logs.
-        results (str): Folder for the results, one JSON file a run.
-        starts (str): Folder of the weights that the rows start from.
-        options (tuple[str]): ``--cfg-options`` of all rows, not of their
-            common start.
-        tools (str): Folder of ``train.py`` and ``test.py``.
-    """
-    configs: str
-    work_dir: str
-    results: str
-    starts: str = ''
+    """Where a table's parts lie: folders."""
+    configs: str  # of the rows
+    work_dir: str  # for checkpoints and logs
+    results: str  # one JSON file a run
+    starts: str = ''  # of the weights that the rows start from
+    # --cfg-options of all rows, not of their common start
     options: Tuple[str, ...] = ()
-    tools: str = 'tools'
+    tools: str = 'tools'  # where train.py and test.py are
 
     def config_path(self, name: str) -> str:
         """The config of a row or of a stage of the common start."""
@@ -62,21 +54,15 @@ def run_tool(path: str,
              threads: Optional[int] = None) -> float:
     """Run one of our command line tools; how many seconds it took.
 
-    Its output goes to the file ``log``, if one is given.
-
-    Raises:
-        RuntimeError: If it failed; names the log.
+    Its output goes to the file ``log``, if one is given, which the error
+    names if the tool fails.
     """
     env = dict(os.environ)
     if threads:
         env['OMP_NUM_THREADS'] = str(threads)
     command = [sys.executable, path, *args]
     start = time.perf_counter()
-    with ExitStack() as stack:
-        file = None
-        if log:
-            mkdir_or_exist(osp.dirname(log))
-            file = stack.enter_context(open(log, 'a', encoding='utf-8'))
+    with open(log, 'a', encoding='utf-8') if log else nullcontext() as file:
         status = subprocess.run(
             command, stdout=file, stderr=file, env=env,
             timeout=TIME_LIMIT if log else None).returncode
@@ -98,6 +84,7 @@ def best_checkpoint(folder: str) -> str:
 def _train(bench: Bench, name: str, folder: str, options: Sequence[str],
            threads: int) -> Dict[str, Any]:
     """Train anew; what a result tells of it."""
+    mkdir_or_exist(folder)
     for path in glob(osp.join(escape(folder), '*.pth')):
         os.remove(path)  # of an interrupted run
     config = bench.config_path(name)
@@ -180,19 +167,22 @@ def run_row(bench: Bench,
 
 
 def _data_versions(cfg: Config) -> Dict[str, Any]:
-    """By folder of SynthAVS how it was made."""
-    found = {}
-    for split in SPLITS:
-        loader = cfg.get(f'{split}_dataloader') or dict(dataset={})
-        for leaf in dataset_configs(loader['dataset']):
-            root = str(leaf.get('data_root'))
-            if osp.isfile(osp.join(root, MANIFEST)):
-                manifest = read_manifest(root)
-                found[root] = {
-                    key: manifest[key]
-                    for key in ('generator_version', 'arguments')
-                }
-    return found
+    """By folder of a testbed how it was made."""
+    roots = [
+        str(leaf.get('data_root')) for split in SPLITS
+        if cfg.get(f'{split}_dataloader')
+        for leaf in dataset_configs(cfg[f'{split}_dataloader']['dataset'])
+    ]
+    manifests = {
+        root: testbed.read_manifest(root)
+        for root in roots for testbed in (SYNTHAVS, CUTOUTS)
+        if osp.isfile(osp.join(root, testbed.manifest))
+    }
+    return {
+        root: {key: manifest[key]
+               for key in ('generator_version', 'arguments')}
+        for root, manifest in manifests.items()
+    }
 
 
 def open_runs(bench: Bench,

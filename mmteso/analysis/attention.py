@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Where the queries that find something sounding look."""
-from typing import List, Optional, Sequence
+from typing import List, Sequence
 
 import numpy as np
 import torch
@@ -15,33 +15,23 @@ from .frames import batches
 @torch.no_grad()
 def sounding_attention(model: nn.Module,
                        items: Sequence[dict],
-                       layer: Optional[int] = None,
                        without_cues: bool = False) -> List[np.ndarray]:
     """Attention of the mask queries to the image, weighted by what sounds.
 
     The paper's figure J9 doesn't say how the queries were put together. Ours:
-    the cross-attention of a decoder layer, a mean over its heads, summed over
-    the queries with the final probability that the query's class sounds (any
-    class but background and "no object") as weight. Queries for background
-    would cover the whole frame, whatever is heard. The sum is not divided by
-    the weights: where no query finds anything sounding, the map is dark.
+    the cross-attention of the last decoder layer that reads the finest level,
+    a mean over its heads, summed over the queries with the final probability
+    that the query's class sounds (any class but background and "no object")
+    as weight. Where no query finds anything sounding, the map is dark.
 
-    Args:
-        model (AudioTextSegmentor): With a :class:`TeSOHead`; in eval mode.
-        items (Sequence[dict]): Items of a data set; seen whole, also with
-            ``test_cfg.mode='slide'``.
-        layer (int, optional): Which decoder layer. Defaults to None: the last
-            one that reads the finest level.
-        without_cues (bool): Let all cues count as padding, so that the "no
-            cue" key alone is left. Defaults to False.
+    The model, in eval mode, sees items of a data set whole, also with
+    ``test_cfg.mode='slide'``. ``without_cues`` lets all cues count as padding,
+    so that the "no cue" key alone is left.
 
     Returns:
         list[np.ndarray]: By frame, float (H, W), at the size of the ground
         truth. 1 is what one query, sure to have found something sounding,
         would give every place if it looked everywhere alike.
-
-    Raises:
-        TypeError: If the decode head is no :class:`TeSOHead`.
     """
     head = model.decode_head
     if not isinstance(head, TeSOHead):
@@ -50,8 +40,7 @@ def sounding_attention(model: nn.Module,
             f'got {type(head).__name__}: leave that picture out')
     layers = head.num_transformer_decoder_layers
     levels = head.num_transformer_feat_level
-    if layer is None:
-        layer = max(layers // levels * levels, min(layers, levels)) - 1
+    layer = max(layers // levels * levels, min(layers, levels)) - 1
     found = []
     for batch in batches(items):
         data = model.data_preprocessor(batch, False)

@@ -58,11 +58,8 @@ def analyze_flops(
     decode head's output, without auxiliary heads; the products of attention
     that mmengine's analyzer leaves out count.
 
-    Args:
-        cfg (Config): Of a segmentor, ours or mmseg's.
-        shape (Sequence[int], optional): (height, width) of the image, or one
-            number for both. Defaults to None: what the test pipeline resizes
-            to.
+    ``shape`` is (height, width) of the image, or one number for both, by
+    default what the test pipeline resizes to.
 
     Returns:
         tuple: mmengine's analyzer with its counts, a multiply-add as one,

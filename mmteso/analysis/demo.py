@@ -23,10 +23,7 @@ COLUMNS = ('J', 'F', 'J_sounding', 'J_part', 'foreground', 'blank',
 def make_report(audio_report: Mapping[str, Any],
                 reference_rows: Mapping[str, Mapping[str, float]],
                 **facts: Any) -> Dict[str, Any]:
-    """``report.json``: scores, those without a model, and other facts.
-
-    Plain types; numbers that are not finite become None.
-    """
+    """``report.json``; numbers that are not finite become None."""
     return plain(
         dict(
             conditions=audio_report['conditions'],

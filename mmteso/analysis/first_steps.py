@@ -2,8 +2,8 @@
 """What the first steps of an optimiser move, part by part."""
 import copy
 from dataclasses import dataclass, field
-from itertools import chain, repeat
-from typing import Dict, List, Optional, Sequence
+from itertools import chain, product, repeat
+from typing import Dict, Iterable, List, Optional, Sequence
 
 import pandas as pd
 import torch
@@ -22,20 +22,17 @@ from .simulated import model_without_files, simulated_batches
 class FirstSteps:
     """What :func:`first_steps` measures.
 
-    Attributes:
-        steps (dict[int, pd.DataFrame]): By iteration, from 1, for each part
-            of the model: ``parameters``, their number; ``norm`` of the
-            gradient, ``clipped_norm`` after the clip; ``step``, the mean of
-            ``|step| / lr`` over the entries that have a gradient, without
-            weight decay: AdamW's first step is ``g / (|g| + eps)``, 1 where
-            eps is nothing beside the clipped gradient, 0 where the part is
-            starved; ``relative``, the step's norm in percent of the weights'.
-        replayed (dict[str, pd.DataFrame]): What the first step would be with
-            other settings, by their description.
-        losses, rates (list[float]): Of every iteration; the largest rate.
+    ``steps`` by iteration, from 1, have for each part of the model
+    ``parameters``, their number; ``norm`` of the gradient, ``clipped_norm``
+    after the clip; ``step``, the mean of ``|step| / lr`` over the entries that
+    have a gradient, without weight decay; ``relative``, the step's norm in
+    percent of the weights'. ``replayed`` is ``step`` in the first iteration
+    with other settings, by their description: AdamW's is ``g / (|g| + eps)``,
+    1 where eps is nothing beside the clipped gradient, 0 where the part is
+    starved. Loss and largest rate are those of every iteration.
     """
     steps: Dict[int, pd.DataFrame] = field(default_factory=dict)
-    replayed: Dict[str, pd.DataFrame] = field(default_factory=dict)
+    replayed: Dict[str, pd.Series] = field(default_factory=dict)
     losses: List[float] = field(default_factory=list)
     rates: List[float] = field(default_factory=list)
 
@@ -57,7 +54,7 @@ def first_steps(cfg: Config,
         cfg (Config): A training config.
         iterations (Sequence[int]): Iterations to look at. Defaults to (1, ).
         clips (Sequence[float | None]): Other clips of the norm, None for
-            none, with which the first gradient is stepped again.
+            none, for which AdamW's first step is computed too.
         epsilons (Sequence[float]): AdamW's eps for these; each clip is
             combined with each. Defaults to (): the config's.
         batch_size (int): Frames of an iteration. Defaults to 2.
@@ -79,7 +76,9 @@ def first_steps(cfg: Config,
         batches = chain.from_iterable(repeat(loader))
     else:
         batches = simulated_batches(cfg, model, batch_size, seed=seed)
-    wrapper = _build_wrapper(model, cfg.optim_wrapper)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    for group in wrapper.optimizer.param_groups:
+        group['weight_decay'] = 0.  # steps are the gradient's alone
     schedules = cfg.param_scheduler or []
     schedulers = [
         PARAM_SCHEDULERS.build(
@@ -95,15 +94,12 @@ def first_steps(cfg: Config,
         model.zero_grad()
         loss.backward()
         if iteration == 1:
-            for clip in clips:
-                for eps in epsilons or (None, ):
-                    name = f'clip {"none" if clip is None else f"{clip:g}"}'
-                    other = copy.deepcopy(cfg.optim_wrapper)
-                    other.clip_grad = clip and dict(max_norm=clip)
-                    if eps is not None:
-                        other.optimizer.eps = eps
-                        name += f', eps {eps:g}'
-                    result.replayed[name] = _replay(model, other)
+            for clip, eps in product(clips, epsilons or (None, )):
+                name = f'clip {"none" if clip is None else f"{clip:g}"}'
+                name += '' if eps is None else f', eps {eps:g}'
+                result.replayed[name] = _first_adamw_step(
+                    model, clip,
+                    wrapper.optimizer.defaults['eps'] if eps is None else eps)
         result.losses.append(loss.item())
         result.rates.append(
             max(group['lr'] for group in wrapper.optimizer.param_groups))
@@ -115,24 +111,23 @@ def first_steps(cfg: Config,
     return result
 
 
-def _build_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
-    """The config's, without weight decay: steps are the gradient's alone."""
-    wrapper = build_optim_wrapper(model, cfg)
-    for group in wrapper.optimizer.param_groups:
-        group['weight_decay'] = 0.
-    return wrapper
-
-
-def _replay(model: nn.Module, cfg: dict) -> pd.DataFrame:
-    """The step that the model's gradient gives; the model stays as it is."""
-    trained = [p for p in model.parameters() if p.grad is not None]
-    before = [(p.detach().clone(), p.grad.clone()) for p in trained]
-    step = _step(model, _build_wrapper(model, cfg))
-    with torch.no_grad():
-        for parameter, (weight, gradient) in zip(trained, before):
-            parameter.copy_(weight)
-            parameter.grad = gradient
-    return step
+@torch.no_grad()
+def _first_adamw_step(model: nn.Module, clip: Optional[float],
+                      eps: float) -> pd.Series:
+    """Mean of ``|step| / lr`` by part, of the gradient that is there."""
+    gradients = {
+        part: torch.cat([
+            p.grad[p.grad != 0].abs() for p in parameters
+            if p.grad is not None
+        ])
+        for part, parameters in parts_of(model, split_attention=True).items()
+    }
+    total = _norm(gradients.values())
+    scale = 1. if clip is None else min(1., clip / (total + 1e-6))
+    return pd.Series({
+        part: (scale * g / (scale * g + eps)).mean().item()
+        for part, g in gradients.items()
+    })
 
 
 @torch.no_grad()
@@ -167,7 +162,7 @@ def _step(model: nn.Module, wrapper: OptimWrapper) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient='index')
 
 
-def _norm(tensors: Sequence[Tensor]) -> float:
+def _norm(tensors: Iterable[Tensor]) -> float:
     return float(sum(t.double().square().sum() for t in tensors))**0.5
 
 
@@ -175,10 +170,9 @@ def format_first_steps(result: FirstSteps) -> str:
     """Tables of what the first steps move."""
     lines = []
     if result.replayed:
-        ratios = {name: x['step'] for name, x in result.replayed.items()}
         lines += [
             '\nThe first step with other settings, |step| / lr:',
-            _format(pd.DataFrame(ratios), '{:.3f}')
+            _format(pd.DataFrame(result.replayed), '{:.3f}')
         ]
     titles = dict(
         parameters='parameters (M)',

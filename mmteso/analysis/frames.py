@@ -28,12 +28,9 @@ def build_test_set(cfg: Config,
                    **sound: Any) -> BaseDataset:
     """The test set of a config under an audio condition.
 
-    Args:
-        cfg (Config): The config.
-        condition (str): Defaults to 'normal'.
-        steps (Sequence[str]): The transforms to keep. Defaults to all.
-        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
-            :func:`mmteso.engine.audio_conditions_dataloader`.
+    ``steps`` are the transforms to keep, by default all; ``sound`` is
+    ``reference``, ``seed`` and ``off_screen_groups`` of
+    :func:`mmteso.engine.audio_conditions_dataloader`.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     dataset = audio_conditions_dataloader(cfg.test_dataloader, [condition],
@@ -107,11 +104,7 @@ def _is_object(labels: torch.Tensor) -> torch.Tensor:
 
 
 def load_frames(dataset: BaseDataset, names: Sequence[str]) -> List[dict]:
-    """The items of some frames, in the order of their names.
-
-    Raises:
-        ValueError: If the data set lacks one of them.
-    """
+    """The items of some frames, in the order of their names."""
     places = {
         frame_name(dataset.get_data_info(index)): index
         for index in range(len(dataset))
@@ -153,12 +146,11 @@ def label_of(sample: SegDataSample) -> str:
 @torch.no_grad()
 def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
               conditions: Sequence[str], **sound: Any) -> List[PictureRow]:
-    """Masks of models under several sounds.
+    """Masks of models of :func:`mmteso.apis.init_model` under several sounds.
 
-    Models of :func:`mmteso.apis.init_model` by name; ``sound`` as for
-    :func:`build_test_set`. A row per frame and model, with the log-mels that
-    were heard above the first model's, and below each mask its IoU with the
-    truth and whose sound it is, if not the frame's.
+    A row per frame and model, with the log-mels that were heard above the
+    first model's, and below each mask its IoU with the truth and whose sound
+    it is, if not the frame's.
     """
     found: Dict[tuple, PictureRow] = {}
     for place, (name, model) in enumerate(models.items()):

@@ -25,11 +25,8 @@ def measure_influence(
         data_samples: OptSampleList = None) -> Dict[str, Tuple[float, float]]:
     """Swap sound or text of a batch and compare what comes out.
 
-    Args:
-        model (AudioTextSegmentor): In eval mode, with a ``prompt_encoder``.
-        inputs (dict[str, Tensor]): As for its ``predict``, at least two
-            frames: each gets the sound, or the cues, of the one before it.
-        data_samples (list[SegDataSample], optional): Defaults to None.
+    Of the inputs of a segmentor's ``predict`` each frame gets the sound, or
+    the cues, of the one before it.
 
     Returns:
         dict[str, tuple[float, float]]: By stage that the model has ('F_S',

@@ -7,7 +7,7 @@ without text).
 import copy
 import os.path as osp
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from mmengine.config import Config
 from torch import nn
 
 from mmteso.apis import evaluate_audio_conditions, init_model
-from mmteso.engine import AUDIO_CONDITIONS, make_audio_report, protocols
+from mmteso.engine import (AUDIO_CONDITIONS, describe_sounds,
+                           make_audio_report, protocols)
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, read_json, read_yaml, write_json
 from mmteso.tables import format_number, format_table
@@ -44,64 +45,39 @@ _HEAT_UNIT = 'attention x sounding queries (1: one query, everywhere alike)'
 
 @dataclass
 class ComparedModel:
-    """A model of :func:`make_preference_report`.
-
-    Attributes:
-        name (str): Of the bars, rows and columns.
-        config (str): Path of its config, for the record.
-        cfg (Config, optional): The config. Defaults to None: there is a
-            report only, and the model is in no picture.
-        checkpoint (str, optional): Weights; needed with ``cfg``.
-        report (str, optional): JSON file of ``tools/test.py --audio-out``
-            with its scores. Defaults to None: the model is tested.
-        attention (bool): Whether its attention is drawn.
-    """
-    name: str
-    config: str = ''
-    cfg: Optional[Config] = None
-    checkpoint: Optional[str] = None
+    """A model of :func:`make_preference_report`."""
+    name: str  # of the bars, rows and columns
+    config: str = ''  # path, for the record
+    cfg: Optional[Config] = None  # None: a report only, in no picture
+    checkpoint: Optional[str] = None  # needed with cfg
+    # JSON file of tools/test.py --audio-out; None: the model is tested
     report: Optional[str] = None
-    attention: bool = False
+    attention: bool = False  # whether it is drawn
 
 
 def make_preference_report(models: Sequence[ComparedModel],
                            out: str,
                            conditions: Sequence[str] = AUDIO_CONDITIONS,
-                           frames: int = 6,
-                           frame_names: Sequence[str] = (),
+                           frames: Union[int, Sequence[str]] = 6,
                            pictures: Sequence[str] = tuple(PICTURES),
                            paper: Optional[Mapping[str, Any]] = None,
                            note: str = '',
                            **sound: Any) -> Dict[str, Any]:
     """Test models under several sounds; write report and pictures.
 
-    Args:
-        models (Sequence[ComparedModel]): At least one; the first one's test
-            set gives the frames and must have a config.
-        out (str): Folder for ``report.json``, ``report.md`` and the pictures.
-        conditions (Sequence[str]): The sounds. Defaults to normal, mute,
-            wgn-10db, wgn-40db and off-screen.
-        frames (int): How many frames to draw. Defaults to 6.
-        frame_names (Sequence[str]): Draw these frames, '{uid}:{frame}' each,
-            instead. Defaults to none.
-        pictures (Sequence[str]): Which of :data:`PICTURES`. Defaults to all.
-        paper (Mapping, optional): From :func:`read_paper_numbers`; drawn in
-            charts of their own. Defaults to None.
-        note (str): Written into report and titles. Defaults to ''.
-        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
-            :func:`mmteso.engine.evaluate_audio_conditions`.
-
-    Returns:
-        dict: What ``report.json`` holds.
-
-    Raises:
-        ValueError: If the models can't be compared, a report is of other
-            sounds than asked for here, or a frame isn't there.
+    Writes ``report.json``, whose content it returns, ``report.md`` and the
+    pictures into the folder ``out``. The test set of the first model, which
+    must have a config, gives the frames to draw: so many, or those of these
+    names, '{uid}:{frame}' each. Published numbers (``paper``, from
+    :func:`read_paper_numbers`) are drawn in charts of their own; ``note``
+    stands in report and titles; ``sound`` is ``reference``, ``seed`` and
+    ``off_screen_groups`` of :func:`mmteso.engine.evaluate_audio_conditions`.
     """
     sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
     # what may be wrong with the data costs no test
     dataset = masks_only(models[0].cfg)
-    names = list(frame_names) or choose_frames(dataset, frames)
+    names = choose_frames(dataset, frames) if isinstance(
+        frames, int) else list(frames)
     load_frames(dataset, names)
     # what was read must be of the sounds that are drawn and named
     asked = dict(conditions=dict.fromkeys(conditions), metrics=[], **sound)
@@ -211,11 +187,7 @@ def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[str],
 
 
 def read_audio_report(path: str) -> Dict[str, Any]:
-    """Read what ``tools/test.py --audio-out`` wrote.
-
-    Raises:
-        ValueError: If the file holds no such report.
-    """
+    """Read what ``tools/test.py --audio-out`` wrote."""
     report = read_json(path)
     needed = {'conditions', 'metrics', 'reference', 'seed'}
     if not isinstance(report, dict) or not needed <= set(report):
@@ -225,19 +197,12 @@ def read_audio_report(path: str) -> Dict[str, Any]:
 
 
 def read_paper_numbers(path: str) -> Dict[str, Any]:
-    """Read published numbers.
+    """Read published numbers from a YAML file.
 
-    Args:
-        path (str): A YAML file with ``source``, ``data`` and ``protocol``
-            (text), and ``models``: scores (J in percent, F of 1) by model,
-            audio condition and name.
-
-    Returns:
-        dict: The same, of each model a report with its ``conditions``, F in
-        percent too, and the ``drop_percent`` that follows.
-
-    Raises:
-        ValueError: If it doesn't look like this.
+    It has ``source``, ``data`` and ``protocol`` (text), and ``models``: scores
+    (J in percent, F of 1) by model, audio condition and name. Of each model
+    this gives a report with its ``conditions``, F in percent too, and the
+    ``drop_percent`` that follows.
     """
     content, scale = read_yaml(path), dict(J=1, F=100)
     try:
@@ -279,52 +244,44 @@ def check_comparable(reports: Mapping[str, Mapping[str, Any]],
                      conditions: Sequence[str]) -> None:
     """Refuse to draw numbers beside each other that mean different things.
 
-    Raises:
-        ValueError: If two models were tested by different protocols of J and
-            F, with different noise, or with different off-screen clips.
+    Models have to be tested by one protocol of J and F, with the same noise
+    and the same off-screen clips.
     """
     seen: Dict[str, tuple] = {}
     for name, report in reports.items():
-        shown = [one for one in conditions if one in report['conditions']]
+        shown = set(conditions) & set(report['conditions'])
         noise = any(one.startswith('wgn') for one in shown)
         lent = 'off-screen' in shown
-        facts = dict(
-            protocol=[
-                line for line in report['metrics']
-                if line.startswith('AVSMetric')
-            ] or None,
-            reference=report['reference'] if noise else None,
-            seed=report['seed'] if noise or lent else None,
-            off_screen_groups=str(
-                report.get('off_screen_groups')) if lent else None)
-        for key, value in facts.items():
-            if value is not None:
-                other, known = seen.setdefault(key, (name, value))
-                if known != value:
-                    raise ValueError(
-                        f'{name!r} and {other!r} can\'t be compared: their '
-                        f'{key} is {value} and {known}')
+        protocol = [
+            line for line in report['metrics'] if line.startswith('AVSMetric')
+        ]
+        for key, value, counts in (
+            ('protocol', protocol, bool(protocol)),
+            ('reference', report['reference'], noise),
+            ('seed', report['seed'], noise or lent),
+            ('off_screen_groups', report.get('off_screen_groups'), lent)):
+            other, known = seen.setdefault(key, (name, value)) if counts \
+                else (name, value)
+            if known != value:
+                raise ValueError(
+                    f'{name!r} and {other!r} can\'t be compared: their '
+                    f'{key} is {value} and {known}')
 
 
 def score_frame(reports: Mapping[str, Mapping[str, Any]],
                 conditions: Sequence[str] = ()) -> pd.DataFrame:
     """Scores of models and, as ``drop of {score}``, what they lose.
 
-    Returns:
-        pd.DataFrame: In percent, by (model, condition) and score, the most
-        important ones first; NaN where unknown.
+    In percent, by (model, condition) and score, the most important ones
+    first; NaN where unknown.
     """
-    rows = {}
-    for model, report in reports.items():
-        for name in conditions or report['conditions']:
-            if name in report['conditions']:
-                drops = report.get('drop_percent', {}).get(name, {})
-                rows[model, name] = dict(
-                    report['conditions'][name],
-                    **{f'drop of {key}': drops[key]
-                       for key in drops})
-    frame = pd.DataFrame(
-        list(rows.values()), pd.MultiIndex.from_tuples(rows)).astype(float)
+    scores, drops = (
+        pd.DataFrame({(model, name): report.get(what, {}).get(name, {})
+                      for model, report in reports.items()
+                      for name in conditions or report['conditions']
+                      if name in report['conditions']}).T
+        for what in ('conditions', 'drop_percent'))
+    frame = scores.join(drops.add_prefix('drop of ')).astype(float)
     # those of a metric with a prefix, a second one as a rule, come last
     keys = sorted((key for key in frame if osp.basename(key) in _SCORES),
                   key=lambda x: ('/' in x, _SCORES.index(osp.basename(x))))
@@ -336,16 +293,14 @@ def score_frame(reports: Mapping[str, Mapping[str, Any]],
 def _score_table(frame: pd.DataFrame,
                  reference_rows: Optional[Mapping[str, Any]] = None) -> str:
     """Models x conditions as a Markdown table."""
-    for name, title in REFERENCES.items() if reference_rows else ():
+    if reference_rows:
         frame = pd.concat([
             frame,
-            pd.DataFrame([reference_rows[name]], [(title, 'any')],
-                         frame.columns)
-        ])
-    text = frame.map(format_number).reset_index(drop=True)
-    names = pd.DataFrame(list(frame.index), columns=['model', 'audio'])
-    return format_table(
-        pd.concat([names, text], axis=1), markdown=True, left=2)
+            pd.DataFrame({(title, 'any'): reference_rows[name]
+                          for name, title in REFERENCES.items()}).T
+        ])[frame.columns]
+    text = frame.map(format_number).rename_axis(['model', 'audio'])
+    return format_table(text.reset_index(), markdown=True, left=2)
 
 
 def score_panels(report: Mapping[str, Any]) -> List[BarPanel]:
@@ -393,18 +348,11 @@ def _panels(frame: pd.DataFrame, data: str, **kwargs) -> List[BarPanel]:
 
 def _notes(report: Mapping[str, Any]) -> List[str]:
     """What the measured numbers of a report refer to, one line each."""
-    lines = protocols(report['models'].values())
-    if any(name.startswith('wgn') for name in report['audio']):
-        lines.append(
-            f'Noise level: reference {report["noise_reference"]!r}, seed '
-            f'{report["seed"]} (see ReplaceAudioWithNoise).')
-    if 'off-screen' in report['audio']:
-        groups = report['off_screen_groups']
-        lines.append(
-            'off-screen: the sound of a video with other ' +
-            (f'groups of classes ({groups!r})' if groups else 'classes') +
-            f', seed {report["seed"]} (see ReplaceAudioWithOffScreen).')
-    return lines
+    return protocols(report['models'].values()) + describe_sounds(
+        dict(
+            report,
+            conditions=report['audio'],
+            reference=report['noise_reference']))
 
 
 def format_preference_report(report: Mapping[str, Any]) -> str:

@@ -43,10 +43,6 @@ def read_truth(cfg: Config, split: str = 'test',
 
     ``truth``: 'mask' or 'a_obj', see
     :func:`mmteso.evaluation.functional.true_classes`.
-
-    Raises:
-        KeyError, ValueError: If the truth isn't known, or the data set has
-            no classes.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     found = {}
@@ -79,16 +75,9 @@ def evaluate_cue_file(truth: Truth,
                       average: str = 'frame') -> Dict[str, Any]:
     """REC#1 of a cue file, as :class:`CueRecognitionMetric` has it.
 
-    Args:
-        truth (dict): From :func:`read_truth`.
-        cue_file (str): The cue file.
-        num_cues (int, optional): Cues of a frame that count, N_T; None takes
-            all. Defaults to 4.
-        synonyms (str): 'avsbench', a file, 'none' (class names only), or
-            'auto': 'avsbench' for AVSBench's classes, else 'none'. Defaults
-            to 'auto'.
-        head_noun (bool): See the metric, as for ``unknown`` and ``average``.
-            Defaults to True.
+    ``num_cues`` of a frame count, N_T, None takes all; ``synonyms`` is
+    'avsbench', a file, 'none' (class names only), or 'auto': 'avsbench' for
+    AVSBench's classes, else 'none'. For the others see the metric.
 
     Returns:
         dict: Counts, the scores in percent (AP by the order of the cues),

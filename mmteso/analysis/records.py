@@ -26,25 +26,15 @@ _NO_FACTS = ('conditions', 'drop_percent', 'false_positive_percent',
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table.
-
-    Attributes:
-        name (str): Name of its config, without the suffix.
-        title (str): Name in the table.
-        paper (list, optional): mIoU and F of the paper in percent; either
-            may be None. Rows without are this project's.
-    """
-    name: str
-    title: str
+    """A row of a table."""
+    name: str  # of its config, without the suffix
+    title: str  # in the table
+    # the paper's mIoU and F in percent, None if unknown; none: a row of ours
     paper: Optional[Sequence[Optional[float]]] = None
 
 
 def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
-    """Read rows from a YAML file, all or those of some names, in its order.
-
-    Raises:
-        ValueError: If there is no row of a name.
-    """
+    """Read rows from a YAML file, all or those of some names, in its order."""
     rows = [Row(**entry) for entry in read_yaml(path)]
     known = [row.name for row in rows]
     unknown = [name for name in names or () if name not in known]
@@ -83,10 +73,8 @@ def write_record(runs: Sequence[Run], path: str,
                  scores: Sequence[str]) -> None:
     """Add runs with some of their scores to a record.
 
-    Each replaces the one of its row and seed that is there.
-
-    Raises:
-        ValueError: See :func:`check_comparable`.
+    Each replaces the one of its row and seed that is there. They have to be
+    comparable (:func:`check_comparable`).
     """
     known = read_runs(path) if osp.exists(path) else []
     runs = list({_place(run): run for run in [*known, *runs]}.values())
@@ -128,15 +116,10 @@ def format_runs(rows: Sequence[Row], runs: Sequence[Run],
                 columns: Sequence[Tuple[str, str]]) -> str:
     """A table of runs in Markdown, with the protocol of J and F below.
 
-    Args:
-        rows (Sequence[Row]): In the table's order; those without runs are
-            left out.
-        runs (Sequence[dict]): From :func:`read_runs`.
-        columns (Sequence[tuple[str, str]]): Titles and names of scores.
-
-    Returns:
-        str: Each cell is the mean over seeds and, where there are several,
-        their sample standard deviation; '-' where a run has no such number.
+    Rows are in their order, those without runs left out; columns have titles
+    and names of scores. Each cell is the mean over seeds and, where there are
+    several, their sample standard deviation; '-' where a run has no such
+    number.
     """
     by_row = [(row, [run for run in runs if run['row'] == row.name])
               for row in rows]

@@ -62,9 +62,6 @@ def simulated_batches(cfg: Config,
     is a direction that all cues share plus one of its own; sound is
     non-negative and two thirds zeros, as VGGish's. Two to four cues are
     valid.
-
-    Raises:
-        ValueError: If the config does not say how large its images are.
     """
     size = cfg.model.data_preprocessor.get('size') or cfg.get('frame_size')
     if not size:

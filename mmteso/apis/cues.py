@@ -67,6 +67,11 @@ class CueFeatures:
         return torch.stack([self._known[phrase] for phrase in phrases])
 
     @property
+    def known(self) -> List[str]:
+        """The phrases in the bank."""
+        return [] if self._bank is None else list(self._bank)
+
+    @property
     def dims(self) -> int:
         """Length of a feature."""
         if self._bank is not None:

@@ -12,7 +12,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmseg.registry import TRANSFORMS
-from torch import Tensor
 from tqdm import tqdm
 
 from mmteso.audio import EXAMPLE_SECONDS, SAMPLE_RATE
@@ -143,8 +142,7 @@ class AVSInferencer:
             return tuple(trained['classes']), list(trained['palette'])
         if not self.semantic:
             return ('background', 'sounding'), [[0, 0, 0], [255, 255, 255]]
-        found = get_class_set(dataset.get('metainfo'), root)
-        return tuple(found.names), list(found.palette)
+        return get_class_set(dataset.get('metainfo'), root)
 
     def _set_pipeline(self, pipeline: Sequence[dict]) -> None:
         """Take a test pipeline apart: picture, sound, cues, packing."""
@@ -181,6 +179,16 @@ class AVSInferencer:
     def reads_cues(self) -> bool:
         """Whether the model reads text cues."""
         return self._num_cues is not None
+
+    @property
+    def num_cues(self) -> int:
+        """How many cues of a frame count; what follows is left out."""
+        return self._num_cues or 0
+
+    @property
+    def known_cues(self) -> List[str]:
+        """Those in the model's cue bank, which need no text encoder."""
+        return self._features.known if self._features is not None else []
 
     def stream(self, clip: Union[ClipInput, Clip], sound: Any = 'normal',
                **options: Any) -> Iterator[FrameResult]:
@@ -362,14 +370,6 @@ class AVSInferencer:
 
     def _result(self, step: Step, sample: Any, packed: dict,
                 threshold: Optional[float]) -> FrameResult:
-        score = sample.sounding_score.data[0].float().cpu()
-        if self.semantic and threshold is None:
-            mask: Tensor = sample.pred_sem_seg.data[0].cpu()
-        elif self.semantic:
-            best = sample.seg_logits.data[1:].argmax(0).cpu() + 1
-            mask = torch.where(score > threshold, best, 0)
-        else:
-            mask = score > (.5 if threshold is None else threshold)
         names = sample.metainfo.get('text_cues', [])
         cues = [Cue(name) for name in names]
         if 'cue_scores' in sample:
@@ -377,11 +377,19 @@ class AVSInferencer:
                 Cue(name, float(value), bool(kept)) for name, value, kept in
                 zip(names, sample.cue_scores, sample.cue_kept)
             ]
-        return FrameResult(
+        score = sample.sounding_score.data[0].float().cpu()
+        best = None
+        if self.semantic:
+            best = sample.seg_logits.data[1:].argmax(0).cpu() + 1
+            best = best.numpy().astype(np.uint8)
+        frame = FrameResult(
             index=step[0], time=step[1],
-            mask=mask.numpy().astype(np.uint8), score=score.numpy(),
-            cues=cues, image=step[2], sound=packed['heard'],
-            sample_rate=self._rate)
+            mask=sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8),
+            score=score.numpy(), cues=cues, image=step[2],
+            sound=packed['heard'], sample_rate=self._rate, best=best)
+        if self.semantic and threshold is None:
+            return frame
+        return frame.at(.5 if threshold is None else threshold)
 
     def write(self,
               clip: Union[ClipInput, Clip],

@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the inferencer finds."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import List, NamedTuple, Optional
 
 import numpy as np
@@ -29,6 +29,8 @@ class FrameResult:
         image (np.ndarray): The picture, RGB (H, W, 3).
         sound (np.ndarray): What was listened to, float32 (num_samples,).
         sample_rate (int): Of ``sound``.
+        best (np.ndarray, optional): uint8 (H, W), the class that fits best
+            where something sounds. None in the binary task.
     """
     index: int
     time: float
@@ -38,3 +40,10 @@ class FrameResult:
     image: np.ndarray = field(repr=False)
     sound: np.ndarray = field(repr=False)
     sample_rate: int
+    best: Optional[np.ndarray] = field(default=None, repr=False)
+
+    def at(self, threshold: float) -> 'FrameResult':
+        """The same, but the mask is where the score is above a threshold."""
+        sounds = self.score > threshold
+        mask = sounds if self.best is None else np.where(sounds, self.best, 0)
+        return replace(self, mask=mask.astype(np.uint8))

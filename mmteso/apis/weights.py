@@ -31,30 +31,21 @@ _URLS = ('http://', 'https://')
 
 @dataclass
 class WeightFile:
-    """A file that configs need.
-
-    Attributes:
-        reference (str): As the configs have it: a path, a URL or a name on
-            the Hugging Face Hub.
-        used_by (str): The config and the field that have it first, or the
-            file that is made of it.
-        source (dict): Its entry in the table of sources; {} if it has none.
-        url (str, optional): Its address, if it has one.
-        hub_name (str, optional): Its name on the Hub, if it has one.
-        path (str): Where it is, or is to be, on this machine. '' for a name
-            on the Hub that isn't in the cache.
-        state (str): 'there', 'missing' or 'wrong'; 'unverified' if no SHA-256
-            is known of what comes from elsewhere.
-        detail (str): What was found out.
-    """
+    """A file that configs need."""
+    #: As the configs have it: a path, a URL or a name on the Hugging Face Hub.
     reference: str
+    #: The config and the field that have it first, or the file made of it.
     used_by: str
-    source: dict
-    url: Optional[str] = None
-    hub_name: Optional[str] = None
+    source: dict  #: Its entry in the table of sources; {} if it has none.
+    url: Optional[str] = None  #: Its address, if it has one.
+    hub_name: Optional[str] = None  #: Its name on the Hub, if it has one.
+    #: Where it is, or is to be. '' for a name on the Hub that isn't in the
+    #: cache.
     path: str = ''
+    #: 'there', 'missing' or 'wrong'; 'unverified' if no SHA-256 is known of
+    #: what comes from elsewhere.
     state: str = 'missing'
-    detail: str = ''
+    detail: str = ''  #: What was found out.
 
     def __post_init__(self) -> None:
         self.url, self.hub_name = self.source.get('url'), self.source.get('hf')
@@ -227,11 +218,7 @@ def download_weights(file: WeightFile, progress: bool = True) -> None:
     """Download a file from its hosts, or a model by huggingface_hub.
 
     A file appears under its name when it is complete and its SHA-256, where
-    it is known, is right.
-
-    Raises:
-        OSError: If the download fails, or all hosts give a file of another
-            SHA-256; nothing is kept.
+    it is known, is right. Otherwise it is an OSError, and nothing is kept.
     """
     if file.url:
         download_file(file.url, file.path, file.expected_hash, progress)

@@ -30,7 +30,7 @@ def audio_condition_transform(condition: str,
         seed (int): Of the noise. Defaults to 0.
 
     Returns:
-        dict | None: The config of the transform; None for 'normal'.
+        dict | None: Its config; None for 'normal'.
 
     Raises:
         ValueError: If there is no condition of this name.
@@ -65,20 +65,15 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     end that the pipeline has; image, masks and cues are still read once.
 
     A pipeline that reads cached features (``LoadAudioFeatures``) gets back
-    the transforms that load the sound, with the settings of the cache, and
-    the model's audio encoder encodes it, the normal sound as well where it is
-    one of several. For 'normal' by itself the pipeline stays as it is.
+    the transforms that load the sound, with the settings of the cache. For
+    'normal' by itself the pipeline stays as it is.
 
     Args:
         pipeline (Sequence[dict]): Configs of the transforms; not modified.
-        conditions (Sequence[str]): At least one, all different. See
-            :func:`audio_condition_transform`.
+        conditions (Sequence[str]): At least one, all different.
         reference, seed: See :func:`audio_condition_transform`.
         data_root (str): Of the data set, below which cached features lie.
             Defaults to ''.
-
-    Returns:
-        list[dict]: The pipeline with the conditions.
 
     Raises:
         ValueError: If conditions are unknown, none or repeated, or the
@@ -142,16 +137,18 @@ def _with_waveform(pipeline: List[dict], data_root: str) -> List[dict]:
         place = names.index('LoadAudioFeatures')
         path = osp.join(data_root, pipeline[place]['feature_file'])
         settings = FeatureFile(path, dict(kind='audio')).provenance.settings
-        clip = {
-            key: settings[key]
-            for key in ('clip_hop', 'sample_rate', 'window') if key in settings
-        }
-        if settings.get('sound') == 'waveform' and len(clip) >= 2:
-            sound = [
-                dict(type='LoadAudioClip', **clip),
-                dict(settings.get('front_end', dict(type='AudioToLogMel')))
+        if settings.get('sound') == 'waveform' and {
+                'clip_hop', 'sample_rate'} <= settings.keys():
+            clip = {
+                key: settings[key]
+                for key in ('clip_hop', 'sample_rate', 'window')
+                if key in settings
+            }
+            front_end = settings.get('front_end', dict(type='AudioToLogMel'))
+            pipeline[place:place + 1] = [
+                dict(type='LoadAudioClip', **clip), dict(front_end)
             ]
-            return [*pipeline[:place], *sound, *pipeline[place + 1:]]
+            return pipeline
         found = f'reads "{path}", which does not say how it was extracted ' \
             'from sound files'
     raise ValueError(f'the audio conditions need a waveform, but the test '
@@ -178,9 +175,6 @@ def audio_conditions_dataloader(dataloader: dict,
         off_screen_groups (str, optional): ``groups`` of
             :func:`off_screen_table`, e.g. 'avsbench'. Defaults to None.
 
-    Returns:
-        dict: The changed config.
-
     Raises:
         ValueError: See :func:`insert_audio_conditions`.
     """
@@ -195,8 +189,8 @@ def audio_conditions_dataloader(dataloader: dict,
             dataset['off_screen'] = dict(seed=seed, groups=off_screen_groups)
             for step in steps_inside(pipeline):
                 if type_name(step) == 'LoadTextCues' and 'synonyms' in step:
-                    dataset['off_screen'].update(synonyms=step['synonyms'])
-                    break
+                    dataset['off_screen'].setdefault('synonyms',
+                                                     step['synonyms'])
         dataset['pipeline'] = insert_audio_conditions(
             pipeline, conditions, reference, seed,
             dataset.get('data_root') or '')

@@ -7,7 +7,6 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
@@ -25,14 +24,11 @@ from .strict_loading import require_whole_checkpoint
 class AudioControlLoop(TestLoop):
     """Tests a model with its sound replaced, the picture unchanged.
 
-    The paper's audio control (table 4): a model that listens can't segment
-    the same objects when the sound is gone. All conditions are tested in one
-    pass over the data: a frame is read once and encoded once, whatever the
-    number of its sounds (:meth:`AudioTextSegmentor.test_sounds_step`), and the
-    results are those of as many separate tests. A model without this method
-    takes a whole ``test_step`` for each condition.
-
-    In a config:
+    The paper's audio control (table 4). All conditions are tested in one pass
+    over the data: a frame is read once and encoded once
+    (:meth:`AudioTextSegmentor.test_sounds_step`; a model without it takes a
+    ``test_step`` for each condition), and the results are those of as many
+    separate tests. In a config:
 
     .. code-block:: python
 
@@ -41,8 +37,7 @@ class AudioControlLoop(TestLoop):
     Each condition has an evaluator of its own. Hooks are called once per
     batch and get the predictions under the first condition; those that have a
     method ``after_test_condition(runner, condition, outputs)`` get the others'
-    by it. What a run returns, and what hooks find as metrics, is flat: see
-    :func:`flat_scores`; :attr:`report` has it in order.
+    by it. A run returns :func:`flat_scores`, which hooks find as metrics.
 
     Args:
         runner (Runner): The runner.
@@ -121,7 +116,12 @@ class AudioControlLoop(TestLoop):
             print_log(f'Audio condition: {name}', logger='current')
             results[name] = evaluator.evaluate(len(self.dataloader.dataset))
         # as the results: the main process alone has all frames' sizes
-        protocols = [[_describe(one) for one in self.evaluator.metrics]]
+        protocols = [[
+            f'{type(metric).__name__}: ' +
+            (metric.describe() if hasattr(metric, 'describe') else
+             'see its documentation for the protocol')
+            for metric in self.evaluator.metrics
+        ]]
         broadcast_object_list(protocols)
         self.report = make_audio_report(
             results, metrics=protocols[0], **self.facts)
@@ -175,14 +175,6 @@ def _evaluator_of(evaluator: Union[dict, list], condition: str) -> list:
     return metrics
 
 
-def _describe(metric: BaseMetric) -> str:
-    """The protocol, if a metric says it."""
-    text = 'see its documentation for the protocol'
-    if hasattr(metric, 'describe'):
-        text = metric.describe()
-    return f'{type(metric).__name__}: {text}'
-
-
 def evaluate_audio_conditions(cfg: Config,
                               checkpoint: Optional[str] = None,
                               conditions: Sequence[str] = AUDIO_CONDITIONS,
@@ -206,10 +198,8 @@ def evaluate_audio_conditions(cfg: Config,
             lack or have beyond the model. Defaults to none.
 
     Returns:
-        dict: What :func:`make_audio_report` gives, with ``metrics`` (protocol
-        and threshold), ``reference``, ``seed``, ``off_screen_groups`` and
-        ``checkpoint``. Undefined results are NaN: write it with
-        :func:`write_json`.
+        dict: What :func:`make_audio_report` gives, and ``checkpoint``.
+        Undefined results are NaN: write it with :func:`write_json`.
 
     Raises:
         ValueError: See :class:`AudioControlLoop`; or the config has a test

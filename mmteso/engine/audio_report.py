@@ -19,9 +19,8 @@ def _is_score(key: str) -> bool:
 
 def _drop(normal: float, value: float) -> Optional[float]:
     """By how many percent of the normal score a score is lower."""
-    if not (math.isfinite(normal) and math.isfinite(value)) or normal == 0:
-        return None
-    return 100 * (normal - value) / normal
+    drop = 100 * (normal - value) / normal if normal else math.nan
+    return drop if math.isfinite(drop) else None
 
 
 def make_audio_report(results: Mapping[str, Mapping[str, float]],
@@ -37,14 +36,12 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
             ``reference`` and ``seed`` of the noise, ...
 
     Returns:
-        dict: ``conditions``, the results;
-        ``false_positive_percent``: by negative condition and metric
-        (``foreground``), the mean share of the pixels whose score exceeds the
-        metric's threshold, as AVSBench-Robust defines the false-positive
-        rate; and, with a condition 'normal', ``drop_percent``: by negative
-        condition and score (J, F, ...), by how many percent of the normal
-        score it is lower, None if undefined; ``listening_score``: by J's
-        name, see :func:`listening_score`. Then the facts.
+        dict: ``conditions``, the results; ``false_positive_percent``: by
+        negative condition, ``foreground``, as AVSBench-Robust defines the
+        false-positive rate; and, with a condition 'normal', ``drop_percent``:
+        by negative condition and score (J, F, ...), by how many percent of
+        the normal score it is lower, None if undefined; ``listening_score``:
+        by J's name, see :func:`listening_score`. Then the facts.
     """
     negatives = {x: results[x] for x in results if x != 'normal'}
     report: Dict[str, Any] = dict(
@@ -84,9 +81,7 @@ def protocols(reports: Iterable[Mapping[str, Any]],
     Only those of ``metrics``, by default those of masks; of all if there are
     none of those.
     """
-    lines = list(
-        dict.fromkeys(line for report in reports
-                      for line in report['metrics']))
+    lines = list(dict.fromkeys(sum((x['metrics'] for x in reports), [])))
     starts = tuple(f'{name}:' for name in metrics)
     return [line for line in lines if line.startswith(starts)] or lines
 
@@ -103,14 +98,12 @@ def flat_scores(report: Mapping[str, Any]) -> Dict[str, float]:
         'listening_score' ('listening_score/{J}' if J has a prefix).
     """
     flat = {
-        f'{name}/{key}': value
-        for name, values in report['conditions'].items()
+        f'{start}{name}/{key}': math.nan if value is None else value
+        for start, part in (('', 'conditions'),
+                            ('drop_percent/', 'drop_percent'))
+        for name, values in report.get(part, {}).items()
         for key, value in values.items()
     }
-    for name, values in report.get('drop_percent', {}).items():
-        for key, drop in values.items():
-            flat[f'drop_percent/{name}/{key}'] = \
-                math.nan if drop is None else drop
     for key, value in report.get('listening_score', {}).items():
         flat['listening_score' + f'/{key}' * (key != 'J')] = value
     return flat

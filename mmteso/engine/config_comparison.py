@@ -4,13 +4,14 @@ import inspect
 import logging
 import os.path as osp
 import re
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Sequence
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmseg.registry import MODELS, TRANSFORMS
 
 from mmteso.io import parse_config_text
+from .sound_steps import dataset_configs
 
 # What changes nothing in a test: initial weights, what trains, losses,
 # dropout, how memory is saved, padding of training batches; and which steps
@@ -46,9 +47,8 @@ def config_differences(meta: Dict[str, Any], cfg: Config) -> List[str]:
     Compared are the model, without what only training sees (losses, initial
     weights, what is frozen, dropout), and the steps of the test pipeline that
     load and alter pictures, sound and cues, without the paths of their files.
-    A field that the config does not set has the constructor's default; one
-    that the config of a checkpoint without ``mmteso_version`` does not set is
-    a difference.
+    A field that is not set has the constructor's default, of today in a
+    checkpoint with ``mmteso_version``, else one that is not known.
 
     Args:
         meta (dict): Of a checkpoint, with the text of its config as ``cfg``.
@@ -68,19 +68,16 @@ def config_differences(meta: Dict[str, Any], cfg: Config) -> List[str]:
     # through the same text, in which classes are names and tuples lists
     then, now = parse_config_text(meta['cfg']), parse_config_text(
         Config(cfg.to_dict(), format_python_code=False).pretty_text)
-    loaders = [one.get('test_dataloader') for one in (then, now)]
-    banks = [osp.basename(_find(one, 'cue_bank') or '') for one in loaders]
-    if not all(banks):  # older configs name it in the pipeline
-        banks = ['', '']
+    then_parts, now_parts = parts = [_parts(one) for one in (then, now)]
+    if not all(part['cue_bank'] for part in parts):
+        # older configs name it in the pipeline
+        then_parts['cue_bank'] = now_parts['cue_bank'] = ''
     model = now.get('model')
     if isinstance(model, dict) and 'module' in model:
-        model = model['module']
-        loaders[0] = then.get('tta_pipeline', loaders[0])
-    return list(
-        _compare(*(dict(model=model, pipeline=_steps(loader), cue_bank=bank)
-                   for model, loader, bank in zip((then.get('model'), model),
-                                                  loaders, banks)), '',
-                 'mmteso_version' in meta))
+        now_parts['model'] = model['module']
+        if 'tta_pipeline' in then:
+            then_parts['pipeline'] = _steps(then['tta_pipeline'])
+    return list(_compare(then_parts, now_parts, '', 'mmteso_version' in meta))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
@@ -100,31 +97,27 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
     print_log(message, logger='current', level=logging.WARNING)
 
 
-def _find(dataloader: Any, key: str) -> Any:
-    """A field of the data set in a dataloader, which wrappers may hold."""
-    values = dataloader if isinstance(dataloader, list) else []
-    if isinstance(dataloader, dict):
-        if dataloader.get(key):
-            return dataloader[key]
-        values = list(dataloader.values())
-    return next(filter(None, (_find(value, key) for value in values)), None)
+def _parts(cfg: Dict[str, Any]) -> Dict[str, Any]:
+    """What is compared; of several data sets the first one."""
+    loader = cfg.get('test_dataloader') or {}
+    dataset = next(dataset_configs(loader.get('dataset', {})), {})
+    return dict(
+        model=cfg.get('model'),
+        pipeline=_steps(dataset.get('pipeline', ())),
+        cue_bank=osp.basename(dataset.get('cue_bank') or ''))
 
 
-def _steps(part: Any) -> Dict[str, dict]:
-    """A pipeline's steps by type, found in a dataloader or a wrapper."""
-    if isinstance(part, list):
-        steps: Dict[str, dict] = {}
-        for step in part:
-            for name, spec in _steps(step).items():
-                while name in steps:
-                    name += "'"
-                steps[name] = spec
-        return steps
-    for key in ('dataset', 'datasets', 'pipeline', 'transforms'):
-        if isinstance(part, dict) and key in part:
-            # of several data sets the first one's
-            return _steps(part[key][0] if key == 'datasets' else part[key])
-    return {_kind(part): part} if isinstance(part, dict) else {}
+def _steps(pipeline: Sequence[Any]) -> Dict[str, dict]:
+    """Steps by type, those of test-time augmentation's branches too."""
+    steps: Dict[str, dict] = {}
+    for step in pipeline:
+        inner = step if isinstance(step, list) else step.get('transforms')
+        found = {_kind(step): step} if inner is None else _steps(inner)
+        for name, spec in found.items():
+            while name in steps:
+                name += "'"
+            steps[name] = spec
+    return steps
 
 
 def _kind(spec: dict) -> str:

@@ -14,16 +14,11 @@ _PROJECTIONS = dict(
 def part_of(name: str, split_attention: bool = False) -> str:
     """Name the part of a model that a parameter belongs to.
 
-    Args:
-        name (str): The parameter's, as ``named_parameters`` gives it.
-        split_attention (bool): Tell the projections of SeDAM's and PMQS's
-            attention apart: ``'q, k'``, ``'v, out'``, and the bias of the
-            keys, which moves no softmax, so that its gradient is rounding.
-            Defaults to False.
-
-    Returns:
-        str: ``'backbone'``, ``'decode_head.pmqs'``, ...; adapters are parts
-        of their own, ``'decode_head.pixel_decoder adapters'``.
+    ``'backbone'``, ``'decode_head.pmqs'``, ...; adapters are parts of their
+    own, ``'decode_head.pixel_decoder adapters'``. ``split_attention`` tells
+    the projections of SeDAM's and PMQS's attention apart: ``'q, k'``,
+    ``'v, out'``, and the bias of the keys, which moves no softmax, so that its
+    gradient is rounding.
     """
     path = name.split('.')
     depth = 1 if path[0] in _WHOLE else 2

@@ -16,17 +16,7 @@ MODEL_STREAM, EPOCH_STREAM, DATA_STREAM = range(3)
 
 
 def derive_seed(seed: int, rank: int, stream: int, step: int) -> int:
-    """A seed for one step of one process, independent of all others.
-
-    Args:
-        seed (int): The runner's seed.
-        rank (int): The process.
-        stream (int): Which consumer of random numbers.
-        step (int): The iteration, from 0.
-
-    Returns:
-        int: In [0, 2**32).
-    """
+    """A seed in [0, 2**32) for one step of one process and stream."""
     words = np.random.SeedSequence((seed, rank, stream, step))
     return int(words.generate_state(1, dtype=np.uint32)[0])
 
@@ -42,9 +32,7 @@ def seed_cpu(seed: int) -> None:
 class NumberedBatches:
     """A batch sampler that also says the number of each batch.
 
-    Args:
-        batches (Iterable): The batch sampler: lists of indices.
-        number (int): Of the next batch, counted over all epochs.
+    ``number`` is that of the next one, counted over all epochs.
     """
 
     def __init__(self, batches, number: int) -> None:
@@ -113,13 +101,8 @@ def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
     with generators seeded from (seed, rank, i). So a resumed training sees
     the batches that it would have seen, each epoch has random transforms of
     its own, and the number of workers changes nothing. Batches before the
-    loop's iteration are not loaded.
-
-    Args:
-        loop (IterBasedTrainLoop | EpochBasedTrainLoop): Its ``dataloader`` is
-            adapted, and its ``dataloader_iterator`` replaced.
-        seed (int): The runner's seed.
-        rank (int): The process.
+    loop's iteration are not loaded. The loop's ``dataloader`` is adapted, and
+    its ``dataloader_iterator`` replaced.
     """
     loader = loop.dataloader
     numbered = NumberedBatches(loader.batch_sampler, loop.iter)

@@ -38,11 +38,7 @@ def type_name(config: dict) -> str:
 
 
 def dataloader_of(cfg: Config, split: str) -> dict:
-    """A config's dataloader of 'train', 'val' or 'test'.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """A config's dataloader of 'train', 'val' or 'test'."""
     loader = cfg.get(f'{split}_dataloader')
     if not loader:
         raise ValueError(f'the config has no {split}_dataloader.')
@@ -128,10 +124,9 @@ def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
         dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
         ``clip_hop`` in seconds, ``last_clip`` (see
         :func:`mmteso.audio.last_clip_rule`); of waveforms ``sample_rate``,
-        ``resampling``, ``window`` where it is set, and the front end:
-        ``log_mel``, the constants of ``AudioToLogMel``, or ``front_end``, the
-        config of another one, with its settings as ``extractor``, if it has
-        any.
+        ``resampling``, ``window`` if set, and ``log_mel``, the constants of
+        ``AudioToLogMel``, or ``front_end``, the config of another front end,
+        with its settings as ``extractor``, if it has any.
     """
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples

@@ -18,14 +18,12 @@ _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 class TrainableOptimWrapperConstructor:
     """Gives the optimiser what trains, and nothing else.
 
-    Differs from mmengine's ``DefaultOptimWrapperConstructor`` in three ways
-    that matter to a model of which most is frozen: frozen parameters do not
-    reach the optimiser (without ``paramwise_cfg`` mmengine's hands over all of
-    them); keys are paths of modules or parameters instead of substrings, a key
-    that names nothing is an error, and one that names only what is frozen (a
-    ResNet has no adapters) is said to have no effect; parameters with the same
-    options share a group. What each rate trains is logged by
-    :class:`TrainingSummaryHook`.
+    Differs from mmengine's ``DefaultOptimWrapperConstructor`` in three ways:
+    frozen parameters do not reach the optimiser; keys are paths of modules or
+    parameters instead of substrings, a key that names nothing is an error, and
+    one that names only what is frozen (a ResNet has no adapters) is said to
+    have no effect; parameters with the same options share a group. What each
+    rate trains is logged by :class:`TrainingSummaryHook`.
 
     Args:
         optim_wrapper_cfg (dict): Config of the optimiser wrapper, with

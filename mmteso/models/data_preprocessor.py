@@ -1,12 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
-from mmseg.utils import SampleList
 
 
 @MODELS.register_module()
@@ -49,7 +48,14 @@ class AVTDataPreProcessor(SegDataPreProcessor):
                 inputs=inputs.pop('img'),
                 data_samples=data.get('data_samples')), training)
         if training:
-            self._pad_classes(images['data_samples'])
+            # as mmseg does it for gt_sem_seg
+            for sample in images['data_samples'] or []:
+                if 'gt_classes' in sample:
+                    sample.gt_classes = PixelData(
+                        data=F.pad(
+                            sample.gt_classes.data,
+                            sample.padding_size,
+                            value=self.seg_pad_val))
         batch = dict(img=images['inputs'])
         for name, tensors in inputs.items():
             shapes = {tuple(tensor.shape) for tensor in tensors}
@@ -58,13 +64,3 @@ class AVTDataPreProcessor(SegDataPreProcessor):
                                  f'batch, but got {sorted(shapes)}')
             batch[name] = torch.stack(list(tensors))
         return dict(inputs=batch, data_samples=images['data_samples'])
-
-    def _pad_classes(self, data_samples: Optional[SampleList]) -> None:
-        """Do what mmseg does for ``gt_sem_seg``."""
-        for sample in data_samples or []:
-            if 'gt_classes' in sample:
-                sample.gt_classes = PixelData(
-                    data=F.pad(
-                        sample.gt_classes.data,
-                        sample.padding_size,
-                        value=self.seg_pad_val))

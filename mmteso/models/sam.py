@@ -21,30 +21,15 @@ _FREE = {
 
 
 def import_sam():
-    """Import transformers' SAM.
-
-    Returns:
-        module: ``transformers.models.sam.modeling_sam``.
-
-    Raises:
-        ImportError: If transformers is not installed.
+    """``transformers.models.sam.modeling_sam``; an ImportError if there is
+    none.
     """
     return require('transformers.models.sam.modeling_sam', 'text')
 
 
 def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
-    """Build a configuration of transformers; a misspelt field is an error.
-
-    Args:
-        name (str): Its class, such as ``'SamVisionConfig'``.
-        settings (Mapping, optional): Its fields that are not as in SAM ViT-B.
-            Defaults to None: all are.
-
-    Returns:
-        PreTrainedConfig: With PyTorch's own attention (``'sdpa'``).
-
-    Raises:
-        ValueError: If there is no such field.
+    """A configuration of SAM by its class's name; a misspelt field is an
+    error. With PyTorch's own attention (``'sdpa'``).
     """
     config = make_hf_config(getattr(import_sam(), name), settings)
     config._attn_implementation = 'sdpa'
@@ -52,15 +37,11 @@ def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
 
 
 def read_sam_folder(folder: str) -> nn.Module:
-    """Read a SAM from a folder in transformers' format; nothing is downloaded.
+    """Read a SAM from a folder in transformers' format, in float32.
 
-    Args:
-        folder (str): With ``config.json`` and ``model.safetensors``, such as a
-            local copy of ``facebook/sam-vit-base``, or as
-            ``tools/model_converters/sam_to_transformers.py`` writes it.
-
-    Returns:
-        SamModel: In float32, on the CPU.
+    Such as a local copy of ``facebook/sam-vit-base``, or as
+    ``tools/model_converters/sam_to_transformers.py`` writes it. Nothing is
+    downloaded.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no config or no
@@ -83,10 +64,10 @@ def load_sam_part(module: nn.Module, config, folder: str,
     """Load the vision encoder or the mask decoder of a folder's SAM.
 
     At another image size than the folder's, the positional embeddings of the
-    vision encoder are interpolated, see :func:`resize_positions`.
+    vision encoder are interpolated. Adapters keep their weights.
 
     Args:
-        module (nn.Module): The part; its adapters keep their weights.
+        module (nn.Module): The part.
         config (PreTrainedConfig): What it was built from.
         folder (str): See :func:`read_sam_folder`.
         part (str): ``'vision_encoder'`` or ``'mask_decoder'``.
@@ -95,8 +76,7 @@ def load_sam_part(module: nn.Module, config, folder: str,
         SamModel: The whole SAM.
 
     Raises:
-        ValueError: If the folder's part was built otherwise. Shapes alone
-            don't tell: numbers of heads and activations leave no trace.
+        ValueError: If the folder's part was built otherwise.
         RuntimeError: If a weight's shape is another.
     """
     sam = read_sam_folder(folder)
@@ -121,16 +101,9 @@ def load_sam_part(module: nn.Module, config, folder: str,
 
 def resize_positions(state_dict: Dict[str, Tensor],
                      encoder: nn.Module) -> Dict[str, Tensor]:
-    """Bring positional embeddings to the size of an encoder (ours).
-
-    Args:
-        state_dict (dict[str, Tensor]): An encoder's, for other images.
-        encoder (nn.Module): Transformers' ``SamVisionEncoder``.
-
-    Returns:
-        dict[str, Tensor]: The same with ``pos_embed`` (1, h, w, C)
-        interpolated bicubically and ``rel_pos_*`` (2 h - 1, C) linearly, as
-        SAM's attention does for images of another size.
+    """Bring positional embeddings of an encoder for other images to a
+    ``SamVisionEncoder`` (ours): ``pos_embed`` (1, h, w, C) bicubically and
+    ``rel_pos_*`` (2 h - 1, C) linearly, as SAM's attention does.
     """
     wanted = encoder.state_dict()
     resized = dict(state_dict)

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Weights of parts of a model: load them whole, tell them apart."""
 import hashlib
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -38,8 +38,8 @@ class PretrainedModule(BaseModule):
 
         Raises:
             FileNotFoundError: If they are not there.
-            ValueError: If they are of another network, or not whole.
-            RuntimeError: If names or shapes are not this network's.
+            ValueError, RuntimeError: If they are of another network, or not
+                whole.
         """
         if self.init_cfg is not None and not self.is_init:
             self.load_pretrained(self.init_cfg['checkpoint'])
@@ -50,13 +50,13 @@ def from_pretrained(cls: type,
                     source: str,
                     optional: Sequence[str] = (),
                     **kwargs) -> nn.Module:
-    """Read a model of transformers with all of its weights.
+    """Read a model of transformers, from a folder or the Hub, whole.
 
     Args:
         cls (type): Its class.
         source (str): A folder, or an id on the Hugging Face Hub.
         optional (Sequence[str]): Parts of the names of weights that may be
-            missing. Defaults to ().
+            missing.
         **kwargs: See ``from_pretrained`` of transformers.
 
     Returns:
@@ -64,8 +64,8 @@ def from_pretrained(cls: type,
 
     Raises:
         OSError: If there is no such model.
-        ValueError: If weights are missing; transformers would go on with
-            random numbers in their place.
+        ValueError: If weights are missing: transformers would go on with
+            random ones.
     """
     with quiet_transformers():
         model, report = cls.from_pretrained(
@@ -84,13 +84,9 @@ def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
               source: str) -> None:
     """Load all weights of a part; only adapters' may be missing.
 
-    Args:
-        module (nn.Module): The part.
-        state_dict (dict[str, Tensor]): Its weights.
-        source (str): Where they come from, for the message.
-
     Raises:
-        RuntimeError: If a weight is missing, unknown or of another shape.
+        RuntimeError: If a weight is missing, unknown or of another shape; it
+            names the ``source``.
     """
     try:
         missing, unknown = module.load_state_dict(state_dict, strict=False)
@@ -102,44 +98,34 @@ def load_part(module: nn.Module, state_dict: Dict[str, Tensor],
             f'the weights in "{source}" do not fit: {error}') from error
 
 
-def require_same_names(module: nn.Module, state_dict: Dict[str, Tensor],
-                       prefix: str) -> None:
-    """Refuse a checkpoint whose names for a transformers model are others.
+class TransformersPart(BaseModule):
+    """A part that wraps a model of transformers, as its ``model``.
 
     Checkpoints are loaded with ``strict=False``: weights under the names of
     another version of transformers would be left random, with a warning.
-
-    Args:
-        module (nn.Module): The part that wraps the model.
-        state_dict (dict[str, Tensor]): The checkpoint.
-        prefix (str): What the part's names begin with in it.
-
-    Raises:
-        RuntimeError: If the checkpoint has weights of the part, but others
-            than the part's own. Those of adapters may be missing.
+    They are refused here; those of adapters may be missing.
     """
-    found = {
-        key[len(prefix):]
-        for key in state_dict if key.startswith(prefix)
-    }
-    wrong = sorted(key for key in found ^ module.state_dict().keys()
-                   if '.adapter.' not in key)
-    if found and wrong:
-        raise RuntimeError(
-            f'the checkpoint\'s {prefix}* are not the weights of this '
-            f'{type(module).__name__}: {wrong[:3]}, ... are missing or '
-            'unknown. Take the version of transformers that it was trained '
-            'with')
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Tensor],
+                              prefix: str, *args: Any, **kwargs: Any) -> None:
+        own = f'{prefix}model.'
+        found = {
+            key[len(own):]
+            for key in state_dict if key.startswith(own)
+        }
+        wrong = sorted(key for key in found ^ self.model.state_dict().keys()
+                       if '.adapter.' not in key)
+        if found and wrong:
+            raise RuntimeError(
+                f'the checkpoint\'s {own}* are not the weights of this '
+                f'{type(self).__name__}: {wrong[:3]}, ... are missing or '
+                'unknown. Take the version of transformers that it was '
+                'trained with')
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 def state_sha256(module: nn.Module) -> str:
-    """Fingerprint of a module's weights, wherever they came from.
-
-    Covers the names, types, shapes and bits of all that a state dict holds,
-    in its order; the device does not matter.
-
-    Args:
-        module (nn.Module): The module.
+    """Fingerprint of a module's weights: names, types, shapes and bits.
 
     Returns:
         str: SHA-256 in hex; '' for a module without weights.

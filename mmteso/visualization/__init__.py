@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .figures import (BarPanel, PictureRow, draw_bar_chart, draw_picture_grid,
-                      overlay_heat, overlay_mask)
+                      draw_sound, overlay_heat, overlay_mask)
 
 __all__ = [
     'BarPanel', 'PictureRow', 'draw_bar_chart', 'draw_picture_grid',
-    'overlay_heat', 'overlay_mask'
+    'draw_sound', 'overlay_heat', 'overlay_mask'
 ]

@@ -2,7 +2,8 @@
 """Figures: masks and heat on frames, pictures in rows, scores as bars."""
 import textwrap
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, Mapping, Optional, Sequence, Tuple
+from typing import (IO, TYPE_CHECKING, Dict, Mapping, Optional, Sequence,
+                    Tuple, Union)
 
 import numpy as np
 
@@ -155,6 +156,41 @@ def _draw_sound(axis, sound: Optional[np.ndarray]) -> None:
         low, high = SOUND_RANGE
         axis.imshow(sound.T, cmap='magma', vmin=low, vmax=high,
                     origin='lower', aspect='auto', interpolation='nearest')
+
+
+def draw_sound(waveform: np.ndarray, log_mel: np.ndarray,
+               path: Union[str, IO[bytes]]) -> 'Figure':
+    """Write a waveform with its log-mel spectrogram below it, as a PNG.
+
+    There is no margin: time goes from the picture's left edge to its right
+    one, so that other things can stand above or below in step with it.
+
+    Args:
+        waveform (np.ndarray): (num_samples,), in [-1, 1]; scaled to its
+            loudest sample.
+        log_mel (np.ndarray): (time, mel).
+        path (str | IO[bytes]): The file.
+
+    Returns:
+        Figure: What was written, two axes.
+    """
+    figure = new_figure(10, 1.6)
+    figure.set_layout_engine('none')
+    wave, mel = (figure.add_axes((0, bottom, 1, height))
+                 for bottom, height in ((.52, .48), (0, .48)))
+    for axis in (wave, mel):
+        axis.set_axis_off()
+    columns = min(1100, len(waveform))
+    starts = np.arange(columns) * len(waveform) // columns
+    scaled = waveform / (np.abs(waveform).max() or 1.)
+    wave.fill_between(
+        np.arange(columns) + .5, np.minimum.reduceat(scaled, starts),
+        np.maximum.reduceat(scaled, starts), color=_COLORS[0], linewidth=0.8)
+    wave.set(xlim=(0, columns), ylim=(-1.05, 1.05))
+    _draw_sound(mel, log_mel)
+    mel.set_axis_off()
+    figure.savefig(path, format='png', transparent=True)
+    return figure
 
 
 @dataclass

@@ -228,13 +228,11 @@ def test_the_projects_rows():
         read_rows(str(CONFIGS / 'ablations' / 'rows.yml'), ['full', 'c'])
 
 
-@pytest.mark.parametrize('options, record', [
-    ([], 'ablations/synthavs.json'),
-    (['docs/ablations/synthavs-first-defaults.json'],
-     'ablations/synthavs-first-defaults.json'),
-    (['--bench', 'combinations'], 'combinations/synthavs.json')
+@pytest.mark.parametrize('options, record, tables', [
+    ([], 'ablations/synthavs.json', 2),
+    (['--bench', 'combinations'], 'combinations/synthavs.json', 1)
 ])
-def test_tables_of_the_documents(monkeypatch, capsys, options, record):
+def test_tables_of_the_documents(monkeypatch, capsys, options, record, tables):
     """From the committed records, by the command that stands there."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, 'argv', ['run_ablations.py', '--table', *options])
@@ -243,6 +241,4 @@ def test_tables_of_the_documents(monkeypatch, capsys, options, record):
     lines = capsys.readouterr().out.splitlines()
     runs = json.loads((ROOT / 'docs' / record).read_text())['runs']
     rows = len({run['row'] for run in runs})
-    tables = 1 if '--bench' in options else 2
-    assert sum(line.startswith('| ') for line in lines) == \
-        tables * (rows + 1)
+    assert sum(line.startswith('| ') for line in lines) == tables * (rows + 1)

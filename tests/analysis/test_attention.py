@@ -45,28 +45,6 @@ def test_is_the_weighted_sum_over_the_queries(model, items):
         assert found[i].mean() == pytest.approx(float(total), rel=1e-4)
 
 
-@pytest.mark.parametrize('bias, queries', [((30, 0, 0), 0), ((0, 30, 0), 8),
-                                           ((0, 0, 30), 0)])
-def test_weight_is_that_something_sounds(model, items, bias, queries):
-    """Neither background nor "no object"; 8 queries in all."""
-    with torch.no_grad():
-        model.decode_head.cls_embed.weight.zero_()
-        model.decode_head.cls_embed.bias.copy_(torch.tensor(bias))
-    one, = sounding_attention(model, items[:1])
-    assert one.mean() == pytest.approx(queries, abs=1e-4)
-
-
-def test_layer(model, items):
-    first, = sounding_attention(model, items[:1], layer=0)
-    # reads the level of a single place: everywhere alike
-    assert np.ptp(first) < 1e-5
-    last, = sounding_attention(model, items[:1], layer=2)
-    assert np.ptp(last) > 1e-3
-    # of layers 0 to 3 the last one that reads the finest level
-    default, = sounding_attention(model, items[:1])
-    np.testing.assert_array_equal(default, last)
-
-
 def test_cues_taken_away(model, items):
     """What is left does not depend on the cues, nor touch the items."""
     assert reads_cues(model)

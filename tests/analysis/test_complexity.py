@@ -118,7 +118,6 @@ def test_products_as_torch_counts_them(name):
 
 @pytest.mark.parametrize('name, inputs', [
     ('without-audio', ['img', 'text_feat', 'text_valid']),
-    ('without-text-and-audio', ['img']),
     ('cached', ['img', 'audio_feat', 'text_feat', 'text_valid'])])
 def test_inputs(name, inputs):
     """What an ablation doesn't read, or what is computed before."""

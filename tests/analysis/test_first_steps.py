@@ -5,26 +5,16 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from narrow import load, narrow_config
 
-from data import make_avsbench
 from mmteso.analysis.first_steps import first_steps, format_first_steps
 
 
-@pytest.fixture(scope='module')
-def avsbench(tmp_path_factory):
-    return make_avsbench(tmp_path_factory.mktemp('avsbench'), ['v1m'])
-
-
 @pytest.fixture
-def config(avsbench, tmp_path):
+def config(v1m, tmp_path):
     config = narrow_config(
-        load('teso/teso_swin-b_v1m.py'), avsbench, tmp_path)
+        load('teso/teso_swin-b_v1m.py'), v1m, tmp_path)
     # an untrained mask may drop all cues, and with them a gradient
     config.model.prompt_encoder.dynamic_mask.mode = 'off'
     return config
-
-
-def ratios(steps):
-    return steps['step'].to_dict()
 
 
 def test_what_starves(config):
@@ -38,17 +28,16 @@ def test_what_starves(config):
         'backbone adapters', 'decode_head.cls_embed', 'decode_head.pmqs',
         'prompt_encoder.audio_mlp', 'prompt_encoder.layers q, k'
     } <= set(parts)
-    own = ratios(steps)
+    own = steps['step'].to_dict()
     approx = pytest.approx
-    # looking at other settings changes nothing
-    assert ratios(result.replayed['clip 0.1, eps 1e-06']) == approx(
-        own, rel=1e-3)
+    # what torch's optimiser does; its steps are rounded to the weights'
+    assert result.replayed['clip 0.1, eps 1e-06'].to_dict() == approx(
+        own, rel=1e-2, abs=1e-4)
     # the gradient is far above either clip: only clip / eps counts
-    assert ratios(result.replayed['clip 0.001, eps 1e-08']) == approx(
-        own, rel=1e-3)
-    starved = ratios(result.replayed['clip 0.1, eps 1'])
-    assert all(ratio < 0.01 for ratio in starved.values())
-    fed = ratios(result.replayed['clip 0.1, eps 1e-08'])
+    assert result.replayed['clip 0.001, eps 1e-08'].to_dict() == approx(
+        own, rel=1e-2, abs=1e-4)
+    assert all(result.replayed['clip 0.1, eps 1'] < 0.01)
+    fed = result.replayed['clip 0.1, eps 1e-08']
     assert all(own[part] <= fed[part] * 1.001 <= 1.002 for part in parts)
     assert fed['decode_head.cls_embed'] > 0.99 > own[
         'prompt_encoder.layers q, k']

@@ -77,16 +77,6 @@ def test_frames_by_name(dataset):
         load_frames(dataset, [*names, 'nobody:0'])
 
 
-def test_picture_is_rgb_at_the_size_of_the_truth():
-    item = sample_of(1)
-    image = torch.zeros(3, 4, 6, dtype=torch.uint8)
-    image[0] = 200  # blue
-    item['inputs'] = dict(img=image)
-    picture = picture_of(item)
-    assert picture.dtype == np.uint8 and picture.shape == (2, 2, 3)
-    assert picture[0, 0].tolist() == [0, 0, 200]
-
-
 @torch.no_grad()
 def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
     """The model's masks beside the truth, with the sound that was heard."""
@@ -111,8 +101,11 @@ def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
             for key in item
         })[0].sounding_score.data[0].numpy() for item in items['normal']
     ]
-    # random weights: a threshold that divides the pixels
-    threshold = float(np.median(scores[0]))
+    # random weights: a threshold that divides the pixels, far from all
+    values = np.sort(np.ravel(scores))
+    middle = values[len(values) // 4:-len(values) // 4]
+    place = np.diff(middle).argmax()
+    threshold = float(middle[place:place + 2].mean())
     listening_cfg.test_evaluator[0].threshold = threshold
     model.cfg = listening_cfg
     rows = mask_rows(

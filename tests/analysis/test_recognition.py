@@ -135,14 +135,9 @@ def test_command(config, root, tmp_path, capsys):
     assert second['AP'] < second['recall'] == pytest.approx(75)
 
 
-@pytest.mark.parametrize('options, message', [
-    (['--cues', 'none.jsonl'], 'cue file "none.jsonl" does not exist'),
-    (['--num-cues', '-1'], 'must be at least 0'),
-    (['--cues', 'CUES', '--synonyms', 'x.yaml'], "no synonyms 'x.yaml'"),
-])
-def test_one_line_for_mistakes(config, root, capsys, options, message):
-    options = [x.replace('CUES', f'{root}/cues.jsonl') for x in options]
+def test_one_line_for_mistakes(config, capsys):
     with pytest.raises(SystemExit) as error:
-        run_tool(TOOL, config, *options)
+        run_tool(TOOL, config, '--cues', 'none.jsonl')
     assert error.value.code == 2
-    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert 'cue file "none.jsonl" does not exist' in \
+        capsys.readouterr().err.splitlines()[-1]

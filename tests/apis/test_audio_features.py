@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
-from narrow import CallHook, load, narrow_config, plain_config_text
+from narrow import CallHook, load, narrow_config
 from torch import nn
 
 from data import make_avsbench, make_avsbench_object, write_wav
@@ -55,13 +55,6 @@ def pretrained(folder, seed=5, gain=1.):
         type='SmallAudioEncoder',
         gain=gain,
         init_cfg=dict(type='Pretrained', checkpoint=str(path)))
-
-
-@pytest.fixture(autouse=True)
-def quick_runners():
-    """See :func:`narrow.plain_config_text`."""
-    with plain_config_text():
-        yield
 
 
 def config_of(name, root, work_dir, encoder=None, feature_file=None):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
-from narrow import load, narrow_model, plain_config_text
+from narrow import load, narrow_model
 
 from mmteso.apis import init_model
 
@@ -15,8 +15,7 @@ def test_model_from_a_config(tmp_path):
         expected = MODELS.build(cfg.model)
     path = str(tmp_path / 'model.pth')
     torch.save(dict(state_dict=expected.state_dict()), path)
-    with plain_config_text():
-        cfg.dump(tmp_path / 'config.py')
+    cfg.dump(tmp_path / 'config.py')
     for config in (cfg, str(tmp_path / 'config.py')):
         model = init_model(config, path, device='cpu')
         assert not model.training

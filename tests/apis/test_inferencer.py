@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From a clip to masks, by a narrow model with random weights."""
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,16 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 from chat_server import ChatServer
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-from narrow import (CONFIGS, KEEP_ALL, TEXT_DIMS, load, narrow_config,
-                    open_gates)
+from narrow import CONFIGS, KEEP_ALL, TEXT_DIMS, save_model
 from PIL import Image
 
 from data import make_avsbench
 from mmteso.apis import AVSInferencer, Clip, Condition
+from mmteso.page import ClipSession
 from mmteso.video import MediaError, write_video
 
 RATE = 16000
@@ -33,26 +31,6 @@ def pictures(seconds=3, fps=10):
 def noise(seconds=3):
     rng = np.random.default_rng(1)
     return rng.normal(0, .2, seconds * RATE).astype(np.float32)
-
-
-def save_model(root, name, narrow=None):
-    """A config of the project, narrow, with random weights beside it."""
-    config = load(f'{name}.py')
-    config = narrow_config(config, root / 'data', root / 'work',
-                           narrow=narrow)
-    for key in ('train', 'val', 'test'):
-        config[f'{key}_dataloader'].dataset.pop('metainfo', None)
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    open_gates(model)
-    stem = Path(name).name
-    torch.save(
-        dict(state_dict=model.state_dict(),
-             meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
-    config.dump(str(root / f'{stem}.py'))
-    return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
 
 
 def narrow_text(model):
@@ -161,7 +139,8 @@ def test_a_model_needs_weights(made):
         AVSInferencer(str(made / 'config.py'))
 
 
-def test_command_and_python_write_the_same_masks(inferencer, made, tmp_path):
+def test_command_python_and_page_give_the_same_masks(inferencer, made,
+                                                     tmp_path):
     broken = tmp_path / 'broken.mp4'
     broken.write_bytes(b'no video')
     command = [
@@ -180,10 +159,15 @@ def test_command_and_python_write_the_same_masks(inferencer, made, tmp_path):
     result = inferencer.write(
         str(made / 'clip.mp4'), tmp_path / 'python',
         cues=['dog', '<b>man</b>'])
-    folders = [Path(tmp_path, kind, 'clip') for kind in ('command', 'python')]
+    session = ClipSession(inferencer, parent=str(tmp_path))
+    session.take_clip(shutil.copy(made / 'clip.mp4', tmp_path))
+    list(session.find(['dog', '<b>man</b>']))
+    shutil.unpack_archive(session.write('normal', .5), tmp_path / 'page')
+    folders = [Path(tmp_path, kind, 'clip')
+               for kind in ('command', 'python', 'page')]
     for name in ('masks/000000.png', 'masks/000002.png', 'result.json'):
-        one, two = ((folder / name).read_bytes() for folder in folders)
-        assert one == two
+        one, two, three = ((folder / name).read_bytes() for folder in folders)
+        assert one == two == three
     assert [frame['step'] for frame in result['frames']] == [0, 1, 2]
     page = (folders[1] / 'player.html').read_text()
     assert '<b>man' not in page and '\\u003cb>man' in page
@@ -200,6 +184,7 @@ def test_semantic_masks_hold_classes(made, tmp_path):
     everything, *_ = model(clip, cues=['dog'], threshold=0.)
     assert frame.mask.max() < 71 and everything.mask.min() > 0
     np.testing.assert_array_equal(everything.score, frame.score)
+    np.testing.assert_array_equal(everything.mask, frame.at(0.).mask)
     model.write(clip, tmp_path, cues=['dog'], threshold=0., save=['masks'])
     with Image.open(tmp_path / 'clip/masks/000000.png') as picture:
         assert picture.mode == 'P'

@@ -1,8 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import functools
 import hashlib
-import http.server
-import threading
 
 import pytest
 import torch
@@ -27,26 +25,17 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def server(tmp_path):
-    """Address of a server that has weights-{hash}.pth."""
+def server(tmp_path, monkeypatch):
+    """Address whose files are those of a folder: a right and a wrong one."""
     folder = tmp_path / 'served'
     folder.mkdir()
     (folder / f'weights-{DIGEST[:8]}.pth').write_bytes(CONTENT)
     (folder / f'weights-{"0" * 8}.pth').write_bytes(CONTENT)
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(('', 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        host, port = server.server_address[:2]
-        yield f'http://{host}:{port}'
-        server.shutdown()
-        thread.join()
+    url, download = 'https://example.com', torch.hub.download_url_to_file
+    monkeypatch.setattr(
+        torch.hub, 'download_url_to_file', lambda address, *args, **kwargs:
+        download(address.replace(url, folder.as_uri()), *args, **kwargs))
+    return url
 
 
 def check(*references, sources=(), hashes=True, **top):

@@ -15,7 +15,6 @@ from mmengine.runner import Runner, load_checkpoint
 from mmseg.registry import DATASETS, MODELS
 from narrow import load, narrow_config
 
-from data import make_avsbench
 from mmteso.apis import extract_audio_features
 from mmteso.datasets.transforms import AudioToModelInput
 from mmteso.engine import insert_audio_conditions
@@ -99,12 +98,6 @@ def test_builds_at_full_size(kind, millions, tmp_path):
 
 # ----------------------------------------------------------------- the chain
 @pytest.fixture(scope='module')
-def root(tmp_path_factory):
-    return make_avsbench(
-        tmp_path_factory.mktemp('avsbench'), subsets=['v1m'], clips=1)
-
-
-@pytest.fixture(scope='module')
 def folders(tmp_path_factory):
     base = tmp_path_factory.mktemp('models')
     return {kind: write(base / kind) for kind, write in WRITERS.items()}
@@ -125,9 +118,9 @@ def narrowed(kind, folder, root, work_dir):
     return config
 
 
-def test_trains_and_tests(folders, root, tmp_path):
+def test_trains_and_tests(folders, v1m, tmp_path):
     """The folder's weights come in, stay, and are in the checkpoint."""
-    config = narrowed('ast', folders['ast'], root, tmp_path)
+    config = narrowed('ast', folders['ast'], v1m, tmp_path)
     runner = Runner.from_cfg(config)
     runner.train()
     encoder = runner.model.audio_encoder
@@ -143,7 +136,7 @@ def test_trains_and_tests(folders, root, tmp_path):
     folder.mkdir()
     for name in ('config.json', 'preprocessor_config.json'):
         shutil.copy(os.path.join(folders['ast'], name), folder)
-    config = narrowed('ast', str(folder), root, tmp_path / 'test')
+    config = narrowed('ast', str(folder), v1m, tmp_path / 'test')
     model = MODELS.build(config.model)
     load_checkpoint(model, str(checkpoint), strict=True)
     values = torch.randn(2, 128, 64)
@@ -151,9 +144,9 @@ def test_trains_and_tests(folders, root, tmp_path):
 
 
 @pytest.mark.parametrize('kind', sorted(WRITERS))
-def test_cache_and_audio_conditions(kind, folders, root, tmp_path):
+def test_cache_and_audio_conditions(kind, folders, v1m, tmp_path):
     """Normal sound from the cache; mute through the model's own encoder."""
-    config = narrowed(kind, folders[kind], root, tmp_path)
+    config = narrowed(kind, folders[kind], v1m, tmp_path)
     file = str(tmp_path / 'audio.safetensors')
     extract_audio_features(config, file, splits=['test'], num_workers=0)
     settings = FeatureFile(file).provenance.settings

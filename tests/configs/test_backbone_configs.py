@@ -10,7 +10,6 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from narrow import CallHook, load, narrow_config, shapes_without_memory
 
-from data import make_avsbench
 from mmteso.models import BottleneckAdapter
 
 # Where a Mask2Former is published, everything but the backbone is as in
@@ -34,12 +33,6 @@ def config_of(backbone) -> Config:
     if backbone in TRANSFORMERS:
         pytest.importorskip('transformers')
     return load(f'teso/teso_{backbone}_v1m.py')
-
-
-@pytest.fixture(scope='module')
-def avsbench(tmp_path_factory):
-    return make_avsbench(
-        tmp_path_factory.mktemp('avsbench'), subsets=['v1m'], clips=1)
 
 
 @pytest.mark.parametrize('backbone', BACKBONES)
@@ -95,9 +88,9 @@ def test_at_full_size(backbone):
 
 @pytest.mark.parametrize(
     'backbone', [b for b in BACKBONES if b not in ('swin-l', 'pvtv2-b5')])
-def test_trains_and_tests(backbone, avsbench, tmp_path):
+def test_trains_and_tests(backbone, v1m, tmp_path):
     """One step; what trains, at which rate, and what stays."""
-    config = narrow_config(config_of(backbone), avsbench, tmp_path)
+    config = narrow_config(config_of(backbone), v1m, tmp_path)
     runner = Runner.from_cfg(config)
     start, rates = {}, {}
 

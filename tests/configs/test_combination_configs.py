@@ -4,7 +4,8 @@ import sys
 
 import pytest
 import torch
-from combinations import BACKBONES, SIZE, swap_backbone
+from backbones import BACKBONES, SIZE
+from combinations import swap_backbone
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner

@@ -7,16 +7,8 @@ import torch
 from mmengine.runner import Runner
 from narrow import load, narrow_config
 
-from data import make_avsbench
-from mmteso.testbeds.synthavs.hard import CLASSES
 
 CONFIG = 'ablations/v1m/label-filter.py'
-
-
-@pytest.fixture(scope='module')
-def avsbench(tmp_path_factory):
-    return make_avsbench(
-        tmp_path_factory.mktemp('avsbench'), subsets=['v1m'])
 
 
 def types(pipeline):
@@ -43,33 +35,9 @@ def test_no_text_but_a_filter():
         assert words.type == 'LoadTextCues' and dataset.cue_bank is None
 
 
-def test_on_synthavs():
-    """As the row without text, but for the filter and the classes."""
-    config = load('ablations/synthavs/label-filter.py')
-    without_text = load('ablations/synthavs/without-text.py')
-    assert config.model.type == 'LabelFilterSegmentor'
-    for name in ('prompt_encoder', 'backbone', 'audio_encoder', 'frozen'):
-        assert config.model[name] == without_text.model[name]
-    assert config.train_cfg == without_text.train_cfg
-    loader = config.train_dataloader
-    classes = len(CLASSES)
-    head = config.model.decode_head
-    assert head.num_classes == classes
-    assert head.loss_cls.class_weight == [1.] * classes + [0.1]
-    assert 'LoadTextCues' not in types(loader.dataset.pipeline)
-    for split in ('val', 'test'):
-        dataset = config[f'{split}_dataloader'].dataset
-        parts = dataset.get('datasets', [dataset])
-        for part in parts:
-            assert part.task == 'semantic'
-            steps = types(part.pipeline)
-            assert steps[-3:-1] == ['LoadTextCues', 'CuesToClasses']
-            assert part.cue_bank is None
-
-
-def test_trains_and_tests(avsbench, tmp_path):
+def test_trains_and_tests(v1m, tmp_path):
     """Two frames, whose cues are changed between two tests."""
-    config = narrow_config(load(CONFIG), avsbench, tmp_path)
+    config = narrow_config(load(CONFIG), v1m, tmp_path)
     runner = Runner.from_cfg(copy.deepcopy(config))
     runner.train()
     checkpoint, = tmp_path.glob('best_J_*.pth')

@@ -22,14 +22,6 @@ def root(tmp_path_factory):
     return path
 
 
-def _steps(pipeline):
-    """All steps, those inside TestTimeAug included."""
-    for step in pipeline:
-        yield step
-        for branch in step.get('transforms', ()):
-            yield from _steps(branch)
-
-
 def test_only_data_and_text_differ():
     hard, easy = load(HARD), load(EASY)
     for name in ('train_pipeline', 'test_pipeline', 'tta_pipeline'):

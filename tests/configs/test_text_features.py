@@ -19,10 +19,3 @@ def test_fields_are_the_encoders(name):
     assert config.get('template') == (
         None if name == 'hash.py' else 'This is a {cue}.')
     assert hasattr(encoder, 'provenance')
-
-
-def test_the_weights_place_is_named(tmp_path, monkeypatch):
-    config = load('text_features/imagebind.py').text_encoder
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match='checkpoints/imagebind_huge'):
-        MODELS.build(config)

@@ -17,7 +17,6 @@ pytest.importorskip('transformers')
 import tiny_zero_shot  # noqa: E402
 
 from data import make_avsbench  # noqa: E402
-from mmteso.apis import check_weights  # noqa: E402
 from mmteso.engine import (AUDIO_CONDITIONS,  # noqa: E402
                            evaluate_audio_conditions)
 
@@ -116,20 +115,3 @@ def test_command(folders, root, tmp_path, monkeypatch, capsys):
         sys, 'argv', [script, str(CONFIGS / 'teso/teso_swin-b_v1m.py')])
     with pytest.raises(SystemExit, match='needs a CHECKPOINT'):
         runpy.run_path(script, run_name='__main__')
-
-
-@pytest.mark.parametrize('name', NAMES)
-def test_weights_are_known(name):
-    """prepare_weights.py knows all models and where they are."""
-    files = check_weights({name: load(f'zero_shot/{name}.py')})
-    models = {file.reference: file for file in files
-              if file.reference in FOLDERS}
-    expected = dict(
-        clipseg={'clap', 'clipseg'}, sam3={'clap', 'sam3'},
-        gdino={'clap', 'dino', 'sam'})[name.split('_')[0].split('-')[1]]
-    assert {FOLDERS[reference] for reference in models} == expected
-    for reference, file in models.items():
-        assert file.hub_name
-        # access is asked for by the user
-        assert file.fetchable == (reference != 'checkpoints/sam3')
-    assert not any(file.reference.endswith('.safetensors') for file in files)

@@ -77,22 +77,6 @@ def test_stock_loader_reads_no_colours(root, pipeline):
     build(root, task='semantic', pipeline=views(*OURS))
 
 
-# ----------------------------------------------------------------- get_cat_ids
-@pytest.mark.parametrize('more', [
-    dict(task='binary'), dict(task='semantic'),
-    dict(task='semantic', reduce_zero_label=True)])
-def test_categories_are_those_that_sound(root, more):
-    dataset = build(root, lazy_init=True, **more)
-    found = [dataset.get_cat_ids(i) for i in range(10)]
-    for i, labels in enumerate(found):
-        info = dataset.get_data_info(i)
-        assert [AVSBENCH_CLASSES[n] for n in labels] == list(info['a_obj'])
-    # of the clip, whatever the second: the last one is silent
-    assert all(labels == found[0] for labels in found[:5])
-    assert found[0] != found[5] and len(found[0]) == 2
-    assert type(found[0]) is list and type(found[0][0]) is int
-
-
 def test_categories_of_avsbench_object(objects):
     dataset = build(objects, kind=AVSBenchObjectDataset)
     names = dataset.get_data_info(0)['class_names']

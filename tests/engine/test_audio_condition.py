@@ -44,10 +44,9 @@ def test_transforms_can_be_built_and_name_their_condition(name, tmp_path):
     assert results['audio_condition'] == name
 
 
-@pytest.mark.parametrize('name', ['wgn-db', 'wgn-10', 'Mute'])
-def test_unknown_condition(name):
+def test_unknown_condition():
     with pytest.raises(ValueError, match="expected 'normal', 'mute', 'wgn"):
-        audio_condition_transform(name)
+        audio_condition_transform('wgn-10')
 
 
 def test_inserted_after_the_sound_is_read():

@@ -8,10 +8,9 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from narrow import load, narrow_config, plain_config_text
+from narrow import CallHook, load, narrow_config
 
 from mmteso.engine.seeded_batches import release_batches
-from mmteso.testbeds.synthavs import generate_synthavs
 
 CONFIG = 'teso/teso-cue_r18_synthavs.py'
 ITERS, SAVED = 4, 2
@@ -35,30 +34,6 @@ class InterruptHook(Hook):
             raise _Interrupted
 
 
-class StartHook(Hook):
-    """Tells at which iterations a runner trained."""
-
-    def __init__(self):
-        self.iters = []
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        self.iters.append(runner.iter)
-
-
-@pytest.fixture(scope='module')
-def synthavs(tmp_path_factory):
-    root = str(tmp_path_factory.mktemp('synthavs') / 'data')
-    generate_synthavs(root, videos=6, frames=2, size=48)
-    return root
-
-
-@pytest.fixture(autouse=True)
-def quick_config_text():
-    """See :func:`narrow.plain_config_text`."""
-    with plain_config_text():
-        yield
-
-
 def config_of(data_root, work_dir, num_workers):
     config = narrow_config(
         load(CONFIG), data_root, work_dir, frames=6, epochs=ITERS)
@@ -72,11 +47,12 @@ def config_of(data_root, work_dir, num_workers):
 
 
 def train(config):
-    runner = Runner.from_cfg(config)
-    start = StartHook()
-    runner.register_hook(start)
+    """The runner, and at which iterations it trained."""
+    runner, iters = Runner.from_cfg(config), []
+    runner.register_hook(
+        CallHook(before_train_iter=lambda runner: iters.append(runner.iter)))
     runner.train()
-    return runner, start.iters
+    return runner, iters
 
 
 def moments(runner):

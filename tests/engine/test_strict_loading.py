@@ -12,15 +12,7 @@ from mmengine.config import Config
 from mmseg.registry import HOOKS
 
 from mmteso.engine import require_whole_checkpoint
-from mmteso.testbeds.synthavs import generate_synthavs
 from mmteso.version import __version__
-
-
-@pytest.fixture(scope='module')
-def synthavs(tmp_path_factory):
-    path = tmp_path_factory.mktemp('data') / 'synthavs'
-    generate_synthavs(path, videos=6, frames=1, size=32)
-    return path
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from processes import run
-from two_processes import NAMES, everything
+from two_processes import CONDITIONS, NAMES, everything
 
 from data import make_avsbench
 
@@ -100,3 +100,14 @@ def test_same_metrics(results, name):
     one, two = ({key: value for key, value in found.items() if value == value}
                 for found in (one, two))
     assert one == two and 'cues/rec1_AP_by_order' in one
+
+
+def test_same_report_of_audio_conditions(results):
+    """Of every condition; the clips are paired alike."""
+    one, two = (
+        json.loads(result['report'])['conditions'] for result in results)
+    assert list(one) == list(two) == CONDITIONS
+    for name, scores in one.items():
+        assert scores == pytest.approx(two[name], rel=1e-5, nan_ok=True)
+    digests = [scores['digest/0'] for scores in one.values()]
+    assert len(set(digests)) == len(CONDITIONS)

@@ -1,20 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 
-from mmteso.io.hf_config import differing_fields, make_hf_config
+from mmteso.io.hf_config import differing_fields
 
 transformers = pytest.importorskip(
     'transformers', reason="needs pip install 'mmteso[text]'")
-
-
-def test_make_hf_config():
-    config = make_hf_config(transformers.ConvNextConfig, dict(depths=[1, 2]))
-    assert config.depths == [1, 2]
-    assert config.hidden_act == 'gelu'
-    with pytest.raises(
-            ValueError, match=r"ConvNextConfig has no fields \['depth'\]; it "
-            r"has \['depths'"):
-        make_hf_config(transformers.ConvNextConfig, dict(depth=[1, 2]))
 
 
 def test_differing_fields():

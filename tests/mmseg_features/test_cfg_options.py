@@ -1,11 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """``--cfg-options`` of nested fields of sound and text, through the tools."""
 import pytest
-from both_kinds import (KINDS, random_checkpoint, read_checkpoint, run_tool,
-                        whole_config)
+from both_kinds import KINDS, read_checkpoint, run_tool, whole_config
 from mmengine.config import Config
 
-from mmteso.datasets.transforms import LoadTextCues
 from mmteso.engine import set_data_root
 from mmteso.models import AudioTextSegmentor
 from mmteso.models.prompting import DynamicMask
@@ -48,30 +46,6 @@ def test_train(kind, synthavs, tmp_path, built):
     assert written.param_scheduler[0].end == 7
     assert written.train_dataloader.dataset.pipeline[5].num_cues == 2
     assert written.model.prompt_encoder.num_latents == 3
-
-
-@pytest.mark.parametrize('kind', KINDS)
-def test_test(kind, synthavs, tmp_path, built, monkeypatch):
-    cfg = whole_config(kind, synthavs, tmp_path)
-    checkpoint = random_checkpoint(cfg)
-    built.clear()
-    lengths = set()
-    transform = LoadTextCues.transform
-
-    def count(self, results):
-        results = transform(self, results)
-        lengths.add(len(results['text_feat']))
-        return results
-
-    monkeypatch.setattr(LoadTextCues, 'transform', count)
-    set_data_root(cfg, 'nowhere')
-    run_tool('test.py', cfg, checkpoint, '--data-root', synthavs,
-             '--cfg-options', 'model.audio_encoder.type=LogMelStats',
-             'test_dataloader.dataset.pipeline.4.num_cues=3',
-             'model.test_cfg.mode=slide', 'model.test_cfg.crop_size=(32,24)',
-             'model.test_cfg.stride=(16,8)')
-    assert lengths == {3}
-    assert built[0].test_cfg.crop_size == (32, 24)
 
 
 @pytest.mark.parametrize('option, word', [

@@ -5,10 +5,9 @@ import math
 from collections import Counter
 
 import pytest
-from both_kinds import KINDS, run_test, run_training, whole_config
+from both_kinds import KINDS, run_test, whole_config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
-from narrow import CallHook
 
 from data import make_synthavs_index
 from mmteso.testbeds.synthavs import CLASSES as NAMES
@@ -50,40 +49,6 @@ def test_what_sounds_rarely_is_repeated(tmp_path, task):
     assert sounding(balanced) == {common: 18, rare: 2 * repeats}
     # the silent clip stays, once
     assert len(balanced) == 18 + 2 * repeats + 2
-    # who balances may be balanced or repeated again
-    twice = DATASETS.build(
-        wrap('RepeatDataset', wrap('ClassBalancedDataset', plain,
-                                   oversample_thr=0.5), times=2))
-    assert len(twice) == 2 * len(balanced)
-
-
-@pytest.mark.parametrize('kind', KINDS)
-def test_balanced_training(kind, synthavs, tmp_path):
-    """What the threshold makes of it reaches the model."""
-    cfg = whole_config(kind, synthavs, tmp_path, frames=None)
-    plain = cfg.train_dataloader.dataset
-    cfg.train_dataloader.dataset = wrap(
-        'ClassBalancedDataset', plain, oversample_thr=0.9)
-    cfg.train_dataloader.sampler = dict(type='DefaultSampler', shuffle=False)
-    cfg.train_dataloader.batch_size = 4
-    init_default_scope('mmseg')
-    few = DATASETS.build(dict(plain, pipeline=[]))
-    many = DATASETS.build(
-        wrap('ClassBalancedDataset', dict(plain, pipeline=[]),
-             oversample_thr=0.9))
-    assert len(many) > len(few)
-    cfg.train_cfg.max_iters = math.ceil(len(many) / 4)
-    cfg.train_cfg.val_interval = 100
-    heard = Counter()
-
-    def count(runner, batch_idx, data_batch, outputs):
-        for sample in data_batch['data_samples']:
-            heard.update(sample.a_obj)
-
-    hook = CallHook()
-    hook.after_train_iter = count
-    run_training(cfg, hook)
-    assert heard == sounding(many)
 
 
 # --------------------------------------------------------------- ConcatDataset
@@ -112,35 +77,3 @@ def test_sets_together(kind, lazy, synthavs, tmp_path):
     assert len(runner.test_dataloader.dataset) == 4
     assert results[0] == pytest.approx(results[1], nan_ok=True)
     assert {'normal/J', 'mute/J'} <= set(results[0])
-
-
-def test_sets_of_different_tasks_are_refused(synthavs):
-    """By mmengine: their classes differ."""
-    init_default_scope('mmseg')
-    parts = [
-        dict(SYNTHAVS, data_root=synthavs, task=task)
-        for task in ('binary', 'semantic')
-    ]
-    with pytest.raises(ValueError, match='does not match meta information'):
-        DATASETS.build(dict(type='ConcatDataset', datasets=parts))
-
-
-def test_sets_of_balanced_sets(synthavs):
-    """Balance first, then join: a ConcatDataset has no categories."""
-    init_default_scope('mmseg')
-    parts = [
-        dict(SYNTHAVS, data_root=synthavs, split=split)
-        for split in ('train', 'val')
-    ]
-    joined = DATASETS.build(
-        dict(
-            type='ConcatDataset',
-            datasets=[
-                wrap('ClassBalancedDataset', part, oversample_thr=0.9)
-                for part in parts
-            ]))
-    assert len(joined) > sum(len(DATASETS.build(part)) for part in parts)
-    with pytest.raises(AttributeError, match='get_cat_ids'):
-        DATASETS.build(
-            wrap('ClassBalancedDataset', dict(
-                type='ConcatDataset', datasets=parts), oversample_thr=0.9))

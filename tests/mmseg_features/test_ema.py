@@ -4,11 +4,8 @@ import copy
 
 import pytest
 import torch
-from both_kinds import (KINDS, read_checkpoint, run_test, run_training,
-                        use_tta, whole_config)
-from narrow import CallHook, load, narrow_config
-
-from data import make_avsbench
+from both_kinds import KINDS, read_checkpoint, run_training, whole_config
+from narrow import CallHook
 
 MOMENTUM = 0.25
 EMA = dict(type='EMAHook', momentum=MOMENTUM)
@@ -72,42 +69,3 @@ def test_average_validation_and_resuming(kind, synthavs, tmp_path):
     resumed = read_checkpoint(tmp_path / 'parts' / 'iter_5.pth')
     for key in ('state_dict', 'ema_state_dict'):
         assert_equal(resumed[key], saved[5][key])
-
-
-@pytest.mark.parametrize('tta', [False, True])
-def test_test_has_the_average(tta, synthavs, tmp_path):
-    """The hook swaps weights at a test too; by then they are the same."""
-    cfg = whole_config('fusion', synthavs, tmp_path, epochs=2)
-    cfg.custom_hooks = [EMA]
-    cfg.train_cfg.val_interval = 5
-    run_training(cfg)
-    checkpoint = tmp_path / 'iter_2.pth'
-    expected = read_checkpoint(checkpoint)['state_dict']
-    if tta:
-        use_tta(cfg)
-    seen = []
-    run_test(
-        cfg, checkpoint,
-        CallHook(before_test_iter=lambda runner: seen.append(
-            clone(runner.model.module if tta else runner.model))))
-    assert len(seen) == 1
-    assert_equal(expected, seen[0])
-
-
-def test_frozen_parts_and_adapters(tmp_path):
-    """What doesn't train is its own average, to the last bit."""
-    root = make_avsbench(tmp_path / 'data', subsets=('v1m', ))
-    cfg = narrow_config(
-        load('teso/teso_swin-b_v1m.py'), root, tmp_path / 'work', epochs=2)
-    cfg.custom_hooks = [EMA]
-    runner = run_training(cfg)
-    saved = read_checkpoint(tmp_path / 'work' / 'epoch_2.pth')
-    average = saved['state_dict']
-    trained, adapters = 0, 0
-    for name, parameter in runner.model.named_parameters():
-        same = torch.equal(parameter, average[name])
-        if not parameter.requires_grad:
-            assert same, name
-        trained += not same
-        adapters += not same and '.adapter.' in name
-    assert adapters and trained > adapters

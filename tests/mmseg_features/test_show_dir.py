@@ -5,12 +5,15 @@ import pytest
 from both_kinds import random_checkpoint, run_tool, whole_config
 from PIL import Image
 
+SLIDE = ('--cfg-options', 'model.test_cfg.mode=slide',
+         'model.test_cfg.crop_size=(32,24)', 'model.test_cfg.stride=(32,8)')
+
 
 @pytest.mark.parametrize('kind, options, conditions', [
     ('teso', [], ['']),
     ('fusion', ['--tta'], ['']),
     ('fusion', ['--audio', 'mute'], ['_mute']),
-    ('teso', ['--tta', '--audio', 'normal', 'mute'], ['', '_mute']),
+    ('teso', ['--tta', '--audio', 'normal', 'mute', *SLIDE], ['', '_mute']),
     ('fusion', ['--audio', 'mute', 'wgn-2.5db'], ['_mute', '_wgn-2.5db']),
 ])
 def test_pictures(kind, options, conditions, synthavs, tmp_path):

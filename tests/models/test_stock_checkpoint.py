@@ -4,42 +4,20 @@ import copy
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.models import EncoderDecoder
-from mmseg.registry import MODELS
-from narrow import (SIZE, CallHook, load, make_batch, narrow_config,
-                    narrow_model, stock_config)
+from narrow import (SIZE, STOCK, CallHook, adapters_of, build, load,
+                    make_batch, narrow_config, set_classes, stock_model)
 
 from data import make_avsbench
-from mmteso.models import BottleneckAdapter
 
-PAIRS = {
-    'teso/teso_swin-b_v1m.py':
-    'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640.py',
-    'teso/teso_swin-t_v1m.py':
-    'mask2former_swin-t_8xb2-160k_ade20k-512x512.py',
-    'teso/teso_r50_v1m.py':
-    'mask2former_r50_8xb2-160k_ade20k-512x512.py',
-}
 NEW = ('prompt_encoder.', 'decode_head.pmqs.', 'audio_encoder.')
 CLASS_HEAD = {'decode_head.cls_embed.weight', 'decode_head.cls_embed.bias'}
 
 
-def build_stock(name, narrow=True):
-    init_default_scope('mmseg')
-    torch.manual_seed(1)
-    model = stock_config(name).model
-    if narrow:
-        narrow_model(model)
-    model.backbone.pop('init_cfg', None)
-    if model.backbone.type == 'ResNet':
-        # as OpenMMLab's tools revert it where no process group is there
-        model.backbone.norm_cfg.type = 'BN'
-    model.data_preprocessor.pop('batch_augments', None)
-    model = MODELS.build(model)
+def build_stock(kind, narrow=True):
+    model = build(stock_model(kind, narrow), seed=1)
     assert type(model) is EncoderDecoder
-    model.init_weights()
     # a trained network's attention biases and norms are not at their start
     for parameter in model.parameters():
         if parameter.dim() == 1:
@@ -59,11 +37,10 @@ def save(model, path):
             state_dict=model.state_dict()), path)
 
 
-@pytest.mark.parametrize('name', PAIRS)
-def test_keys(name):
-    init_default_scope('mmseg')
-    ours = MODELS.build(narrow_model(load(name).model))
-    stock = build_stock(PAIRS[name]).state_dict()
+@pytest.mark.parametrize('kind', STOCK)
+def test_keys(kind):
+    ours = build(f'teso/teso_{kind}_v1m.py')
+    stock = build_stock(kind).state_dict()
     state = ours.state_dict()
     assert stock.keys() <= state.keys()
     mismatched = {k for k in stock if stock[k].shape != state[k].shape}
@@ -90,7 +67,7 @@ def data_root(tmp_path):
 
 def test_runner_loads_all_but_the_class_head(data_root, tmp_path, capfd):
     name = 'teso/teso_swin-b_v1m.py'
-    stock = build_stock(PAIRS[name])
+    stock = build_stock('swin-b')
     save(stock, tmp_path / 'stock.pth')
     config = narrow_config(load(name), data_root, tmp_path / 'work')
     config.load_from = str(tmp_path / 'stock.pth')
@@ -119,23 +96,21 @@ def assert_same_output(stock, ours, size):
             result.seg_logits.data, reference, atol=1e-5, rtol=1e-5)
 
 
-def make_equal(config, num_classes=150):
+def make_equal(config):
     """150 classes, PMQS off; the adapters stay."""
-    config.model.decode_head.num_classes = num_classes
+    set_classes(config.model, 150)
     # ADE20K's head, other data
     config.default_hooks.class_check.enabled = False
-    config.model.decode_head.loss_cls.class_weight = \
-        [1.0] * num_classes + [0.1]
     config.model.decode_head.pmqs = None
     return config
 
 
-@pytest.mark.parametrize('name', PAIRS)
-def test_output_equals_stock_mask2former(name, data_root, tmp_path):
+@pytest.mark.parametrize('kind', STOCK)
+def test_output_equals_stock_mask2former(kind, data_root, tmp_path):
     """After the runner's own init_weights, which knows no zero start."""
-    stock = build_stock(PAIRS[name])
+    stock = build_stock(kind)
     save(stock, tmp_path / 'stock.pth')
-    config = make_equal(load(name))
+    config = make_equal(load(f'teso/teso_{kind}_v1m.py'))
     config = narrow_config(config, data_root, tmp_path / 'work')
     config.load_from = str(tmp_path / 'stock.pth')
     checked = []
@@ -144,10 +119,11 @@ def test_output_equals_stock_mask2former(name, data_root, tmp_path):
     def check(runner):
         assert_same_output(stock, runner.model, SIZE)
         # the comparison sees the adapters
-        for kind in ('backbone', 'pixel_decoder', 'transformer_decoder'):
+        for part in ('backbone', 'pixel_decoder', 'transformer_decoder'):
             chosen = [
-                module for path, module in runner.model.named_modules()
-                if kind in path and isinstance(module, BottleneckAdapter)
+                adapter
+                for path, adapter in adapters_of(runner.model).items()
+                if part in path
             ]
             checked.append(len(chosen))
             for adapter in chosen:
@@ -161,19 +137,17 @@ def test_output_equals_stock_mask2former(name, data_root, tmp_path):
 
     train(config, check)
     # a ResNet has no window attention
-    assert checked == [0 if 'r50' in name else 5, 2, 4]
+    assert checked == [0 if kind == 'r50' else 5, 2, 4]
 
 
 @pytest.mark.slow
 def test_full_size_swin_b():
     """106.9 million parameters, VGGish at random weights."""
-    name = 'teso/teso_swin-b_v1m.py'
-    stock = build_stock(PAIRS[name], narrow=False)
-    config = make_equal(load(name))
+    stock = build_stock('swin-b', narrow=False)
+    config = make_equal(load('teso/teso_swin-b_v1m.py'))
     config.model.audio_encoder.init_cfg = None
     config.model.prompt_encoder.text_dims = 24
-    ours = MODELS.build(config.model)
-    ours.init_weights()
+    ours = build(config.model)
     keys = ours.load_state_dict(stock.state_dict(), strict=False)
     assert not keys.unexpected_keys
     assert all(

@@ -6,7 +6,6 @@ import runpy
 import pytest
 from processes import ROOT
 
-from data import make_avsbench
 from mmteso.io import CueFile, CueRecord, write_cue_file
 
 TOOL = ROOT / 'tools' / 'convert_text_cues.py'
@@ -150,15 +149,3 @@ def test_export_and_back(main, here, capsys):
                   'left out, clips not in the metadata: 1',
                   'failed or have a caption only: 1'):
         assert words in output
-
-
-def test_the_test_sets_cues_survive(main, tmp_path, capsys):
-    """Of a data set in AVSBench's layout; cues repeat a class there."""
-    root = make_avsbench(tmp_path / 'data')
-    words = ['--metadata', f'{root}/metadata.csv', '--out']
-    path, back = str(tmp_path / 'text.json'), str(tmp_path / 'back.jsonl')
-    main(['export', f'{root}/cues.jsonl', *words, path])
-    main(['import', path, *words, back])
-    assert {key: r.cues for key, r in CueFile(back).items()
-            } == {key: r.cues
-                  for key, r in CueFile(f'{root}/cues.jsonl').items()}

@@ -250,17 +250,6 @@ def test_mistakes_end_with_a_message(folder, config, tmp_path, monkeypatch):
         assert stops(monkeypatch, path, *wrong) == '2'
 
 
-def test_an_unavailable_model_ends_with_its_message(folder, config, tmp_path,
-                                                    monkeypatch):
-    reasoner = dict(type='EchoReasoner', unavailable=[('clip0', 2)])
-    path = config(
-        dict(type='FolderFrames', root=str(folder)), reasoner=reasoner)
-    out = tmp_path / 'cues.jsonl'
-    assert stops(monkeypatch, path, '--out',
-                 out) == 'ModelUnavailableError: the server is gone'
-    assert list(CueFile(out)) == [('clip0', 0), ('clip0', 1)]
-
-
 def test_a_run_in_which_all_frames_fail_is_no_success(folder, config,
                                                       tmp_path, monkeypatch):
     for image in folder.rglob('*.png'):

@@ -32,8 +32,7 @@ def run(tmp_path, monkeypatch, capsys):
 def test_check(run, tmp_path):
     status, out, _ = run(SWIN, '--check')
     assert status == 1
-    for text in ('vggish-10086976.pth', '7ec0f569.pth', 'imagebind_huge.pth',
-                 'tools/generate_text_cues.py', 'CC BY-NC-SA 4.0'):
+    for text in ('vggish-10086976.pth', 'CC BY-NC-SA 4.0'):
         assert text in out
     content = b'weights'
     digest = hashlib.sha256(content).hexdigest()

@@ -83,17 +83,6 @@ def test_mmsegs_own_train_script(config, tmp_path):
 
 
 @pytest.mark.slow
-def test_amp_on_cpu(config, tmp_path):
-    output = python(TOOLS / 'train.py', config, '--work-dir', tmp_path,
-                    '--amp')
-    assert 'bfloat16' in output.stdout
-    state = final(tmp_path)['state_dict']
-    assert all(
-        torch.isfinite(value).all() for value in state.values()
-        if value.is_floating_point())
-
-
-@pytest.mark.slow
 @pytest.mark.dist
 def test_two_processes(config, tmp_path):
     run(['bash', TOOLS / 'dist_train.sh', config, 2, '--work-dir', tmp_path],
@@ -128,10 +117,3 @@ def test_wrong_options(monkeypatch, capsys, options, message):
         runpy.run_path(str(TOOLS / 'test.py'), run_name='__main__')
     assert error.value.code == 2
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize('script', sorted(TOOLS.glob('*.sh')),
-                         ids=lambda path: path.name)
-def test_shell_scripts(script):
-    run(['bash', '-n', script])
-    assert script.stat().st_mode & 0o111

@@ -6,8 +6,8 @@ from matplotlib import colormaps
 from PIL import Image
 
 from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
-                                  draw_picture_grid, overlay_heat,
-                                  overlay_mask)
+                                  draw_picture_grid, draw_sound,
+                                  overlay_heat, overlay_mask)
 from mmteso.visualization.figures import SOUND_RANGE
 
 
@@ -141,3 +141,23 @@ def test_bars_are_the_numbers(tmp_path):
     assert mute[0].get_hatch() is None and mute[1].get_hatch()
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(names) == ['everything visible', 'mute', 'noise', 'normal']
+
+
+def test_sound_from_edge_to_edge(tmp_path):
+    """The second half is silent: nothing of it is high or bright."""
+    waveform = np.sin(np.arange(16000.))
+    waveform[8000:] = 0
+    log_mel = np.full((96, 64), SOUND_RANGE[0])
+    log_mel[:48] = SOUND_RANGE[1]
+    path = tmp_path / 'sound.png'
+    figure = draw_sound(waveform, log_mel, str(path))
+    assert len(figure.axes) == 2
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert('RGBA')).astype(int)
+    height, width = pixels.shape[:2]
+    wave, mel = np.split(pixels, [height // 2])
+    inked = (wave[..., 3] > 0).sum(0)
+    assert inked[:width // 2 - 4].min() > 4 * inked[width // 2 + 4:].max()
+    assert inked[4:-4].min() > 0, 'a silent second has a line'
+    bright = mel[height // 4, :, :3].sum(1)
+    assert bright[:width // 2 - 4].min() > 2 * bright[width // 2 + 4:].max()

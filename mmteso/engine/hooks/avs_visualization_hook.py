@@ -48,9 +48,7 @@ class AVSVisualizationHook(SegVisualizationHook):
             for sample in outputs:
                 self._draw_sample(sample, 'test', step=0)
 
-    def after_test_condition(self,
-                             runner,
-                             condition: str,
+    def after_test_condition(self, runner, condition: str,
                              outputs: Sequence = ()) -> None:
         """Draw every frame under another sound (:class:`AudioControlLoop`)."""
         self.after_test_iter(runner, 0, outputs=outputs)

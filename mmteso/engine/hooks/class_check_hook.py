@@ -11,12 +11,11 @@ from torch import nn
 class ClassCheckHook(Hook):
     """Compares the classes of data sets and heads before a run uses them.
 
-    A label beyond a head's classes otherwise ends in an ``IndexError`` of a
-    loss, or worse, in a test, in scores of other classes. Every decode and
-    auxiliary head must have as many classes as the data set: those of
-    training and validation before the first iteration, that of a test before
-    the first frame. In a test the names must be those that the checkpoint was
-    trained on as well, in their order, if it says so (mmengine's do).
+    Every decode and auxiliary head must have as many classes as the data set:
+    those of training and validation before the first iteration, that of a
+    test before the first frame. In a test the names must be those that the
+    checkpoint was trained on as well, in their order, if it says so
+    (mmengine's do).
 
     In the default hooks of our schedules;
     ``default_hooks.class_check.enabled=False`` leaves it out.

@@ -16,9 +16,9 @@ class DataCheckHook(Hook):
     """Reads all files before a training, and counts what masks can't mean.
 
     Before the first iteration the loaders of the training and the validation
-    set are run on every frame (see :mod:`mmteso.datasets.data_check`). Frames
-    that they refuse would end the training when their turn comes; they are
-    named now. From the second start on new and changed files alone are read.
+    set are run on every frame (see :mod:`mmteso.datasets.data_check`), and
+    those that they refuse are named. From the second start on new and changed
+    files alone are read.
 
     At the end of each epoch (of training iterations without epochs: before
     each validation, and at the end) it is logged how many pixels of the masks
@@ -27,8 +27,7 @@ class DataCheckHook(Hook):
 
     In the default hooks of our schedules.
     ``default_hooks.data_check.enabled=False`` is for data that are no local
-    files: these would be read at each start and by each process.
-    ``tools/check_data.py`` checks them once.
+    files: ``tools/check_data.py`` checks them once.
 
     Args:
         num_workers (int, optional): Number of threads that read. Defaults to

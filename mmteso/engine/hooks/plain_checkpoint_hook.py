@@ -27,8 +27,8 @@ def to_plain(value: Any, dropped: List[str], path: str = '') -> Any:
 
     NumPy scalars become numbers, arrays of numbers tensors, subclasses of
     dict, list, str and so on their base type, a ``HistoryBuffer`` a dict of
-    tensors (:func:`restore_buffers` turns it back). What cannot be converted
-    is left out of the dict that holds it; ``dropped`` gets its path and type.
+    tensors. What cannot be converted is left out of the dict that holds it;
+    ``dropped`` gets its path and type.
     """
     # bool, np.float64 and str enums are subclasses of plain types, so exact
     # types first
@@ -67,17 +67,6 @@ def to_plain(value: Any, dropped: List[str], path: str = '') -> Any:
     raise _NotPlain
 
 
-def restore_buffers(log_scalars: dict) -> dict:
-    """Turn the dicts made of history buffers into history buffers again."""
-    return {
-        name: HistoryBuffer(value[_BUFFER].cpu().numpy(),
-                            value['counts'].cpu().numpy(),
-                            value['max_length'])
-        if isinstance(value, dict) and _BUFFER in value else value
-        for name, value in log_scalars.items()
-    }
-
-
 @HOOKS.register_module()
 class PlainCheckpointHook(Hook):
     """Keeps checkpoints readable by ``torch.load(weights_only=True)``.
@@ -107,6 +96,9 @@ class PlainCheckpointHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Restore the history buffers of the message hub."""
-        hub = checkpoint.get('message_hub')
-        if isinstance(hub, dict) and 'log_scalars' in hub:
-            hub['log_scalars'] = restore_buffers(hub['log_scalars'])
+        scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
+        for name, value in scalars.items():
+            if isinstance(value, dict) and _BUFFER in value:
+                scalars[name] = HistoryBuffer(value[_BUFFER].cpu().numpy(),
+                                              value['counts'].cpu().numpy(),
+                                              value['max_length'])

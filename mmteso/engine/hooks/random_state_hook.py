@@ -20,9 +20,7 @@ class RandomStateHook(Hook):
     rank, iteration), and each batch is made with generators seeded from
     (seed, rank, batch number), in whichever process it is made. So resuming
     reaches the same weights, whatever the number of loader workers, as far as
-    the device computes deterministically. (Saving would not be enough: rank 0
-    alone writes checkpoints, workers have states of their own, and whatever
-    draws between two iterations, such as a validation, would shift the rest.)
+    the device computes deterministically.
 
     The seed is that of the run which wrote the checkpoint, also when it was
     drawn at random. With an ``EpochBasedTrainLoop`` resuming is exact from
@@ -81,9 +79,7 @@ class RandomStateHook(Hook):
         """Seed what an epoch-based loop draws before its first iteration."""
         self._seed(runner, EPOCH_STREAM)
 
-    def before_train_iter(self,
-                          runner,
-                          batch_idx: int,
+    def before_train_iter(self, runner, batch_idx: int,
                           data_batch: Any = None) -> None:
         """Seed the generators of the process for this iteration."""
         self._seed(runner, MODEL_STREAM)

@@ -16,19 +16,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Pixel counts of one frame, only for the classes that occur in it.
+    """Pixel counts of one frame for the classes in it, all (K, ) int32."""
 
-    Attributes:
-        classes (np.ndarray): Classes in prediction or ground truth, (K, )
-            int32, ascending.
-        inter, pred, gt (np.ndarray): Pixels of each class in both, in the
-            prediction and in the truth, (K, ) int32.
-    """
-
-    classes: np.ndarray
-    inter: np.ndarray
-    pred: np.ndarray
-    gt: np.ndarray
+    classes: np.ndarray  #: In prediction or ground truth, ascending.
+    inter: np.ndarray  #: Pixels of each in both.
+    pred: np.ndarray  #: Pixels of each in the prediction.
+    gt: np.ndarray  #: Pixels of each in the truth.
 
 
 def count_classes(pred: Tensor,

@@ -22,18 +22,12 @@ ClassesOf = Callable[[str], Collection[str]]
 # no named tuple: mmengine's BaseMetric makes a plain one of it
 @dataclasses.dataclass(frozen=True)
 class FrameRecognition:
-    """What a frame's cues got right.
-
-    Attributes:
-        right, wrong (int): Different things named that sound, that don't.
-        named, true (int): Classes that sound and are named; that sound.
-        ap (float): Average precision; NaN if no class sounds.
-    """
-    right: int
-    wrong: int
-    named: int
-    true: int
-    ap: float
+    """What a frame's cues got right."""
+    right: int  #: Different things named that sound.
+    wrong: int  #: Different things named that don't.
+    named: int  #: Classes that sound and are named.
+    true: int  #: Classes that sound.
+    ap: float  #: Average precision; NaN if no class sounds.
 
     @property
     def precision(self) -> float:

@@ -6,7 +6,7 @@ Source of the definitions: ``mask_iou``, ``_eval_pr`` and ``Eval_Fmeasure`` in
 """
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -19,24 +19,17 @@ SCORE_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class FrameScore:
-    """All that the averages need to know of one frame, in about 1 KB, because
-    mmengine gathers these from all processes.
+    """All that the averages need to know of one frame, in about 1 KB."""
 
-    Attributes:
-        iou (float): IoU, or for an empty ground truth the share of pixels
-            predicted background. In [0, 1], a float32 value.
-        foreground (float): Share of the pixels predicted sounding, [0, 1].
-        sounding (bool): Whether the ground truth has a sounding pixel.
-        part (bool, optional): Whether only some of the visible objects sound;
-            None if the visible objects are not known.
-        f_curve (np.ndarray, optional): F at every threshold, (255, ) float32;
-            None for an empty ground truth, where F is not defined.
-    """
-
+    #: IoU, or for an empty ground truth the share of pixels predicted
+    #: background. In [0, 1], a float32 value.
     iou: float
-    foreground: float
-    sounding: bool
+    foreground: float  #: Share of the pixels predicted sounding, [0, 1].
+    sounding: bool  #: Whether the ground truth has a sounding pixel.
+    #: Whether only some of the visible objects sound; None: not known.
     part: Optional[bool] = None
+    #: F at every threshold, (255, ) float32; None for an empty ground truth,
+    #: where F is not defined.
     f_curve: Optional[np.ndarray] = None
 
 
@@ -58,9 +51,6 @@ def f_curve(score: Tensor,
             beta2: float = 0.3) -> Tensor:
     """F at every threshold, ``score >= threshold``, in one pass.
 
-    Each pixel is put into the bin of the last threshold it reaches; sums over
-    the bins from above are then the counts at every threshold.
-
     Args:
         score (Tensor): Sounding score in [0, 1], float32, any shape.
         gt (Tensor): Truly sounding pixels, bool, the same shape.
@@ -75,14 +65,14 @@ def f_curve(score: Tensor,
     """
     thresholds = torch.linspace(
         0, 1 - 1e-10, num_thresholds, dtype=torch.float32).to(score.device)
-    # right=True: the number of thresholds <= score, so ties are reached.
+    # Each pixel in the bin of the last threshold that it reaches, ties too.
     reached = torch.searchsorted(
         thresholds, score.reshape(-1), right=True, out_int32=True)
     num_bins = num_thresholds + 1
     counts = torch.bincount(
         reached + num_bins * gt.reshape(-1).int(),
         minlength=2 * num_bins).reshape(2, num_bins).cpu()
-    # Threshold i is passed by bins i + 1 and above.
+    # Sums from above: threshold i is passed by bins i + 1 and above.
     passed = counts.flip(1).cumsum(1).flip(1)[:, 1:]
     tp = passed[1].float()
     precision = tp / (passed.sum(0).float() + 1e-20)
@@ -181,10 +171,7 @@ def mean(values: Iterable[float]) -> float:
 
 def average_frames(frames: Sequence[FrameScore],
                    blank_share: float = 0.002) -> Dict[str, float]:
-    """Average over frames, each frame weighing the same.
-
-    Independent, to the last digit, of the frames' order and so of batch size
-    and number of processes.
+    """Average over frames, each weighing the same, whatever their order.
 
     Args:
         frames (Sequence[FrameScore]): Scores of at least one frame.
@@ -192,10 +179,10 @@ def average_frames(frames: Sequence[FrameScore],
             predicted is blank. Default: 0.002.
 
     Returns:
-        dict[str, float]: The results of :class:`AVSMetric` as fractions in
-        [0, 1]; NaN where no frame qualifies. Without ``J_part`` if the visible
-        objects are not known, without ``F`` and ``F_curve`` if the frames
-        carry no curves.
+        dict[str, float]: The results of :class:`AVSMetric`, in its order, as
+        fractions in [0, 1]; NaN where no frame qualifies. Without ``J_part``
+        if the visible objects are not known, without ``F`` and ``F_curve`` if
+        the frames carry no curves.
 
     Raises:
         ValueError: If there are no frames, or only some of them know the
@@ -212,20 +199,20 @@ def average_frames(frames: Sequence[FrameScore],
             'dataset, or set load_visible=False.')
 
     sounding = [frame for frame in frames if frame.sounding]
-    scores = dict(
-        J=mean(frame.iou for frame in frames),
-        J_sounding=mean(frame.iou for frame in sounding),
-        foreground=mean(frame.foreground for frame in frames),
-        blank=mean(frame.foreground < blank_share for frame in sounding))
-    if all(known):
-        scores['J_part'] = mean(frame.iou for frame in frames if frame.part)
+    scores = dict(J=mean(frame.iou for frame in frames))
     if all(frame.f_curve is not None for frame in sounding):
         curves = [frame.f_curve for frame in sounding]
         scores['F'] = mean(curve.max() for curve in curves)
         # One list of all frames' values per threshold.
         by_threshold = np.stack(curves, 1).tolist() if curves else []
         scores['F_curve'] = max(map(mean, by_threshold), default=math.nan)
-    return scores
+    scores['J_sounding'] = mean(frame.iou for frame in sounding)
+    if all(known):
+        scores['J_part'] = mean(frame.iou for frame in frames if frame.part)
+    return dict(
+        scores,
+        foreground=mean(frame.foreground for frame in frames),
+        blank=mean(frame.foreground < blank_share for frame in sounding))
 
 
 def average_avsbench(frames: Sequence[FrameScore],
@@ -263,56 +250,41 @@ def average_avsbench(frames: Sequence[FrameScore],
     return (j_sum / len(starts)).item(), f_sum / len(starts)
 
 
-def reference_scores(frames: Iterable[Any],
-                     ignore_index: int = 255,
-                     **kwargs) -> Dict[str, Dict[str, float]]:
+def reference_scores(frames: Sequence[dict],
+                     ignore_index: int = 255) -> Dict[str, Dict[str, float]]:
     """J of "everything visible" and of "all blank", which need no model.
 
     Segmenting whatever is visible already scores high where most visible
     objects sound, and a blank mask scores the share of silent frames.
 
     Args:
-        frames (Iterable): Either pairs of ground truth and map of the visible
-            objects, (H, W) or (1, H, W) integer tensors or arrays, 0
-            background; or a dataset whose items have ``data_samples`` with
-            ``gt_sem_seg`` and ``gt_visible``.
+        frames (Sequence[dict]): A data set, or items of one, whose
+            ``data_samples`` have ``gt_sem_seg`` and ``gt_visible``.
         ignore_index (int): Pixels to leave out. Default: 255.
-        **kwargs: ``threshold`` and ``part_min_pixels`` of
-            :func:`score_frame`.
 
     Returns:
         dict[str, dict[str, float]]: For 'everything' and 'blank' the ``J``
         and ``J_part`` in percent; ``J_part`` is NaN if no frame qualifies.
 
     Raises:
-        KeyError: If a dataset's items lack ground truth or visible objects.
+        KeyError: If items lack ground truth or visible objects.
     """
     rows: Dict[str, List[FrameScore]] = dict(everything=[], blank=[])
-    # A dataset has no __iter__, and iterating it by index would rely on an
-    # IndexError at its end, which not every wrapper raises.
-    items = frames
-    if hasattr(frames, '__len__') and hasattr(frames, '__getitem__'):
-        items = (frames[i] for i in range(len(frames)))
-    for item in items:
-        if isinstance(item, dict):
-            sample = item['data_samples']
-            if 'gt_sem_seg' not in sample or 'gt_visible' not in sample:
-                raise KeyError(
-                    'The data sample has no gt_sem_seg or no gt_visible; '
-                    'expected a test pipeline with '
-                    'LoadAVSAnnotations(load_visible=True) and PackAVTInputs.')
-            item = sample.gt_sem_seg.data, sample.gt_visible.data
-        gt, visible = (torch.as_tensor(np.asarray(labels)) for labels in item)
+    # not every wrapper of data sets raises an IndexError at its end
+    for index in range(len(frames)):
+        sample = frames[index]['data_samples']
+        if 'gt_sem_seg' not in sample or 'gt_visible' not in sample:
+            raise KeyError(
+                'The data sample has no gt_sem_seg or no gt_visible; expected '
+                'a test pipeline with LoadAVSAnnotations(load_visible=True) '
+                'and PackAVTInputs.')
+        gt, visible = sample.gt_sem_seg.data, sample.gt_visible.data
         seen = ((visible != 0) & (visible != ignore_index)).float()
         for name, score in (('everything', seen), ('blank', 0 * seen)):
             rows[name].append(
                 score_frame(
-                    score,
-                    gt,
-                    visible,
-                    ignore_index=ignore_index,
-                    with_f=False,
-                    **kwargs))
+                    score, gt, visible, ignore_index=ignore_index,
+                    with_f=False))
     averages = {name: average_frames(scored) for name, scored in rows.items()}
     return {
         name: {key: 100 * scores[key]

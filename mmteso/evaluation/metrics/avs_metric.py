@@ -200,9 +200,8 @@ class AVSMetric(BaseMetric):
                  str(sample.get(self.report_by)), tuple(gt.shape[-2:])))
 
     def compute_metrics(
-        self, results: List[Tuple[Optional[int], FrameScore, Optional[str],
-                                  Tuple[int, int]]]
-    ) -> Dict[str, float]:
+            self, results: List[Tuple[Optional[int], FrameScore, str,
+                                      Tuple[int, int]]]) -> Dict[str, float]:
         """Average over the frames of all processes, and over each group of
         ``report_by``; see the class. Nothing with ``format_only``."""
         if self.format_only:
@@ -210,17 +209,13 @@ class AVSMetric(BaseMetric):
         self._sizes = sorted({row[3] for row in results},
                              key=lambda size: (size[0] * size[1], size))
         scores = self._average(results)
-        order = [
-            key for key in ('J', 'F', 'F_curve', 'J_sounding', 'J_part',
-                            'foreground', 'blank') if key in scores
-        ]
         if self.report_by is not None:
             for group in sorted({row[2] for row in results}):
                 part = self._average([r for r in results if r[2] == group])
-                for key in ('J', 'F', 'J_part'):
-                    if key in part:
-                        order.append(f'{key}@{group}')
-                        scores[order[-1]] = part[key]
+                scores.update({
+                    f'{key}@{group}': part[key]
+                    for key in ('J', 'F', 'J_part') if key in part
+                })
         undefined = [key for key, value in scores.items() if math.isnan(value)]
         if undefined:
             print_log(
@@ -230,21 +225,15 @@ class AVSMetric(BaseMetric):
         print_log(
             f'AVSMetric: {len(results)} frames; {self.describe()}.',
             logger='current')
-        return {key: 100 * scores[key] for key in order}
+        return {key: 100 * value for key, value in scores.items()}
 
     def _average(self, results: List[tuple]) -> Dict[str, float]:
         """Average some frames as the protocol says; fractions in [0, 1]."""
         scores = average_frames([row[1] for row in results], self.blank_share)
-        if self.protocol == 'avsbench':
-            scores['J'], scores['F'] = average_avsbench(
-                self._in_dataset_order(results), self.group_size)
-        return scores
-
-    @staticmethod
-    def _in_dataset_order(results: List[tuple]) -> List[FrameScore]:
-        """Sort frames by ``sample_idx``, which has to be there and unique."""
+        if self.protocol != 'avsbench':
+            return scores
         indices = [row[0] for row in results]
-        if any(index is None for index in indices):
+        if None in indices:
             raise KeyError(
                 "protocol='avsbench' forms groups in the dataset's order and "
                 "needs 'sample_idx' in every data sample. Add it to the "
@@ -256,4 +245,6 @@ class AVSMetric(BaseMetric):
                 "protocol='avsbench' needs the dataset's order. Test one "
                 'dataset at a time (no ConcatDataset) with '
                 'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
-        return [row[1] for row in sorted(results, key=lambda r: r[0])]
+        in_order = [row[1] for row in sorted(results, key=lambda r: r[0])]
+        scores['J'], scores['F'] = average_avsbench(in_order, self.group_size)
+        return scores

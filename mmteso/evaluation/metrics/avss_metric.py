@@ -17,11 +17,10 @@ class AVSSMetric(BaseMetric):
     """AVSBench's per-class mIoU and F for audio-visual semantic segmentation.
 
     Reads ``pred_sem_seg`` and ``gt_sem_seg``, both (1, H, W) integer, of each
-    data sample. IoU and F (beta^2 = 0.3) are computed per image and class,
-    summed over the images and divided by the number of images where the class
-    occurs in prediction or truth. This is not mmseg's ``IoUMetric``, which
-    divides the intersections summed over the set by the summed unions; that
-    one works on the same samples.
+    data sample. IoU and F (beta^2 = 0.3) are computed per image and class and
+    averaged over the images where the class occurs in prediction or truth.
+    (mmseg's ``IoUMetric``, which works on the same samples, divides sums over
+    the set.)
 
     Results, in percent and unrounded:
 

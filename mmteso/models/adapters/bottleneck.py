@@ -29,12 +29,7 @@ class BottleneckAdapter(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Make the adapter an identity.
-
-        ``Runner.train()`` re-initialises every linear layer of a transformer
-        after the constructor ran; :class:`AudioTextSegmentor` therefore calls
-        this once more after all others.
-        """
+        """Make the adapter an identity."""
         nn.init.xavier_uniform_(self.down.weight)
         nn.init.zeros_(self.down.bias)
         nn.init.zeros_(self.up.weight)

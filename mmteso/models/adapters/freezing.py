@@ -8,14 +8,7 @@ from .bottleneck import BottleneckAdapter
 
 
 def resolve_modules(model: nn.Module, names: Sequence[str]) -> List[nn.Module]:
-    """Look up modules by their path, not by substring.
-
-    Args:
-        model (nn.Module): Where to look.
-        names (Sequence[str]): Paths such as ``'decode_head.pixel_decoder'``.
-
-    Returns:
-        list[nn.Module]: One module per name.
+    """Look up modules by their path, such as ``'decode_head.pixel_decoder'``.
 
     Raises:
         ValueError: If there is no such module, or it is an adapter, which is
@@ -51,9 +44,8 @@ def freeze(modules: Sequence[nn.Module]) -> None:
 def set_eval(modules: Sequence[nn.Module]) -> None:
     """Put modules into eval mode, adapters left as they are.
 
-    Eval mode is what stops dropout, drop path and batch statistics. The
-    runner calls ``model.train()`` before each epoch and after each
-    validation, so this belongs into an overridden ``train()``.
+    Eval mode is what stops dropout, drop path and batch statistics. It
+    belongs into an overridden ``train()``, which the runner calls often.
     """
     for module in _frozen_modules(modules):
         module.training = False

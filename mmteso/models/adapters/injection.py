@@ -22,17 +22,16 @@ kind                    attention
                         image, back, and the final one
 ======================= =======================================================
 
-The tables below name the layers, of mmseg, mmdet, transformers and timm. What
-they don't know can't be adapted and is named: in an error where a wanted kind
-is missing, and otherwise in the log. Of a segmentor only backbone, neck and
-heads are searched: the audio encoder is frozen or trained, not adapted.
+What the tables below don't know can't be adapted and is named: in an error
+where a wanted kind is missing, and otherwise in the log. Of a segmentor only
+backbone, neck and heads are searched, not the audio encoder.
 
 Adapted layers keep the parameter names of the layers they replace: a stock
 checkpoint loads as it is, with only ``*.adapter.*`` missing.
 """
 import re
 import sys
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from mmcv.ops import MultiScaleDeformableAttention
 from mmdet.models.backbones.pvt import SpatialReductionAttention
@@ -113,10 +112,8 @@ FOREIGN_LAYERS = {
 }  # yapf: disable
 
 
-class Place(NamedTuple):
-    """A layer that can be adapted: ``getattr(owner, attribute)``."""
-    owner: nn.Module
-    attribute: str
+#: A layer that can be adapted: ``getattr(owner, attribute)``.
+Place = Tuple[nn.Module, str]
 
 
 # By their names: a base class that all of them share there is not.
@@ -176,11 +173,7 @@ def inject_adapters(
 
 def find_attention(
         model: nn.Module) -> Tuple[Dict[str, List[Place]], List[str]]:
-    """Find what can be adapted.
-
-    Args:
-        model (nn.Module): A segmentor, of which backbone, neck and heads are
-            searched, or a part of one.
+    """Find what can be adapted in a segmentor, or in a part of one.
 
     Returns:
         tuple[dict[str, list[Place]], list[str]]: The layers by kind, and the
@@ -241,7 +234,7 @@ def _matches(root: nn.Module) -> Iterator[Tuple[nn.Module, str, Place]]:
                 if isinstance(
                         getattr(owner, attribute, None),
                     (nn.Linear, nn.MultiheadAttention)):
-                    yield module, kind, Place(owner, attribute)
+                    yield module, kind, (owner, attribute)
                     break
 
 

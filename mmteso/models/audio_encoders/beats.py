@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
-from types import ModuleType
 from typing import Dict, Optional
 from unittest import mock
 
@@ -79,7 +78,10 @@ class BEATs(FrozenAudioEncoder):
             raise ValueError(f'cfg has unknown fields {unknown}; known are '
                              f'{sorted(BEATS_CFG)}')
         self.cfg = dict(BEATS_CFG, **(cfg or {}))
-        beats = _import_beats()
+        # SpeechBrain's import sets global switches of PyTorch, e.g. to TF32
+        quirks = 'allow_tf32,disable_jit_profiling,disable_cudnn_benchmarking'
+        with mock.patch.dict(os.environ, SB_DISABLE_QUIRKS=quirks):
+            beats = require('speechbrain.lobes.models.beats', 'beats')
         width, patch = self.cfg['embed_dim'], self.cfg['input_patch_size']
         self.embed_dims = self.cfg['encoder_embed_dim']
         # names match those of the checkpoints
@@ -116,10 +118,7 @@ class BEATs(FrozenAudioEncoder):
 
     @torch.no_grad()
     def forward(self, audio_values: Tensor) -> Tensor:
-        """Embed one clip per frame.
-
-        Args:
-            audio_values (Tensor): From :class:`AudioToFbank`, (B, T, 128).
+        """Embed one clip per frame, :class:`AudioToFbank`'s (B, T, 128).
 
         Returns:
             Tensor: (B, D_a).
@@ -137,11 +136,3 @@ class BEATs(FrozenAudioEncoder):
         if self.post_extract_proj is not None:
             x = self.post_extract_proj(x)
         return self.encoder(x)[0].mean(1)
-
-
-def _import_beats() -> ModuleType:
-    # SpeechBrain's import sets global switches of PyTorch, e.g. to TF32; and
-    # it imports torchaudio, which has to be the installed torch's
-    quirks = 'allow_tf32,disable_jit_profiling,disable_cudnn_benchmarking'
-    with mock.patch.dict(os.environ, SB_DISABLE_QUIRKS=quirks):
-        return require('speechbrain.lobes.models.beats', 'beats')

@@ -49,19 +49,9 @@ class LogMelStats(nn.Module):
             self.register_buffer('scaling', torch.tensor([*mean, *std]))
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """Summarise one example per frame.
-
-        Args:
-            log_mel (Tensor): VGGish input, (B, 1, 96, 64): time by bands.
-
-        Returns:
-            Tensor: (B, 128), 64 means and 64 standard deviations.
-        """
+        """(B, 1, 96, 64) -> 64 means and 64 standard deviations, (B, 128)."""
         log_mel = log_mel.squeeze(1)
         parts = log_mel.mean(1) - _SILENCE, log_mel.std(1, unbiased=False)
         return torch.cat([(part - mean) / std for part, mean, std in zip(
             parts, self.mean, self.std)],
                          dim=1)
-
-    def extra_repr(self) -> str:
-        return f'mean={self.mean}, std={self.std}'

@@ -2,12 +2,11 @@
 from functools import cached_property
 
 import torch
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.optional import require
-from ..weights import (from_pretrained, load_part, require_same_names,
+from ..weights import (TransformersPart, from_pretrained, load_part,
                        state_sha256)
 
 # What may be missing: read where training masks its input, or not here at all
@@ -15,7 +14,7 @@ _UNUSED = ('masked_spec_embed', 'decoder.')
 
 
 @MODELS.register_module()
-class TransformersAudioEncoder(BaseModule):
+class TransformersAudioEncoder(TransformersPart):
     """An audio model of transformers as audio encoder [ours].
 
     AST, CLAP's audio tower, and what ``AutoModel`` knows and maps one input
@@ -27,19 +26,16 @@ class TransformersAudioEncoder(BaseModule):
             pretrained='checkpoints/ast-finetuned-audioset',
             pool='pooler')
 
-    When the encoder is built, ``config.json`` gives its layers and
-    :attr:`embed_dims`; the weights are read when training starts and stay in
-    the checkpoints that training writes. Testing needs ``config.json`` and,
-    for the transform, ``preprocessor_config.json``, but no weights. The names
-    of the weights are those of the installed transformers: a checkpoint whose
-    names are others is refused.
+    When the encoder is built, ``config.json`` gives its layers; the weights
+    are read when training starts and stay in the checkpoints that training
+    writes. Testing needs ``config.json`` and, for the transform,
+    ``preprocessor_config.json``, but no weights.
 
     These models were trained on longer sounds than the 0.975 s of a frame,
     and their feature extractors fill up what is missing: AST's with zeros to
     10.24 s, CLAP's by repeating the clip ten times, Whisper's with zeros to
     30 s. The mean over all tokens is then mostly one over filling, so take
-    the model's own 'pooler' where it has one. How well they do on such short
-    clips has not been measured here.
+    the model's own 'pooler' where it has one.
 
     Args:
         pretrained (str): The model: a folder, or its id on the Hugging Face
@@ -107,12 +103,7 @@ class TransformersAudioEncoder(BaseModule):
         return model
 
     def init_weights(self) -> None:
-        """Read the model's weights, all of them.
-
-        Raises:
-            OSError: If there are no weights.
-            ValueError: If weights of the model are missing.
-        """
+        """Read the model's weights, all of them."""
         if self.is_init:
             return
         model = from_pretrained(
@@ -126,24 +117,14 @@ class TransformersAudioEncoder(BaseModule):
         """Hash of the weights in memory: the files may be several."""
         return state_sha256(self)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
-                              **kwargs) -> None:
-        require_same_names(self, state_dict, prefix)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
     def train(self, mode: bool = True) -> 'TransformersAudioEncoder':
         """Set the mode; a frozen encoder stays in eval mode."""
         return super().train(mode and not self.freeze)
 
     def forward(self, audio_values: Tensor) -> Tensor:
-        """Embed one clip per frame.
+        """Embed one clip per frame, :class:`AudioToModelInput`'s.
 
-        Args:
-            audio_values (Tensor): From :class:`AudioToModelInput`, (B, ...),
-                e.g. (B, 1024, 128) for AST.
-
-        Returns:
-            Tensor: (B, D_a).
+        (B, ...), e.g. (B, 1024, 128) for AST, -> (B, D_a).
         """
         inputs = {self.model.main_input_name: audio_values}
         if self._is_clap:
@@ -162,8 +143,3 @@ class TransformersAudioEncoder(BaseModule):
             if self.pool == 'cls':
                 return tokens[:, 0]
             return tokens[:, self._special_tokens:].mean(1)
-
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return (f'pretrained={self.pretrained!r}, pool={self.pool!r}, '
-                f'freeze={self.freeze}')

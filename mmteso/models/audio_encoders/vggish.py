@@ -11,8 +11,7 @@ from .frozen_audio_encoder import FrozenAudioEncoder
 class VGGish(FrozenAudioEncoder):
     """VGGish, frozen, before PCA and quantisation (paper 4.1).
 
-    The network is torchvggish's; it is imported when the encoder is built and
-    nothing is downloaded. Weights come from a local copy of
+    The network is torchvggish's. Weights come from a local copy of
     ``vggish-10086976.pth``::
 
         audio_encoder=dict(type='VGGish', init_cfg=dict(
@@ -45,14 +44,7 @@ class VGGish(FrozenAudioEncoder):
 
     @torch.no_grad()
     def forward(self, log_mel: Tensor) -> Tensor:
-        """Embed one example per frame.
-
-        Args:
-            log_mel (Tensor): (B, 1, 96, 64).
-
-        Returns:
-            Tensor: (B, 128).
-        """
+        """(B, 1, 96, 64) -> (B, 128)."""
         x = self.features(log_mel)
         # The weights come from a channels-last network: flatten as it did.
         return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))

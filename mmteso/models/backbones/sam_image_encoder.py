@@ -13,9 +13,8 @@ from ..weights import PretrainedModule
 class SAMImageEncoder(PretrainedModule):
     """SAM's image encoder, a ViT with windowed and global attention.
 
-    The network is transformers' ``SamVisionEncoder``; it is imported when the
-    encoder is built and nothing is downloaded. Weights come from a local
-    folder in transformers' format::
+    The network is transformers' ``SamVisionEncoder``. Weights come from a
+    local folder in transformers' format::
 
         backbone=dict(type='SAMImageEncoder', init_cfg=dict(
             type='Pretrained', checkpoint='checkpoints/sam-vit-b'))
@@ -72,11 +71,8 @@ class SAMImageEncoder(PretrainedModule):
                       'vision_encoder')
 
     def forward(self, x: Tensor) -> Tuple[Tensor]:
-        """Encode images.
-
-        Args:
-            x (Tensor): (B, 3, img_size, img_size), normalised with mmseg's
-                usual mean and deviation, which are SAM's.
+        """Encode images (B, 3, img_size, img_size), normalised with mmseg's
+        usual mean and deviation, which are SAM's.
 
         Returns:
             tuple[Tensor]: One map, (B, 256, img_size / 16, img_size / 16).

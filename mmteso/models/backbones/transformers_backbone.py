@@ -7,8 +7,8 @@ from torch import Tensor
 from mmteso.io.hf_config import differing_fields, make_hf_config, own_fields
 from mmteso.io.hf_folder import WEIGHT_FILES, require_hf_files
 from mmteso.optional import require
-from ..weights import (PretrainedModule, from_pretrained, load_part,
-                       require_same_names)
+from ..weights import (PretrainedModule, TransformersPart, from_pretrained,
+                       load_part)
 
 # What the folder's config may say otherwise: what matters in training only,
 # belongs to a head, or what weights of a wrong shape tell (image_size).
@@ -30,15 +30,14 @@ _OURS = ('out_features', 'out_indices', 'stage_names', 'reshape_hidden_states')
 
 
 @MODELS.register_module()
-class TransformersBackbone(PretrainedModule):
+class TransformersBackbone(PretrainedModule, TransformersPart):
     """A vision backbone of transformers [ours].
 
     What ``AutoBackbone`` knows: ConvNeXt (mmseg's own needs mmpretrain),
     ConvNeXt V2, Swin, Swin V2, DINOv2, DINOv3, BEiT, PVTv2, ResNet, ... Its
     structure is written out, so that testing needs no other file than a
-    checkpoint of ours; fields that are left out are as transformers has them
-    by default. Nothing is downloaded: the pretrained weights come from a
-    local folder in transformers' format, of the backbone alone or of a
+    checkpoint of ours. Nothing is downloaded: the pretrained weights come
+    from a local folder in transformers' format, of the backbone alone or of a
     classifier with it, and are read when training starts::
 
         backbone=dict(
@@ -107,9 +106,8 @@ class TransformersBackbone(PretrainedModule):
     def load_pretrained(self, folder: str) -> None:
         """Read the weights of a folder.
 
-        Layers that only backbones have, such as the normalisations of
-        ConvNeXt's maps, keep those they were built with where the folder's
-        model was no backbone.
+        Layers that only backbones have stay as they were built where the
+        folder's model was no backbone.
         """
         who, own = type(self).__name__, self.model.config
         require_hf_files(folder, ['config.json'], who)
@@ -134,16 +132,8 @@ class TransformersBackbone(PretrainedModule):
                 f'{getattr(own, "image_size", None)}: {error}') from error
         load_part(self.model, model.state_dict(), folder)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args,
-                              **kwargs) -> None:
-        require_same_names(self.model, state_dict, f'{prefix}model.')
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
     def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Encode images.
-
-        Args:
-            x (Tensor): Normalised as the weights demand, (B, 3, H, W).
+        """Encode images (B, 3, H, W), normalised as the weights demand.
 
         Returns:
             tuple[Tensor]: A map per index, (B, out_channels[i], H_i, W_i),

@@ -125,18 +125,11 @@ _RULES = [(re.compile(
 
 
 def load_hf_mask2former(source: str) -> nn.Module:
-    """Load a Mask2Former of transformers with all its weights.
-
-    Args:
-        source (str): A folder, or an id on the Hugging Face Hub.
-
-    Returns:
-        Mask2FormerForUniversalSegmentation: In float32.
+    """Load a Mask2Former of transformers, from a folder or the Hub, whole.
 
     Raises:
-        ImportError: If transformers is not installed.
-        OSError: If there is no such model.
-        ValueError: If weights are missing, as of another model.
+        ImportError, OSError, ValueError: If transformers is not installed,
+            there is no such model, or weights are missing.
     """
     return from_pretrained(
         require('transformers', 'text').Mask2FormerForUniversalSegmentation,
@@ -147,8 +140,6 @@ def convert_mask2former(state_dict: Mapping[str, Tensor],
                         window_size: int = 0) -> Dict[str, Tensor]:
     """Bring the weights of transformers' Mask2Former into mmsegmentation's.
 
-    As in transformers, the last class means "no object".
-
     Args:
         state_dict (Mapping[str, Tensor]): Weights of a
             ``Mask2FormerForUniversalSegmentation`` with a Swin or a ResNet of
@@ -157,7 +148,8 @@ def convert_mask2former(state_dict: Mapping[str, Tensor],
 
     Returns:
         dict[str, Tensor]: Weights of mmsegmentation's ``EncoderDecoder`` with
-        a ``Mask2FormerHead``, to load with ``strict=True``.
+        a ``Mask2FormerHead``, to load with ``strict=True``. As in
+        transformers, the last class means "no object".
 
     Raises:
         ValueError: If there is a weight that such a model does not have.
@@ -203,16 +195,11 @@ def _unfold_order(value: Tensor) -> Tensor:
 
 
 def pixel_settings(preprocessor: Mapping[str, Any]) -> Dict[str, Any]:
-    """What ``data_preprocessor`` must say for the same pixels.
+    """``mean``, ``std`` and ``bgr_to_rgb`` of a data_preprocessor for the
+    same pixels, from ``preprocessor_config.json``.
 
     transformers divides RGB values by 255 before mean and deviation;
     mmsegmentation takes both in the range of the pixels.
-
-    Args:
-        preprocessor (Mapping[str, Any]): ``preprocessor_config.json``.
-
-    Returns:
-        dict[str, Any]: ``mean``, ``std`` and ``bgr_to_rgb``.
     """
     scale = 1.0
     if preprocessor.get('do_rescale', True):
@@ -232,12 +219,12 @@ def find_differences(state_dict: Mapping[str, Tensor], config,
                      model: Mapping[str, Any]) -> List[str]:
     """Where the model of a config is another than the converted one.
 
+    Backbone and decode head are built; the number of classes may be another.
+
     Args:
         state_dict (Mapping[str, Tensor]): From :func:`convert_mask2former`.
         config (Mask2FormerConfig): transformers' configuration.
-        model (Mapping[str, Any]): ``model`` of a config, mmsegmentation's or
-            ours. Backbone and decode head are built; the number of classes
-            may be another.
+        model (Mapping[str, Any]): ``model`` of a config.
 
     Returns:
         list[str]: A line for each difference; empty if it fits.

@@ -44,15 +44,8 @@ _RULES = [(re.compile(pattern), new) for pattern, new in (
 
 
 def convert_sam(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
-    """Rename Meta's weights for transformers' ``SamModel``.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): All of a SAM, as in
-            ``sam_vit_b_01ec64.pth`` (ViT-L and ViT-H alike).
-
-    Returns:
-        dict[str, Tensor]: Copies, float32. Loading them strictly shows
-        whether they are a whole SAM.
+    """Rename Meta's weights, such as ``sam_vit_b_01ec64.pth``, for
+    transformers' ``SamModel``: copies, float32.
     """
     converted = {}
     for name, value in state_dict.items():
@@ -76,8 +69,7 @@ def sam_settings(state_dict: Mapping[str, Tensor],
             no trace in the shapes. Defaults to 8, as in all of Meta's.
 
     Returns:
-        dict[str, dict]: ``vision_config``, ``prompt_encoder_config`` and
-        ``mask_decoder_config`` of ``SamConfig``. The mask decoder's
+        dict[str, dict]: The three configs of ``SamConfig``. The mask decoder's
         normalisations have PyTorch's ``eps`` of 1e-5 as in Meta's code;
         transformers' default, and the config of ``facebook/sam-vit-base``,
         is 1e-6.
@@ -144,14 +136,9 @@ def sam_settings(state_dict: Mapping[str, Tensor],
 def write_sam_folder(folder: str,
                      state_dict: Mapping[str, Tensor],
                      decoder_heads: int = 8) -> None:
-    """Write a folder that transformers' ``SamModel`` reads.
+    """Write a new folder that transformers' ``SamModel`` reads.
 
-    The folder appears under its name only once it is complete.
-
-    Args:
-        folder (str): The folder; it must not exist.
-        state_dict (Mapping[str, Tensor]): From :func:`convert_sam`.
-        decoder_heads (int): See :func:`sam_settings`. Defaults to 8.
+    The weights are :func:`convert_sam`'s. It appears once it is complete.
 
     Raises:
         FileExistsError: If the folder is there.

@@ -38,15 +38,12 @@ class Mask2FormerMemory(NamedTuple):
 
 
 class RankAveragedLoss(nn.Module):
-    """Divides a loss by the mean of ``avg_factor`` over all ranks.
+    """Divides an mmdet loss by the mean of ``avg_factor`` over all ranks.
 
     mmdet's Mask2Former divides the class loss by the rank's *own* sum of class
     weights, although it averages the mask losses' factor over ranks. Where
     ranks hold different numbers of ground-truth masks, two processes then get
     gradients 2-4 % off those of one process with the whole batch.
-
-    Args:
-        loss (nn.Module): An mmdet loss whose ``forward`` takes ``avg_factor``.
     """
 
     def __init__(self, loss: nn.Module) -> None:
@@ -68,13 +65,11 @@ class TeSOHead(Mask2FormerHead):
     decoder; the queries' positional embeddings stay. Without a prompt and
     without ``pmqs`` it computes exactly what the stock head computes.
 
-    It departs from the stock head in these places: the forward pass is split
-    into :meth:`encode_image` and :meth:`decode`, so that several sounds can
-    share one image; :meth:`predict` sums S over a few queries at a time, which
-    is faster on a CPU and, with large images, may round the last digit
-    differently; the class loss is divided by the rank-averaged sum of class
-    weights (:class:`RankAveragedLoss`); and :meth:`sounding_score` turns the
-    class maps into the score that :class:`AVSMetric` reads.
+    Further differences: the forward pass is split into :meth:`encode_image`
+    and :meth:`decode`, so that several sounds can share one image;
+    :meth:`predict` sums S over a few queries at a time, which is faster on a
+    CPU and, with large images, may round the last digit differently; and the
+    class loss is divided by the sum of class weights averaged over ranks.
 
     Args:
         pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
@@ -122,9 +117,6 @@ class TeSOHead(Mask2FormerHead):
 
         Args:
             x (tuple[Tensor]): Backbone features, high to low resolution.
-
-        Returns:
-            Mask2FormerMemory: What :meth:`decode` reads.
         """
         # No autocast: mmcv casts deformable attention's sampling locations to
         # the features' type, and half precision is too coarse for them.
@@ -192,41 +184,27 @@ class TeSOHead(Mask2FormerHead):
 
     def forward(
         self,
-        x: Tuple[Tensor],
+        x: Union[Tuple[Tensor], Mask2FormerMemory],
         batch_data_samples: Optional[SampleList] = None,
         prompt: Optional[AudioTextPrompt] = None
     ) -> Tuple[List[Tensor], List[Tensor]]:
-        """:meth:`encode_image`, then :meth:`decode`."""
-        return self.decode(self.encode_image(x), prompt)
+        """:meth:`decode`, of what is encoded already or is encoded here."""
+        if not isinstance(x, Mask2FormerMemory):
+            x = self.encode_image(x)
+        return self.decode(x, prompt)
 
     def loss(self,
-             x: Tuple[Tensor],
+             x: Union[Tuple[Tensor], Mask2FormerMemory],
              batch_data_samples: SampleList,
              train_cfg: ConfigType,
              prompt: Optional[AudioTextPrompt] = None) -> dict:
-        """Segmentation losses (paper eq. 8-9).
+        """Segmentation losses (paper eq. 8-9), of each decoder layer.
 
-        Args:
-            x (tuple[Tensor]): Backbone features.
-            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``, or
-                ``gt_classes`` with ``targets='class'``.
-            train_cfg (dict): Unused, as in mmseg.
-            prompt (AudioTextPrompt, optional): See :meth:`decode`.
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls``, ``loss_mask``, ``loss_dice`` and
-            the same of every decoder layer, ``d{i}.loss_*``.
+        The samples have ``gt_sem_seg``, or ``gt_classes`` with
+        ``targets='class'``.
         """
-        return self.loss_of_memory(
-            self.encode_image(x), batch_data_samples, prompt)
-
-    def loss_of_memory(self,
-                       memory: Mask2FormerMemory,
-                       batch_data_samples: SampleList,
-                       prompt: Optional[AudioTextPrompt] = None) -> dict:
-        """:meth:`loss` of an image that is encoded already."""
         instances, metas = self._seg_data_to_instance_data(batch_data_samples)
-        all_cls, all_masks = self.decode(memory, prompt)
+        all_cls, all_masks = self(x, prompt=prompt)
         return self.loss_by_feat(all_cls, all_masks, instances, metas)
 
     def _seg_data_to_instance_data(
@@ -268,9 +246,7 @@ class TeSOHead(Mask2FormerHead):
             Tensor: S, (B, C, H, W), non-negative, in float32 at least. It sums
             over queries and is no probability: see :meth:`sounding_score`.
         """
-        memory = x if isinstance(x,
-                                 Mask2FormerMemory) else self.encode_image(x)
-        all_cls, all_masks = self.decode(memory, prompt)
+        all_cls, all_masks = self(x, prompt=prompt)
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
         # Under autocast matrix products would return half precision, too
@@ -310,12 +286,7 @@ class TeSOHead(Mask2FormerHead):
 
         ``S_1 / (S_0 + S_1)`` in the binary task, so that a score above 0.5 is
         what argmax calls sounding; with more classes all of them together.
-
-        Args:
-            seg_logits (Tensor): S, (C, H, W), background first.
-
-        Returns:
-            Tensor: (1, H, W) in [0, 1].
+        S (C, H, W), background first, -> (1, H, W) in [0, 1].
         """
         total = seg_logits.sum(0, keepdim=True)
         sounding = seg_logits[1:].sum(0, keepdim=True)
@@ -326,9 +297,8 @@ class TeSOHead(Mask2FormerHead):
 class PixelSupervisedHead(TeSOHead):
     """TeSOHead for pretraining, whose mask features learn the classes (ours).
 
-    A query masks what its embedding is close to in the mask features. Where
-    each class has a query of its own and one object, as on SynthAVS, a query
-    can find the object by its place, and the mask features need not tell
+    Where each class has a query of its own and one object, as on SynthAVS, a
+    query can find the object by its place, and the mask features need not tell
     classes apart; frozen, they would leave a prompt nothing to select by. A
     linear classifier on them, trained pixel by pixel, makes them do so, as
     pretraining on a large data set does for real pictures.
@@ -356,12 +326,11 @@ class PixelSupervisedHead(TeSOHead):
         weight[0] = background_weight
         self.register_buffer('class_weight_pixel', weight, persistent=False)
 
-    def loss_of_memory(self,
-                       memory: Mask2FormerMemory,
-                       batch_data_samples: SampleList,
-                       prompt: Optional[AudioTextPrompt] = None) -> dict:
+    def loss(self, x: Tuple[Tensor], batch_data_samples: SampleList,
+             *args, **kwargs) -> dict:
         """Losses of :class:`TeSOHead`, and ``loss_pixel``."""
-        losses = super().loss_of_memory(memory, batch_data_samples, prompt)
+        memory = self.encode_image(x)
+        losses = super().loss(memory, batch_data_samples, *args, **kwargs)
         logits = self.pixel_classifier(memory.mask_features)
         labels = torch.stack(
             [sample.gt_sem_seg.data for sample in batch_data_samples])
@@ -381,20 +350,18 @@ def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
 
     Mask2Former masks this attention: a query sees only the pixels that its
     mask of the layer before covers (all of them if it covers none). The
-    output stays as it is, up to rounding where torch would have taken a fused
-    kernel; an adapter changes the output, not the weights.
+    output stays as it is, up to rounding.
 
     Args:
-        head (nn.Module): A decode head with mmdet's Mask2Former decoder:
-            :class:`TeSOHead` or mmseg's ``Mask2FormerHead``.
+        head (nn.Module): :class:`TeSOHead` or mmseg's ``Mask2FormerHead``.
 
     Yields:
         list[list[Tensor]]: By layer, then by forward pass, the weights as a
         mean over the attention heads, (B, N_q, h * w) of the level that the
-        layer reads; each row sums to 1 (in eval mode; dropout breaks that).
+        layer reads; each row sums to 1 in eval mode.
 
     Raises:
-        TypeError: If the head has no such decoder.
+        TypeError: If it is another head.
     """
     if not isinstance(head, Mask2FormerHead):
         raise TypeError('head must be a Mask2FormerHead, such as TeSOHead, '

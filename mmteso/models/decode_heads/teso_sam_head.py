@@ -34,20 +34,19 @@ class SAMMemory(NamedTuple):
 class TeSOSAMHead(PretrainedModule):
     """SAM's mask decoder whose tokens are prompted by sound and text.
 
-    TeSO-SAM. The paper reports its numbers and says little of how; what is
-    ours is marked. The output tokens of SAM's decoder (one for the predicted
-    IoU, four for masks) are F_Q of PMQS (paper 3.4): they attend to the
-    sounding object features before they enter the *unchanged* two-way
-    transformer. SAM gives its tokens a second time to each layer as their
-    positions, and gets the prompted ones there too (ours). There are no
-    points, boxes or masks as prompts, only SAM's "no mask" embedding. The
-    task is binary, so one mask is the output, as a logit: SAM has no classes,
-    and eq. 8 here is without its class loss. Without ``pmqs`` the head
-    computes what transformers' ``SamModel`` does without prompts.
+    TeSO-SAM; the paper says little of how, what is ours is marked. The output
+    tokens of SAM's decoder (one for the predicted IoU, four for masks) are F_Q
+    of PMQS (paper 3.4): they attend to the sounding object features before
+    they enter the *unchanged* two-way transformer. SAM gives its tokens a
+    second time to each layer as their positions, and gets the prompted ones
+    there too (ours). There are no points, boxes or masks as prompts, only
+    SAM's "no mask" embedding. One mask is the output, as a logit: SAM has no
+    classes, and eq. 8 here is without its class loss. Without ``pmqs`` the
+    head computes what transformers' ``SamModel`` does without prompts.
 
-    The network is transformers' ``SamMaskDecoder``, imported when the head is
-    built; nothing is downloaded. The IoU head is never used, nor are the
-    hypernetworks of mask tokens that are not the output: they are frozen.
+    The network is transformers' ``SamMaskDecoder``. The IoU head is never
+    used, nor are the hypernetworks of mask tokens that are not the output:
+    they are frozen.
 
     Args:
         decoder_config (dict, optional): Fields of ``SamMaskDecoderConfig``
@@ -140,9 +139,6 @@ class TeSOSAMHead(PretrainedModule):
         Args:
             x (tuple[Tensor]): Features; the last one, (B, C, h, w), is SAM's
                 image embedding.
-
-        Returns:
-            SAMMemory: What :meth:`decode` reads.
         """
         image = x[-1] + self.no_mask_embed.weight[..., None, None]
         pos = self.positional_encoding(*image.shape[2:])
@@ -197,11 +193,13 @@ class TeSOSAMHead(PretrainedModule):
         return torch.einsum('bc,bchw->bhw', filters, image)[:, None]
 
     def forward(self,
-                x: Tuple[Tensor],
+                x: Union[Tuple[Tensor], SAMMemory],
                 batch_data_samples: Optional[SampleList] = None,
                 prompt: Optional[AudioTextPrompt] = None) -> Tensor:
-        """:meth:`encode_image`, then :meth:`decode`."""
-        return self.decode(self.encode_image(x), prompt)
+        """:meth:`decode`, of what is encoded already or is encoded here."""
+        if not isinstance(x, SAMMemory):
+            x = self.encode_image(x)
+        return self.decode(x, prompt)
 
     def loss(self,
              x: Tuple[Tensor],
@@ -210,32 +208,17 @@ class TeSOSAMHead(PretrainedModule):
              prompt: Optional[AudioTextPrompt] = None) -> dict:
         """Segmentation losses (paper eq. 8 without its class loss).
 
-        Args:
-            x (tuple[Tensor]): Backbone features.
-            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``,
-                0 background, 1 sounding, 255 ignored.
-            train_cfg (dict): Unused, as in mmseg.
-            prompt (AudioTextPrompt, optional): See :meth:`decode`.
-
-        Returns:
-            dict[str, Tensor]: ``loss_mask`` and ``loss_dice``.
+        The samples have ``gt_sem_seg``, 0 background, 1 sounding, 255 ignored.
         """
         logits = self(x, batch_data_samples, prompt)
         return self.loss_by_feat(logits, batch_data_samples)
 
     def loss_by_feat(self, seg_logits: Tensor,
                      batch_data_samples: SampleList) -> dict:
-        """Losses of mask logits.
+        """Losses of mask logits (B, 1, h, w).
 
         Each frame counts alike, whatever of it is ignored; a silent frame has
         an empty mask, and both losses push its prediction to blank.
-
-        Args:
-            seg_logits (Tensor): (B, 1, h, w).
-            batch_data_samples (list[SegDataSample]): With ``gt_sem_seg``.
-
-        Returns:
-            dict[str, Tensor]: ``loss_mask`` and ``loss_dice``.
 
         Raises:
             ValueError: If a label is none of 0, 1 and 255.
@@ -296,8 +279,7 @@ class TeSOSAMHead(PretrainedModule):
         Returns:
             Tensor: (B, 1, H, W), in float32 at least.
         """
-        memory = x if isinstance(x, SAMMemory) else self.encode_image(x)
-        logits = at_least_float32(self.decode(memory, prompt))
+        logits = at_least_float32(self(x, prompt=prompt))
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
         return F.interpolate(

@@ -33,15 +33,7 @@ from .attention import mlp
 
 
 class _SimplePrompt(nn.Module):
-    """Normalised features and a "no cue" key, as SeDAM has them.
-
-    Args:
-        audio_dims (int): Channels of F_A, if it is read. Defaults to 128.
-        text_dims (int): Channels of a cue's feature, if they are read.
-            Defaults to 1024.
-        embed_dims (int): D. Defaults to 1024.
-        hidden_dims (int): Hidden width of each MLP. Defaults to 2048.
-    """
+    """Normalised features and a "no cue" key, as SeDAM has them."""
 
     reads = ('audio', 'text')
     num_latents = 1
@@ -77,8 +69,7 @@ class AudioPrompt(_SimplePrompt):
     """Sound without text (table 6, "w/o text").
 
     The latent components themselves, normalised, stand where the sounding
-    object features stood; there are no cues, so nothing to select. The latent
-    component loss goes on working.
+    object features stood; there are no cues, so nothing to select.
 
     Args:
         num_latents (int): N_a. Defaults to 4.
@@ -108,8 +99,7 @@ class TextPrompt(_SimplePrompt):
     """Text without sound (table 6, "w/o audio").
 
     The cues' own features, normalised, stand where the sounding object
-    features stood. Without sound no cue can be told from another: all valid
-    ones are kept, and there are no latents. Arguments are ``text_dims``
+    features stood; all valid ones are kept. Arguments are ``text_dims``
     (1024), ``embed_dims`` (1024) and ``hidden_dims`` (2048) of
     :class:`SeDAM`.
     """
@@ -127,9 +117,8 @@ class ConcatPrompt(_SimplePrompt):
     """Sound and text side by side (table 6, "w/o SeDAM").
 
     The whole audio feature as one key and each cue as another: they meet in
-    PMQS alone. No latent components, no attention between cues and sound, so
-    no scores and no dynamic mask either: all valid cues are kept. Arguments
-    are ``audio_dims`` (128), ``text_dims`` (1024), ``embed_dims`` (1024) and
+    PMQS alone. There are no scores, so all valid cues are kept. Arguments are
+    ``audio_dims`` (128), ``text_dims`` (1024), ``embed_dims`` (1024) and
     ``hidden_dims`` (2048) of :class:`SeDAM`.
     """
 
@@ -147,9 +136,8 @@ class ConcatPrompt(_SimplePrompt):
 class PooledPrompt(nn.Module):
     """One vector for all mask queries (table 6, "w/o PMQS").
 
-    In :class:`PMQS` each query attends to the sounding object features by
-    itself; here their mean, weighted by the gate and with the "no cue" key,
-    is projected and added to every query alike:
+    The mean of the sounding object features, weighted by the gate and with
+    the "no cue" key, is projected and added to every query alike:
     ``F_Q' = LN(F_Q + FC(mean_i g_i F_S,i))``.
 
     Args:

@@ -39,8 +39,8 @@ def gated_softmax(logits: Tensor, gate: Optional[Tensor] = None) -> Tensor:
     .. math:: w_i = g_i \exp(l_i) / \sum_j g_j \exp(l_j)
 
     With ``g`` in {0, 1} this is the softmax under a key padding mask (eq. 4's
-    0 / -inf). With ``g = sigmoid(s)`` it is the softmax of ``l + log g``, but
-    its gradient stays finite where ``g`` reaches zero.
+    0 / -inf), with ``g = sigmoid(s)`` that of ``l + log g``, but its gradient
+    stays finite where ``g`` reaches zero.
 
     Args:
         logits (Tensor): (..., N_k).
@@ -101,8 +101,7 @@ class CrossAttention(nn.Module):
             tuple[Tensor, Tensor]: The attended values after the output
             projection (``FC`` in eq. 2 and 5), (B, N_q, C), and the scaled dot
             products before the softmax, (B, heads, N_q, N_k), in float32 at
-            least: under autocast too, scores are means of them, and
-            neighbouring bfloat16 numbers are 0.8 % apart.
+            least, under autocast too.
         """
         q, k, v = (
             projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)

@@ -31,18 +31,16 @@ class DynamicMask(nn.Module):
             cue is kept. The last three are ours. Defaults to 'hard'.
         threshold (str | float): A number, or ``'mean'``, the mean score of
             the frame's valid cues. Not given in the paper; ours. 'mean' only
-            compares a frame's cues with each other, so it can't say what the
-            mask is for: unless they tie, it never keeps all of two or more
-            cues, though all of them sound, and it always keeps a lone one,
-            though nothing sounds. Defaults to 0: the score is a mean of
-            scaled dot products, which is 0 for a cue that has nothing to do
-            with the sound.
+            compares a frame's cues with each other: unless they tie, it never
+            keeps all of two or more cues, though all of them sound, and it
+            always keeps a lone one, though nothing sounds. Defaults to 0: the
+            score is a mean of scaled dot products, which is 0 for a cue that
+            has nothing to do with the sound.
         center (bool): Subtract the running mean of all frames' valid scores,
             learned in training, before the comparison (ours). In a new
             network the scores of all cues share most of their value, by
-            chance above or below 0, and without it as many of the cues, from
-            none to all, are kept for as long as nothing trains the mean.
-            Leave it off with a cue loss, which does. Defaults to False.
+            chance above or below 0. Leave it off with a cue loss, which
+            trains the mean. Defaults to False.
     """
 
     MODES = ('hard', 'straight_through', 'soft', 'off')
@@ -118,7 +116,3 @@ class DynamicMask(nn.Module):
             scores.detach() * valid).abs().sum(
                 1, keepdim=True)
         return mean - tolerance
-
-    def extra_repr(self) -> str:
-        return (f'mode={self.mode!r}, threshold={self.threshold!r}, '
-                f'center={self.center}')

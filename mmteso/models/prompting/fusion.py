@@ -13,11 +13,6 @@ class FusionLayer(nn.Module):
 
     ``x + up(attention(down(LN(x)), keys))`` with ``up`` zero at the start, so
     that a fresh layer computes the identity.
-
-    Args:
-        in_channels (int): Channels of the level.
-        embed_dims (int): Channels of the attention.
-        num_heads (int): Its heads.
     """
 
     def __init__(self, in_channels: int, embed_dims: int,
@@ -46,20 +41,15 @@ class FusionLayer(nn.Module):
 class AudioTextFusion(nn.Module):
     """Brings sound and text into the features of any backbone (ours).
 
-    For decode heads that know nothing of a prompt: the sounding object
-    features of :class:`SeDAM`, gated by its dynamic mask, and the "no cue"
-    key, are injected into the multi-scale visual features by cross-attention
-    from the pixels. What PMQS is to the mask queries of a Mask2Former (paper
-    3.4), this is to pixels. Set as ``fusion`` of an
-    :class:`AudioTextSegmentor`, behind the backbone and the neck and before
-    all heads, auxiliary ones included.
+    For decode heads that know nothing of a prompt: the pixels of the visual
+    features attend to the sounding object features of :class:`SeDAM`, gated by
+    its dynamic mask, and to the "no cue" key, as the mask queries do in PMQS
+    (paper 3.4). Set as ``fusion`` of an :class:`AudioTextSegmentor`, behind
+    the backbone and the neck and before all heads, auxiliary ones included.
 
     The update starts at zero: untrained, it leaves the model under it as it
-    is, so pretrained weights lose nothing.
-
-    Where no cue is kept, or a frame has none, only the "no cue" key is left:
-    the same for all pixels. With SeDAM's default, ``no_cue='audio'``, it
-    carries the sound; with ``no_cue='learned'`` sound has no effect there.
+    is. Where no cue is kept, only the "no cue" key is left: with SeDAM's
+    ``no_cue='learned'`` sound has no effect there.
 
     Args:
         in_channels (Sequence[int]): Channels of the levels that the backbone
@@ -99,14 +89,7 @@ class AudioTextFusion(nn.Module):
 
     def forward(self, x: Sequence[Tensor],
                 prompt: AudioTextPrompt) -> Tuple[Tensor, ...]:
-        """Add to the features what sounds.
-
-        Args:
-            x (Sequence[Tensor]): Features, each (B, in_channels[i], H_i, W_i).
-            prompt (AudioTextPrompt): From the prompt encoder.
-
-        Returns:
-            tuple[Tensor]: Features of the same shapes.
+        """Add to the features, (B, in_channels[i], H_i, W_i), what sounds.
 
         Raises:
             ValueError: If there are not as many levels, or not as wide ones,
@@ -126,15 +109,10 @@ class AudioTextFusion(nn.Module):
 
 
 def levels_read(heads: Sequence[nn.Module], number: int) -> Set[int]:
-    """Which levels of the features the decode heads of mmseg read.
+    """Which of ``number`` levels the decode heads of mmseg read.
 
-    Args:
-        heads (Sequence[nn.Module]): The heads.
-        number (int): How many levels there are.
-
-    Returns:
-        set[int]: As their ``in_index`` tells; heads without it, such as the
-        MaskFormers, read all.
+    As their ``in_index`` tells; heads without it, such as the MaskFormers,
+    read all.
     """
     found = set()
     for head in heads:

@@ -65,15 +65,7 @@ class PMQS(nn.Module):
             PMQSLayer(query_dims, num_heads, norm) for _ in range(num_layers))
 
     def forward(self, query: Tensor, prompt: AudioTextPrompt) -> Tensor:
-        """Prompt the mask queries.
-
-        Args:
-            query (Tensor): F_Q, (B, N_q, query_dims).
-            prompt (AudioTextPrompt): F_S, its mask and the "no cue" key.
-
-        Returns:
-            Tensor: F_Q', (B, N_q, query_dims).
-        """
+        """F_Q (B, N_q, query_dims) and the prompt -> F_Q'."""
         keys, gate = self.projection(prompt.keys), prompt.key_gate
         for layer in self.layers:
             query = layer(query, keys, gate)

@@ -10,14 +10,7 @@ from .attention import CrossAttention, mlp
 
 
 class SeDAMLayer(nn.Module):
-    """One layer of SeDAM: cues listen to the audio's latents (eq. 1-3).
-
-    Args:
-        embed_dims (int): D.
-        num_heads (int): Heads of the cross-modal attention.
-        source_pool (bool): Add ``sigmoid(beta) * mean_k F_L`` before the
-            normalisation.
-    """
+    """One layer of SeDAM: cues listen to the audio's latents (eq. 1-3)."""
 
     def __init__(self, embed_dims: int, num_heads: int,
                  source_pool: bool) -> None:
@@ -27,14 +20,8 @@ class SeDAMLayer(nn.Module):
         self.beta = nn.Parameter(torch.zeros(())) if source_pool else None
 
     def forward(self, text: Tensor, latents: Tensor) -> Tuple[Tensor, Tensor]:
-        """Run the layer.
-
-        Args:
-            text (Tensor): F_T' or the previous layer's F_S, (B, N_T, D).
-            latents (Tensor): F_L, (B, N_a, D).
-
-        Returns:
-            tuple[Tensor, Tensor]: F_S (B, N_T, D) and s (B, N_T).
+        """F_T' or the previous layer's F_S, (B, N_T, D), and F_L,
+        (B, N_a, D), -> F_S (B, N_T, D) and s (B, N_T).
         """
         attended, logits = self.attn(text, latents)
         features = text + attended

@@ -28,8 +28,7 @@ Inputs = Dict[str, Tensor]
 class AudioTextSegmentor(EncoderDecoder):
     """An encoder-decoder with sound and text cues as inputs (TeSO, paper 3).
 
-    mmseg's ``EncoderDecoder`` for inputs with sound and text. The sound is
-    encoded (``audio_encoder``), given semantics by the cues
+    The sound is encoded (``audio_encoder``), given semantics by the cues
     (``prompt_encoder``, SeDAM with its dynamic mask) and handed as a prompt to
     decode heads that take one (``takes_prompt``, as :class:`TeSOHead`), and to
     a ``fusion``, which changes the features that any other head reads. Without
@@ -46,16 +45,14 @@ class AudioTextSegmentor(EncoderDecoder):
         backbone (dict): Config of the visual encoder.
         decode_head (dict): Config of the decode head.
         audio_encoder (dict, optional): Config of the audio encoder, which maps
-            the input that its ``input_key`` names ('log_mel', (B, 1, 96, 64),
-            if it has none) to F_A (B, D_a). Where ``inputs`` hold
-            ``audio_feat``, cached features of this very encoder
-            (:class:`LoadAudioFeatures`), it does not run. Defaults to None:
-            ``inputs`` always hold ``audio_feat``.
+            the input that its ``input_key`` names ('log_mel' if it has none)
+            to F_A (B, D_a). Where ``inputs`` hold ``audio_feat``, cached
+            features of this very encoder (:class:`LoadAudioFeatures`), it does
+            not run. Defaults to None: ``inputs`` always hold them.
         prompt_encoder (dict, optional): Config of :class:`SeDAM`, or of what
             takes its place in an ablation. Defaults to None: no prompt.
-        fusion (dict, optional): Config of :class:`AudioTextFusion`, which
-            stands behind backbone and neck and before all heads. Defaults to
-            None: only heads that take a prompt get it.
+        fusion (dict, optional): Config of :class:`AudioTextFusion`. Defaults
+            to None: only heads that take a prompt get it.
         latent_loss (dict, optional): Config of :class:`LatentComponentLoss`.
             Defaults to None.
         cue_loss (dict, optional): Config of :class:`CueLoss` (ours). Needs
@@ -84,33 +81,32 @@ class AudioTextSegmentor(EncoderDecoder):
                  frozen: Sequence[str] = (),
                  **kwargs) -> None:
         super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
-        pmqs = getattr(self.decode_head, 'pmqs', None)
-        if prompt_encoder is None and (fusion or latent_loss or cue_loss
-                                       or pmqs is not None):
-            raise ValueError('pmqs of the decode head, fusion, latent_loss '
-                             'and cue_loss need a prompt_encoder')
-        if prompt_encoder and not fusion and not _takes_prompt(
-                self.decode_head):
-            raise ValueError(
-                f'{type(self.decode_head).__name__} takes no prompt: a '
-                'prompt_encoder would have no effect on its masks. Add a '
-                'fusion (AudioTextFusion), or leave prompt_encoder out')
-        self.audio_encoder = _build(audio_encoder)
-        self.prompt_encoder = _build(prompt_encoder)
-        self.fusion = _build(fusion)
-        self._check_widths()
-        self._check_fusion()
-        self.latent_loss = _build(latent_loss)
-        self.cue_loss = _build(cue_loss)
+        for name, config in dict(
+                audio_encoder=audio_encoder,
+                prompt_encoder=prompt_encoder,
+                fusion=fusion,
+                latent_loss=latent_loss,
+                cue_loss=cue_loss).items():
+            setattr(self, name, config and MODELS.build(config))
+        self._check_parts()
         if adapters is not None:
             inject_adapters(self, **adapters)
         self._frozen = resolve_modules(self, frozen)
         freeze(self._frozen)
         self._check_cached_audio = CachedAudioCheck()
 
-    def _check_widths(self) -> None:
-        """Compare what parts make with what their readers were built for."""
-        pmqs = getattr(self.decode_head, 'pmqs', None)
+    def _check_parts(self) -> None:
+        """See that the parts fit together and that each has an effect."""
+        head, pmqs = self.decode_head, getattr(self.decode_head, 'pmqs', None)
+        if self.prompt_encoder is None and (self.fusion or self.latent_loss
+                                            or self.cue_loss or pmqs):
+            raise ValueError('pmqs of the decode head, fusion, latent_loss '
+                             'and cue_loss need a prompt_encoder')
+        if self.prompt_encoder and not self.fusion and not _takes_prompt(head):
+            raise ValueError(
+                f'{type(head).__name__} takes no prompt: a prompt_encoder '
+                'would have no effect on its masks. Add a fusion '
+                '(AudioTextFusion), or leave prompt_encoder out')
         for maker, reader, name in (
             (self.audio_encoder, self.prompt_encoder,
              'prompt_encoder.audio_dims'),
@@ -122,9 +118,6 @@ class AudioTextSegmentor(EncoderDecoder):
                 raise ValueError(
                     f'{type(maker).__name__} makes features of {made} '
                     f'channels, but {name} is {read}: set {name}={made}')
-
-    def _check_fusion(self) -> None:
-        """See that each of its layers gets a gradient."""
         if isinstance(getattr(self, 'neck', None), AudioTextFusion):
             raise TypeError(
                 'an AudioTextFusion needs a prompt, which a neck does not '
@@ -157,9 +150,8 @@ class AudioTextSegmentor(EncoderDecoder):
         """Initialise, then make adapters and fusion identities again.
 
         The heads of mmdet re-initialise all their linear layers here, and an
-        ``init_cfg`` may reach every linear layer. A second call changes
-        nothing, as in every mmengine module: it must not undo what these
-        layers have learnt.
+        ``init_cfg`` may reach every one. A second call changes nothing, as in
+        every mmengine module.
         """
         was_init = self.is_init
         super().init_weights()
@@ -188,12 +180,10 @@ class AudioTextSegmentor(EncoderDecoder):
             inputs (dict[str, Tensor]): With ``img`` (B, 3, H, W).
 
         Returns:
-            ImageMemory: For :meth:`predict_prompt`; with
-            ``test_cfg.mode='slide'`` of all crops.
+            ImageMemory: With ``test_cfg.mode='slide'`` of all crops.
 
         Raises:
-            ValueError: If ``test_cfg.stride`` exceeds ``crop_size``: pixels
-                between the crops would have no logits.
+            ValueError: If ``test_cfg.stride`` exceeds ``crop_size``.
         """
         images = inputs['img']
         batch_size, _, height, width = images.shape
@@ -227,9 +217,8 @@ class AudioTextSegmentor(EncoderDecoder):
 
         Raises:
             KeyError: If an input is missing.
-            ValueError: If a feature has another width than the prompt encoder
-                was built for, the sound is there twice, or ``audio_feat`` is
-                not of the model's own encoder.
+            ValueError: If a feature is of another width or encoder than the
+                model's, or the sound is there twice.
         """
         if self.prompt_encoder is None:
             return None
@@ -275,9 +264,6 @@ class AudioTextSegmentor(EncoderDecoder):
                 :meth:`encode_prompt`.
             data_samples (list[SegDataSample]): With ``gt_sem_seg``, and
                 ``gt_cues`` where a cue loss is configured.
-
-        Returns:
-            dict[str, Tensor]: Loss components.
         """
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
@@ -311,15 +297,8 @@ class AudioTextSegmentor(EncoderDecoder):
     def predict(self,
                 inputs: Inputs,
                 data_samples: OptSampleList = None) -> SampleList:
-        """Segment what sounds.
-
-        Args:
-            inputs (dict[str, Tensor]): As for :meth:`loss`.
-            data_samples (list[SegDataSample], optional): See
-                :meth:`predict_prompt`.
-
-        Returns:
-            list[SegDataSample]: See :meth:`predict_prompt`.
+        """Segment what sounds: arguments of :meth:`loss`, results of
+        :meth:`predict_prompt`.
         """
         return self.predict_prompt(
             self.encode_image(inputs),
@@ -389,8 +368,7 @@ class AudioTextSegmentor(EncoderDecoder):
         The images are encoded once. The predictions are those of as many test
         steps, bit for bit on a CPU: each sound is decoded by itself, since
         products of larger matrices round differently, and Mask2Former's masked
-        attention turns that into pixels seen or not seen. On a CPU it was no
-        faster together either.
+        attention turns that into pixels seen or not seen.
 
         Args:
             batches (Sequence[dict]): From the dataloader, see
@@ -433,10 +411,6 @@ class AudioTextSegmentor(EncoderDecoder):
         prompt = self.encode_prompt(inputs, data_samples)
         return self.decode_head.forward(
             self.fuse(x, prompt), **_prompt_of(self.decode_head, prompt))
-
-
-def _build(config: OptConfigType) -> Optional[nn.Module]:
-    return MODELS.build(config) if config is not None else None
 
 
 def _takes_prompt(head: nn.Module) -> bool:

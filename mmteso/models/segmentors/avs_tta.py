@@ -5,7 +5,7 @@ import torch
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
+
 from mmseg.utils import SampleList
 
 
@@ -15,14 +15,12 @@ class AVSTTAModel(BaseTTAModel):
 
     Averages the class maps S (``seg_logits``) over the views of a frame, and
     makes ``pred_sem_seg`` and ``sounding_score`` of the average. mmseg's
-    ``SegTTAModel`` can't be used: it takes a softmax of S, which is no logit
-    in Mask2Former, and returns the last view's ``sounding_score``, so that J
-    and F would be those of one view.
+    ``SegTTAModel`` takes a softmax of S, which is no logit in Mask2Former, and
+    returns the last view's ``sounding_score``.
 
     Use it with a ``tta_pipeline`` whose ``TestTimeAug`` alters the picture
-    only: sound and cues, and with them ``cue_scores`` and ``cue_kept``, are
-    taken from the first view. So is the ground truth; load it after the flip,
-    as the predictions come back unflipped.
+    only: all but the maps is taken from the first view. Load the ground truth
+    after the flip, as the predictions come back unflipped.
 
     Args:
         module (dict or nn.Module): The segmentor, such as
@@ -43,15 +41,7 @@ class AVSTTAModel(BaseTTAModel):
                 'with SegTTAModel')
 
     def test_sounds_step(self, batches: Sequence[dict]) -> List[SampleList]:
-        """``test_step`` of batches that differ in their sound alone.
-
-        Args:
-            batches (Sequence[dict]): From the dataloader, lists of views.
-
-        Returns:
-            list[list[SegDataSample]]: The merged predictions, by batch; see
-            :meth:`AudioTextSegmentor.test_sounds_step`.
-        """
+        """:meth:`AudioTextSegmentor.test_sounds_step` of batches of views."""
         views = [
             self.module.test_sounds_step([{
                 key: value[view]
@@ -71,30 +61,30 @@ class AVSTTAModel(BaseTTAModel):
 
         Returns:
             list[SegDataSample]: The first views' samples with ``seg_logits``,
-            ``pred_sem_seg`` and ``sounding_score`` of all views; the last not
-            with ``reduce_zero_label`` in the metainfo.
+            ``pred_sem_seg`` and, not with ``reduce_zero_label``,
+            ``sounding_score`` of all views.
 
         Raises:
             ValueError: If the views of a frame differ in size.
         """
-        return [self._merge(views) for views in data_samples_list]
-
-    def _merge(self, views: Sequence[SegDataSample]) -> SegDataSample:
-        maps = [view.seg_logits.data for view in views]
-        shapes = sorted({tuple(item.shape) for item in maps})
-        if len(shapes) > 1:
-            raise ValueError(
-                'the views of a frame must be predicted at one size, but got '
-                f'{shapes}: LoadImageFromFile must stand before TestTimeAug')
-        merged = torch.stack(maps).mean(0)
-        if len(merged) > 1:
-            labels = merged.argmax(0, keepdim=True)
-        else:  # probabilities already, see EncoderDecoder.postprocess_result
-            labels = (merged > self.module.decode_head.threshold).to(merged)
-        sample = views[0]
-        sample.seg_logits = PixelData(data=merged)
-        sample.pred_sem_seg = PixelData(data=labels)
-        if not sample.get('reduce_zero_label'):
-            sample.sounding_score = PixelData(
-                data=self.module.sounding_score(merged))
-        return sample
+        for views in data_samples_list:
+            maps = [view.seg_logits.data for view in views]
+            shapes = sorted({tuple(item.shape) for item in maps})
+            if len(shapes) > 1:
+                raise ValueError(
+                    'the views of a frame must be predicted at one size, but '
+                    f'got {shapes}: LoadImageFromFile must stand before '
+                    'TestTimeAug')
+            merged = torch.stack(maps).mean(0)
+            if len(merged) > 1:
+                labels = merged.argmax(0, keepdim=True)
+            else:  # probabilities already, of EncoderDecoder's own sigmoid
+                labels = merged > self.module.decode_head.threshold
+                labels = labels.to(merged)
+            sample = views[0]
+            sample.seg_logits = PixelData(data=merged)
+            sample.pred_sem_seg = PixelData(data=labels)
+            if not sample.get('reduce_zero_label'):
+                sample.sounding_score = PixelData(
+                    data=self.module.sounding_score(merged))
+        return [views[0] for views in data_samples_list]

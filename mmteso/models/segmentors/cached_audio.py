@@ -8,11 +8,10 @@ from ..weights import state_sha256
 class CachedAudioCheck:
     """Lets a model use cached audio features of its own encoder only.
 
-    Features of other weights fit no better than those of another encoder, and
-    nothing would show it but a worse score. So the first time that features
-    of a file arrive, their provenance (``audio_provenance`` in the metainfo,
-    from :class:`LoadAudioFeatures`) is compared with the encoder's name and
-    weights.
+    The first time that features of a file arrive, their provenance
+    (``audio_provenance`` in the metainfo, from :class:`LoadAudioFeatures`) is
+    compared with the encoder's name and weights: nothing else would show that
+    they don't fit but a worse score.
     """
 
     def __init__(self) -> None:
@@ -20,12 +19,7 @@ class CachedAudioCheck:
 
     def __call__(self, encoder: nn.Module,
                  data_samples: OptSampleList) -> None:
-        """Check the frames of a batch.
-
-        Args:
-            encoder (nn.Module): The model's audio encoder.
-            data_samples (list[SegDataSample], optional): The frames; None
-                can't be checked and passes.
+        """Check the frames of a batch, if there are any.
 
         Raises:
             ValueError: If the features are not of this encoder, nothing says

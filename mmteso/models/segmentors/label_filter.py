@@ -16,8 +16,7 @@ from .audio_text_segmentor import AudioTextSegmentor, Inputs
 class LabelFilterSegmentor(AudioTextSegmentor):
     """Drops what is of no class that the cues name: the paper's baseline.
 
-    Text acts as a filter on the predictions and nowhere else: the model
-    segments semantically, all classes, prompted by the audio alone
+    The model segments semantically, all classes, prompted by the audio alone
     (``prompt_encoder=dict(type='AudioPrompt')``), and at test time
     predictions of a class that is not among the frame's cues are dropped. It
     tells how much of TeSO's gain a list of words alone would bring.
@@ -28,11 +27,8 @@ class LabelFilterSegmentor(AudioTextSegmentor):
     the paper doesn't say (ours). A score never rises, so a frame whose cues
     name no class, an empty list among them, comes out blank.
 
-    Training is :class:`AudioTextSegmentor`'s, and never filtered.
-
-    Args:
-        *args: See :class:`AudioTextSegmentor`; ``prompt_encoder`` is needed.
-        **kwargs: See :class:`AudioTextSegmentor`.
+    Training is never filtered. Arguments are those of
+    :class:`AudioTextSegmentor`; ``prompt_encoder`` is needed.
 
     Raises:
         TypeError: If the decode head has no class maps S, which can be added
@@ -61,9 +57,7 @@ class LabelFilterSegmentor(AudioTextSegmentor):
                        memory: ImageMemory,
                        prompt: Optional[AudioTextPrompt] = None,
                        data_samples: OptSampleList = None) -> SampleList:
-        """Segment what sounds, of the classes that the cues name.
-
-        ``seg_logits``, ``pred_sem_seg`` and ``sounding_score`` are filtered.
+        """As the base class, of the classes that the cues name.
 
         Raises:
             KeyError: If there are no ``cue_classes``.
@@ -95,8 +89,7 @@ def drop_classes(maps: Tensor, allowed: Tensor) -> Tensor:
     """Turn the classes that are not allowed into background.
 
     Args:
-        maps (Tensor): Class maps S, (C, H, W), non-negative, background
-            first.
+        maps (Tensor): Class maps S, (C, H, W), background first.
         allowed (Tensor): bool, (C); background's own has no effect.
 
     Returns:

@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Dict, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import torch
 from mmengine.structures import PixelData
@@ -12,9 +12,7 @@ from mmteso.datasets import check_synonyms, load_class_synonyms
 from mmteso.datasets.avsbench_meta import get_class_set
 from mmteso.structures import CuePrompt, ImageMemory
 from ..zero_shot.text_segmenter import NOTHING
-from .audio_text_segmentor import AudioTextSegmentor
-
-Inputs = Dict[str, Tensor]
+from .audio_text_segmentor import AudioTextSegmentor, Inputs
 
 
 @MODELS.register_module()
@@ -28,17 +26,10 @@ class ZeroShotAVS(BaseSegmentor):
     cue's mask has the cue's class.
 
     It is run as :class:`AudioTextSegmentor`, without a checkpoint, and several
-    sounds for the same images likewise::
-
-        memory = model.encode_image(inputs)
-        for inputs, samples in others:
-            prompt = model.encode_prompt(inputs, samples)
-            samples = model.predict_prompt(memory, prompt, samples)
-
-    ``seg_logits`` are 0 for background and, for what sounds or a class, the
-    greatest logit of the masks of its cues, -20 where there is none; a frame
-    whose cues are all dropped is background throughout. ``cue_scores`` say how
-    sure it is that a cue sounds; they decide about masks and don't weigh them.
+    sounds for the same images likewise. ``seg_logits`` are 0 for background
+    and, for what sounds or a class, the greatest logit of the masks of its
+    cues, -20 where there is none. ``cue_scores`` say how sure it is that a cue
+    sounds; they decide about masks and don't weigh them.
 
     Args:
         cue_scorer (dict): Config of :class:`CLAPCueScorer`.
@@ -99,15 +90,7 @@ class ZeroShotAVS(BaseSegmentor):
 
     @torch.no_grad()
     def encode_image(self, inputs: Inputs) -> ImageMemory:
-        """Encode images as far as that does not depend on sound and cues.
-
-        Args:
-            inputs (dict[str, Tensor]): With ``img`` (B, 3, H, W), RGB from 0
-                to 255.
-
-        Returns:
-            ImageMemory: For :meth:`predict_prompt`.
-        """
+        """Encode images (``img``, (B, 3, H, W), RGB from 0 to 255) once."""
         images = inputs['img']
         batch_size, _, height, width = images.shape
         return ImageMemory((batch_size, height, width),
@@ -123,11 +106,8 @@ class ZeroShotAVS(BaseSegmentor):
             inputs (dict[str, Tensor]): ``audio_values`` (B, ...) and
                 ``sound_level`` (B); ``text_valid`` (B, N_T), if it is there,
                 says how many places ``scores`` have.
-            data_samples (list[SegDataSample]): With the cues as ``text_cues``
-                in their metainfo.
-
-        Returns:
-            CuePrompt: Scores, and the cues that are kept.
+            data_samples (list[SegDataSample]): With ``text_cues`` in their
+                metainfo.
 
         Raises:
             KeyError: If something is missing.
@@ -183,10 +163,8 @@ class ZeroShotAVS(BaseSegmentor):
                 frames; the results are written into them. Defaults to None.
 
         Returns:
-            list[SegDataSample]: With ``seg_logits`` (C, H, W),
-            ``pred_sem_seg`` (1, H, W), ``sounding_score`` (1, H, W) in
-            [0, 1], more than 0.5 where ``pred_sem_seg`` is not background,
-            ``cue_scores`` (N_T) and ``cue_kept`` (N_T).
+            list[SegDataSample]: As of
+            :meth:`AudioTextSegmentor.predict_prompt`.
 
         Raises:
             ValueError: If the data set ignores background
@@ -221,13 +199,9 @@ class ZeroShotAVS(BaseSegmentor):
 
     @staticmethod
     def sounding_score(seg_logits: Tensor) -> Tensor:
-        """Score of "a sounding object is here".
+        """Score of "a sounding object is here", that of the best class.
 
-        Args:
-            seg_logits (Tensor): (C, H, W), background first.
-
-        Returns:
-            Tensor: (1, H, W) in [0, 1], that of the best class.
+        (C, H, W), background first, -> (1, H, W) in [0, 1].
         """
         found = seg_logits[1:].amax(0, keepdim=True) - seg_logits[:1]
         # 0 where there is nothing, as softmax would give it

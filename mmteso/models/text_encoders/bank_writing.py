@@ -1,26 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Writing cue banks: each different phrase is encoded once."""
 import os
-from typing import List, NamedTuple, Sequence
+from typing import List, Sequence, Tuple
 
 import torch
 from tqdm import tqdm
 
-from mmteso.io import (CueBank, CueFile, FeatureFileError, Provenance,
-                       normalize_phrase, write_feature_file)
-
-
-class BankReport(NamedTuple):
-    """What :func:`write_cue_bank` did.
-
-    Attributes:
-        added (int): Phrases that were encoded.
-        kept (int): Phrases that were in the file before.
-        provenance (Provenance): What the file says about its origin.
-    """
-    added: int
-    kept: int
-    provenance: Provenance
+from mmteso.io import (CueBank, CueFile, FeatureFileError, normalize_phrase,
+                       write_feature_file)
 
 
 def collect_phrases(cue_files: Sequence[str] = (),
@@ -29,9 +16,7 @@ def collect_phrases(cue_files: Sequence[str] = (),
     """Find the different phrases that a cue bank is to hold.
 
     Args:
-        cue_files (Sequence[str]): Cue files (see
-            :mod:`mmteso.io.cue_file`), of which all cues of all frames are
-            taken.
+        cue_files (Sequence[str]): Cue files, of which all cues are taken.
         phrase_files (Sequence[str]): Text files in UTF-8 with a phrase per
             line; blank lines are passed over.
         phrases (Sequence[str]): Further phrases.
@@ -71,25 +56,22 @@ def write_cue_bank(path: str,
                    encoder,
                    phrases: Sequence[str],
                    update: bool = False,
-                   batch_size: int = 64) -> BankReport:
+                   batch_size: int = 64) -> Tuple[int, int]:
     """Encode phrases and write them to a cue bank.
 
-    The file appears under its name only once it is complete. A progress bar
-    is shown where the output is a terminal.
+    The file appears under its name only once it is complete.
 
     Args:
         path (str): The file.
         encoder (Callable): Maps a list of n phrases to a tensor (n, D), and
             has a method ``provenance()``.
-        phrases (Sequence[str]): The phrases; one that occurs several times
-            is encoded once, in the form of
-            :func:`mmteso.io.normalize_phrase`.
+        phrases (Sequence[str]): Different spellings of one are encoded once.
         update (bool): Add what is missing in an existing file and leave what
             it holds as it is, instead of replacing it. Defaults to False.
         batch_size (int): Phrases encoded at a time. Defaults to 64.
 
     Returns:
-        BankReport: How many phrases were added and kept.
+        tuple[int, int]: How many phrases were added and kept.
 
     Raises:
         FileNotFoundError: If there is no file to update.
@@ -126,4 +108,4 @@ def write_cue_bank(path: str,
             bar.update(len(batch))
     if missing or not update:
         write_feature_file(path, features, provenance)
-    return BankReport(len(missing), kept, provenance)
+    return len(missing), kept

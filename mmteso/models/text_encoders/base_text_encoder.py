@@ -47,14 +47,8 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
     @torch.no_grad()
     def forward(self, cues: Sequence[str]) -> Tensor:
-        """Encode cues.
-
-        Args:
-            cues (Sequence[str]): The cues. Case, surrounding space and the
-                kind of separator don't matter.
-
-        Returns:
-            Tensor: float32, (len(cues), D), on the CPU.
+        """Cues, however they are spelled, -> float32, (len(cues), D), on the
+        CPU.
         """
         if not cues:
             return torch.zeros(0, self.embed_dims)
@@ -64,11 +58,7 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
     @abstractmethod
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Encode whole sentences, at least one.
-
-        Returns:
-            Tensor: (len(sentences), D), on the model's device.
-        """
+        """n whole sentences, 1 or more, -> (n, D), on the model's device."""
 
     @abstractmethod
     def provenance(self) -> Provenance:

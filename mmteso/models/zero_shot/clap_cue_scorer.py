@@ -73,14 +73,8 @@ class CLAPCueScorer(FrozenTransformersModel):
         self._texts.clear()
 
     def embed_audio(self, audio_values: Tensor) -> Tensor:
-        """Embed sounds.
-
-        Args:
-            audio_values (Tensor): From :class:`AudioToModelInput`,
-                (B, C, T, F).
-
-        Returns:
-            Tensor: float32, (B, D), of length 1.
+        """Sounds (B, C, T, F) from :class:`AudioToModelInput` -> float32,
+        (B, D), of length 1.
         """
         self.init_weights()
         model = self.model
@@ -107,15 +101,7 @@ class CLAPCueScorer(FrozenTransformersModel):
                           for sentence in sentences]).to(model.device)
 
     def logits(self, audio: Tensor, sentences: Sequence[str]) -> Tensor:
-        """How well sentences fit a sound, as CLAP scales it.
-
-        Args:
-            audio (Tensor): From :meth:`embed_audio`, (D).
-            sentences (Sequence[str]): n sentences.
-
-        Returns:
-            Tensor: (n).
-        """
+        """How well n sentences fit a sound (D), as CLAP scales it: (n)."""
         scale = self.model.logit_scale_a.float().exp()
         return scale * (self._embed_texts(sentences) @ audio)
 
@@ -140,9 +126,3 @@ class CLAPCueScorer(FrozenTransformersModel):
             return audio.new_zeros(len(cues))
         others = self.logits(audio, self.background).logsumexp(0)
         return (self.cue_logits(audio, cues) - others).sigmoid()
-
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return (f'pretrained={self.pretrained!r}, template={self.template!r}, '
-                f'background={self.background}, threshold={self.threshold}, '
-                f'silence_db={self.silence_db}')

@@ -41,11 +41,8 @@ class CLIPSegSegmenter(TextSegmenter):
         self.image_input = ImageInput(pretrained)
 
     def encode_image(self, images: Tensor) -> List[List[Tensor]]:
-        """See :class:`TextSegmenter`.
-
-        Returns:
-            list[list[Tensor]]: For each image what the decoder reads of the
-            vision transformer's layers, (1, 1 + L, D) each.
+        """What the decoder reads of the vision transformer's layers, for each
+        image, (1, 1 + L, D) each.
         """
         self.clipseg.init_weights()
         model = self.clipseg.model

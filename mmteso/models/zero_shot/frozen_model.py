@@ -3,17 +3,16 @@ from functools import cached_property
 from typing import Any, Dict
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmteso.io.hf_folder import quiet_transformers
 from mmteso.optional import require
-from ..weights import from_pretrained, load_part, require_same_names
+from ..weights import TransformersPart, from_pretrained, load_part
 
 _DTYPES = ('float32', 'float16', 'bfloat16')
 
 
-class FrozenTransformersModel(BaseModule):
+class FrozenTransformersModel(TransformersPart):
     """A pretrained model of transformers, used as it is.
 
     When it is built, ``config.json`` gives its layers; its weights are read
@@ -81,7 +80,7 @@ class FrozenTransformersModel(BaseModule):
 
     def _load_from_state_dict(self, state_dict: Dict[str, Tensor],
                               prefix: str, *args, **kwargs) -> None:
-        require_same_names(self, state_dict, prefix)
+
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         if any(key.startswith(prefix) for key in state_dict):
             self._is_init = True

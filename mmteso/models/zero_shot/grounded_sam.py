@@ -106,15 +106,9 @@ class GroundedSAMSegmenter(TextSegmenter):
         return masks[:, 0, :height, :width]
 
     def find_boxes(self, encoded: _Encoded, phrase: str) -> Tensor:
-        """Boxes of what a phrase names.
+        """Boxes of what a phrase names in one image, float32, (n, 4).
 
-        Args:
-            encoded (_Encoded): Of one image.
-            phrase (str): The phrase.
-
-        Returns:
-            Tensor: float32, (n, 4): left, top, right and bottom as shares of
-            the image's width and height.
+        Left, top, right and bottom, as shares of the image's width and height.
         """
         detector = self.detector.model
         own = detector.model.backbone

@@ -69,14 +69,8 @@ class ImageInput:
         return (edge, other) if height <= width else (other, edge)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Prepare pictures of one size.
-
-        Args:
-            images (Tensor): RGB, 0 to 255, (B, 3, H, W).
-
-        Returns:
-            Tensor: float32, (B, 3, h, w), padded at the right and below where
-            the model wants a size.
+        """Pictures of one size, RGB, 0 to 255, (B, 3, H, W), -> float32,
+        (B, 3, h, w), padded at the right and below where the model wants it.
         """
         settings = self.settings
         size = self.resized(*images.shape[-2:])

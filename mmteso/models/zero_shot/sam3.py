@@ -40,11 +40,7 @@ class SAM3Segmenter(TextSegmenter):
         self.image_input = ImageInput(pretrained)
 
     def encode_image(self, images: Tensor) -> List[Any]:
-        """See :class:`TextSegmenter`.
-
-        Returns:
-            list[Sam3VisionEncoderOutput]: Feature pyramids of the images.
-        """
+        """A ``Sam3VisionEncoderOutput`` for each image."""
         self.sam3.init_weights()
         model = self.sam3.model
         encoded = model.get_vision_features(

@@ -36,10 +36,8 @@ class TextSegmenter(BaseModule, metaclass=ABCMeta):
 
     @abstractmethod
     def encode_image(self, images: Tensor) -> List[Any]:
-        """Encode images, as far as no phrase is needed.
-
-        Args:
-            images (Tensor): RGB, 0 to 255, (B, 3, H, W).
+        """Encode images (RGB, 0 to 255, (B, 3, H, W)) as far as no phrase is
+        needed.
 
         Returns:
             list: For each image what :meth:`find` reads.
@@ -47,11 +45,7 @@ class TextSegmenter(BaseModule, metaclass=ABCMeta):
 
     @abstractmethod
     def find(self, encoded: Any, phrase: str) -> Tensor:
-        """Look for what a phrase names.
-
-        Args:
-            encoded (Any): Of one image, from :meth:`encode_image`.
-            phrase (str): The phrase.
+        """Look in one encoded image for what a phrase names.
 
         Returns:
             Tensor: Mask logits of n objects, (n, h, w), of any size, n may be
@@ -60,16 +54,11 @@ class TextSegmenter(BaseModule, metaclass=ABCMeta):
 
     def segment(self, encoded: Any, phrase: str,
                 size: Tuple[int, int]) -> Tensor:
-        """The mask of all that a phrase names.
-
-        Args:
-            encoded (Any): Of one image, from :meth:`encode_image`.
-            phrase (str): The phrase.
-            size (tuple[int, int]): (H, W) of the image.
+        """The mask of all that a phrase names in one encoded image.
 
         Returns:
-            Tensor: float32 logits, (H, W), positive inside the mask and at
-            least ``NOTHING``.
+            Tensor: float32 logits, (H, W) as ``size`` says, positive inside
+            the mask and at least ``NOTHING``.
         """
         masks = self.find(encoded, phrase).float()
         if not len(masks):
@@ -81,5 +70,5 @@ class TextSegmenter(BaseModule, metaclass=ABCMeta):
 
 
 def kept_objects(masks: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Masks of the objects whose score is greater than a threshold."""
+    """What scores more than a threshold, of masks or boxes."""
     return masks[torch.nonzero(scores > threshold).flatten()]

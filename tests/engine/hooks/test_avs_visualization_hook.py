@@ -89,21 +89,22 @@ def test_validation_draws_the_same_frames_each_time(tmp_path, pictures):
     runner = Runner.from_cfg(cfg)
     runner.register_hook(DrawsAFrame(tmp_path))
     runner.train()
-    assert pictures() == [
+    drawn = [
         f'val_v2_clip_{clip}_0_{iteration}.png' for clip in (0, 4)
         for iteration in (3, 6)
     ]
-
-
-def test_validation_alone_needs_no_training_data(tmp_path, pictures):
-    cfg = toy_config(tmp_path, experiment_name='validates_only')
+    assert pictures() == drawn
+    # a validation alone needs no training data; mmengine's own hook asks for
+    # it to name the best checkpoint
+    cfg['experiment_name'] = 'validates_only'
     cfg['train_dataloader']['dataset'] = dict(type='NoSuchData')
-    # mmengine's own hook asks for it to name the best checkpoint
     cfg['default_hooks']['checkpoint'].pop('save_best')
     runner = Runner.from_cfg(cfg)
     runner.register_hook(DrawsAFrame(tmp_path))
     runner.val()
-    assert pictures() == ['val_v2_clip_0_0_0.png', 'val_v2_clip_4_0_0.png']
+    assert set(pictures()) - set(drawn) == {
+        'val_v2_clip_0_0_0.png', 'val_v2_clip_4_0_0.png'
+    }
 
 
 def test_other_sounds_have_names_of_their_own(tmp_path, pictures):
@@ -115,6 +116,3 @@ def test_other_sounds_have_names_of_their_own(tmp_path, pictures):
         'test_v2_clip_0_0_0.png', 'test_v2_clip_0_0_mute_0.png',
         'test_v2_clip_0_0_wgn-10db_0.png'
     ]
-    AVSVisualizationHook().after_test_condition(
-        RUNNER, condition='x', outputs=[make_sample(tmp_path, frame=1)])
-    assert len(pictures()) == 3

@@ -4,16 +4,7 @@ import pytest
 import torch
 from both_kinds import run_test, run_training, whole_config
 
-from mmteso.testbeds.synthavs import generate_synthavs
-
 SEMANTIC = 'teso/teso_r18_synthavs-avss.py'
-
-
-@pytest.fixture(scope='module')
-def synthavs(tmp_path_factory):
-    root = tmp_path_factory.mktemp('classes') / 'synthavs'
-    generate_synthavs(str(root), videos=6, frames=2, size=32)
-    return root
 
 
 @pytest.mark.parametrize('kind, head, split', [('teso', 'TeSOHead', 'train'),

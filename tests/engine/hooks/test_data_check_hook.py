@@ -82,13 +82,9 @@ def make_runner(root, tmp_path, num_workers=0, **kwargs):
 def train(runner):
     """Train; what was logged."""
     records = []
-
-    class Keep(logging.Handler):
-
-        def emit(self, record):
-            records.append(record.getMessage())
-
-    runner.logger.addHandler(Keep())
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())
+    runner.logger.addHandler(handler)
     runner.train()
     return records
 

@@ -3,17 +3,14 @@ import json
 
 import pytest
 from mmengine.runner import Runner
-from narrow import CallHook, load, narrow_config, plain_config_text
-
-from data import make_avsbench
+from narrow import CallHook, load, narrow_config
 
 
 @pytest.mark.parametrize('clip', [dict(max_norm=1e-3), None])
-def test_norms_of_the_parts(clip, tmp_path):
+def test_norms_of_the_parts(clip, v1m, tmp_path):
     """Those of the gradients before the clip, in each log of the run."""
-    data = make_avsbench(tmp_path / 'data', ['v1m'])
     config = narrow_config(
-        load('teso/teso_swin-b_v1m.py'), data, tmp_path, epochs=2)
+        load('teso/teso_swin-b_v1m.py'), v1m, tmp_path, epochs=2)
     config.optim_wrapper.clip_grad = clip
     config.default_hooks.logger.interval = 1
     config.log_processor.window_size = 1  # a mean otherwise
@@ -34,10 +31,9 @@ def test_norms_of_the_parts(clip, tmp_path):
                 parameter.register_hook(lambda gradient, name=name: squares[
                     -1].update({name: float(gradient.square().sum())}))
 
-    with plain_config_text():
-        runner = Runner.from_cfg(config)
-        runner.register_hook(CallHook(before_train_iter=watch))
-        runner.train()
+    runner = Runner.from_cfg(config)
+    runner.register_hook(CallHook(before_train_iter=watch))
+    runner.train()
     log, = tmp_path.glob('*/vis_data/scalars.json')
     first, second = (
         step for step in map(json.loads,

@@ -74,7 +74,10 @@ def test_conversions():
         names={'x'},
         bad=dict(good=1, function=len),
         words=np.array(['a', 'b'], dtype=object))
+    state.update(layer=torch.nn.BatchNorm1d(2).state_dict())
     plain = to_plain(state, dropped)
+    assert plain['layer']._metadata == state['layer']._metadata
+    assert_plain(plain['layer']._metadata)
     assert_plain(plain)
     assert plain['tensor'] is tensor
     assert plain['array'].tolist() == [0, 1, 2]
@@ -87,10 +90,3 @@ def test_conversions():
     assert dropped == [
         'bad.function (builtin_function_or_method)', 'words (ndarray)'
     ]
-
-
-def test_state_dict_metadata_is_kept():
-    state = torch.nn.BatchNorm1d(2).state_dict()
-    plain = to_plain(dict(state_dict=state), [])['state_dict']
-    assert plain._metadata == state._metadata
-    assert_plain(plain._metadata)

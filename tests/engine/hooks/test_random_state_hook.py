@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+"""With a toy model; tests/engine/test_resume.py has a real one."""
 from types import SimpleNamespace
 
 import pytest
@@ -47,22 +48,6 @@ def with_workers(num_workers, **overrides):
     if num_workers:
         loader.update(persistent_workers=True)
     return dict(overrides, train_dataloader=loader)
-
-
-@pytest.mark.parametrize('num_workers', [0, 2])
-def test_resumed_equals_uninterrupted(tmp_path, num_workers):
-    """The checkpoint is at 3, with a validation after it."""
-    changes = with_workers(num_workers)
-    name = f'workers-{num_workers}'
-    whole = train(
-        toy_config(tmp_path / 'whole', **changes), f'whole-{name}')
-    resumed = interrupted_then_resumed(
-        toy_config(tmp_path / 'parts', **changes), name, 4)
-    assert resumed.iter == whole.iter == 7
-    assert torch.equal(weights(whole), weights(resumed))
-    whole_state = whole.optim_wrapper.state_dict()['state'][0]
-    resumed_state = resumed.optim_wrapper.state_dict()['state'][0]
-    assert torch.equal(whole_state['exp_avg'], resumed_state['exp_avg'])
 
 
 def test_number_of_workers_changes_nothing(tmp_path):

@@ -1,26 +1,18 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 from mmengine.runner import Runner
-from narrow import load, narrow_config, plain_config_text
-
-from data import make_avsbench
-
-
-@pytest.fixture(scope='module')
-def avsbench(tmp_path_factory):
-    return make_avsbench(tmp_path_factory.mktemp('avsbench'))
+from narrow import load, narrow_config
 
 
 @pytest.mark.parametrize('scale', [False, True])
-def test_what_a_run_says(scale, avsbench, tmp_path):
+def test_what_a_run_says(scale, v1m, tmp_path):
     """Each rate after scaling, with its parts and their size."""
-    config = narrow_config(load('teso/teso_swin-b_v1m.py'), avsbench, tmp_path)
+    config = narrow_config(load('teso/teso_swin-b_v1m.py'), v1m, tmp_path)
     config.auto_scale_lr.enable = scale  # 2 frames of 10
     said = []
-    with plain_config_text():
-        runner = Runner.from_cfg(config)
-        runner.logger.info = said.append
-        runner.train()
+    runner = Runner.from_cfg(config)
+    runner.logger.info = said.append
+    runner.train()
     text, = (text for text in said if 'frozen: ' in str(text))
     lines = text.splitlines()
     assert len(lines) == 4

@@ -48,19 +48,6 @@ def test_parity_with_the_literal_definition():
         assert no_bg == pytest.approx(expected[:-1].mean().item(), abs=1e-6)
 
 
-def test_hand_computed_frame():
-    pred = torch.tensor([[0, 0, 1, 2]])
-    gt = torch.tensor([[[0, 1, 1, 3]]])
-    counts = count_classes(pred, gt, 71)
-    assert counts.classes.tolist() == [0, 1, 2, 3]
-    assert counts.inter.tolist() == [1, 1, 0, 0]
-    scores = average_classes([counts], 4)
-    assert scores['IoU'].tolist() == [0.5, 0.5, 0, 0]
-    # Background: P = 1/2, R = 1; class 1: P = 1, R = 1/2.
-    assert scores['F'].tolist() == pytest.approx(
-        [1.3 * 0.5 / 1.15, 1.3 * 0.5 / 0.8, 0, 0])
-
-
 def test_ignored_pixels_are_as_if_absent():
     pred = torch.tensor([0, 1, 2, 2])
     gt = torch.tensor([0, 1, 255, 255])
@@ -68,17 +55,6 @@ def test_ignored_pixels_are_as_if_absent():
     assert counts.classes.tolist() == [0, 1]
     assert counts.pred.tolist() == counts.gt.tolist() == [1, 1]
     assert count_classes(pred, torch.full((4, ), 255), 3).classes.size == 0
-
-
-def test_padding_adds_perfect_background():
-    counts = count_classes(
-        torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 3)
-    plain, padded = (average_classes([counts], 3, num_padded=n)
-                     for n in (0, 3))
-    assert plain['IoU'][:2].tolist() == [0.5, 0.5]
-    assert padded['IoU'][:2].tolist() == [(0.5 + 3) / 4, 0.5]
-    assert padded['frames'].tolist() == [4, 1, 0]
-    assert padded['F'][0] == pytest.approx((plain['F'][0] + 3) / 4)
 
 
 def test_mean_over_classes():

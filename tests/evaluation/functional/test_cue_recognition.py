@@ -72,11 +72,6 @@ def test_cues_of_no_class_may_be_left_out():
     assert math.isnan(found.precision) and found.recall == found.ap == 0
 
 
-def test_impossible_scores():
-    with pytest.raises(ValueError, match='is NaN'):
-        recognize('dog man', 'dog', [1, NAN])
-
-
 # ------------------------------------------------------- brute force
 WORDS = ('dog', 'hound', 'Guitar', 'man', 'guy', 'woman', 'person', 'old dog',
          'lamp', 'LAMP', 'fan', 'people', 'background')

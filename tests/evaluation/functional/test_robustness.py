@@ -2,11 +2,8 @@
 import math
 
 import pytest
-from hypothesis import strategies as st
 
 from mmteso.evaluation.functional import listening_score
-
-PERCENT = st.floats(0, 100)
 
 
 @pytest.mark.parametrize('normal, negatives, expected', [

@@ -1,8 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
@@ -54,36 +50,6 @@ def test_results_in_percent_and_plain_floats():
     assert (result['J'], result['F']) == (100 * j, 100 * f)
 
 
-def test_hand_computed_perfect_and_blank():
-    gt = torch.zeros(1, 4, 4)
-    gt[:, :2] = 1
-    gt[:, 3, 3] = 255
-    seen = torch.ones(1, 4, 4)
-
-    def sample(score, gt=gt):
-        return SegDataSample(
-            sounding_score=PixelData(data=score),
-            gt_sem_seg=PixelData(data=gt),
-            gt_visible=PixelData(data=seen))
-
-    perfect, blank = sample(gt.clamp(max=1)), sample(torch.zeros(1, 4, 4))
-    silent = sample(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4))
-    result = evaluate([perfect, blank, silent])
-    # Silent frames are no 'part' frames; a blank mask keeps F's floor:
-    # precision 8/15 (without the ignored pixel), recall 1.
-    floor = 1.3 * (8 / 15) / (0.3 * 8 / 15 + 1)
-    assert result == pytest.approx(
-        dict(
-            J=200 / 3,
-            F=100 * (1 + floor) / 2,
-            F_curve=100 * max((1 + 0) / 2, floor),
-            J_sounding=50,
-            J_part=50,
-            foreground=100 * (8 / 15) / 3,
-            blank=50),
-        abs=1e-4)
-
-
 def test_arguments_reach_the_functions():
     samples = make_samples()
     result = evaluate(samples)
@@ -111,58 +77,6 @@ def test_batch_size_and_order_change_no_digit(protocol):
         assert evaluate(samples, batch, **protocol) == expected
     order = torch.randperm(23, generator=torch.Generator().manual_seed(1))
     assert evaluate([samples[i] for i in order], 4, **protocol) == expected
-
-
-TWO_PROCESSES = """
-import sys, torch
-import torch.distributed as dist
-from mmteso.evaluation import AVSMetric
-rank, folder = int(sys.argv[1]), sys.argv[2]
-dist.init_process_group('gloo', init_method=f'file://{folder}/init',
-                        rank=rank, world_size=2)
-samples = torch.load(f'{folder}/samples.pt')
-mine = [samples[i] for i in ([*range(23)] + [0])[rank::2]]
-for kwargs in (dict(), dict(protocol='avsbench', group_size=5)):
-    metric = AVSMetric(collect_dir=f'{folder}/collect', **kwargs)
-    for start in range(0, len(mine), 5):
-        metric.process(None, mine[start:start + 5])
-    print('RESULT', sorted(metric.evaluate(23).items()))
-# else gloo's threads may abort the process when the interpreter ends
-dist.barrier()
-dist.destroy_process_group()
-"""
-
-
-@pytest.mark.dist
-def test_two_real_processes(tmp_path):
-    samples = make_samples()
-    torch.save([
-        dict(
-            sounding_score=dict(data=s.sounding_score.data),
-            gt_sem_seg=dict(data=s.gt_sem_seg.data),
-            gt_visible=dict(data=s.gt_visible.data),
-            sample_idx=s.sample_idx) for s in samples
-    ], tmp_path / 'samples.pt')
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-c', TWO_PROCESSES,
-             str(rank),
-             str(tmp_path)],
-            env=dict(os.environ, OMP_NUM_THREADS='1'),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True) for rank in range(2)
-    ]
-    expected = [
-        f'RESULT {sorted(evaluate(samples, **kwargs).items())}'
-        for kwargs in (dict(), dict(protocol='avsbench', group_size=5))
-    ]
-    for process in processes:
-        output = process.communicate(timeout=120)[0]
-        assert process.returncode == 0, output
-        assert [
-            line for line in output.splitlines() if line.startswith('RESULT')
-        ] == expected
 
 
 def test_describe():

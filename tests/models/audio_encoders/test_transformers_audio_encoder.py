@@ -142,7 +142,7 @@ def test_checkpoint_with_other_names_is_refused(folders):
     key = next(k for k in state if k.endswith('cls_token'))
     state['audio.model.old_name'] = state.pop(key)
     with pytest.raises(
-            RuntimeError, match=r'audio\.\*.*(cls_token|old_name).*version'):
+            RuntimeError, match=r'model\.\*.*(cls_token|old_name).*version'):
         load_state_dict(model, state, strict=False)
     # one without the encoder is a start from elsewhere
     load_state_dict(model, {'backbone.weight': torch.zeros(1)}, strict=False)

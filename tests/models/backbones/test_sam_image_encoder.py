@@ -4,18 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
-from tiny_sam import IMG_SIZE, VISION, WIDTH, write_sam
+from tiny_sam import IMG_SIZE, VISION, WIDTH
 from torch import nn
 
 from mmteso.models import SAMImageEncoder, inject_adapters
 from mmteso.models.sam import read_sam_folder
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return write_sam(tmp_path_factory.mktemp('sam'))
 
 
 def build(folder=None, **kwargs):
@@ -32,11 +27,11 @@ def images(size=IMG_SIZE):
 
 
 @torch.no_grad()
-def test_equals_transformers(folder):
-    encoder = build(folder)
+def test_equals_transformers(sam_folder):
+    encoder = build(sam_folder)
     assert not encoder.is_init  # weights are read when training starts
     encoder.init_weights()
-    stock = read_sam_folder(folder).eval()
+    stock = read_sam_folder(sam_folder).eval()
     feature, = encoder.eval()(images())
     expected = stock.get_image_embeddings(images())
     assert feature.shape == (2, WIDTH, IMG_SIZE // 8, IMG_SIZE // 8)
@@ -56,13 +51,13 @@ def test_defaults_are_vit_b():
 
 # ---------------------------------------------------------------- other sizes
 @torch.no_grad()
-def test_another_image_size(folder, size=96):
-    encoder = build(folder, img_size=size).eval()
+def test_another_image_size(sam_folder, size=96):
+    encoder = build(sam_folder, img_size=size).eval()
     encoder.init_weights()
     feature, = encoder(images(size))
     assert feature.shape == (2, WIDTH, size // 8, size // 8)
 
-    stock = read_sam_folder(folder).vision_encoder.eval()
+    stock = read_sam_folder(sam_folder).vision_encoder.eval()
     stock.pos_embed.data = F.interpolate(
         stock.pos_embed.permute(0, 3, 1, 2),
         size=(size // 8, size // 8),
@@ -101,8 +96,9 @@ def test_no_weights():
         encoder.init_weights()
 
 
-def test_weights_of_another_network(folder):
-    encoder = build(folder, vision_config=dict(VISION, num_attention_heads=4))
+def test_weights_of_another_network(sam_folder):
+    encoder = build(
+        sam_folder, vision_config=dict(VISION, num_attention_heads=4))
     with pytest.raises(ValueError, match=r"'num_attention_heads': \(4, 2\)"):
         encoder.init_weights()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from backbones import HF
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
@@ -16,46 +17,14 @@ from mmteso.models import TransformersBackbone, inject_adapters
 transformers = pytest.importorskip(
     'transformers', reason="needs pip install 'mmteso[text]'")
 
-SIZES, DEPTHS = [8, 16, 32, 64], [1, 1, 2, 1]
-HEADS = [1, 2, 4, 8]
-VIT = dict(
-    hidden_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=56)
-# of each type: its fields, and the sides of the maps of 65 x 97 pixels
-BACKBONES = dict(
-    convnext=dict(hidden_sizes=SIZES, depths=DEPTHS),
-    convnextv2=dict(hidden_sizes=SIZES, depths=DEPTHS),
-    dinov3_convnext=dict(hidden_sizes=SIZES, depths=DEPTHS),
-    swin=dict(embed_dim=8, depths=DEPTHS, num_heads=HEADS, window_size=4),
-    swinv2=dict(embed_dim=8, depths=DEPTHS, num_heads=HEADS, window_size=4),
-    pvt_v2=dict(
-        hidden_sizes=SIZES, depths=DEPTHS, num_attention_heads=HEADS),
-    resnet=dict(
-        embedding_size=8,
-        hidden_sizes=SIZES,
-        depths=DEPTHS,
-        layer_type='basic'),
-    bit=dict(
-        embedding_size=8, hidden_sizes=SIZES, depths=DEPTHS, num_groups=4),
-    dinov2=dict(VIT, patch_size=14),
-    dinov2_with_registers=dict(VIT, patch_size=14),
-    dinov3_vit=dict(VIT, intermediate_size=32, patch_size=16),
-    beit=dict(
-        VIT,
-        image_size=64,
-        patch_size=16,
-        intermediate_size=32,
-        use_relative_position_bias=True,
-        layer_scale_init_value=0.5),
-    vitdet=dict(VIT, image_size=64, patch_size=16))
-DOWN, UP = [(16, 24), (8, 12), (4, 6), (2, 3)], [(17, 25), (9, 13), (5, 7),
-                                                 (3, 4)]
-SHAPES = {
-    **dict.fromkeys(BACKBONES, UP),
-    **dict.fromkeys(['convnext', 'convnextv2', 'dinov3_convnext'], DOWN),
-    **dict.fromkeys([
-        'dinov2', 'dinov2_with_registers', 'dinov3_vit', 'beit', 'vitdet'
-    ], [(4, 6)] * 4),
-}
+
+def shapes_of(model_type):
+    """Sides of the maps of 65 x 97 pixels."""
+    if 'patch_size' in HF[model_type]:
+        return [(8, 12)] * 4
+    if 'convnext' in model_type:
+        return [(16, 24), (8, 12), (4, 6), (2, 3)]
+    return [(17, 25), (9, 13), (5, 7), (3, 4)]
 
 
 def build(model_type, folder=None, **kwargs):
@@ -66,7 +35,7 @@ def build(model_type, folder=None, **kwargs):
         kwargs.update(
             init_cfg=dict(type='Pretrained', checkpoint=str(folder)))
     torch.manual_seed(0)
-    settings = dict(model_type=model_type, config=BACKBONES[model_type])
+    settings = dict(model_type=model_type, config=HF[model_type])
     return MODELS.build(
         dict(dict(settings, type='TransformersBackbone'), **kwargs))
 
@@ -90,7 +59,7 @@ def scatter(model):
 def write(folder, model_type, head='ForImageClassification', **fields):
     """A folder like the Hub's, with the weights of a classifier."""
     config = transformers.AutoConfig.for_model(
-        model_type, **dict(BACKBONES[model_type], **fields))
+        model_type, **dict(HF[model_type], **fields))
     name = type(config).__name__.replace('Config', head)
     scatter(getattr(transformers, name)(config)).save_pretrained(folder)
     return str(folder)
@@ -102,12 +71,12 @@ def folder(tmp_path_factory):
 
 
 # ---------------------------------------------------------------- outputs
-@pytest.mark.parametrize('model_type', BACKBONES)
+@pytest.mark.parametrize('model_type', HF)
 def test_equals_transformers(model_type):
     """Its maps; and each parameter that trains gets a gradient."""
     backbone = scatter(build(model_type)).eval()
     config = transformers.AutoConfig.for_model(
-        model_type, **BACKBONES[model_type])
+        model_type, **HF[model_type])
     config.out_features = ['stage1', 'stage2', 'stage3', 'stage4']
     stock = transformers.AutoBackbone.from_config(config).eval()
     stock.load_state_dict(backbone.model.state_dict())
@@ -118,7 +87,7 @@ def test_equals_transformers(model_type):
     for ours, theirs in zip(maps, expected):
         torch.testing.assert_close(ours, theirs)
         assert ours.std() > 0.01 and ours.is_contiguous()
-    assert [tuple(m.shape[2:]) for m in maps] == SHAPES[model_type]
+    assert [tuple(m.shape[2:]) for m in maps] == shapes_of(model_type)
     assert tuple(m.shape[1] for m in maps) == backbone.out_channels
     # DistributedDataParallel waits for those that get none
     sum(m.square().mean() for m in backbone.train()(images(64, 64))).backward()
@@ -135,7 +104,7 @@ def test_with_cp_has_the_same_gradients():
         seen = []
         backbone.model.encoder.layer[1].norm1.register_forward_pre_hook(
             lambda *_, seen=seen: seen.append(1))
-        sum(m.square().mean() for m in backbone(images(56, 56))).backward()
+        sum(m.square().mean() for m in backbone(images(64, 64))).backward()
         calls.append(len(seen))
         gradients.append([p.grad for p in backbone.parameters()])
     assert calls == [1, 2]
@@ -178,7 +147,7 @@ def test_a_checkpoint_needs_no_folder(folder, tmp_path):
         backbone=dict(
             type='TransformersBackbone',
             model_type='convnext',
-            config=BACKBONES['convnext'],
+            config=HF['convnext'],
             init_cfg=dict(type='Pretrained', checkpoint=folder)),
         decode_head=dict(
             type='FCNHead',
@@ -203,28 +172,22 @@ def test_a_checkpoint_needs_no_folder(folder, tmp_path):
 
 
 # ---------------------------------------------------------------- errors
-def test_no_folder(tmp_path):
+def test_weights_of_another_network(folder, tmp_path):
     backbone = build('convnext', 'checkpoints/nowhere')  # building needs none
     with pytest.raises(FileNotFoundError, match="'checkpoints/nowhere'"):
         backbone.init_weights()
     build('convnext').model.config.save_pretrained(tmp_path)
     with pytest.raises(FileNotFoundError, match='no model.safetensors'):
         build('convnext', tmp_path).init_weights()
-
-
-def test_weights_of_another_network(folder):
     with pytest.raises(ValueError, match="'model_type': .'convnextv2', 'con"):
         build('convnextv2', folder).init_weights()
-    other = dict(BACKBONES['convnext'], depths=[1, 1, 1, 1])
+    other = dict(HF['convnext'], depths=[1, 1, 1, 1])
     with pytest.raises(
             ValueError, match=r"'depths': \(\[1, 1, 1, 1\], \[1, 1, 2, 1\]"):
         build('convnext', folder, config=other).init_weights()
-
-
-def test_positions_of_another_image_size(tmp_path):
-    folder = write(tmp_path, 'dinov2', image_size=28)
-    with pytest.raises(RuntimeError, match='its image_size is 28, .* 56'):
-        build('dinov2', folder).init_weights()
+    small = write(tmp_path / 'small', 'dinov2', image_size=32)
+    with pytest.raises(RuntimeError, match='its image_size is 32, .* 64'):
+        build('dinov2', small).init_weights()
 
 
 def test_weights_that_are_not_whole(folder, tmp_path):
@@ -265,7 +228,7 @@ def test_a_checkpoint_of_other_names():
     (dict(init_cfg=dict(type='Normal')), 'type Pretrained'),
 ])
 def test_wrong_arguments(arguments, message):
-    settings = dict(model_type='convnext', config=BACKBONES['convnext'])
+    settings = dict(model_type='convnext', config=HF['convnext'])
     with pytest.raises(ValueError, match=message):
         TransformersBackbone(**dict(settings, **arguments))
 
@@ -273,7 +236,9 @@ def test_wrong_arguments(arguments, message):
 def test_maps_that_are_not_what_transformers_says():
     """FocalNet's are taken after downsampling."""
     backbone = TransformersBackbone(
-        'focalnet', dict(embed_dim=8, depths=DEPTHS, hidden_sizes=SIZES))
+        'focalnet',
+        dict(
+            embed_dim=8, depths=[1, 1, 2, 1], hidden_sizes=[8, 16, 32, 64]))
     with pytest.raises(RuntimeError, match=r'\(8, 16, 32, 64\) channels, but '
                        r'they have \(16, 32, 64, 64\)'):
         backbone(images(64, 64))

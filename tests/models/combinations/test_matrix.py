@@ -4,13 +4,15 @@ import copy
 
 import pytest
 import torch
-from combinations import PAIRS, SIZE, pair_model
+from backbones import SIZE
+from combinations import PAIRS, pair_model
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 from narrow import KEEP_ALL, load
+from narrow import build as build_model
 
 from mmteso.engine import audio_conditions_dataloader
 from mmteso.testbeds.synthavs import generate_synthavs
@@ -38,12 +40,9 @@ def batches(tmp_path_factory):
 
 
 def build(head, backbone, seed=0):
-    torch.manual_seed(seed)
     cfg = pair_model(head, backbone)
     cfg['prompt_encoder']['dynamic_mask']['threshold'] = KEEP_ALL
-    model = MODELS.build(cfg)
-    model.init_weights()
-    return model
+    return build_model(cfg, seed)
 
 
 def predict(model, batch):

@@ -11,12 +11,11 @@ import torch
 from meta_sam import assert_equals_summary, random_state_dict, reference
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from narrow import load
+from narrow import build, load
 from processes import ROOT
 from safetensors.torch import load_file, save_file
-from tiny_mask2former import (build_model, hf_logits, narrow_like_hf,
-                              stock_logits, tiny_hf_mask2former,
-                              tiny_stock_config)
+from tiny_mask2former import (hf_logits, narrow_like_hf, stock_logits,
+                              tiny_hf_mask2former, tiny_stock_config)
 
 from mmteso.models import SAMImageEncoder, TeSOSAMHead
 from mmteso.models.converters import (convert_mask2former, convert_sam,
@@ -76,7 +75,7 @@ def test_mask2former_has_the_same_logits(kind, backbone, settings, changes):
         config[part].update(values)
     weights = convert_mask2former(theirs.state_dict(), window_of(theirs))
     assert find_differences(weights, theirs.config, config) == []
-    ours = build_model(config)
+    ours = build(config).eval()
     ours.load_state_dict(weights, strict=True)
     # odd sizes at each level: windows and merged patches are padded
     size = (64, 64) if backbone.get('use_absolute_embeddings') else (72, 100)

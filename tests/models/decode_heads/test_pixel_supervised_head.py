@@ -2,9 +2,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-from narrow import load, make_batch, narrow_model
+from narrow import build, load, make_batch, narrow_model, set_classes
 
 CLASSES = 4
 
@@ -12,16 +10,16 @@ CLASSES = 4
 @pytest.fixture
 def models():
     """A segmentor with the plain head and one with ours, same weights."""
-    init_default_scope('mmseg')
     built = []
     for kind in ('TeSOHead', 'PixelSupervisedHead'):
         model = narrow_model(load('teso/teso_r18_synthavs.py').model)
-        model.update(
-            audio_encoder=None, prompt_encoder=None, latent_loss=None)
-        model.decode_head.update(type=kind, pmqs=None, num_classes=CLASSES)
-        model.decode_head.loss_cls.class_weight = [1.0] * CLASSES + [0.1]
-        torch.manual_seed(0)
-        built.append(MODELS.build(model))
+        model.decode_head.update(type=kind, pmqs=None)
+        built.append(
+            build(
+                set_classes(model, CLASSES),
+                audio_encoder=None,
+                prompt_encoder=None,
+                latent_loss=None))
     plain, ours = built
     left = ours.load_state_dict(plain.state_dict(), strict=False)
     assert set(left.missing_keys) == {

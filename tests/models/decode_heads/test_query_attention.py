@@ -1,10 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmseg.models.decode_heads import FCNHead
-from mmseg.registry import MODELS
-from narrow import load, make_batch, narrow_model
+from narrow import build, make_batch, open_gates
 
 from mmteso.models.decode_heads import record_query_attention
 
@@ -12,14 +10,7 @@ from mmteso.models.decode_heads import record_query_attention
 @pytest.fixture(scope='module')
 def model():
     """With adapters on the decoder's cross-attention."""
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(narrow_model(load('teso/teso_swin-b_v1m.py').model))
-    model.init_weights()
-    for module in model.modules():  # no longer identities
-        if hasattr(module, 'adapter'):
-            torch.nn.init.normal_(module.adapter.up.weight, std=0.1)
-    return model.eval()
+    return open_gates(build('teso/teso_swin-b_v1m.py')).eval()
 
 
 def decode(model, batch_size=2):

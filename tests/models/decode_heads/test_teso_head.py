@@ -1,33 +1,23 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead
-from mmseg.registry import MODELS
-from narrow import (PROMPT_DIMS, TEXT_DIMS, load, make_batch, narrow_model,
-                    stock_config)
+from narrow import (build, load, make_batch, narrow_model, random_prompt,
+                    set_classes, stock_model)
 
-from mmteso.models import SeDAM, TeSOHead
-
-SWIN_B = 'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640.py'
+from mmteso.models import TeSOHead
 
 
 def stock_head_config(num_classes=5):
-    head = narrow_model(stock_config(SWIN_B).model).decode_head
-    head.num_classes = num_classes
-    head.loss_cls.class_weight = [1.0] * num_classes + [0.1]
-    return head
+    return set_classes(stock_model('swin-b'), num_classes).decode_head
 
 
 @pytest.fixture
 def heads():
     """mmseg's head and ours without pmqs, with the same weights."""
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    stock = MODELS.build(stock_head_config())
-    ours = MODELS.build(dict(stock_head_config(), type='TeSOHead'))
-    stock.init_weights()
+    stock = build(stock_head_config())
+    ours = build(stock_head_config(), seed=1, type='TeSOHead')
     ours.load_state_dict(stock.state_dict())  # strict: no key differs
     assert type(stock) is Mask2FormerHead
     return stock, ours
@@ -36,12 +26,8 @@ def heads():
 @pytest.fixture
 def prompted():
     """Our head with pmqs, as teso_swin-b_v1m has it."""
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    head = MODELS.build(
-        narrow_model(load('teso/teso_swin-b_v1m.py').model).decode_head)
-    head.init_weights()
-    return head
+    return build(narrow_model(load('teso/teso_swin-b_v1m.py').model)
+                 .decode_head)
 
 
 def features(batch_size=2, seed=0, sides=(16, 8, 4, 2)):
@@ -51,23 +37,11 @@ def features(batch_size=2, seed=0, sides=(16, 8, 4, 2)):
         for i, side in enumerate(sides))
 
 
-def prompt(batch_size=2, seed=0):
-    torch.manual_seed(seed)
-    sedam = SeDAM(
-        audio_dims=128,
-        text_dims=TEXT_DIMS,
-        embed_dims=PROMPT_DIMS,
-        hidden_dims=16)
-    return sedam(
-        torch.randn(batch_size, 128), torch.randn(batch_size, 4, TEXT_DIMS),
-        torch.ones(batch_size, 4, dtype=torch.bool))
-
-
 def test_without_pmqs_equals_mask2former_bit_for_bit(heads):
     stock, ours = heads
     expected = stock(features(), None)
     # a prompt doesn't matter to a head without pmqs
-    for given in (None, prompt()):
+    for given in (None, random_prompt()):
         for outputs, references in zip(
                 ours(features(), prompt=given), expected):
             assert len(outputs) == len(references) == 5
@@ -112,41 +86,19 @@ def test_frames_without_any_label_give_finite_losses(prompted):
     samples = make_batch()['data_samples']
     for sample in samples:
         sample.gt_sem_seg.data.fill_(255)
-    losses = prompted.loss(features(), samples, None, prompt())
+    losses = prompted.loss(features(), samples, None, random_prompt())
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert losses['loss_mask'] == 0 and losses['loss_cls'] > 0
     sum(losses.values()).backward()
     assert all(p.grad is not None for p in prompted.pmqs.parameters())
 
 
-def test_sounds_share_an_image(prompted):
-    memory = prompted.encode_image(features())
-    calls, results = [], []
-    handle = prompted.pixel_decoder.register_forward_hook(
-        lambda *_: calls.append(1))
-    for seed in (0, 1):
-        results.append(prompted.decode(memory, prompt(seed=seed))[1][-1])
-    assert not calls
-    handle.remove()
-    for seed in (0, 1):
-        whole = prompted(features(), None, prompt(seed=seed))
-        assert torch.equal(whole[1][-1], results[seed])
-    assert not torch.allclose(*results)
-    # frames have prompts of their own
-    one = prompt()
-    one.features, one.no_cue, one.gate = (
-        value[1:] for value in (one.features, one.no_cue, one.gate))
-    alone = prompted(tuple(x[1:] for x in features()), None, one)
-    torch.testing.assert_close(alone[1][-1], results[0][1:])
-
-
 def test_pmqs_feeds_the_unchanged_decoder(prompted):
     """Prompting is replacing the query features, and nothing else."""
-    given = prompt(batch_size=1)
+    given = random_prompt(batch_size=1)
     queries = prompted.pmqs(prompted.query_feat.weight[None], given)
     expected = prompted(features(1), None, given)
-    stock = MODELS.build(
-        dict(stock_head_config(num_classes=2), type='Mask2FormerHead'))
+    stock = build(stock_head_config(num_classes=2))
     state = prompted.state_dict()
     state['query_feat.weight'] = queries[0]
     stock.load_state_dict(
@@ -176,7 +128,7 @@ def test_sounding_score():
 def by_class(head):
     """The same head with ``targets='class'``."""
     config = narrow_model(load('teso/teso_swin-b_v1m.py').model).decode_head
-    other = MODELS.build(dict(config, targets='class'))
+    other = build(config, targets='class')
     other.load_state_dict(head.state_dict())
     return other
 
@@ -199,7 +151,7 @@ def test_a_mask_for_each_class_that_sounds(prompted, monkeypatch):
         head, 'loss_by_feat',
         lambda cls, masks, instances, metas: found.extend(instances))
     samples = frames_with_classes(num_classes=4)
-    head.loss(features(), samples, None, prompt())
+    head.loss(features(), samples, None, random_prompt())
     assert [instance.labels.tolist() for instance in found
             ] == [[0, 1, 1, 1], [0]]
     for instance, sample in zip(found, samples):
@@ -210,11 +162,10 @@ def test_a_mask_for_each_class_that_sounds(prompted, monkeypatch):
 
 def test_classes_are_needed_and_two_outputs(prompted):
     with pytest.raises(KeyError, match='load_classes=True'):
-        by_class(prompted).loss(features(),
-                                make_batch()['data_samples'], None, prompt())
+        by_class(prompted).loss(
+            features(), make_batch()['data_samples'], None, random_prompt())
     with pytest.raises(ValueError, match='num_classes=2, but got 5'):
-        MODELS.build(
-            dict(stock_head_config(5), type='TeSOHead', targets='class'))
+        build(stock_head_config(5), type='TeSOHead', targets='class')
 
 
 def test_predictions_of_several_queries_merge(prompted, monkeypatch):

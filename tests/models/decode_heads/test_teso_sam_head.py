@@ -4,12 +4,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-from narrow import PROMPT_DIMS, TEXT_DIMS, make_batch
-from tiny_sam import DECODER, IMG_SIZE, WIDTH, write_sam
+from narrow import PROMPT_DIMS, make_batch, random_prompt
+from narrow import build as build_model
+from tiny_sam import DECODER, IMG_SIZE, WIDTH
 
-from mmteso.models import SeDAM
 from mmteso.models.sam import read_sam_folder
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
@@ -20,46 +18,26 @@ GRID = IMG_SIZE // 8
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return write_sam(tmp_path_factory.mktemp('sam'))
-
-
-@pytest.fixture(scope='module')
-def stock(folder):
-    return read_sam_folder(folder).eval()
+def stock(sam_folder):
+    return read_sam_folder(sam_folder).eval()
 
 
 def build(folder=None, **kwargs):
-    init_default_scope('mmseg')
     if folder is not None:
         kwargs.update(init_cfg=dict(type='Pretrained', checkpoint=folder))
-    torch.manual_seed(0)
-    settings = dict(decoder_config=DECODER, num_points=64)
-    head = MODELS.build(dict(dict(settings, type='TeSOSAMHead'), **kwargs))
-    head.init_weights()
-    return head
+    settings = dict(
+        type='TeSOSAMHead', decoder_config=DECODER, num_points=64)
+    return build_model(dict(settings, **kwargs))
 
 
 @pytest.fixture
-def prompted(folder):
-    return build(folder, pmqs=PMQS)
+def prompted(sam_folder):
+    return build(sam_folder, pmqs=PMQS)
 
 
 def features(batch_size=2, seed=0):
     rng = torch.Generator().manual_seed(seed)
     return torch.randn(batch_size, WIDTH, GRID, GRID, generator=rng),
-
-
-def prompt(batch_size=2, seed=0):
-    torch.manual_seed(seed)
-    sedam = SeDAM(
-        audio_dims=128,
-        text_dims=TEXT_DIMS,
-        embed_dims=PROMPT_DIMS,
-        hidden_dims=16)
-    return sedam(
-        torch.randn(batch_size, 128), torch.randn(batch_size, 4, TEXT_DIMS),
-        torch.ones(batch_size, 4, dtype=torch.bool))
 
 
 # ---------------------------------------------------------------- SamModel
@@ -75,25 +53,28 @@ def stock_masks(stock, image_embeddings):
 
 @pytest.mark.parametrize('token', [0, 3])
 @torch.no_grad()
-def test_equals_transformers(folder, stock, token):
+def test_equals_transformers(sam_folder, stock, token):
     """Without PMQS, and with one whose gate is closed."""
     expected = stock_masks(stock, features()[0])[:, token:token + 1]
     assert expected.shape == (2, 1, 4 * GRID, 4 * GRID)
     assert expected.std() > 0.02
-    plain = build(folder, mask_token=token)
+    plain = build(sam_folder, mask_token=token)
     # a prompt doesn't matter to a head without pmqs
-    for given in (None, prompt()):
+    for given in (None, random_prompt()):
         torch.testing.assert_close(
             plain(features(), prompt=given), expected, atol=1e-5, rtol=1e-5)
     gated = build(
-        folder, mask_token=token, pmqs=dict(PMQS, norm='zero_gated'))
+        sam_folder, mask_token=token, pmqs=dict(PMQS, norm='zero_gated'))
     torch.testing.assert_close(
-        gated(features(), prompt=prompt()), expected, atol=1e-5, rtol=1e-5)
+        gated(features(), prompt=random_prompt()),
+        expected,
+        atol=1e-5,
+        rtol=1e-5)
 
 
 @torch.no_grad()
-def test_positions_are_those_of_transformers(folder, stock):
-    head = build(folder)
+def test_positions_are_those_of_transformers(sam_folder, stock):
+    head = build(sam_folder)
     expected = stock.get_image_wide_positional_embeddings()
     found = head.positional_encoding(GRID, GRID)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
@@ -104,7 +85,7 @@ def test_positions_are_those_of_transformers(folder, stock):
 
 def test_pmqs_feeds_the_unchanged_decoder(prompted, stock):
     """Prompting is replacing the output tokens, and nothing else."""
-    given = prompt(batch_size=1)
+    given = random_prompt(batch_size=1)
     decoder = copy.deepcopy(stock)
     with torch.no_grad():
         tokens = torch.cat([
@@ -120,27 +101,6 @@ def test_pmqs_feeds_the_unchanged_decoder(prompted, stock):
             stock_masks(decoder, features(1)[0])[:, :1],
             atol=1e-5,
             rtol=1e-5)
-
-
-# ---------------------------------------------------------------- prompts
-def test_sounds_share_an_image(prompted):
-    memory = prompted.encode_image(features())
-    metas = [dict(img_shape=(IMG_SIZE, IMG_SIZE))] * 2
-    results = []
-    for seed in (0, 1):
-        results.append(prompted.decode(memory, prompt(seed=seed)))
-        assert torch.equal(
-            prompted(features(), None, prompt(seed=seed)), results[-1])
-        assert torch.equal(
-            prompted.predict(memory, metas, None, prompt(seed=seed)),
-            prompted.predict(features(), metas, None, prompt(seed=seed)))
-    assert not torch.allclose(*results)
-    # frames have prompts of their own
-    one = prompt()
-    one.features, one.no_cue, one.gate = (
-        value[1:] for value in (one.features, one.no_cue, one.gate))
-    torch.testing.assert_close(
-        prompted((features()[0][1:], ), None, one), results[0][1:])
 
 
 # ---------------------------------------------------------------- losses
@@ -233,7 +193,8 @@ def test_classes_are_an_error():
 def test_every_trainable_parameter_gets_a_gradient(token):
     """DDP waits for those that get none."""
     head = build(pmqs=PMQS, mask_token=token).train()
-    sum(head.loss(features(), samples(), None, prompt()).values()).backward()
+    losses = head.loss(features(), samples(), None, random_prompt())
+    sum(losses.values()).backward()
     for name, parameter in head.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
     mlps = head.mask_decoder.output_hypernetworks_mlps
@@ -242,8 +203,6 @@ def test_every_trainable_parameter_gets_a_gradient(token):
 
 
 # ---------------------------------------------------------------- weights
-
-
 @pytest.mark.parametrize('arguments, message', [
     (dict(mask_token=4), 'one of 0 to 3, but got 4'),
     (dict(decoder_config=dict(depth=2)), r"no fields \['depth'\]"),

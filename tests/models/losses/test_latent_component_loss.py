@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmteso.models.losses import LatentComponentLoss, latent_component_loss
+from mmteso.models.losses import latent_component_loss
 
 
 def reference(latents, tau):
@@ -46,8 +46,3 @@ def test_autocast_does_not_round_it():
     half = latents.bfloat16()
     assert latent_component_loss(half, 0.1).item() == pytest.approx(
         reference(half.double(), 0.1), rel=1e-4)
-
-
-def test_defaults():
-    loss = LatentComponentLoss()
-    assert (loss.tau, loss.loss_weight) == (0.1, 0.1)

@@ -1,48 +1,24 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import copy
+import importlib.util
 
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
-from narrow import (SIZE, TEXT_DIMS, load, make_batch, narrow_config,
-                    narrow_model, open_gates)
+from narrow import SIZE, build, make_batch, open_gates
 
-from data import make_avsbench
-
-
-def build(name='teso/teso_swin-b_v1m.py', **overrides):
-    """A narrowed model, initialised as the runner does."""
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = narrow_model(load(name).model)
-    model.update(overrides)
-    model = MODELS.build(model)
-    model.init_weights()
-    return model
+SWIN = 'teso/teso_swin-b_v1m.py'
+CUE_LOSS = 'teso/teso-cue_swin-b_v1m.py'
+SAM = pytest.param(
+    'teso-sam/teso-sam_vit-b_v1m.py',
+    marks=pytest.mark.skipif(
+        importlib.util.find_spec('transformers') is None,
+        reason="needs pip install 'mmteso[text]'"))
 
 
 @pytest.fixture
 def model():
-    return open_gates(build()).eval()
-
-
-# ---------------------------------------------------------------- construction
-def test_frozen_parts_stay_in_eval_mode():
-    model = build().train()
-    assert model.prompt_encoder.training and model.decode_head.pmqs.training
-    for name, module in model.named_modules():
-        frozen = name.startswith(
-            ('backbone', 'audio_encoder', 'decode_head.pixel_decoder',
-             'decode_head.transformer_decoder', 'decode_head.mask_embed'))
-        if frozen or '.adapter' in name:
-            assert module.training == ('.adapter' in name), name
-    # dropout and drop path of frozen parts are idle in training
-    first, again = (
-        model.extract_feat(make_batch()['inputs']['img']) for _ in range(2))
-    assert all(map(torch.equal, first, again))
+    return open_gates(build(SWIN)).eval()
 
 
 # ---------------------------------------------------------------- loss
@@ -59,7 +35,7 @@ def test_losses(model):
 
 
 def test_cue_loss_trains_the_scores():
-    model = build('teso/teso-cue_swin-b_v1m.py').train()
+    model = build(CUE_LOSS).train()
     batch = make_batch()
     losses = model.loss(**batch)
     scores = model.encode_prompt(batch['inputs']).scores
@@ -91,15 +67,16 @@ def test_missing_inputs_are_named(model):
 
 
 # ---------------------------------------------------------------- predict
-def test_predictions(model):
-    batch = make_batch()
+@pytest.mark.parametrize('name', [SWIN, SAM])
+def test_predictions(name):
+    model, batch = open_gates(build(name)).eval(), make_batch()
     for sample in batch['data_samples']:
         sample.set_metainfo(dict(ori_shape=(50, 70)))
     prompt = model.encode_prompt(batch['inputs'])
     samples = model.predict(**batch)
     for i, sample in enumerate(samples):
         assert sample is batch['data_samples'][i]
-        assert sample.seg_logits.data.shape == (2, 50, 70)
+        assert sample.seg_logits.data.shape == (model.out_channels, 50, 70)
         score = sample.sounding_score.data
         assert score.shape == (1, 50, 70)
         assert score.min() >= 0 and score.max() <= 1
@@ -161,16 +138,16 @@ def test_slide_averages_crops(model):
 
 
 # ---------------------------------------------------------------- bfloat16
-def test_bfloat16_autocast():
-    model = build('teso/teso-cue_swin-b_v1m.py').train()
-    open_gates(model)
+@pytest.mark.parametrize('name', [CUE_LOSS, SAM])
+def test_bfloat16_autocast(name):
+    model = open_gates(build(name)).train()
     with torch.autocast('cpu', torch.bfloat16):
         losses = model.loss(**make_batch(silent=0))
     assert all(torch.isfinite(loss) for loss in losses.values())
     sum(losses.values()).backward()
-    for name, parameter in model.named_parameters():
+    for key, parameter in model.named_parameters():
         if parameter.requires_grad:
-            assert torch.isfinite(parameter.grad).all(), name
+            assert torch.isfinite(parameter.grad).all(), key
     model.eval()
     with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
         samples = model.predict(**make_batch())
@@ -185,7 +162,7 @@ def test_bfloat16_autocast():
 
 def test_pixel_decoder_keeps_float32_under_autocast():
     """mmcv casts sampling locations to the type of the features."""
-    model = build('teso/teso_swin-b_v1m.py').eval()
+    model = build(SWIN).eval()
     seen = []
     attention = model.decode_head.pixel_decoder.encoder.layers[0].self_attn
     attention.register_forward_pre_hook(
@@ -201,23 +178,3 @@ def test_pixel_decoder_keeps_float32_under_autocast():
 
 
 # ---------------------------------------------------------------- runner
-
-
-def test_preprocessor_and_segmentor_fit(tmp_path):
-    """From a data set's samples to predictions at the frames' own size."""
-    root = make_avsbench(
-        tmp_path / 'data', subsets=('v1m', ), splits=('test', ))
-    config = narrow_config(
-        load('teso/teso_swin-b_v1m.py'), root, tmp_path / 'work')
-    init_default_scope('mmseg')
-    dataset = DATASETS.build(config.test_dataloader.dataset)
-    model = MODELS.build(config.model).eval()
-    batch = pseudo_collate([dataset[0], dataset[1]])
-    with torch.no_grad():
-        samples = model.test_step(batch)
-    assert [sample.frame for sample in samples] == [0, 1]
-    for sample in samples:
-        size = sample.gt_sem_seg.data.shape[1:]
-        assert sample.sounding_score.data.shape[1:] == size == (24, 32)
-        assert sample.cue_scores.shape == (4, )
-    assert TEXT_DIMS == batch['inputs']['text_feat'][0].shape[1]

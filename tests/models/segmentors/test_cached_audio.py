@@ -1,10 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-from mmengine.registry import DefaultScope
-from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from narrow import load, make_batch, narrow_model
+from narrow import build, make_batch
 from torch import nn
 
 from mmteso.models.segmentors.cached_audio import CachedAudioCheck
@@ -13,9 +11,7 @@ from mmteso.models.weights import state_sha256
 
 @pytest.fixture(scope='module')
 def model():
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(
-            narrow_model(load('teso/teso_r18_synthavs.py').model)).eval()
+    return build('teso/teso_r18_synthavs.py').eval()
 
 
 def cached_batch(model, **provenance):
@@ -32,23 +28,16 @@ def cached_batch(model, **provenance):
 
 
 def test_same_as_encoding(model):
-    """Predictions and losses; without samples nothing can be checked."""
-    batch, cached = make_batch(), cached_batch(model)
+    """Predictions; without samples nothing can be checked."""
+    cached = cached_batch(model)
     assert 'log_mel' not in cached['inputs']
     with torch.no_grad():
+        assert model.predict(cached['inputs'])
         for one, other in zip(
-                model.predict(**batch), model.predict(**cached)):
+                model.predict(**make_batch()), model.predict(**cached)):
             assert torch.equal(one.sounding_score.data,
                                other.sounding_score.data)
             assert torch.equal(one.cue_scores, other.cue_scores)
-        assert model.predict(cached['inputs'])
-        losses = []
-        for one in (batch, cached):
-            torch.manual_seed(0)
-            losses.append(model.loss(**one))
-    assert losses[0].keys() == losses[1].keys()
-    for key, value in losses[0].items():
-        torch.testing.assert_close(losses[1][key], value, atol=0, rtol=0)
 
 
 def test_features_of_another_encoder(model):

@@ -3,9 +3,8 @@ import copy
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-from narrow import SIZE, load, make_batch, narrow_model
+from narrow import SIZE, load, make_batch, narrow_model, set_classes
+from narrow import build as build_model
 
 from mmteso.models.segmentors.label_filter import drop_classes
 
@@ -13,15 +12,8 @@ CLASSES = 5
 
 
 def build(name='LabelFilterSegmentor'):
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
     config = narrow_model(load('teso/teso_swin-b_v1m.py').model)
-    config.type = name
-    config.decode_head.num_classes = CLASSES
-    config.decode_head.loss_cls.class_weight = [1.] * CLASSES + [0.1]
-    model = MODELS.build(config)
-    model.init_weights()
-    model.eval()
+    model = build_model(set_classes(config, CLASSES), type=name).eval()
 
     def maps_of_all_classes(x, metas, *args, **kwargs):
         """A random model finds one class everywhere."""

@@ -5,26 +5,24 @@ import copy
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.registry import init_default_scope
 from mmseg.models import EncoderDecoder
-from mmseg.registry import MODELS
-from narrow import SIZE, fcn_config, load, make_batch, narrow_model
+from narrow import (SIZE, build, fcn_config, fusion_parts, load, make_batch,
+                    narrow_model)
 
 
+@pytest.mark.parametrize('fused', [False, True])
 @pytest.mark.parametrize('test_cfg', [
     dict(mode='whole'),
     dict(mode='slide', crop_size=(48, 40), stride=(16, 24)),
 ])
-def test_with_a_plain_head_is_an_encoder_decoder(test_cfg):
-    init_default_scope('mmseg')
-    config = fcn_config()
-    config.test_cfg = ConfigDict(test_cfg)
-    stock = MODELS.build(dict(config, type='EncoderDecoder'))
-    ours = MODELS.build(dict(config, type='AudioTextSegmentor'))
+def test_with_a_plain_head_is_an_encoder_decoder(test_cfg, fused):
+    """With an untrained fusion, too, to the last bit."""
+    config = dict(fcn_config(), test_cfg=ConfigDict(test_cfg))
+    parts = fusion_parts((64, )) if fused else dict(type='AudioTextSegmentor')
+    stock = build(config, type='EncoderDecoder').eval()
+    ours = build(dict(config, **parts), seed=1).eval()
     assert type(stock) is EncoderDecoder
-    ours.load_state_dict(stock.state_dict())  # strict: nothing added
-    for net in (stock, ours):
-        net.eval()
+    ours.load_state_dict(stock.state_dict(), strict=not fused)
     batch = make_batch()
     losses = ours.loss(**copy.deepcopy(batch))
     expected = stock.loss(batch['inputs']['img'], batch['data_samples'])
@@ -39,19 +37,18 @@ def test_with_a_plain_head_is_an_encoder_decoder(test_cfg):
         assert torch.equal(sample.seg_logits.data, reference.seg_logits.data)
         probability = reference.seg_logits.data.softmax(0)[1:]
         torch.testing.assert_close(sample.sounding_score.data, probability)
-        assert 'cue_scores' not in sample
+        assert ('cue_scores' in sample) == fused
     assert torch.equal(
         ours(batch['inputs'], mode='tensor'),
         stock(batch['inputs']['img'], mode='tensor'))
 
 
 def test_one_channel_head_gives_its_sigmoid():
-    init_default_scope('mmseg')
     config = fcn_config()
     for head in (config.decode_head, config.auxiliary_head):
         head.update(num_classes=2, out_channels=1, threshold=0.3)
         head.loss_decode.use_sigmoid = True
-    model = MODELS.build(dict(config, type='AudioTextSegmentor')).eval()
+    model = build(config, type='AudioTextSegmentor').eval()
     sample = model.predict(**make_batch(1))[0]
     logits = model(make_batch(1)['inputs'], mode='tensor')
     assert sample.sounding_score.shape == (SIZE, SIZE)
@@ -64,13 +61,12 @@ def test_one_channel_head_gives_its_sigmoid():
 
 def test_stock_mask2former_is_scored_as_a_share():
     """Its maps are sums over queries, no logits for a softmax."""
-    init_default_scope('mmseg')
     config = narrow_model(load('teso/teso_swin-b_v1m.py').model)
     config.decode_head.type = 'Mask2FormerHead'
     config.decode_head.pop('pmqs')
     for name in ('prompt_encoder', 'latent_loss', 'adapters'):
         config.pop(name)
-    sample = MODELS.build(config).eval().predict(**make_batch(1))[0]
+    sample = build(config).eval().predict(**make_batch(1))[0]
     maps = sample.seg_logits.data
     torch.testing.assert_close(sample.sounding_score.data,
                                maps[1:] / maps.sum(0, keepdim=True))
@@ -82,5 +78,4 @@ def test_prompts_that_reach_nothing_or_are_not_made():
                            (dict(cue_loss=dict(type='CueLoss')),
                             'need a prompt_encoder')):
         with pytest.raises(ValueError, match=message):
-            MODELS.build(
-                dict(fcn_config(), type='AudioTextSegmentor', **wrong))
+            build(fcn_config(), type='AudioTextSegmentor', **wrong)

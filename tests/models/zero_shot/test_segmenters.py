@@ -124,7 +124,8 @@ def test_sam3(folders):
                 max_length=32))
         scores = outputs.pred_logits.sigmoid() * \
             outputs.presence_logits.sigmoid()
-        threshold = scores.median().item()
+        # between two objects' scores, which rounding may move
+        threshold = scores[0].topk(3).values[1:].mean().item()
         expected = outputs.pred_masks[0][scores[0] > threshold]
         segmenter = build('sam3', folders, score_threshold=threshold)
         encoded, = segmenter.encode_image(tensor(image))

@@ -18,17 +18,6 @@ def _files(root):
     }
 
 
-def test_manifest(tmp_path):
-    with pytest.raises(FileNotFoundError, match='holds no SynthAVS'):
-        read_manifest(tmp_path)
-    summary = generate_synthavs(tmp_path, seed=4, **TINY)
-    manifest = read_manifest(tmp_path)
-    assert manifest['arguments'] == dict(seed=4, **TINY)
-    assert manifest['complete'] is True
-    assert manifest['statistics'] == summary
-    assert sorted(manifest['uids']) == sorted(os.listdir(tmp_path / 'v2'))
-
-
 def test_refuses_a_folder_in_use(tmp_path):
     (tmp_path / 'thesis.txt').write_text('years of work')
     for overwrite, hint in ((False, '--overwrite'), (True, 'nothing in it')):

@@ -5,7 +5,7 @@ import runpy
 from types import SimpleNamespace
 
 import pytest
-from narrow import load, narrow_model, plain_config_text
+from narrow import load, narrow_model
 from processes import ROOT
 
 
@@ -18,9 +18,8 @@ def test_table(tmp_path, capsys):
         '--config', str(tmp_path / 'narrow.py'), '--size', '64', '--repeat',
         '1', '--batch-sizes', '2', '--work-dir', str(tmp_path / 'work_dirs')
     ]
-    with plain_config_text():
-        cfg.dump(tmp_path / 'narrow.py')
-        tool.main([*arguments, '--frames', '1', '--require', '1000'])
+    cfg.dump(tmp_path / 'narrow.py')
+    tool.main([*arguments, '--frames', '1', '--require', '1000'])
     output = capsys.readouterr().out
     assert 'conditions: normal, mute, wgn-10db, wgn-40db, off-screen' in output
     cells = [[cell.strip() for cell in line.split('|')[1:-1]]

@@ -1,0 +1,266 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""A visitor's clip: what the page takes, and what was found in it."""
+import logging
+import os
+import os.path as osp
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from typing import Dict, Iterator, List, Optional, Sequence
+
+import numpy as np
+
+from mmteso.apis import AVSInferencer, Clip, ClipWriter, Condition, FrameResult
+from mmteso.apis.clip_files import SAVE, file_name
+from mmteso.testbeds.synthavs import write_sample_clip
+from mmteso.video import MediaError, Sound
+
+#: What a clip is listened to with from the start.
+SOUNDS = ('normal', 'mute', 'noise')
+#: The sound that a visitor brings.
+OTHER = 'other sound'
+_RATE = 16000  # of a first look at a sound
+_LONGEST_CUE = 80
+# folders, in quotes or not, but no slash between two words
+_FOLDERS = re.compile(r'(?<=")(?:[A-Za-z]:)?[\\/][^"]*[\\/]|'
+                      r'(?<![\w.<])(?:[A-Za-z]:)?(?:[\\/][^\\/\s\'"]+)+[\\/]')
+
+
+class Refused(ValueError):
+    """What a visitor brought can't be taken; the text tells why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the page takes.
+
+    Attributes:
+        megabytes (float): Of a file. Defaults to 100.
+        seconds (float): Of a clip. Defaults to 30.
+    """
+    megabytes: float = 100.
+    seconds: float = 30.
+
+
+LIMITS = Limits()
+
+
+def readable(error: Exception, folder: str = '') -> str:
+    """What a visitor is told of an error; no folder of the server is named.
+
+    Args:
+        error (Exception): What files and options are refused with is told.
+            Anything else goes to the log.
+        folder (str): Whose name is left out, whatever it looks like.
+            Defaults to ''.
+    """
+    if not isinstance(error, (ValueError, TypeError, FileNotFoundError)):
+        logging.getLogger(__name__).error('page', exc_info=error)
+        return 'Something went wrong; the log of the server says what.'
+    text = str(error)
+    if folder:  # and what it holds by names of ours
+        text = re.sub(rf'{re.escape(folder + os.sep)}(?:\w+[\\/])?', '', text)
+    return _FOLDERS.sub('', text)
+
+
+def split_cues(text: str) -> List[str]:
+    """Cues from what was typed: between commas, semicolons or line ends."""
+    words = (' '.join(word.split()) for word in re.split(r'[,;\n]', text))
+    return list(dict.fromkeys(word[:_LONGEST_CUE] for word in words if word))
+
+
+class ClipSession:
+    """A visitor's clip and what was found in it.
+
+    Its files lie in a folder of its own, which goes with it: what was
+    uploaded, and pictures and scores, which may be larger than the memory.
+
+    Args:
+        inferencer (AVSInferencer): Finds what sounds.
+        limits (Limits): Defaults to those of the page.
+        parent (str, optional): Where the folder is made. Defaults to None:
+            where temporary files are.
+        cues (CueSource | str, optional): Config that generates cues where
+            none are given. Defaults to None.
+
+    Attributes:
+        name (str): Of the clip, as the visitor has it; '' without a clip.
+        notes (list[str]): What the visitor should know of the clip.
+    """
+
+    def __init__(self, inferencer: AVSInferencer, limits: Limits = LIMITS,
+                 parent: Optional[str] = None, generator=None) -> None:
+        self.inferencer, self.limits = inferencer, limits
+        self.generator = generator
+        self.folder = tempfile.mkdtemp(prefix='clip-', dir=parent)
+        self.name, self.notes = '', []
+        self._clip = self._sound = ''
+        self._found: Dict[str, List[FrameResult]] = {}
+        self._cues: Optional[List[str]] = None
+
+    def close(self) -> None:
+        """Remove all files; what is being looked for ends with an error."""
+        self._found.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def take_clip(self, path: str) -> None:
+        """Take an uploaded video, which is moved away.
+
+        Raises:
+            Refused, MediaError: If it is too large, too long or no video.
+        """
+        self._forget()
+        taken = self._take(path, 'clip')
+        seconds = (Clip(taken).num_steps(100.) or 0) / 100
+        if seconds > self.limits.seconds:
+            raise Refused(
+                f'The clip lasts {seconds:.1f} s; this page takes up to '
+                f'{self.limits.seconds:g} s.')
+        self._clip, self.name = taken, osp.basename(taken)
+        try:
+            Sound(taken, _RATE)
+        except MediaError:
+            self.notes = ['The clip has no sound: it is taken for silence.']
+
+    def take_sample(self) -> List[str]:
+        """Draw a SynthAVS clip; what is to be seen in it."""
+        self._forget()
+        path = osp.join(self._new_folder('clip'), 'sample.mp4')
+        cues = write_sample_clip(path)
+        self._clip, self.name = path, osp.basename(path)
+        return cues
+
+    def take_sound(self, path: str) -> None:
+        """Take an uploaded sound, or a video for its sound.
+
+        Raises:
+            Refused, MediaError: If it is too large or has no sound.
+        """
+        taken = self._take(path, 'sound')
+        Sound(taken, _RATE)
+        self._sound = taken
+        self._found.pop(OTHER, None)
+
+    def find(self, cues: Sequence[str]) -> Iterator[float]:
+        """Find what sounds, with each sound; pictures are encoded once.
+
+        Where only a sound was added since, only that is listened to.
+
+        Args:
+            cues (Sequence[str]): What could sound; none to generate them.
+
+        Yields:
+            float: How much is done, in [0, 1].
+
+        Raises:
+            Refused: Without a clip, or if it is too long.
+            ValueError, MediaError: As of ``AVSInferencer.compare``.
+        """
+        if not self._clip:
+            raise Refused('There is no clip yet: bring one, or take the '
+                          'sample.')
+        cues = list(cues)
+        if cues != self._cues:
+            self._found, self._cues = {}, None
+        clip = Clip(self._clip, allow_silent=True)
+        sounds = [*SOUNDS, *[OTHER] * bool(self._sound)]
+        new = [sound for sound in sounds if sound not in self._found]
+        total = clip.num_steps(1.) or self.limits.seconds
+        found: Dict[str, List[FrameResult]] = {sound: [] for sound in new}
+        conditions = [Condition(self._sound if sound == OTHER else sound)
+                      for sound in new]
+        given = dict(cues=cues) if cues or not self.generator else dict(
+            cues=self.generator)
+        for results in self.inferencer.compare(
+                clip, conditions, allow_silent=True, **given):
+            # files may say that they are shorter than they are
+            if results[0].index >= max(self.limits.seconds, 1):
+                raise Refused('The clip is longer than it says; this page '
+                              f'takes up to {self.limits.seconds:g} s.')
+            for sound, frame in zip(new, results):
+                found[sound].append(self._kept(frame, sound))
+            yield min((results[0].index + 1) / total, 1)
+        self._found.update(found)
+        self._cues = cues
+
+    @property
+    def found(self) -> bool:
+        """Whether there are results."""
+        return bool(self._found)
+
+    def frames(self, sound: str,
+               threshold: Optional[float] = None) -> List[FrameResult]:
+        """What was found with a sound, a frame a second."""
+        frames = self._found.get(sound, [])
+        if threshold is None:
+            return frames
+        return [frame.at(threshold) for frame in frames]
+
+    def areas(self, threshold: Optional[float] = None
+              ) -> Dict[str, List[float]]:
+        """Share of the picture that sounds, for each second, by sound."""
+        return {
+            sound: [float((frame.mask > 0).mean())
+                    for frame in self.frames(sound, threshold)]
+            for sound in self._found
+        }
+
+    def write(self, sound: str, threshold: Optional[float] = None) -> str:
+        """Write masks, overlays, video, player and JSON into a ZIP file.
+
+        Returns:
+            str: The file.
+        """
+        folder = self._new_folder('results')
+        clip, model = Clip(self._clip, allow_silent=True), self.inferencer
+        writer = ClipWriter(folder, clip, 1., SAVE, model.classes,
+                            model.palette, model.semantic,
+                            keep_sound=sound != 'normal')
+        for frame in self.frames(sound, threshold):
+            writer.add(frame)
+        writer.finish()
+        stem = f'{file_name(clip.name)}-{sound.replace(" ", "-")}'
+        return shutil.make_archive(
+            osp.join(folder, stem), 'zip', folder, file_name(clip.name))
+
+    def _forget(self) -> None:
+        self._clip = self._sound = self.name = ''
+        self._found, self._cues, self.notes = {}, None, []
+
+    def _new_folder(self, name: str) -> str:
+        folder = osp.join(self.folder, name)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        return folder
+
+    def _take(self, path: str, name: str) -> str:
+        megabytes = osp.getsize(path) / 1e6
+        if megabytes > self.limits.megabytes:
+            os.remove(path)
+            raise Refused(
+                f'The file has {megabytes:.1f} MB; this page takes up to '
+                f'{self.limits.megabytes:g} MB.')
+        taken = osp.join(self._new_folder(name), osp.basename(path))
+        return shutil.move(path, taken)
+
+    def _kept(self, frame: FrameResult, sound: str) -> FrameResult:
+        """The frame with its arrays in files."""
+        folder = osp.join(self.folder, 'arrays')
+        if not osp.isdir(folder):
+            os.mkdir(folder)  # not within a folder that is gone: see close()
+
+        def in_file(name: str, array: Optional[np.ndarray]):
+            if array is None:
+                return None
+            path = osp.join(folder, f'{name}-{frame.index:06d}.npy')
+            if osp.exists(path):  # may be mapped still
+                os.remove(path)
+            np.save(path, array)
+            return np.load(path, mmap_mode='r')
+
+        return replace(
+            frame,
+            image=in_file('image', frame.image),
+            **{name: in_file(f'{sound}-{name}', getattr(frame, name))
+               for name in ('mask', 'score', 'best')})

@@ -1,0 +1,49 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Configs on cutouts: they fit what its generator writes."""
+import pytest
+from narrow import CONFIGS, load
+
+from mmteso.analysis.records import read_rows
+from mmteso.testbeds.cutouts import read_catalogue
+from mmteso.testbeds.cutouts.generator import TEXT_DIMS
+
+BENCH = CONFIGS / 'ablations' / 'cutouts'
+
+
+def test_rows():
+    rows = {row.name for row in read_rows(str(BENCH / 'rows.yml'))}
+    assert rows == {path.stem for path in BENCH.glob('*.py')
+                    } - {'pretrain', 'pretrain-binary'}
+    for name in rows:
+        config = load(f'ablations/cutouts/{name}.py')
+        assert config.load_from == \
+            'work_dirs/ablations/cutouts/pretrain-binary.pth'
+        assert config.train_dataloader.dataset.split == 'train'
+        assert config.test_dataloader.dataset.split == 'test'
+
+
+@pytest.mark.parametrize('name, bank, dims', [
+    ('full', 'cue_bank_minilm.safetensors', 384),
+    ('hash-text', 'cue_bank.safetensors', TEXT_DIMS),
+])
+def test_text(name, bank, dims):
+    config = load(f'ablations/cutouts/{name}.py')
+    for split in ('train', 'val', 'test'):
+        assert config[f'{split}_dataloader'].dataset.cue_bank == bank
+    assert config.model.prompt_encoder.text_dims == dims
+
+
+def test_visual_start():
+    """It tells all classes apart, then none."""
+    names = read_catalogue().classes
+    for name, classes in (('pretrain', len(names)), ('pretrain-binary', 2)):
+        config = load(f'ablations/cutouts/{name}.py')
+        head = config.model.decode_head
+        assert head.num_classes == classes
+        assert head.loss_cls.class_weight == [1.0] * classes + [0.1]
+        dataset = config.train_dataloader.dataset
+        assert dataset.data_root == 'data/cutouts-pretrain'
+        assert dataset.cue_bank is None and dataset.split == 'train'
+        masks, = (step for step in dataset.pipeline
+                  if step.type == 'LoadAVSAnnotations')
+        assert masks.source == 'visible'

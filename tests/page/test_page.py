@@ -1,0 +1,257 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""The page's functions, by a narrow model with random weights."""
+import asyncio
+import os
+import re
+import shutil
+import sys
+import zipfile
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from narrow import save_model
+from processes import run
+
+from data import make_avsbench, write_wav
+from mmteso.apis import AVSInferencer
+from mmteso.page import (ClipSession, Limits, Refused, readable, show_clip,
+                         show_problem, show_sound)
+from mmteso.page.app import OwnServerOnly
+from mmteso.page.session import split_cues
+from mmteso.testbeds.synthavs import CLASSES, write_sample_clip
+from mmteso.video import MediaError, VideoFile, write_video
+
+CUES = ['red-disc', '<b>man</b>']
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    """Config, checkpoint and clip."""
+    root = tmp_path_factory.mktemp('page')
+    make_avsbench(root / 'data')
+    (root / 'data/cues.jsonl').write_text(
+        '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
+    config, checkpoint = save_model(root, 'teso/teso_r18_synthavs')
+    write_sample_clip(str(root / 'clip.mp4'), seconds=3)
+    return config, checkpoint, root / 'clip.mp4'
+
+
+@pytest.fixture(scope='module')
+def inferencer(made):
+    return AVSInferencer(*made[:2])
+
+
+@pytest.fixture
+def session(inferencer, tmp_path):
+    session = ClipSession(inferencer, Limits(1, 10), str(tmp_path))
+    yield session
+    session.close()
+
+
+def uploaded(path, tmp_path, name=None):
+    """A copy that the session may take away."""
+    folder = tmp_path / 'uploaded'
+    folder.mkdir(exist_ok=True)
+    return str(shutil.copy(path, folder / (name or Path(path).name)))
+
+
+@pytest.fixture
+def filled(session, made, tmp_path):
+    session.take_clip(uploaded(made[2], tmp_path))
+    assert list(session.find(CUES)) == pytest.approx([1 / 3, 2 / 3, 1])
+    return session
+
+
+def test_pictures_are_encoded_once(session, inferencer, made, tmp_path,
+                                   monkeypatch):
+    encoded = []
+    encode = inferencer.model.encode_image
+    monkeypatch.setattr(
+        inferencer.model, 'encode_image',
+        lambda inputs: encoded.append(len(inputs['img'])) or encode(inputs))
+    session.take_clip(uploaded(made[2], tmp_path))
+    list(session.find(CUES))
+    assert sum(encoded) == 3
+    for sound in ('normal', 'mute', 'noise'):
+        assert len(session.frames(sound, .4)) == 3
+        session.areas(.4)
+    assert sum(encoded) == 3
+
+
+def test_sounds_and_thresholds_change_the_masks(filled, tmp_path):
+    normal, mute = (filled.frames(sound) for sound in ('normal', 'mute'))
+    assert not np.array_equal(normal[0].score, mute[0].score)
+    assert normal[0].sound.any() and not mute[0].sound.any()
+    level = float(np.median(normal[0].score))
+    share = filled.frames('normal', level)[0].mask.mean()
+    assert filled.areas(level)['normal'][0] == pytest.approx(share)
+    assert 0 < share < 1 and filled.areas(1.)['normal'] == [0, 0, 0]
+
+    write_wav(tmp_path / 'tone.wav', 3, [440])
+    filled.take_sound(uploaded(tmp_path / 'tone.wav', tmp_path))
+    list(filled.find(CUES))
+    assert list(filled.areas()) == ['normal', 'mute', 'noise', 'other sound']
+    other = filled.frames('other sound')
+    assert not np.array_equal(other[0].score, normal[0].score)
+    # other cues are another question
+    list(filled.find(['dog']))
+    assert [cue.name for cue in filled.frames('other sound')[0].cues] == [
+        'dog']
+
+
+def test_names_and_cues_are_text(session, made, tmp_path):
+    session.take_clip(uploaded(made[2], tmp_path, '<i>a&b.mp4'))
+    list(session.find(CUES))
+    page = show_clip(session, 'normal', 1)
+    assert '&lt;b&gt;man&lt;/b&gt;' in page and '<b>man' not in page
+    assert '&lt;i&gt;a&amp;b.mp4' in page and '<i>a' not in page
+    assert '<b>' not in show_problem('<b>no</b>')
+
+
+def test_what_is_shown(filled):
+    page = show_clip(filled, 'mute', 1, .5)
+    area = filled.areas(.5)['mute'][1]
+    assert f'<b id="avs-area">{100 * area:.1f} %</b>' in page
+    for cue in filled.frames('mute')[1].cues:
+        state = 'kept' if cue.kept else 'dropped'
+        row = re.search(rf'<tr class="(\w+)"><td>'
+                        rf'{re.escape(unescape(cue.name))}|'
+                        rf'<tr class="(\w+)"><td>&lt;b', page)
+        assert state in row.groups()
+        assert f'<td>{cue.score:.2f}</td>' in page
+    # a second that isn't there: the last one
+    assert 'data-second="2"' in show_clip(filled, 'normal', 99)
+    assert show_sound(filled.frames('normal')) != show_sound(
+        filled.frames('mute'))
+    assert 'http' not in page
+
+
+def test_classes_are_named(made, tmp_path):
+    """The mask is that of the highest score, unless a threshold is asked."""
+    root = made[2].parent
+    model = AVSInferencer(*save_model(root, 'teso/teso_r50_avss'))
+    session = ClipSession(model, parent=str(tmp_path))
+    session.take_clip(uploaded(made[2], tmp_path))
+    list(session.find(['dog']))
+    frame, *_ = session.frames('normal')
+    alone, *_ = model(str(made[2]), cues=['dog'])
+    np.testing.assert_array_equal(frame.mask, alone.mask)
+    everything, *_ = session.frames('normal', 0.)
+    assert everything.mask.min() > 0
+    name = model.classes[everything.mask[0, 0]]
+    assert re.search(rf'Found: .*{name}', show_clip(session, 'normal', 0, 0.))
+
+
+def test_limits(inferencer, made, tmp_path):
+    short = ClipSession(inferencer, Limits(1, 2), str(tmp_path))
+    with pytest.raises(Refused, match=r'lasts 3\.\d s; .* up to 2 s'):
+        short.take_clip(uploaded(made[2], tmp_path))
+    small = ClipSession(inferencer, Limits(.001, 10), str(tmp_path))
+    path = uploaded(made[2], tmp_path)
+    with pytest.raises(Refused, match=r'MB; .* up to 0\.001 MB'):
+        small.take_clip(path)
+    assert not os.path.exists(path)
+    with pytest.raises(Refused, match='no clip yet'):
+        list(small.find(CUES))
+
+
+def test_a_clip_that_lies_about_its_length(session, made, tmp_path,
+                                           monkeypatch):
+    session.take_clip(uploaded(made[2], tmp_path))
+    session.limits = Limits(1, 2)
+    with pytest.raises(Refused, match='longer than it says'):
+        list(session.find(CUES))
+    assert not session.found
+
+
+def test_files_go_with_the_session(inferencer, made, tmp_path):
+    session = ClipSession(inferencer, parent=str(tmp_path))
+    path = uploaded(made[2], tmp_path)
+    session.take_clip(path)
+    list(session.find(CUES))
+    assert zipfile.is_zipfile(session.write('normal'))
+    assert not os.path.exists(path) and os.listdir(session.folder)
+    session.close()
+    assert not os.path.exists(session.folder)
+
+
+def test_messages_name_no_folder(session, tmp_path):
+    broken = tmp_path / 'broken clip.mp4'
+    broken.write_bytes(b'no video')
+    with pytest.raises(MediaError) as caught:
+        session.take_clip(uploaded(broken, tmp_path))
+    text = readable(caught.value, session.folder)
+    assert 'is no video' in text and 'broken clip.mp4' in text
+    assert str(tmp_path) not in text and '/' not in text
+    said = readable(ValueError('"/srv/a b/x.pth" and/or C:\\u\\x.py: a/b'))
+    assert said == '"x.pth" and/or x.py: a/b'
+    # what nobody foresaw stays in the log
+    assert 'secret' not in readable(KeyError('/srv/secret'))
+
+
+def test_a_clip_without_sound_is_silence(session, tmp_path):
+    silent = tmp_path / 'silent.mp4'
+    write_video(str(silent), [(i / 10, np.full((48, 64, 3), 9 * i, np.uint8))
+                              for i in range(20)])
+    session.take_clip(uploaded(silent, tmp_path))
+    list(session.find(CUES))
+    assert 'taken for silence' in show_clip(session, 'normal', 0)
+    np.testing.assert_array_equal(
+        session.frames('normal')[0].score, session.frames('mute')[0].score)
+
+
+def test_sample(session):
+    cues = session.take_sample()
+    assert len(cues) == 3 and set(cues) <= set(CLASSES)
+    clip, = Path(session.folder).rglob('*.mp4')
+    assert len(list(VideoFile(str(clip)).sample(1))) == 6
+
+
+def test_cues_as_they_are_typed():
+    assert split_cues(' guitar,  a  man;\nguitar\n,') == ['guitar', 'a man']
+    assert len(split_cues('x' * 500)[0]) == 80
+
+
+def test_without_a_model(tmp_path):
+    """Said plainly, with what the zero-shot way downloads."""
+    sys_path = tmp_path / 'none'
+    code = ('import sys, json; sys.path.insert(0, "tools"); '
+            'import demo_app; '
+            f'print(demo_app.find_demo({str(sys_path)!r})); '
+            f'print(demo_app.explain("No <model>.", {str(sys_path)!r}))')
+    out = run([sys.executable, '-c', code]).stdout
+    assert '(None, None)' in out
+    for text in ('No &lt;model&gt;.', 'make demo', '--checkpoint',
+                 'configs/zero_shot/clap-clipseg_v1m.py',
+                 'laion/clap-htsat-unfused', 'CIDAS/clipseg-rd64-refined'):
+        assert text in out
+
+
+@pytest.mark.parametrize('kind', [b'text/html; charset=utf-8', b'text/plain'])
+def test_nobody_else_is_asked(kind):
+    """Of an HTML page that comes in parts, and of what is none."""
+    here = b'<script src="./a.js"></script><link rel="x" href="/b.css">'
+    page = (b'<link rel="preconnect" href="https://fonts.example.com">' + here
+            + b'<script async src="https://cdn.example.com/c.js"></script>')
+
+    async def app(scope, receive, send):
+        await send(dict(type='http.response.start', status=200, headers=[
+            (b'content-type', kind), (b'content-length', b'%d' % len(page))]))
+        for place in range(0, len(page), 40):
+            await send(dict(
+                type='http.response.body', body=page[place:place + 40],
+                more_body=place + 40 < len(page)))
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(OwnServerOnly(app)(dict(type='http'), None, send))
+    body = b''.join(message.get('body', b'') for message in sent)
+    headers = dict(sent[0]['headers'])
+    assert body == (here if b'html' in kind else page)
+    assert headers[b'content-length'] == b'%d' % len(body)
+    assert b"default-src 'self'" in headers[b'content-security-policy']

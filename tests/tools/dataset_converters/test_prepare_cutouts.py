@@ -1,0 +1,90 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import runpy
+import sys
+
+import pytest
+from cutout_files import write_cutout_files
+from processes import ROOT
+
+from mmteso.testbeds import cutouts
+from mmteso.testbeds.cutouts import PACKAGES, fetch_packages
+
+TOOL = ROOT / 'tools/dataset_converters/prepare_cutouts.py'
+
+# They download a file and unpack it, and say so.
+APT_GET = """#!/bin/sh
+echo "download $2"
+: > "$2_1.0_all.deb"
+"""
+DPKG_DEB = """#!/bin/sh
+mkdir -p "$3/usr/share/tuxpaint/stamps" "$3/usr/share/backgrounds/mate"
+"""
+
+
+def _run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
+    runpy.run_path(str(TOOL), run_name='__main__')
+
+
+def test_arguments_reach_the_generator(tmp_path, monkeypatch, capsys):
+    files = write_cutout_files(tmp_path)
+    catalogue = cutouts.read_catalogue(str(files / 'catalogue.csv'))
+    monkeypatch.setattr(cutouts.generator, 'read_catalogue', lambda: catalogue)
+    out = tmp_path / 'deep' / 'cutouts'
+    arguments = (out, '--stamps', files / 'stamps', '--backgrounds',
+                 files / 'backgrounds', '--videos', 6, '--frames', 2, '--size',
+                 32, '--seed', 7, '--train-silent', 50, '--reuse')
+    _run(monkeypatch, *arguments)
+    assert cutouts.CUTOUTS.read_manifest(str(out))['arguments'] == dict(
+        videos=6, frames=2, size=32, seed=7, train_silent_percent=50)
+    assert 'train: 2 videos, 4 frames, 50.0% silent' in \
+        capsys.readouterr().out
+    _run(monkeypatch, *arguments)
+    assert 'up to date' in capsys.readouterr().out
+
+
+def test_table(tmp_path, monkeypatch, capsys):
+    files = write_cutout_files(tmp_path)
+    catalogue = cutouts.read_catalogue(str(files / 'catalogue.csv'))
+    monkeypatch.setattr(cutouts, 'read_catalogue', lambda: catalogue)
+    _run(monkeypatch, '--table', '--stamps', files / 'stamps',
+         '--backgrounds', files / 'backgrounds')
+    lines = [' '.join(line.split())
+             for line in capsys.readouterr().out.splitlines()]
+    # four classes, two of them with a second picture or recording
+    assert '| known | 4 | 5 | 5 | 2.5 |' in lines
+    assert '| magenta-disc | unseen | red-disc | drawn | 1 | 1 | 0.5 |' in \
+        lines
+    assert 'still: black-disc' in lines
+    with pytest.raises(SystemExit):
+        _run(monkeypatch)
+    assert 'name the folder' in capsys.readouterr().err
+
+
+def test_missing_packages(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        _run(monkeypatch, tmp_path / 'out', '--stamps', tmp_path / 'none')
+    message = capsys.readouterr().err
+    assert all(name in message for name in ('--fetch', *PACKAGES))
+
+
+@pytest.mark.parametrize('works', [True, False])
+def test_fetch(tmp_path, monkeypatch, works):
+    """Packages are downloaded and unpacked once, not installed."""
+    tools = tmp_path / 'bin'
+    tools.mkdir()
+    for name, script in (('apt-get', APT_GET), ('dpkg-deb', DPKG_DEB)):
+        (tools / name).write_text(script if works else '#!/bin/sh\nexit 1\n')
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tools}:/usr/bin:/bin')
+    folder = tmp_path / 'packages'
+    if not works:
+        with pytest.raises(RuntimeError, match=r'docs/cutouts\.md'):
+            fetch_packages(str(folder))
+        return
+    stamps, backgrounds = fetch_packages(str(folder))
+    assert stamps == str(folder / 'usr/share/tuxpaint/stamps')
+    assert backgrounds == str(folder / 'usr/share/backgrounds/mate')
+    assert not list(folder.glob('*.deb'))
+    (tools / 'apt-get').write_text('#!/bin/sh\nexit 1\n')
+    assert fetch_packages(str(folder)) == (stamps, backgrounds)

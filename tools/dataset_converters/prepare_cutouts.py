@@ -1,0 +1,156 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Write the cutouts testbed: real looks and sounds on photographs."""
+import argparse
+import time
+
+from tqdm import tqdm
+
+from mmteso.tables import format_table
+from mmteso.testbeds.cutouts import (CUTOUTS, PACKAGES, ROLES, Sources,
+                                     fetch_packages, generate_cutouts,
+                                     read_catalogue)
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description='Compose the cutouts testbed, in the layout of AVSBench-'
+        "semantic (it is not AVSBench), of the files of Debian's packages "
+        f'{" and ".join(PACKAGES)}. The same arguments and packages give the '
+        'same bytes.')
+    parser.add_argument(
+        'out', nargs='?', help='folder to write, e.g. data/cutouts')
+    parser.add_argument(
+        '--table',
+        action='store_true',
+        help='write nothing: print what is in the testbed, as Markdown')
+    parser.add_argument(
+        '--stamps',
+        default='/usr/share/tuxpaint/stamps',
+        help="folder of Tux Paint's stamps (default: %(default)s)")
+    parser.add_argument(
+        '--backgrounds',
+        default='/usr/share/backgrounds/mate',
+        help="folder of MATE's backgrounds (default: %(default)s)")
+    parser.add_argument(
+        '--fetch',
+        nargs='?',
+        const='data/cutouts-packages',
+        metavar='DIR',
+        help='in place of the two: download the packages (208 MB) with '
+        'apt-get into this folder, unless they are there, and unpack them '
+        'without installing (default: %(const)s)')
+    parser.add_argument(
+        '--videos',
+        type=int,
+        default=960,
+        help='number of videos in all, split 10:1:2:1:2 into train, val, '
+        'test, test_exemplar and test_unseen (default: %(default)s)')
+    parser.add_argument(
+        '--frames',
+        type=int,
+        default=5,
+        help='frames, and seconds, of a video (default: %(default)s)')
+    parser.add_argument(
+        '--size',
+        type=int,
+        default=128,
+        help='side of the frames in pixels (default: %(default)s)')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed (default: %(default)s)')
+    parser.add_argument(
+        '--train-silent',
+        type=int,
+        default=15,
+        metavar='PERCENT',
+        help="percent of train's frames in which nothing sounds; the other "
+        'splits have 15 (default: %(default)s)')
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace the cutouts in the folder; files that it did not write '
+        'stay')
+    parser.add_argument(
+        '--reuse',
+        action='store_true',
+        help='leave complete cutouts of the same arguments as they are, and '
+        'replace any other ones')
+    args = parser.parse_args()
+    if args.out is None and not args.table:
+        parser.error('name the folder to write')
+    return parser, args
+
+
+def print_table(sources):
+    """What is in the testbed, by role and by class."""
+    catalogue = read_catalogue()
+    by_role, by_class = [], []
+    for role in ROLES:
+        entries = catalogue.of_roles(role)
+        seconds = {
+            entry.name: sum(sources.seconds(name) for name in entry.sounds)
+            for entry in entries
+        }
+        by_role.append({
+            'role': role,
+            'classes': len(entries),
+            'pictures': sum(len(entry.pictures) for entry in entries),
+            'recordings': sum(len(entry.sounds) for entry in entries),
+            'seconds': f'{sum(seconds.values()):.1f}'
+        })
+        by_class += [{
+            'class': entry.name,
+            'role': role,
+            'relatives': ', '.join(entry.relatives),
+            'its recording': entry.judged,
+            'pictures': len(entry.pictures),
+            'recordings': len(entry.sounds),
+            'seconds': f'{seconds[entry.name]:.1f}'
+        } for entry in entries if entry.sounding]
+    print(format_table(by_role, markdown=True))
+    for split, names in catalogue.backgrounds.items():
+        print(f'\nbackgrounds of {split}: {", ".join(names)}')
+    print(f'\n{format_table(by_class, markdown=True, left=4)}')
+    for role in ('mute', 'still'):
+        names = ', '.join(e.name for e in catalogue.of_roles(role))
+        print(f'\n{role}: {names}')
+
+
+def main():
+    parser, args = parse_args()
+    start = time.perf_counter()
+    arguments = dict(
+        videos=args.videos,
+        frames=args.frames,
+        size=args.size,
+        seed=args.seed,
+        train_silent_percent=args.train_silent)
+    try:
+        if args.reuse and args.out and CUTOUTS.is_up_to_date(
+                args.out, arguments):
+            print(f'{args.out}: up to date')
+            return
+        if args.fetch:
+            args.stamps, args.backgrounds = fetch_packages(args.fetch)
+        sources = Sources(args.stamps, args.backgrounds)
+        if args.table:
+            print_table(sources)
+            return
+        summary = generate_cutouts(
+            args.out,
+            sources,
+            **arguments,
+            overwrite=args.overwrite or args.reuse,
+            # disable=None: no bar where the output is no terminal.
+            progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        parser.error(str(error))
+    for split, counts in summary.items():
+        frames = counts['frames']
+        print(f'{split}: {counts["videos"]} videos, {frames} frames, '
+              f'{counts["silent"] / frames:.1%} silent, only some of the '
+              f'visible objects sound in {counts["partial"] / frames:.1%}')
+    print(f'{args.out}: written in {time.perf_counter() - start:.1f} s')
+
+
+if __name__ == '__main__':
+    main()

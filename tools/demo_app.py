@@ -1,0 +1,117 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Show a page in the browser: a clip goes in, masks of what sounds come out.
+
+Without --config it takes the model that ``make demo`` has trained.
+"""
+import argparse
+import os.path as osp
+import signal
+import sys
+from glob import glob, escape
+from typing import Optional, Tuple
+
+from mmengine.config import Config
+
+import mmteso  # noqa: F401  registers everything
+from mmteso.analysis.ablation import best_checkpoint
+from mmteso.apis import AVSInferencer, check_weights
+from mmteso.apis.cues import CueSource
+from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
+                           set_data_root)
+from mmteso.page import Limits, show_missing_model
+from mmteso.page.app import serve
+
+ZERO_SHOT = 'configs/zero_shot/clap-clipseg_v1m.py'
+ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='A page in the browser that segments what sounds in a '
+        'clip, and shows how the masks answer another sound.')
+    parser.add_argument(
+        '--config', help='of the model (default: that of --demo)')
+    parser.add_argument(
+        '--checkpoint', help='weights; none for configs/zero_shot/')
+    parser.add_argument(
+        '--demo', default='work_dirs/demo', metavar='DIR',
+        help='folder that `make demo` wrote (default: %(default)s)')
+    parser.add_argument(
+        '--text-encoder', metavar='CONFIG',
+        help='for cues that the model\'s cue bank has not, e.g. '
+        'configs/text_features/imagebind.py')
+    parser.add_argument(
+        '--cue-generator', metavar='CONFIG',
+        help='captioner and reasoner for clips without cues, e.g. '
+        'configs/text_cues/teso.py')
+    parser.add_argument('--device', help='default: a GPU if there is one')
+    parser.add_argument(
+        '--host', default='127.0.0.1',
+        help='address to listen at; with 0.0.0.0 whoever reaches this machine '
+        'can use the page (default: %(default)s)')
+    parser.add_argument('--port', type=int, default=7860)
+    parser.add_argument(
+        '--max-mb', type=float, default=100.,
+        help='largest file that is taken (default: %(default)s)')
+    parser.add_argument(
+        '--max-seconds', type=float, default=30.,
+        help='longest clip that is taken (default: %(default)s)')
+    add_data_root(parser)
+    add_cfg_options(parser)
+    return parser.parse_args()
+
+
+def find_demo(folder: str) -> Tuple[Optional[str], Optional[str]]:
+    """Config and checkpoint of ``make demo``; None where there are none."""
+    train = osp.join(folder, 'train')
+    configs = glob(osp.join(escape(train), '*.py'))
+    if len(configs) != 1 or not glob(osp.join(escape(train), 'best_*.pth')):
+        return None, None
+    return configs[0], best_checkpoint(train)
+
+
+def explain(reason: str, demo: str) -> str:
+    """The page of those who have no model; also told here."""
+    print(f'{reason} The page says what to do.', flush=True)
+    cfg = Config.fromfile(osp.join(ROOT, ZERO_SHOT))
+    weights = [file for file in check_weights({ZERO_SHOT: cfg})
+               if ': model.' in file.used_by]
+    return show_missing_model(reason, demo, weights)
+
+
+def main() -> None:
+    args = parse_args()
+    # the server's end is that of its temporary files, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    config, checkpoint = args.config, args.checkpoint
+    if config is None:
+        config, checkpoint = find_demo(args.demo)
+    inferencer, about, missing = None, '', ''
+    if config is None:
+        missing = explain(f'{args.demo} holds no trained model.', args.demo)
+    else:
+        cfg = Config.fromfile(config)
+        set_data_root(cfg, args.data_root)
+        merge_cfg_options(cfg, args.cfg_options)
+        lacking = [file for file in check_weights({config: cfg})
+                   if checkpoint is None and ': model.' in file.used_by
+                   and file.state != 'there']
+        if lacking:
+            names = ', '.join(file.reference for file in lacking)
+            missing = explain(f'{osp.basename(config)} needs {names}.',
+                              args.demo)
+        else:
+            inferencer = AVSInferencer(
+                cfg, checkpoint, args.device, text_encoder=args.text_encoder)
+            about = f'Model: {osp.basename(config)}'
+            if checkpoint:
+                about += f', {osp.basename(checkpoint)}'
+    generator = CueSource(
+        generator=args.cue_generator) if args.cue_generator else None
+    serve(inferencer, args.host, args.port,
+          Limits(args.max_mb, args.max_seconds), about=about,
+          generator=generator, missing=missing)
+
+
+if __name__ == '__main__':
+    main()
