@@ -110,7 +110,8 @@ class SeDAM(nn.Module):
         self.embed_dims = embed_dims
         self.num_latents = num_latents
         self.audio_mlp = mlp(audio_dims, hidden_dims, num_latents * embed_dims)
-        self.text_dropout = nn.Dropout(text_dropout)
+        self.text_dropout = nn.Dropout(
+            text_dropout) if text_dropout else nn.Identity()
         self.text_mlp = nn.Linear(text_dims, embed_dims) if linear_text \
             else mlp(text_dims, hidden_dims, embed_dims)
         # without a scale and shift to learn: it is there to fix them
