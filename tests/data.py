@@ -301,7 +301,7 @@ def make_avsbench_object(root,
             if 'log_mel' in audio:
                 folder = data / 'audio_log_mel' / below
                 folder.mkdir(parents=True, exist_ok=True)
-                log_mel = rng.normal(-3, 1, (5, 1, 96, 64))
+                log_mel = rng.normal(-3, 1, (5, 1, 96, 64)).clip(-4.6)
                 log_mel = torch.from_numpy(log_mel.astype(np.float32))
                 (folder / f'{name}.pkl').write_bytes(
                     pickle.dumps(log_mel.requires_grad_()))

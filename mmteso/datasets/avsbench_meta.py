@@ -33,6 +33,15 @@ SPLITS: Tuple[str, str, str] = ('train', 'val', 'test')
 FRAMES_PER_CLIP = dict(v1s=5, v1m=5, v2=10)
 """Subset folder -> frames (and seconds) of each of its clips."""
 
+PUBLISHED_CLIPS = dict(
+    v1s=dict(train=3452, val=740, test=740),
+    v1m=dict(train=296, val=64, test=64),
+    v2=dict(train=4750, val=500, test=750))
+"""Subset -> split -> clips in the ``metadata.csv`` of the AVSBench-semantic
+release that GeWu-Lab/Generalizable-Audio-Visual-Segmentation publishes: 11,356
+in all, where the paper speaks of 12,356. S4 and MS3 of the AVSBench-object
+release are the clips of v1s and v1m."""
+
 IGNORE_INDEX = 255
 
 # What `a_obj` says where no class of the list is meant: nothing in the

@@ -57,7 +57,8 @@ class AVSBenchObjectDataset(BaseAVSDataset):
     Args:
         data_root (str): Folder of 'Single-source' and 'Multi-sources'.
         subset (str): 's4' or 'ms3'. Defaults to 's4'.
-        split (str): 'train', 'val' or 'test'. Defaults to 'train'.
+        split (str, optional): 'train', 'val' or 'test'; None takes every
+            clip. Defaults to 'train'.
         audio (str): 'wav', or 'log_mel' for the precomputed pickles.
             Defaults to 'wav'.
         ann_file (str, optional): The CSV file, relative to ``data_root``.
@@ -75,13 +76,13 @@ class AVSBenchObjectDataset(BaseAVSDataset):
     def __init__(self,
                  data_root: str,
                  subset: str = 's4',
-                 split: str = 'train',
+                 split: Optional[str] = 'train',
                  audio: str = 'wav',
                  ann_file: Optional[str] = None,
                  **kwargs) -> None:
         for name, value, known in (('subset', subset, _LAYOUTS),
-                                   ('split', split, SPLITS), ('audio', audio,
-                                                              _AUDIO)):
+                                   ('split', split, (*SPLITS, None)),
+                                   ('audio', audio, _AUDIO)):
             if value not in known:
                 raise ValueError(f'{name} must be one of {list(known)}, but '
                                  f'got {value!r}')
@@ -108,7 +109,9 @@ class AVSBenchObjectDataset(BaseAVSDataset):
             names = ('background', *sorted(categories))
             self.shared_info['class_names'] = names
             self._metainfo['class_names'] = names
-        chosen = [clip for clip in clips if clip.split == self.split]
+        chosen = [
+            clip for clip in clips if self.split in (None, clip.split)
+        ]
         if not chosen:
             raise ValueError(f'{self.ann_file} has no clip of split '
                              f'{self.split!r} ({len(clips)} clips in all)')

@@ -102,8 +102,9 @@ class BaseAVSDataset(BaseSegDataset):
         **kwargs: Other arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
     Attributes:
-        missing_files (list[tuple[str, str]]): All that was found missing: the
-            clip, '{subset}/{uid}', and what of it.
+        missing_files (list[tuple[str, str, str]]): All that was found
+            missing: the clip, '{subset}/{uid}', the path, and what is expected
+            there.
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
     """
 
@@ -145,7 +146,7 @@ class BaseAVSDataset(BaseSegDataset):
         self.with_masks = with_masks
         self.check_files = check_files
         self.missing = missing
-        self.missing_files: List[Tuple[str, str]] = []
+        self.missing_files: List[Tuple[str, str, str]] = []
         self.skipped: List[Tuple[str, int]] = []
         self.cue_file = cue_file and osp.join(root, cue_file)
         self.cue_bank = cue_bank and osp.join(root, cue_bank)
@@ -212,15 +213,7 @@ class BaseAVSDataset(BaseSegDataset):
             ValueError: If no frame can be loaded, with ``missing='skip'``. If
                 a clip has no donor, with ``off_screen``.
         """
-        self.missing_files, self.skipped = [], []
-        if not fileio.isdir(self.data_root, backend_args=self.backend_args):
-            raise FileNotFoundError(
-                f'data_root {self.data_root!r} is no folder; expected the one '
-                f'that holds {osp.relpath(self.ann_file, self.data_root)}')
-        frames = [
-            frame for clip in self.list_clips()
-            for frame in self._clip_frames(clip)
-        ]
+        frames = self._list_frames()
         if self.missing_files:
             self._report_missing(len(frames))
         if self.missing == 'skip':
@@ -233,6 +226,44 @@ class BaseAVSDataset(BaseSegDataset):
                 sound_alikes=self._metainfo.get('sound_alikes', ()),
                 **self.off_screen)
         return frames
+
+    def _list_frames(self) -> List[dict]:
+        """The frames whose files are there; the others are noted."""
+        self.missing_files, self.skipped = [], []
+        if not fileio.isdir(self.data_root, backend_args=self.backend_args):
+            raise FileNotFoundError(
+                f'data_root {self.data_root!r} is no folder; expected the one '
+                f'that holds {osp.relpath(self.ann_file, self.data_root)}')
+        return [
+            frame for clip in self.list_clips()
+            for frame in self._clip_frames(clip)
+        ]
+
+    def inspect(
+            self,
+            num_workers: Optional[int] = None
+    ) -> Tuple[List[dict], DataReport]:
+        """Find out all that is wrong with the files, whatever ``missing``
+        says; for a data set that was made with ``lazy_init=True``.
+
+        ``missing_files`` then names what isn't there.
+
+        Args:
+            num_workers (int, optional): As of :meth:`check_frames`.
+
+        Returns:
+            tuple[list[dict], DataReport]: The frames whose files are there,
+            and what the pipeline's loaders refuse of them.
+        """
+        frames = self._list_frames()
+        return frames, self._check(frames, num_workers)
+
+    def _check(self,
+               frames: List[dict],
+               num_workers: Optional[int] = None) -> DataReport:
+        return check_frames(self, len(frames),
+                            lambda idx: self._complete(frames[idx]),
+                            num_workers)
 
     def _clip_frames(self, clip: Clip) -> List[dict]:
         """Frames of a clip, less those whose files are found missing."""
@@ -260,8 +291,8 @@ class BaseAVSDataset(BaseSegDataset):
 
         def lacks(path, expected, *frames):
             """Note a missing file, which costs frames."""
-            self.missing_files.append((f'{clip.subset}/{clip.uid}',
-                                       f'{path} (expected {expected})'))
+            self.missing_files.append(
+                (f'{clip.subset}/{clip.uid}', path, expected))
             skipped.update(frames)
 
         skipped: Set[int] = set()
@@ -328,10 +359,11 @@ class BaseAVSDataset(BaseSegDataset):
         missing = self.missing_files
         shown = '\n  '.join([
             f'The first {min(len(missing), _SHOWN)}:',
-            *(': '.join(entry) for entry in missing[:_SHOWN])
+            *(f'{clip}: {path} (expected {expected})'
+              for clip, path, expected in missing[:_SHOWN])
         ])
         what = (f'{self.describe()}: {len(missing)} missing files or folders '
-                f'in {len({video for video, _ in missing})} videos')
+                f'in {len({clip for clip, _, _ in missing})} videos')
         if self.missing == 'error' or not num_left:
             raise FileNotFoundError(
                 f"{what}. Complete the data, or pass missing='skip' to leave "
@@ -355,8 +387,7 @@ class BaseAVSDataset(BaseSegDataset):
 
     def _without_broken(self, frames: List[dict]) -> List[dict]:
         """The frames that the loaders of the pipeline can load."""
-        report = check_frames(self, len(frames),
-                              lambda idx: self._complete(frames[idx]))
+        report = self._check(frames)
         if not report.faults:
             return frames
         self.skipped.extend((frames[idx]['uid'], frames[idx]['frame'])

@@ -220,6 +220,11 @@ class _Reader:
         return None
 
 
+def default_workers() -> int:
+    """Number of threads that read: as many as cores, at most 8."""
+    return min(_MAX_WORKERS, os.cpu_count() or 1)
+
+
 def check_frames(dataset: Any,
                  num_frames: int,
                  samples: Callable[[int], dict],
@@ -240,8 +245,7 @@ def check_frames(dataset: Any,
     reader = _Reader(dataset, samples)
     notes: List[Any] = [None] * num_frames
     if reader.files:
-        workers = num_workers or min(_MAX_WORKERS, os.cpu_count() or 1)
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(num_workers or default_workers()) as pool:
             notes = _read_files(report, reader, _Memory(dataset.data_root),
                                 pool)
     for index, note in enumerate(notes):

@@ -86,6 +86,30 @@ class Sound:
         self._read_to(sample + 1)
         return self._start + len(self._kept) > sample
 
+    def read(self, start: float, seconds: Optional[float]) -> np.ndarray:
+        """What lies there, and silence after the end; not moved as windows
+        are.
+
+        Args:
+            start (float): In seconds, not before those of earlier calls.
+            seconds (float, optional): Length; None for all that is left.
+
+        Returns:
+            np.ndarray: float32, (num_samples,).
+        """
+        first = max(round(start * self.sample_rate), 0)
+        if seconds is None:
+            while not self._ended:
+                self._read_to(self._start + len(self._kept) + 1)
+            length = max(self._start + len(self._kept) - first, 0)
+        else:
+            length = round(seconds * self.sample_rate)
+            self._read_to(first + length)
+        self._kept = self._kept[max(first - self._start, 0):]
+        self._start = max(first, self._start)
+        cut = self._kept[:length]
+        return np.pad(cut, (0, length - len(cut)))
+
     def window(self, start: float, seconds: float,
                shortest: Optional[float] = None) -> np.ndarray:
         """Cut a window.

@@ -90,6 +90,16 @@ def test_windows_at_the_ends_are_moved():
     assert not sound.window(3., 1.).any()
 
 
+def test_reading_on_is_silent_after_the_end():
+    ramp = np.linspace(-1, 1, 2500, dtype=np.float32)
+    sound = Sound((ramp, 1000), 1000)
+    np.testing.assert_array_equal(sound.read(0., 1.), ramp[:1000])
+    np.testing.assert_array_equal(sound.read(1.2, None), ramp[1200:])
+    late = sound.read(2., 1.)
+    np.testing.assert_array_equal(late[:500], ramp[2000:])
+    assert len(late) == 1000 and not late[500:].any()
+
+
 def test_no_sound_and_no_video(tmp_path):
     path = make(tmp_path / 'a.mp4', [0, .5])
     with pytest.raises(MediaError, match='has no sound'):
