@@ -71,8 +71,14 @@ def find_demo(folder: str) -> Tuple[Optional[str], Optional[str]]:
 
 
 def explain(reason: str, demo: str) -> str:
-    """The page of those who have no model; also told here."""
+    """The page of those who have no model; also told here.
+
+    The terminal gets whole paths, the page none of this machine.
+    """
     print(f'{reason} The page says what to do.', flush=True)
+    if osp.isabs(demo):
+        reason = reason.replace(demo, osp.basename(demo))
+        demo = osp.basename(demo)
     cfg = Config.fromfile(osp.join(ROOT, ZERO_SHOT))
     weights = [file for file in check_weights({ZERO_SHOT: cfg})
                if ': model.' in file.used_by]

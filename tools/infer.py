@@ -12,15 +12,19 @@ import os
 import os.path as osp
 import sys
 import time
+from contextlib import redirect_stdout
+from typing import TextIO
 
-from mmengine.config import Config
+# the output is JSON lines alone: some libraries print, also when imported
+with redirect_stdout(sys.stderr):
+    from mmengine.config import Config
 
-import mmteso  # noqa: F401  registers everything
-from mmteso.apis import AVSInferencer, Clip
-from mmteso.apis.clip_files import SAVE, file_name
-from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
-                           set_data_root)
-from mmteso.io import read_json, write_json
+    import mmteso  # noqa: F401  registers everything
+    from mmteso.apis import AVSInferencer, Clip
+    from mmteso.apis.clip_files import SAVE, file_name
+    from mmteso.engine import (add_cfg_options, add_data_root,
+                               merge_cfg_options, set_data_root)
+    from mmteso.io import read_json, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -147,6 +151,13 @@ def is_done(path: str, args: argparse.Namespace, stamp: str) -> bool:
 
 def main() -> int:
     args = parse_args()
+    lines = sys.stdout
+    with redirect_stdout(sys.stderr):
+        return infer_all(args, lines)
+
+
+def infer_all(args: argparse.Namespace, lines: TextIO) -> int:
+    """Write a line for each input; the exit status."""
     names = [file_name(osp.splitext(osp.basename(osp.abspath(path)))[0])
              for path in args.inputs]
     if len(set(names)) < len(names):
@@ -168,7 +179,7 @@ def main() -> int:
                     text_encoder=args.text_encoder)
             line = infer(inferencer, path, args, stamp)
         failed |= line['status'] == 'failed'
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line), file=lines, flush=True)
     return int(failed)
 
 

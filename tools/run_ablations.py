@@ -162,7 +162,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--threads',
         type=int,
-        help='threads of a run; default: the cores divided by --jobs. '
+        help='threads of a run and of what all runs start from; default: the '
+        'cores divided by --jobs, for the start all of them. '
         'Another number rounds differently, which moves a result about as '
         'far as another seed')
     parser.add_argument(
@@ -250,7 +251,7 @@ def main() -> None:
                          '--classes', 'data/cutouts/label2idx.json', '--out',
                          CUE_BANK)
             for name in settings.pretraining:
-                pretrain(bench, name, os.cpu_count() or 1)
+                pretrain(bench, name, args.threads or os.cpu_count() or 1)
             make_runs(bench, todo, args.jobs, args.threads, args.retest)
     runs = read_runs(source)
     for title, columns in settings.tables.items():

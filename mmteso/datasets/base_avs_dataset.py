@@ -90,9 +90,11 @@ class BaseAVSDataset(BaseSegDataset):
             to None.
         off_screen (dict, optional): Gives each sample ``off_screen``, other
             clips whose sound is foreign to it, for
-            :class:`ReplaceAudioWithOffScreen`. The arguments ``seed``,
-            ``groups`` and ``synonyms`` of :func:`off_screen_table`, which
-            also reads ``cue_file``; an empty dict takes their defaults.
+            :class:`ReplaceAudioWithOffScreen` and :class:`SoundNegatives`.
+            The arguments ``seed``, ``groups``, ``synonyms`` and
+            ``num_donors`` of :func:`off_screen_table`, which also reads
+            ``cue_file``; an empty dict takes their defaults.
+            Clips are paired before ``indices`` take a part of the frames.
             Defaults to None: no such key.
         reduce_zero_label (bool): As in mmseg: background becomes 255, which
             is ignored in training and scoring, and is none of the

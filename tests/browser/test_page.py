@@ -144,5 +144,6 @@ def test_without_a_model(serve, visit, tmp_path):
     said(page, 'There is no model yet')
     said(page, 'laion/clap-htsat-unfused')
     assert page.get_by_role('button').count() == 0
+    assert str(tmp_path) not in page.content()
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / 'no-model.png', full_page=True)

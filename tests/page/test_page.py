@@ -216,14 +216,17 @@ def test_cues_as_they_are_typed():
 
 def test_without_a_model(tmp_path):
     """Said plainly, with what the zero-shot way downloads."""
-    sys_path = tmp_path / 'none'
-    code = ('import sys, json; sys.path.insert(0, "tools"); '
-            'import demo_app; '
-            f'print(demo_app.find_demo({str(sys_path)!r})); '
-            f'print(demo_app.explain("No <model>.", {str(sys_path)!r}))')
+    demo = str(tmp_path / 'none')
+    code = ('import sys; sys.path.insert(0, "tools"); import demo_app; '
+            f'print(demo_app.find_demo({demo!r})); '
+            f'print(demo_app.explain("No <model> in {demo}.", {demo!r}))')
     out = run([sys.executable, '-c', code]).stdout
     assert '(None, None)' in out
-    for text in ('No &lt;model&gt;.', 'make demo', '--checkpoint',
+    # whole on the terminal, and no folder of the server on the page
+    assert f'No <model> in {demo}.' in out
+    out = out[out.index('<div'):]
+    assert str(tmp_path) not in out
+    for text in ('No &lt;model&gt; in none.', 'make demo', '--checkpoint',
                  'configs/zero_shot/clap-clipseg_v1m.py',
                  'laion/clap-htsat-unfused', 'CIDAS/clipseg-rd64-refined'):
         assert text in out

@@ -18,7 +18,7 @@ from processes import free_port
 
 from mmteso.text_cues import Frame
 from mmteso.text_cues.answers import validate_answer
-from mmteso.text_cues.reasoners import OpenAIReasoner
+from mmteso.text_cues.reasoners import OpenAIReasoner, TransformersReasoner
 
 pytestmark = pytest.mark.slow
 transformers = pytest.importorskip('transformers')
@@ -164,6 +164,24 @@ def test_llama_cpp_keeps_the_schema(tmp_path):
     # through both turns: the noise of the first one is on record
     assert not any(reasoning.error for reasoning in found)
     assert all(reasoning.text for reasoning in found)
+
+
+def test_local_model_keeps_the_schema(llama, monkeypatch):
+    import torch
+    pytest.importorskip('llguidance')
+    reasoner = TransformersReasoner(
+        llama, PROMPT, batch_size=50, generation=dict(max_new_tokens=20))
+    # the most likely answer of a random model is the same every time
+    constrain = reasoner.model.constrain
+    monkeypatch.setattr(
+        reasoner.model, 'constrain', lambda schema: dict(
+            constrain(schema), do_sample=True, temperature=5., top_k=0))
+    torch.manual_seed(0)
+    names = constrained_answers(reasoner, NUM_ANSWERS)
+    found = reason(reasoner, 10)
+    assert len(names) == NUM_ANSWERS
+    assert any(names)
+    assert not any(reasoning.error for reasoning in found)
 
 
 def write_parrot(folder, answer):

@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .audio_conditions import (MuteAudio, ReplaceAudioWithNoise,
-                               ReplaceAudioWithOffScreen)
+                               ReplaceAudioWithOffScreen, SoundNegatives)
 from .cue_classes import CuesToClasses
 from .fan_out import FanOutAudioConditions, PerCondition, split_conditions
 from .formatting import PackAVTInputs
@@ -15,5 +15,5 @@ __all__ = [
     'FanOutAudioConditions', 'LoadAVSAnnotations', 'LoadAudioClip',
     'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'MeasureSoundLevel',
     'MuteAudio', 'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
-    'ReplaceAudioWithOffScreen', 'split_conditions'
+    'ReplaceAudioWithOffScreen', 'SoundNegatives', 'split_conditions'
 ]

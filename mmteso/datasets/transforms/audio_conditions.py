@@ -2,13 +2,14 @@
 """Other sound for the same picture."""
 import hashlib
 import math
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import (EXAMPLE_SECONDS, NOISE_REFERENCES, load_waveform,
                           white_noise)
+from ..avsbench_meta import IGNORE_INDEX
 from .base import AVSTransform
 
 
@@ -161,34 +162,165 @@ class ReplaceAudioWithOffScreen(AVSTransform):
                 'off_screen=dict(seed=0), as the audio condition "off-screen" '
                 'does')
         for donor in results['off_screen']:
-            clip, power = self._loudest_second(donor['audio_path'], results)
-            if power > 10**(self.silence_db / 10):
-                results['waveform'] = clip
+            clips, powers = _donor_clips(donor['audio_path'], results,
+                                         self.clip_hop, self.backend_args)
+            if max(powers, default=0.) > 10**(self.silence_db / 10):
+                results['waveform'] = clips[int(np.argmax(powers))]
                 results['audio_condition'] = 'off-screen'
                 results['off_screen_uid'] = donor['uid']
                 return results
-        raise ValueError(
-            f'none of the clips that could lend "{results["uid"]}" a sound '
-            'for "off-screen" is audible: ' + ', '.join(
-                f'"{donor["audio_path"]}"' for donor in results['off_screen'])
-            + ' are silent or shorter than a clip. Choose others by another '
-            'seed')
+        raise _inaudible(results)
 
-    def _loudest_second(
-            self, path: str,
-            results: dict) -> Tuple[Optional[np.ndarray], float]:
-        """A clip of the donor and its mean square; (None, 0.) if too short."""
-        rate, length = results['sample_rate'], len(results['waveform'])
-        sound = load_waveform(path, rate, self.backend_args)
-        example = round(EXAMPLE_SECONDS * rate)
-        if length > example:  # a window, of short sounds all there is
-            length = max(min(length, len(sound)), example)
-        starts = range(0, len(sound) - length + 1, round(self.clip_hop * rate))
-        clips = [sound[start:start + length] for start in starts]
-        if not clips:
-            return None, 0.
-        powers = [
-            float(np.mean(np.square(clip, dtype=np.float64))) for clip in clips
-        ]
-        best = int(np.argmax(powers))
-        return clips[best].astype(results['waveform'].dtype), powers[best]
+
+def _inaudible(results: dict) -> ValueError:
+    """What to say of a frame whose donors can't be used."""
+    return ValueError(
+        f'none of the clips that could lend "{results["uid"]}" a sound for '
+        '"off-screen" is audible: ' +
+        ', '.join(f'"{donor["audio_path"]}"'
+                  for donor in results['off_screen']) +
+        ' are silent or shorter than a clip. Choose others by another seed')
+
+
+def _donor_clips(
+        path: str, results: dict, clip_hop: float,
+        backend_args: Optional[dict]) -> Tuple[List[np.ndarray], List[float]]:
+    """A donor's clips, each as long as the frame's, and their mean squares."""
+    rate, length = results['sample_rate'], len(results['waveform'])
+    sound = load_waveform(path, rate, backend_args)
+    example = round(EXAMPLE_SECONDS * rate)
+    if length > example:  # a window, of short sounds all there is
+        length = max(min(length, len(sound)), example)
+    starts = range(0, len(sound) - length + 1, round(clip_hop * rate))
+    clips = [
+        sound[start:start + length].astype(results['waveform'].dtype)
+        for start in starts
+    ]
+    return clips, [
+        float(np.mean(np.square(clip, dtype=np.float64))) for clip in clips
+    ]
+
+
+@TRANSFORMS.register_module()
+class SoundNegatives(AVSTransform):
+    """Give some training frames a sound that nothing on screen makes (ours).
+
+    A model that only ever hears what it sees has no reason to tell *what*
+    sounds, and learns at most *whether* something does. Here a share of the
+    frames gets no sound, noise, or the sound of another video that has
+    nothing in common with the picture, each time drawn anew, and an empty
+    mask. The idea is that of AVSBench-Robust (arXiv 2502.00358) and of robust
+    AVS (arXiv 2503.12847).
+
+    Stands in a training pipeline right after :class:`LoadAudioClip`, behind
+    :class:`LoadAVSAnnotations` and before :class:`LoadTextCues`. With
+    ``off_screen`` the data set says which videos lend their sound: build it
+    with ``off_screen=dict(seed=0, num_donors=16)``, see
+    :func:`off_screen_table`, which leaves out what sounds, or is visible as
+    far as cues tell, in the clip.
+
+    Required Keys:
+
+    - waveform (np.ndarray)
+    - sample_rate (int)
+    - gt_seg_map (np.ndarray)
+    - off_screen (list[dict], with ``off_screen``)
+    - reduce_zero_label (bool, optional)
+
+    Modified Keys, of the frames that get another sound:
+
+    - waveform, audio_condition: As :class:`MuteAudio`,
+      :class:`ReplaceAudioWithNoise` and :class:`ReplaceAudioWithOffScreen`
+      set them.
+    - gt_seg_map, gt_class_map: Background wherever they aren't 255.
+    - frame_classes, a_obj: Empty, so that no cue's target is that it sounds.
+
+    Args:
+        mute (float): The share of frames that become silent. Defaults to
+            0.05.
+        noise (float): The share that gets white noise alone. Defaults to
+            0.05.
+        off_screen (float): The share that gets another video's sound.
+            Defaults to 0.2.
+        noise_db (tuple[float, float]): Between which levels that of the noise
+            is drawn, in dB below the power of the sound that is replaced.
+            Defaults to (0., 40.).
+        clip_hop (float): Seconds between the starts of a donor's clips.
+            Defaults to 1.0.
+        silence_db (float): A donor's second whose root mean square is not
+            more than this many dB over full scale isn't used. Defaults to
+            -60.
+        backend_args (dict, optional): Arguments of mmengine's file backend.
+            Defaults to None.
+
+    Raises:
+        ValueError: If shares are negative or sum to more than 1, or no donor
+            of a frame is audible.
+        KeyError: If the data set gives no donors, or there is no mask yet.
+    """
+
+    def __init__(self,
+                 mute: float = 0.05,
+                 noise: float = 0.05,
+                 off_screen: float = 0.2,
+                 noise_db: Tuple[float, float] = (0., 40.),
+                 clip_hop: float = 1.0,
+                 silence_db: float = -60.,
+                 backend_args: Optional[dict] = None) -> None:
+        if min(mute, noise, off_screen) < 0 or mute + noise + off_screen > 1:
+            raise ValueError(
+                'mute, noise and off_screen must be shares of the frames that '
+                f'sum to at most 1, but got {mute}, {noise} and {off_screen}')
+        self.mute = mute
+        self.noise = noise
+        self.off_screen = off_screen
+        self.noise_db = noise_db
+        self.clip_hop = clip_hop
+        self.silence_db = silence_db
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Replace the sound of some frames, and empty their masks."""
+        _require_waveform(self, results)
+        draw = np.random.random()
+        if draw < self.mute:
+            results = MuteAudio()(results)
+        elif draw < self.mute + self.noise:
+            level = np.random.uniform(*self.noise_db)
+            results['waveform'] = white_noise(
+                results['waveform'],
+                level,
+                generator=np.random.default_rng(np.random.randint(2**31)))
+            results['audio_condition'] = f'wgn-{level:.0f}db'
+        elif draw < self.mute + self.noise + self.off_screen:
+            self._lend(results)
+        else:
+            return results
+        background = IGNORE_INDEX if results.get('reduce_zero_label') else 0
+        for key in ('gt_seg_map', 'gt_class_map'):
+            if key in results:
+                labels = results[key]
+                labels[labels != IGNORE_INDEX] = background
+        results['frame_classes'] = results['a_obj'] = ()
+        return results
+
+    def _lend(self, results: dict) -> None:
+        """Take an audible second of one of the donors."""
+        donors = results.get('off_screen')
+        if not donors:
+            raise KeyError(
+                'SoundNegatives(off_screen=...) needs the key "off_screen", '
+                f'which "{results["uid"]}" lacks: build the training set with '
+                'off_screen=dict(seed=0, num_donors=16), or set off_screen=0')
+        for place in np.random.permutation(len(donors)):
+            donor = donors[place]
+            clips, powers = _donor_clips(donor['audio_path'], results,
+                                         self.clip_hop, self.backend_args)
+            audible = np.flatnonzero(
+                np.array(powers) > 10**(self.silence_db / 10))
+            if len(audible):
+                results['waveform'] = clips[np.random.choice(audible)]
+                results['audio_condition'] = 'off-screen'
+                results['off_screen_uid'] = donor['uid']
+                return
+        raise _inaudible(results)

@@ -64,6 +64,12 @@ class SeDAM(nn.Module):
             network tells its queries. It also gives the cue scores a known
             scale, 0.1 to 0.2 at the start, whatever encoders are used. See
             ``tools/analysis_tools/influence.py``. Defaults to True.
+        linear_text (bool): Project cues by one linear layer in place of an
+            MLP (ours). The feature of 'striped disc' then lies between those
+            of other striped things and other discs, whatever was trained; an
+            MLP can learn each training cue by heart. Defaults to False.
+        text_dropout (float): The share of F_T's channels that are dropped in
+            training (ours), against learning by heart too. Defaults to 0.
         no_cue (str): The key that is never masked: ``'learned'``, one learned
             vector; ``'audio'``, that vector plus a projection of the mean
             latent (ours). A frame without a cue sees this key alone, so with
@@ -89,6 +95,8 @@ class SeDAM(nn.Module):
                  num_layers: int = 1,
                  source_pool: bool = False,
                  normalize: bool = True,
+                 linear_text: bool = False,
+                 text_dropout: float = 0.,
                  no_cue: str = 'audio',
                  dynamic_mask: Optional[dict] = None) -> None:
         super().__init__()
@@ -102,7 +110,10 @@ class SeDAM(nn.Module):
         self.embed_dims = embed_dims
         self.num_latents = num_latents
         self.audio_mlp = mlp(audio_dims, hidden_dims, num_latents * embed_dims)
-        self.text_mlp = mlp(text_dims, hidden_dims, embed_dims)
+        self.text_dropout = nn.Dropout(
+            text_dropout) if text_dropout else nn.Identity()
+        self.text_mlp = nn.Linear(text_dims, embed_dims) if linear_text \
+            else mlp(text_dims, hidden_dims, embed_dims)
         # without a scale and shift to learn: it is there to fix them
         self.normalize = nn.LayerNorm(
             embed_dims,
@@ -131,7 +142,7 @@ class SeDAM(nn.Module):
         latents = self.normalize(
             self.audio_mlp(audio).unflatten(
                 1, (self.num_latents, self.embed_dims)))
-        features = self.normalize(self.text_mlp(text))
+        features = self.normalize(self.text_mlp(self.text_dropout(text)))
         for layer in self.layers:
             features, scores = layer(features, latents)
         gate, kept = self.dynamic_mask(scores, valid)

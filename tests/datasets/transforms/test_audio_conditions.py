@@ -10,7 +10,8 @@ from data import write_wav
 from mmteso.audio import read_waveform
 from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
                                         ReplaceAudioWithNoise,
-                                        ReplaceAudioWithOffScreen)
+                                        ReplaceAudioWithOffScreen,
+                                        SoundNegatives)
 
 
 def sample(uid='u', frame=0, amplitude=0.5, **keys):
@@ -70,7 +71,8 @@ def test_noise_of_a_frame():
 
 
 @pytest.mark.parametrize('transform', [
-    MuteAudio(), ReplaceAudioWithNoise(10), ReplaceAudioWithOffScreen()
+    MuteAudio(), ReplaceAudioWithNoise(10), ReplaceAudioWithOffScreen(),
+    SoundNegatives()
 ])
 def test_places_where_it_would_do_nothing_are_refused(transform):
     name = type(transform).__name__
@@ -140,3 +142,90 @@ def test_no_audible_donor(sounds):
     for without in (sample(), foreign()):
         with pytest.raises(KeyError, match='off_screen=dict'):
             ReplaceAudioWithOffScreen()(without)
+
+
+# --------------------------------------------------------------- negatives
+def labelled(*donors, **keys):
+    """A frame in which classes 1 and 2 sound, with an ignored pixel."""
+    return dict(
+        foreign(*donors),
+        gt_seg_map=np.array([[0, 1, 1, 255]], np.uint8),
+        gt_class_map=np.array([[0, 1, 2, 255]], np.uint8),
+        frame_classes=('dog', 'cat'),
+        a_obj=('dog', 'cat'),
+        **keys)
+
+
+def test_shares_of_negatives(sounds):
+    """Drawn anew each time, whatever the frame."""
+    np.random.seed(0)
+    transform = TRANSFORMS.build(
+        dict(type='SoundNegatives', mute=0.1, noise=0.2, off_screen=0.3))
+    found = [
+        transform(labelled(sounds['second']))['audio_condition'].split('-')[0]
+        for _ in range(1000)
+    ]
+    for condition, share in dict(
+            normal=0.4, mute=0.1, wgn=0.2, off=0.3).items():
+        assert found.count(condition) / 1000 == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize('shares', [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+def test_a_negative_has_an_empty_mask(sounds, shares):
+    mute, noise, off_screen = shares
+    before = labelled(sounds['silent'], sounds['second'])
+    sound = before['waveform'].copy()
+    results = SoundNegatives(mute, noise, off_screen)(before)
+    assert not np.array_equal(results['waveform'], sound)
+    assert bool(results['waveform'].any()) == (not mute)
+    for key in ('gt_seg_map', 'gt_class_map'):
+        np.testing.assert_array_equal(results[key], [[0, 0, 0, 255]])
+    assert results['frame_classes'] == results['a_obj'] == ()
+    reduced = SoundNegatives(mute, noise, off_screen)(
+        labelled(sounds['second'], reduce_zero_label=True))
+    assert (reduced['gt_seg_map'] == 255).all()
+
+
+def test_a_frame_that_keeps_its_sound(sounds):
+    results = SoundNegatives(0, 0, 0)(labelled())
+    expected = labelled()
+    assert results.keys() == expected.keys()
+    for key, value in expected.items():
+        np.testing.assert_array_equal(results[key], value)
+
+
+def test_noise_of_negatives():
+    """Of other values each time, between the two levels."""
+    np.random.seed(0)
+    transform = SoundNegatives(0, 1, 0, noise_db=(10, 30))
+    noises = [transform(labelled())['waveform'] for _ in range(200)]
+    levels = -20 * np.log10(np.std(noises, axis=1) / (0.5 / 2**0.5))
+    assert 9.5 < levels.min() < 12 and 28 < levels.max() < 30.5
+    assert abs(np.corrcoef(noises[:2])[0, 1]) < 0.05
+
+
+def test_any_audible_second_of_any_donor_is_lent(tmp_path, sounds):
+    rng = np.random.default_rng(0)
+    other = str(tmp_path / 'other.wav')
+    soundfile.write(other, rng.uniform(-.1, .1, 32000), 16000)
+    np.random.seed(0)
+    lent = {
+        SoundNegatives(0, 0, 1)(labelled(
+            sounds['silent'], other, sounds['second']))['waveform'].tobytes()
+        for _ in range(60)
+    }
+    assert lent == {
+        read_waveform(path)[16000 * second:16000 * second + 15600].tobytes()
+        for path, seconds in ((other, 2), (sounds['second'], 3))
+        for second in range(seconds)
+    }
+
+
+def test_negatives_that_cannot_be_made(sounds):
+    for shares in ((0.5, 0.5, 0.1), (-0.1, 0, 0)):
+        with pytest.raises(ValueError, match='sum to at most 1'):
+            SoundNegatives(*shares)
+    with pytest.raises(KeyError, match='num_donors=16'):
+        SoundNegatives(0, 0, 1)(labelled())
+    with pytest.raises(ValueError, match='is audible'):
+        SoundNegatives(0, 0, 1)(labelled(sounds['silent'], sounds['short']))

@@ -78,6 +78,28 @@ def test_equals_reference(settings):
     assert torch.equal(prompt.gate, kept.double())
 
 
+def test_linear_text_composes():
+    """What two words make of a cue is what each makes, together."""
+    sedam = build(linear_text=True, normalize=False)
+    assert sedam.text_mlp.weight.shape == (8, 5)
+    audio, text, valid = inputs()
+    one, two = torch.randn(2, 5, dtype=torch.float64)
+    text[0, :3] = torch.stack([one, two, (one + two) / 2])
+    scores = sedam(audio, text, valid).scores[0]
+    torch.testing.assert_close(scores[2], (scores[0] + scores[1]) / 2)
+
+
+def test_text_dropout_is_for_training():
+    sedam = build(text_dropout=0.5)
+    audio, text, valid = inputs()
+    plain = build()(audio, text, valid)
+    torch.testing.assert_close(sedam.eval()(audio, text, valid).scores,
+                               plain.scores)
+    first, second = (sedam.train()(audio, text, valid).scores
+                     for _ in range(2))
+    assert not torch.equal(first, second)
+
+
 def test_default_sizes():
     """Those of the paper and the release."""
     sedam = SeDAM()
