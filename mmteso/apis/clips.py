@@ -140,14 +140,20 @@ class Clip:
             if self.allow_silent:
                 return None
             raise MediaError(
-                'The clip has no sound. Give it one as audio, or '
-                f'allow_silent to take it for silence.\n{CLIP_FORMS}')
+                'The clip has no sound. Give it one as audio (--audio), or '
+                'allow_silent (--allow-silent) to take it for silence.\n'
+                f'{CLIP_FORMS}')
         try:
             self._sounds.append(Sound(source, sample_rate, origin))
-        except MediaError:
-            if self.allow_silent and origin is not None:
+        except MediaError as error:
+            if origin is None:  # a file that was named as the sound
+                raise
+            if self.allow_silent:
                 return None
-            raise
+            raise MediaError(
+                f'{error} Give another file as audio (--audio), or '
+                'allow_silent (--allow-silent) to take it for silence.'
+            ) from error
         return self._sounds[-1]
 
     def steps(self, fps: float) -> Iterator[Step]:

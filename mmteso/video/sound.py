@@ -165,9 +165,7 @@ def _file_blocks(path: str, origin: Optional[float],
     """Mono samples from time 0 on without gaps, float64, and their rate."""
     with open_media(path) as container:
         if not container.streams.audio:
-            raise MediaError(
-                f'"{path}" has no sound. Give another file as audio, or '
-                'allow_silent to take it for silence.')
+            raise MediaError(f'"{path}" has no sound.')
         if origin is None:
             origin = (container.start_time or 0) / 1e6
         stream = container.streams.audio[0]

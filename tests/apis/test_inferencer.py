@@ -120,8 +120,11 @@ def test_all_forms_of_a_clip(inferencer, made, tmp_path):
 
 def test_a_clip_without_sound(inferencer, made):
     silent = str(made / 'silent.mp4')
-    with pytest.raises(MediaError, match='no sound'):
+    with pytest.raises(MediaError, match=r'no sound.*--allow-silent'):
         inferencer(silent, cues=['dog'])
+    with pytest.raises(MediaError, match=r'no sound\.$'):
+        inferencer(
+            dict(video=silent, audio=silent), cues=['dog'], allow_silent=True)
     allowed = inferencer(silent, cues=['dog'], allow_silent=True)
     muted = inferencer(
         dict(video=silent, audio=str(made / 'clip.mp4')), cues=['dog'],

@@ -141,9 +141,11 @@ class VideoConverter:
         sound: Optional[Sound] = None
         try:
             sound = Sound(path, SAMPLE_RATE, video.origin)
-        except MediaError:
+        except MediaError as error:
             if not self.allow_silent:
-                raise
+                raise MediaError(
+                    f'{error} allow_silent (--allow-silent) takes it for '
+                    'silence.') from error
         result: Dict[str, Any] = dict(clips=[], there=[], left_out=0.)
         stem = osp.splitext(osp.basename(path))[0]
         stem = re.sub(r'[^\w.-]+', '-', stem).strip('.') or 'video'
