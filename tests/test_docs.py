@@ -13,7 +13,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import (DATASETS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS,
-                            OPTIMIZERS, PARAM_SCHEDULERS)
+                            OPTIMIZERS, PARAM_SCHEDULERS, TRANSFORMS)
 from processes import ROOT
 
 from mmteso.text_cues import CAPTIONERS, FRAME_SOURCES, REASONERS
@@ -29,7 +29,8 @@ BLOCK = re.compile(r'^ *```(\S*)[^\n]*\n(.*?)^ *```', re.M | re.S)
 OURS = ('configs/', 'docs/', 'findings/', 'mmteso/', 'projects/',
         'requirements/', 'tests/', 'tools/')
 REGISTRIES = (DATASETS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS, OPTIMIZERS,
-              PARAM_SCHEDULERS, CAPTIONERS, FRAME_SOURCES, REASONERS)
+              PARAM_SCHEDULERS, TRANSFORMS, CAPTIONERS, FRAME_SOURCES,
+              REASONERS)
 # scripts that hand their options on
 WRAPPED = {f'tools/{launcher}_{task}.sh': f'tools/{task}.py'
            for launcher in ('dist', 'slurm') for task in ('train', 'test')}
