@@ -41,6 +41,13 @@ def quick_config_text():
         yield
 
 
+@pytest.fixture(autouse=True)
+def own_logger(request):
+    """Not the one of an earlier test, whose file may be closed."""
+    from mmengine.logging import MMLogger
+    MMLogger.get_instance(request.node.nodeid)
+
+
 @pytest.fixture(scope='session')
 def synthavs(tmp_path_factory):
     """Folder of a tiny SynthAVS that nobody changes."""
