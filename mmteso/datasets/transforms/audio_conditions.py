@@ -232,7 +232,8 @@ class SoundNegatives(AVSTransform):
     - waveform, audio_condition: As :class:`MuteAudio`,
       :class:`ReplaceAudioWithNoise` and :class:`ReplaceAudioWithOffScreen`
       set them.
-    - gt_seg_map, gt_class_map: Background wherever they aren't 255.
+    - gt_seg_map, gt_class_map: Background wherever they aren't 255
+      (``gt_seg_map`` with ``reduce_zero_label``: 255, as background is).
     - frame_classes, a_obj: Empty, so that no cue's target is that it sounds.
 
     Args:
@@ -256,7 +257,9 @@ class SoundNegatives(AVSTransform):
     Raises:
         ValueError: If shares are negative or sum to more than 1, or no donor
             of a frame is audible.
-        KeyError: If the data set gives no donors, or there is no mask yet.
+        KeyError: If the data set gives no donors.
+        RuntimeError: If it stands elsewhere in the pipeline, where masks or
+            targets of cues would stay as they are.
     """
 
     def __init__(self,
@@ -282,6 +285,11 @@ class SoundNegatives(AVSTransform):
     def transform(self, results: dict) -> dict:
         """Replace the sound of some frames, and empty their masks."""
         _require_waveform(self, results)
+        if 'gt_seg_map' not in results or 'text_cues' in results:
+            raise RuntimeError(
+                'SoundNegatives empties the mask, and with it the targets of '
+                'the cues: put it behind LoadAVSAnnotations and before '
+                'LoadTextCues')
         draw = np.random.random()
         if draw < self.mute:
             results = MuteAudio()(results)
@@ -297,10 +305,11 @@ class SoundNegatives(AVSTransform):
         else:
             return results
         background = IGNORE_INDEX if results.get('reduce_zero_label') else 0
-        for key in ('gt_seg_map', 'gt_class_map'):
+        for key, empty in (('gt_class_map', 0), ('gt_seg_map', background)):
             if key in results:
                 labels = results[key]
-                labels[labels != IGNORE_INDEX] = background
+                results[key] = np.where(labels == IGNORE_INDEX, labels,
+                                        np.uint8(empty))
         results['frame_classes'] = results['a_obj'] = ()
         return results
 

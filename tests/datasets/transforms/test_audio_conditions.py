@@ -184,6 +184,8 @@ def test_a_negative_has_an_empty_mask(sounds, shares):
     reduced = SoundNegatives(mute, noise, off_screen)(
         labelled(sounds['second'], reduce_zero_label=True))
     assert (reduced['gt_seg_map'] == 255).all()
+    np.testing.assert_array_equal(reduced['gt_class_map'], [[0, 0, 0, 255]])
+    assert reduced['gt_seg_map'].dtype == np.uint8
 
 
 def test_a_frame_that_keeps_its_sound(sounds):
@@ -225,6 +227,9 @@ def test_negatives_that_cannot_be_made(sounds):
     for shares in ((0.5, 0.5, 0.1), (-0.1, 0, 0)):
         with pytest.raises(ValueError, match='sum to at most 1'):
             SoundNegatives(*shares)
+    for place in (sample(), labelled(text_cues=['dog'])):
+        with pytest.raises(RuntimeError, match='behind LoadAVSAnnotations'):
+            SoundNegatives(1, 0, 0)(place)
     with pytest.raises(KeyError, match='num_donors=16'):
         SoundNegatives(0, 0, 1)(labelled())
     with pytest.raises(ValueError, match='is audible'):
