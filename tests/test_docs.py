@@ -96,9 +96,12 @@ def options_of(tool):
     """The options in a tool's source, and in the functions that add some."""
     tree = ast.parse(read(tool))
     found = {'-h', '--help'}
-    shared = ast.parse(read('mmteso/engine/options.py'))
-    adders = {node.name: node for node in shared.body
-              if isinstance(node, ast.FunctionDef)}
+    adders = {
+        node.name: node
+        for shared in ('engine/options.py', 'testbeds/command_line.py')
+        for node in ast.parse(read(f'mmteso/{shared}')).body
+        if isinstance(node, ast.FunctionDef)
+    }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

@@ -6,6 +6,7 @@ import time
 from tqdm import tqdm
 
 from mmteso.tables import format_table
+from mmteso.testbeds.command_line import add_testbed_options, print_summary
 from mmteso.testbeds.cutouts import (CUTOUTS, PACKAGES, ROLES, Sources,
                                      fetch_packages, generate_cutouts,
                                      read_catalogue)
@@ -45,35 +46,7 @@ def parse_args():
         default=960,
         help='number of videos in all, split 10:1:2:1:2 into train, val, '
         'test, test_exemplar and test_unseen (default: %(default)s)')
-    parser.add_argument(
-        '--frames',
-        type=int,
-        default=5,
-        help='frames, and seconds, of a video (default: %(default)s)')
-    parser.add_argument(
-        '--size',
-        type=int,
-        default=128,
-        help='side of the frames in pixels (default: %(default)s)')
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed (default: %(default)s)')
-    parser.add_argument(
-        '--train-silent',
-        type=int,
-        default=15,
-        metavar='PERCENT',
-        help="percent of train's frames in which nothing sounds; the other "
-        'splits have 15 (default: %(default)s)')
-    parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace the cutouts in the folder; files that it did not write '
-        'stay')
-    parser.add_argument(
-        '--reuse',
-        action='store_true',
-        help='leave complete cutouts of the same arguments as they are, and '
-        'replace any other ones')
+    add_testbed_options(parser, 'the testbed', size=128)
     args = parser.parse_args()
     if args.out is None and not args.table:
         parser.error('name the folder to write')
@@ -144,11 +117,7 @@ def main():
             progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         parser.error(str(error))
-    for split, counts in summary.items():
-        frames = counts['frames']
-        print(f'{split}: {counts["videos"]} videos, {frames} frames, '
-              f'{counts["silent"] / frames:.1%} silent, only some of the '
-              f'visible objects sound in {counts["partial"] / frames:.1%}')
+    print_summary(summary)
     print(f'{args.out}: written in {time.perf_counter() - start:.1f} s')
 
 

@@ -5,6 +5,7 @@ import time
 
 from tqdm import tqdm
 
+from mmteso.testbeds.command_line import add_testbed_options, print_summary
 from mmteso.testbeds.synthavs import VARIANTS, generate_synthavs, is_up_to_date
 
 
@@ -21,41 +22,13 @@ def parse_args():
         help='number of videos in all, split 10:1:2 into train, val and test '
         '(hard: 10:1:1:1, with test_unseen) (default: %(default)s)')
     parser.add_argument(
-        '--frames',
-        type=int,
-        default=5,
-        help='frames, and seconds, of a video (default: %(default)s)')
-    parser.add_argument(
-        '--size',
-        type=int,
-        default=96,
-        help='side of the frames in pixels (default: %(default)s)')
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed (default: %(default)s)')
-    parser.add_argument(
         '--variant',
         choices=sorted(VARIANTS),
         default='easy',
         help='easy: 8 classes that differ in colour, shape and sound; hard: '
         '16 classes composed of 4 shapes and 4 textures, in noise, 4 of them '
         'in the split test_unseen only (default: %(default)s)')
-    parser.add_argument(
-        '--train-silent',
-        type=int,
-        default=15,
-        metavar='PERCENT',
-        help="percent of train's frames in which nothing sounds; the other "
-        'splits have 15 (default: %(default)s)')
-    parser.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace the SynthAVS in the folder; files that it did not '
-        'write stay')
-    parser.add_argument(
-        '--reuse',
-        action='store_true',
-        help='leave a complete SynthAVS of the same arguments as it is, and '
-        'replace any other one')
+    add_testbed_options(parser, 'SynthAVS', size=96)
     return parser, parser.parse_args()
 
 
@@ -81,11 +54,7 @@ def main():
             progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
     except (ValueError, FileExistsError) as error:
         parser.error(str(error))
-    for split, counts in summary.items():
-        frames = counts['frames']
-        print(f'{split}: {counts["videos"]} videos, {frames} frames, '
-              f'{counts["silent"] / frames:.1%} silent, only some of the '
-              f'visible objects sound in {counts["partial"] / frames:.1%}')
+    print_summary(summary)
     print(f'{args.out}: written in {time.perf_counter() - start:.1f} s')
 
 
