@@ -108,6 +108,12 @@ def test_same_report_of_audio_conditions(results):
         json.loads(result['report'])['conditions'] for result in results)
     assert list(one) == list(two) == CONDITIONS
     for name, scores in one.items():
-        assert scores == pytest.approx(two[name], rel=1e-5, nan_ok=True)
+        digest = [key for key in scores if key.startswith('digest/')]
+        # means of scores of another batch: all but the last bits
+        assert [scores[key] for key in digest] == pytest.approx(
+            [two[name][key] for key in digest], rel=1e-5)
+        for key in scores.keys() - set(digest):
+            # NaN, where no frame qualifies, is written alike
+            assert json.dumps(scores[key]) == json.dumps(two[name][key]), key
     digests = [scores['digest/0'] for scores in one.values()]
     assert len(set(digests)) == len(CONDITIONS)
