@@ -2,7 +2,7 @@
 """Train TeSO on a testbed, test it with and without its sound, and report.
 
 The testbed is SynthAVS, or with ``--data cutouts`` real pictures and sounds,
-which are downloaded (208 MB), and for which a visual start is trained first.
+which are downloaded (224 MB), and for which a visual start is trained first.
 
 Writes to --out:
 

@@ -24,8 +24,9 @@ model = dict(
         train_cfg=dict(num_points=512)))
 load_masks = dict(
     type='LoadAVSAnnotations', source='visible', load_classes=True)
+augmentation = [*_base_.augmentation, dict(type='PhotoMetricDistortion')]
 train_pipeline = [
-    _base_.load_image, load_masks, *_base_.augmentation, _base_.pack
+    _base_.load_image, load_masks, *augmentation, _base_.pack
 ]
 test_pipeline = [_base_.load_image, load_masks, _base_.pack]
 dataset = dict(data_root=data_root, cue_file=None, cue_bank=None)
