@@ -22,30 +22,41 @@ TORCHRUN = [
 ]
 
 
-@pytest.fixture
-def config(synthavs, tmp_path):
-    """Of a training whose process 1 dies in iteration 2."""
+def write_config(synthavs, folder, **hook):
+    """Of a training whose process 1 gets a signal in iteration 3."""
     config = narrow_config(
-        load('teso/teso-cue_r18_synthavs.py'), synthavs, tmp_path / 'work',
+        load('teso/teso-cue_r18_synthavs.py'), synthavs, folder / 'work',
         frames=8, epochs=6)
     config.train_cfg.val_interval = 9
     config.default_hooks.checkpoint.interval = 2
-    config.custom_hooks = [dict(type='Dies')]
-    config.dump(str(tmp_path / 'config.py'))
-    return tmp_path / 'config.py'
+    config.default_hooks.checkpoint.signal_interval = 5
+    config.custom_hooks = [dict(type='Dies', **hook)]
+    config.dump(str(folder / 'config.py'))
+    return folder / 'config.py'
 
 
-def test_dead_process_without_a_launcher(config):
-    """The other one ends by itself, says so, and the checkpoint is whole."""
+@pytest.fixture
+def config(synthavs, tmp_path):
+    return write_config(synthavs, tmp_path)
+
+
+def start(config):
+    """Two processes that no launcher looks after."""
     port = str(free_port())
-    processes = [
+    return [
         subprocess.Popen(
             [sys.executable, '-W', 'ignore', str(WORKER), 'dies', str(config)],
             env=environment(
                 RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2',
                 MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
-            cwd=ROOT, stderr=subprocess.PIPE, text=True) for rank in '01'
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True) for rank in '01'
     ]
+
+
+def test_dead_process_without_a_launcher(config):
+    """The other one ends by itself, says so, and the checkpoint is whole."""
+    processes = start(config)
     processes[1].communicate(timeout=300)
     died = time.perf_counter()
     error = processes[0].communicate(timeout=120)[1]
@@ -53,6 +64,16 @@ def test_dead_process_without_a_launcher(config):
     assert processes[1].returncode == -9 and processes[0].returncode == 1
     assert 'another process of this training has ended' in error, error
     torch.load(config.parent / 'work' / 'iter_2.pth', weights_only=True)
+
+
+def test_one_process_gets_sigterm(synthavs, tmp_path):
+    """Both end after the same iteration."""
+    processes = start(write_config(synthavs, tmp_path, name='SIGTERM'))
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [p.returncode for p in processes] == [143, 143], errors
+    checkpoint = torch.load(
+        tmp_path / 'work' / 'interrupted.pth', weights_only=True)
+    assert checkpoint['meta']['iter'] == 5
 
 
 def test_dead_process_under_torchrun(config):
