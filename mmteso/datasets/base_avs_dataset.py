@@ -483,6 +483,9 @@ class BaseAVSDataset(BaseSegDataset):
                     f'{where} is missing; expected the image of the frame. '
                     "Complete the data, or build the data set with "
                     "missing='skip'") from err
+            except OSError as cause:
+                raise OSError(f"{where} can't be read ({cause}); copy it "
+                              'anew') from err
             try:
                 mmcv.imfrombytes(content).shape
             except Exception:
