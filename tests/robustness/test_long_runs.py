@@ -17,7 +17,7 @@ from mmteso.engine import resume_from_work_dir
 
 pytestmark = pytest.mark.slow
 CONFIG = 'teso/teso-cue_r18_synthavs.py'
-ITERS, KILLS = 80, 20
+ITERS, KILLS = 240, 20
 
 
 def train(data_root, work_dir, iters, resume=True):

@@ -56,10 +56,18 @@ def start(config):
     ]
 
 
+def outputs_of(processes):
+    try:
+        return [process.communicate(timeout=1500)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+
 def test_dead_process_without_a_launcher(config):
     """The other one ends by itself, says so, and the checkpoint is whole."""
     processes = start(config)
-    processes[1].communicate(timeout=300)
+    processes[1].communicate(timeout=1500)
     died = time.perf_counter()
     output = processes[0].communicate(timeout=120)[0]
     print(f'ended {time.perf_counter() - died:.1f} s after the other')
@@ -72,7 +80,7 @@ def test_one_process_gets_sigterm(synthavs, tmp_path):
     """Both end after the same iteration."""
     processes = start(write_config(
         synthavs, tmp_path, type='Dies', name='SIGTERM'))
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = outputs_of(processes)
     assert [p.returncode for p in processes] == [143, 143], outputs
     checkpoint = torch.load(
         tmp_path / 'work' / 'interrupted.pth', weights_only=True)
@@ -82,7 +90,7 @@ def test_one_process_gets_sigterm(synthavs, tmp_path):
 def test_nan_in_one_process(synthavs, tmp_path):
     """Both skip the step, and none waits for the other."""
     processes = start(write_config(synthavs, tmp_path, type='Poisons'))
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = outputs_of(processes)
     assert [p.returncode for p in processes] == [0, 0], outputs
     assert 'iteration 3: a gradient is not finite' in outputs[0]
     assert 'Step skipped; 1 in this run' in outputs[0]
@@ -94,7 +102,7 @@ def test_nan_in_one_process(synthavs, tmp_path):
 
 
 def test_dead_process_under_torchrun(config):
-    result = run([*TORCHRUN, 'train', config], check=False, timeout=300)
+    result = run([*TORCHRUN, 'train', config], check=False, timeout=1500)
     assert result.returncode == 1
     assert re.search(r'rank\s+: 1 .*\n\s+exitcode\s+: -9', result.stderr)
 
