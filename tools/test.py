@@ -24,10 +24,11 @@ import mmteso  # noqa: F401
 from mmteso.audio import NOISE_REFERENCES
 from mmteso.engine import (add_cfg_options, add_data_root,
                            audio_condition_transform,
-                           evaluate_audio_conditions, format_audio_report,
-                           leave_cpu_distributed, merge_cfg_options,
-                           predict_without_masks, prepare_cpu_distributed,
-                           require_whole_checkpoint, set_data_root)
+                           evaluate_audio_conditions, explain_lost_process,
+                           format_audio_report, leave_cpu_distributed,
+                           merge_cfg_options, predict_without_masks,
+                           prepare_cpu_distributed, require_whole_checkpoint,
+                           set_data_root)
 from mmteso.io import write_json
 
 
@@ -259,5 +260,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with explain_lost_process():
+        main()
     leave_cpu_distributed()

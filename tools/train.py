@@ -12,9 +12,9 @@ from mmseg.registry import RUNNERS
 # come after mmteso where mmcv has no compiled ops
 import mmteso  # noqa: F401
 from mmteso.engine import (add_cfg_options, add_data_root, enable_amp,
-                           leave_cpu_distributed, merge_cfg_options,
-                           prepare_cpu_distributed, resume_from_work_dir,
-                           set_data_root)
+                           explain_lost_process, leave_cpu_distributed,
+                           merge_cfg_options, prepare_cpu_distributed,
+                           resume_from_work_dir, set_data_root)
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,5 +73,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with explain_lost_process():
+        main()
     leave_cpu_distributed()

@@ -17,7 +17,9 @@ echo "download $2"
 : > "$2_1.0_all.deb"
 """
 DPKG_DEB = """#!/bin/sh
-mkdir -p "$3/usr/share/tuxpaint/stamps" "$3/usr/share/backgrounds/mate"
+name=$(basename "$2" _1.0_all.deb)
+mkdir -p "$3/usr/share/doc/$name" "$3/usr/share/tuxpaint/stamps" \
+    "$3/usr/share/backgrounds"
 """
 
 
@@ -84,7 +86,7 @@ def test_fetch(tmp_path, monkeypatch, works):
         return
     stamps, backgrounds = fetch_packages(str(folder))
     assert stamps == str(folder / 'usr/share/tuxpaint/stamps')
-    assert backgrounds == str(folder / 'usr/share/backgrounds/mate')
+    assert backgrounds == str(folder / 'usr/share/backgrounds')
     assert not list(folder.glob('*.deb'))
     (tools / 'apt-get').write_text('#!/bin/sh\nexit 1\n')
     assert fetch_packages(str(folder)) == (stamps, backgrounds)
