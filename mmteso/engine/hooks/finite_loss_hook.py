@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import logging
-from functools import partial
+from functools import partial, wraps
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
@@ -53,12 +53,14 @@ class FiniteLossHook(Hook):
         self._data: Any = None  # on the device, padded
         self._buffers: List[Tuple[Tensor, Tensor]] = []
         self._handle: Any = None
+        self._step: Any = None
 
     def before_train(self, runner) -> None:
         """Look at the gradients whenever the optimiser is about to step."""
         wrapper = runner.optim_wrapper
-        step = wrapper.step  # clips the gradients first
+        step = self._step = wrapper.step  # clips the gradients first
 
+        @wraps(step)  # mmengine's schedulers mark it
         def step_if_finite(**kwargs) -> None:
             gradients = [
                 parameter.grad for group in wrapper.param_groups
@@ -87,7 +89,7 @@ class FiniteLossHook(Hook):
     def after_train(self, runner) -> None:
         """Stop looking."""
         self._handle.remove()
-        vars(runner.optim_wrapper).pop('step', None)
+        runner.optim_wrapper.step = self._step
 
     def before_train_iter(self, runner, batch_idx: int,
                           data_batch: Any = None) -> None:
