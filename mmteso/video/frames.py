@@ -136,10 +136,17 @@ class VideoFile:
             stream.thread_type = 'AUTO'
             if container.duration:
                 self.duration = container.duration / 1e6
+            last = 0.
             for time, frame in decode(container, stream, self.origin,
                                       self.problems):
                 if not np.isnan(time):
-                    yield time, _Picture(frame, stream.sample_aspect_ratio)
+                    picture = _Picture(frame, stream.sample_aspect_ratio)
+                    last = max(last, time + picture.seconds)
+                    yield time, picture
+            length = float((stream.duration or 0) * (stream.time_base or 0))
+            if last + 1 < length:
+                self.problems.append(Problem(
+                    last, f'the pictures end early, of {length:.3f} s'))
 
     def frames(self) -> Iterator[Tuple[float, '_Picture']]:
         """All frames; their pixels are converted where ``rgb()`` is called.
