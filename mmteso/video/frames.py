@@ -41,7 +41,7 @@ def open_media(path: str) -> Iterator[Any]:
     with open(path, 'rb') as file:
         try:
             container = av.open(file, options=dict(protocol_whitelist='none'))
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:  # of an empty file
             raise MediaError(
                 f'"{path}" ({os.path.getsize(path)} bytes) is no video or '
                 f'sound file that FFmpeg reads ({error.strerror}).') from error
