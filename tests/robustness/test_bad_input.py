@@ -1416,7 +1416,7 @@ CONFIG_ERRORS = {
         (dict(protocol='avsbench'), 'group_size is None'),
         (dict(protocol='avsbench', group_size=0), 'group_size is 0'),
         (dict(group_size=5), "group_size is 5 with protocol='frame'"),
-        (dict(treshold=.4), "unexpected .*'treshold'"))),
+        (dict(limit=.4), "unexpected .*'limit'"))),
     **parts('models', [
         *arguments('SeDAM',
                    (dict(num_layers=0), 'num_layers must be >= 1'),

@@ -84,17 +84,6 @@ def test_describe():
     assert '4 x 4 to 8 x 8' in metric.describe()
 
 
-@pytest.mark.parametrize('kwargs, match', [
-    (dict(protocol='video'), "protocol is 'video'"),
-    (dict(protocol='avsbench'), 'group_size is None'),
-    (dict(protocol='avsbench', group_size=0), 'group_size is 0'),
-    (dict(group_size=5), "group_size is 5 with protocol='frame'"),
-])
-def test_wrong_arguments(kwargs, match):
-    with pytest.raises(ValueError, match=match):
-        AVSMetric(**kwargs)
-
-
 @pytest.mark.parametrize('key, match', [
     ('sounding_score', 'TeSOHead writes it'),
     ('gt_sem_seg', 'LoadAVSAnnotations'),
