@@ -29,6 +29,7 @@ import pytest
 import soundfile
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 from narrow import load, narrow_model
@@ -565,6 +566,37 @@ SOUNDS = {
     'bytes behind the end': (write(SOUND, lambda old: old + b'x' * 99),
                              same()),
 }
+
+
+def two_lengths(root):
+    """Clips of 4 and of 10 s, and a frame of each."""
+    other = root / 'v1m/long'
+    shutil.copytree(root / CLIP, other)
+    for name in ('frames/4.jpg', 'labels_rgb/4.png'):
+        (root / CLIP / name).unlink()
+        for number in range(5, 10):
+            shutil.copy(other / name, other / name.replace('4', str(number)))
+    sound(tone(4))(root)
+    soundfile.write(other / 'audio.wav', tone(10), RATE)
+    another(uid='long', split='test')(root)
+    cues(lambda old: [*old, *(dict(old[0], uid='long', frame=number)
+                              for number in range(10))])(root)
+    return dict(frames=(0, 3, 13), frames_per_clip='folder')
+
+
+def in_one_batch(found, good, warned):
+    batch = pseudo_collate([
+        {key: torch.as_tensor(np.ascontiguousarray(sample[key]))
+         for key in PARTS.values()} for sample in found])
+    assert {key: torch.stack(values).shape[0]
+            for key, values in batch.items()} == dict.fromkeys(batch, 3)
+    for sample, start in zip(found, (0, 3, 9)):
+        assert np.abs(sample['waveform'] - tone(10)[start * RATE:][
+            :15600]).max() < 1e-3
+    assert not warned
+
+
+SOUNDS['4 and 10 s in one batch'] = (two_lengths, in_one_batch)
 
 
 # ------------------------------------------------------------------ metadata
