@@ -29,6 +29,7 @@ uint8 (H, W, 3) in BGR, as mmcv reads it. A SOUND is a sound or video file, or
 (waveform, rate): floats in [-1, 1], (num_samples,) or (channels, num_samples),
 and samples a second."""
 
+_MAX_FPS = 1000
 _PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
@@ -39,7 +40,7 @@ def read_picture(picture: Any) -> np.ndarray:
     if isinstance(picture, Image.Image):
         return np.asarray(picture.convert('RGB'))
     if (isinstance(picture, np.ndarray) and picture.dtype == np.uint8
-            and picture.ndim == 3 and picture.shape[2] == 3):
+            and picture.ndim == 3 and picture.shape[2] == 3 and picture.size):
         return np.ascontiguousarray(picture[..., ::-1])
     raise TypeError(f'{_shown(picture)} is no picture.\n{CLIP_FORMS}')
 
@@ -48,6 +49,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f'an array of {value.dtype}, {value.shape},'
     return f'{value!r:.80}'
+
+
+def _checked_fps(fps: Any) -> float:
+    if not isinstance(fps, (int, float)) or not 0 < fps <= _MAX_FPS:
+        raise ValueError('fps must be a number of frames a second, above 0 '
+                         f'and up to {_MAX_FPS}, but got {fps!r}')
+    return fps
 
 
 class Clip:
@@ -81,7 +89,7 @@ class Clip:
         self.origin = os.fspath(source) if isinstance(
             source, (str, os.PathLike)) else ''
         self._audio = clip.get('audio')
-        self._fps = float(clip.get('fps', 1.))
+        self._fps = _checked_fps(clip.get('fps', 1.))
         self._sounds: List[Sound] = []
         self._video: Optional[VideoFile] = None
         self._pictures: List[Any] = []
@@ -90,11 +98,14 @@ class Clip:
         elif self.kind == 'image':
             self._pictures = [source]
         elif self.origin:
+            if not os.path.isdir(self.origin):
+                raise FileNotFoundError(
+                    f'The folder of pictures "{self.origin}" does not exist.')
             self._pictures = [
                 os.path.join(self.origin, name)
                 for name in sorted(scandir(self.origin, _PICTURES))
             ]
-        else:
+        elif hasattr(source, '__iter__'):
             self._pictures = list(source)
         if not self._video and not self._pictures:
             raise MediaError(f'The clip has no pictures: {_shown(source)}')
@@ -111,8 +122,9 @@ class Clip:
         return found
 
     def fps(self, wanted: float) -> float:
-        """Steps a second; given frames have their own."""
-        return self._fps if self.kind == 'frames' else wanted
+        """Steps a second; given frames have their own. A ValueError if it is
+        none."""
+        return self._fps if self.kind == 'frames' else _checked_fps(wanted)
 
     def num_steps(self, fps: float) -> Optional[int]:
         """How many steps there will be, nearly; None if it isn't known."""

@@ -17,8 +17,8 @@ from .vggish_params import EXAMPLE_HOP_SECONDS, EXAMPLE_SAMPLES, SAMPLE_RATE
 _CACHED_FILES = 8
 # Rates that sound is recorded at, with room: at 1 Hz a second of samples would
 # become hours.
-_RATES = 1000, 1000000
-_PEAK = 100.  # 40 dB above full scale: no recording, but integers as floats
+RATES = 1000, 1000000
+PEAK = 100.  # 40 dB above full scale: no recording, but integers as floats
 
 
 class AudioFileError(ValueError):
@@ -58,7 +58,11 @@ def read_waveform(path: str,
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'The sound file "{path}" does not exist.') from error
-    _refuse_cut(path, data)
+    # libsndfile takes the samples that are left for all
+    if len(data) < promised_size(data[:8]):
+        raise AudioFileError(
+            f'The sound file "{path}" is cut short: {len(data)} bytes of the '
+            f'{promised_size(data[:8])} that its header says; copy it anew.')
     try:
         samples, file_rate = soundfile.read(
             io.BytesIO(data), dtype='float32', always_2d=True)
@@ -74,12 +78,16 @@ def read_waveform(path: str,
         raise AudioFileError(
             f'The sound file "{path}" holds samples that are not finite.')
     peak = np.abs(samples).max()
-    if peak > _PEAK:
+    if peak > PEAK:
         raise AudioFileError(
             f'The sound file "{path}" holds floats up to {peak:.0f}, expected '
             '[-1, 1]. Divide them by the full scale of their integers (32768 '
             'of 16 bits).')
-    check_rate(path, file_rate)
+    if not RATES[0] <= file_rate <= RATES[1]:
+        raise AudioFileError(
+            f'The sound file "{path}" says that it has {file_rate} samples a '
+            f'second, expected {RATES[0]} to {RATES[1]}. Its header is wrong: '
+            'write it anew.')
     # A float64 mean keeps two equal channels exactly equal to one.
     mono = samples.mean(axis=1, dtype=np.float64)
     if file_rate != sample_rate:
@@ -87,27 +95,14 @@ def read_waveform(path: str,
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-def check_rate(path: str, rate: int) -> None:
-    """Refuse a file whose rate is none of sound, by an AudioFileError."""
-    if not _RATES[0] <= rate <= _RATES[1]:
-        raise AudioFileError(
-            f'The sound file "{path}" says that it has {rate} samples a '
-            f'second, expected {_RATES[0]} to {_RATES[1]}. Its header is '
-            'wrong: write it anew.')
-
-
-def _refuse_cut(path: str, data: bytes) -> None:
-    """libsndfile takes the samples that are left for all."""
-    order = {b'RIFF': 'little', b'FORM': 'big'}.get(data[:4])
-    if order is None:
-        return
-    size = int.from_bytes(data[4:8], order) + 8
-    # Who writes to a pipe can't know the size and says nearly 2^31 or 2^32;
-    # others forget that the first 8 bytes don't count.
-    if len(data) + 8 < size < 0x7fff0000:
-        raise AudioFileError(
-            f'The sound file "{path}" is cut short: {len(data)} bytes of the '
-            f'{size} that its header says; copy it anew.')
+def promised_size(head: bytes) -> int:
+    """How many bytes a WAV or AIFF file has to have, by its first 8 bytes; 0
+    if they don't say it."""
+    order = {b'RIFF': 'little', b'FORM': 'big'}.get(head[:4])
+    # The first 8 bytes don't count, which some writers forget. Who writes to
+    # a pipe can't know the size and says nearly 2^31 or 2^32.
+    size = int.from_bytes(head[4:8], order) if order else 0
+    return size if size < 0x7fff0000 else 0
 
 
 @functools.lru_cache(maxsize=_CACHED_FILES)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Iterator, Sequence
 
+import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -43,7 +44,8 @@ def strict_loading(model: nn.Module,
             are logged. Defaults to none.
 
     Raises:
-        RuntimeError: If keys are missing, unexpected or of another shape.
+        RuntimeError: If keys are missing, unexpected or of another shape, or
+            weights are not finite.
     """
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
@@ -66,6 +68,15 @@ def strict_loading(model: nn.Module,
     handle = model.register_load_state_dict_post_hook(drop_allowed)
     try:
         yield
+        wild = [
+            name for name, value in model.state_dict().items()
+            if not torch.isfinite(value).all()
+        ]
+        if wild:
+            raise RuntimeError(
+                f'{checkpoint} holds weights that are not finite '
+                f'({", ".join(wild):.200}): its training had diverged. Take '
+                'an earlier checkpoint')
     except RuntimeError as error:
         if 'do not match exactly' not in str(error):  # not about keys
             raise

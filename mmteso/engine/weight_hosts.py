@@ -18,7 +18,7 @@ from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from mmteso.io import read_checkpoint, runs_nothing
+from mmteso.io import CheckpointError, read_checkpoint, runs_nothing
 
 _register = mmengine_checkpoint.CheckpointLoader.register_scheme
 
@@ -95,6 +95,18 @@ def load_from_local(filename: Any, map_location: Any = None) -> Any:
     if isinstance(filename, str):
         filename = osp.expanduser(filename)
     checkpoint = read_checkpoint(filename, map_location)
+    weights = checkpoint
+    if isinstance(checkpoint, dict):
+        weights = checkpoint.get('state_dict', {})
+        if not isinstance(checkpoint.get('meta', {}), dict):
+            raise CheckpointError(
+                f'"{filename}" is no checkpoint of a training: its meta is a '
+                f'{type(checkpoint["meta"]).__name__}')
+    if not isinstance(weights, dict) or not all(
+            isinstance(value, torch.Tensor) for value in weights.values()):
+        raise CheckpointError(
+            f'"{filename}" has no state_dict of weights by name, as '
+            'checkpoints of mmengine have: is it another file?')
     # Runner.resume runs 'config', and an inferencer without config 'cfg'
     for *path, name in (('meta', 'config'), ('meta', 'cfg'),
                         ('message_hub', 'runtime_info', 'cfg')):

@@ -132,14 +132,18 @@ def read_checkpoint(file: Union[str, os.PathLike, BinaryIO],
                 map_location=map_location,
                 weights_only=True,
                 mmap=mmap and zipfile.is_zipfile(file))
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'There is no checkpoint "{name}".') from error
     except Exception as error:  # as varied as the ways to break a file
         other = re.search(r'GLOBAL (\S+)', str(error))
         if other is None:
+            # without PyTorch's advice to read it by all means
+            cause = str(error).split('WeightsUnpickler error:')[-1]
+            cause = ' '.join(cause.split('Check the documentation')[0].split())
             raise CheckpointError(
                 f'"{name}" cannot be read as a checkpoint; is the download '
-                f'complete? ({error})') from error
+                f'complete? ({cause:.200})') from error
         raise CheckpointError(
             f'"{name}" was not read: it holds {other[1]}, and what is no '
             'tensor, plain type or number of NumPy could run code. If you '

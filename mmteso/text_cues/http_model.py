@@ -1,14 +1,18 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Models behind an OpenAI-compatible HTTP endpoint, by the openai client."""
 import asyncio
+import logging
 import os
 import threading
 from typing import Any, List, Optional, Sequence
 from urllib.parse import urlsplit
 
+from mmengine.logging import print_log
+
 from mmteso.optional import require
 from .base import ChatFailure, Conversation, ModelUnavailableError, Reply
 
+_FIRST_RETRIES = 6
 # The server as such can't be used with these: key, payment, path or model.
 _HOPELESS = (401, 402, 403, 404, 405)
 # It doesn't take this request, e.g. because of its response_format.
@@ -41,7 +45,9 @@ class HTTPModel:
         api_key_env (str): Environment variable with the API key, for servers
             that want one.
         timeout (float): Seconds that a server may be silent.
-        max_retries (int): Further attempts of a request.
+        max_retries (int): Further attempts of a request: 14 outlast a server
+            that is away for a minute. Before the first answer there are 6 at
+            most, so that a wrong address shows soon.
     """
 
     def __init__(self, base_url: str, model: str,
@@ -49,7 +55,7 @@ class HTTPModel:
                  max_tokens: Optional[int] = 512,
                  extra_body: Optional[dict] = None, concurrency: int = 16,
                  api_key_env: str = 'OPENAI_API_KEY', timeout: float = 300.,
-                 max_retries: int = 6) -> None:
+                 max_retries: int = 14) -> None:
         openai = require('openai', 'text')
         parts = urlsplit(base_url)
         if parts.scheme not in ('http', 'https') or '@' in parts.netloc \
@@ -68,13 +74,14 @@ class HTTPModel:
             http_client=openai.DefaultAsyncHttpxClient(
                 follow_redirects=False),
             timeout=timeout,
-            max_retries=max_retries)
+            max_retries=min(max_retries, _FIRST_RETRIES))
         fields = dict(
             model=model, extra_body=extra_body, temperature=temperature,
             max_tokens=max_tokens)
         self._fields = {k: v for k, v in fields.items() if v is not None}
         self._slots = asyncio.Semaphore(concurrency)
-        self._served = False
+        self._served = self._warned = False
+        self._retries = max_retries
         # A loop of its own, so that it doesn't matter which thread asks, nor
         # whether a loop is running there (as in a notebook).
         self._loop = asyncio.new_event_loop()
@@ -113,7 +120,10 @@ class HTTPModel:
         import openai
         try:
             async with self._slots:
-                completion = await self._client.chat.completions.create(
+                client = self._client
+                if self._served:
+                    client = client.with_options(max_retries=self._retries)
+                completion = await client.chat.completions.create(
                     messages=conversation, **fields)
             choice = completion.choices[0]
             text, reason = choice.message.content, choice.finish_reason
@@ -133,6 +143,16 @@ class HTTPModel:
             text = self._masked(repr(error))[:200]
             return ChatFailure(f'This is no chat completion ({text}).')
         self._served = True
+        named = getattr(completion, 'model', None)
+        if named and not str(named).startswith(fields['model']) and \
+                not self._warned:
+            self._warned = True
+            print_log(
+                f'{self._client.base_url}: asked for the model '
+                f'{fields["model"]!r}, it says that {named!r:.80} answers. '
+                'The cue file records the former.',
+                logger='current',
+                level=logging.WARNING)
         return self._masked(text) if isinstance(text, str) else ChatFailure(
             f'The answer has no text (finish_reason: {reason}). A model that '
             'reasons first may need a larger max_tokens.')

@@ -41,7 +41,7 @@ def open_media(path: str) -> Iterator[Any]:
     with open(path, 'rb') as file:
         try:
             container = av.open(file, options=dict(protocol_whitelist='none'))
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:  # of an empty file
             raise MediaError(
                 f'"{path}" ({os.path.getsize(path)} bytes) is no video or '
                 f'sound file that FFmpeg reads ({error.strerror}).') from error
@@ -137,10 +137,17 @@ class VideoFile:
             stream.thread_type = 'AUTO'
             if container.duration:
                 self.duration = container.duration / 1e6
+            last = 0.
             for time, frame in decode(container, stream, self.origin,
                                       self.problems):
                 if not np.isnan(time):
-                    yield time, _Picture(frame, stream.sample_aspect_ratio)
+                    picture = _Picture(frame, stream.sample_aspect_ratio)
+                    last = max(last, time + picture.seconds)
+                    yield time, picture
+            length = float((stream.duration or 0) * (stream.time_base or 0))
+            if last + 1 < length:
+                self.problems.append(Problem(
+                    last, f'the pictures end early, of {length:.3f} s'))
 
     def frames(self) -> Iterator[Tuple[float, '_Picture']]:
         """All frames; their pixels are converted where ``rgb()`` is called.

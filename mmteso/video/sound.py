@@ -5,12 +5,14 @@ from typing import Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
+from mmteso.audio import PEAK, RATES, promised_size
 from mmteso.optional import require
 from .frames import MediaError, Problem, decode, open_media
 
 # Timestamps of sound are rounded, to milliseconds in Matroska. What lies
 # within this many seconds of where it is expected is contiguous.
 _JITTER = 0.05
+_WILD = 'samples that are not finite or far beyond [-1, 1], from here on'
 
 
 class Sound:
@@ -50,7 +52,7 @@ class Sound:
         if isinstance(source, (str, os.PathLike)):
             blocks = _file_blocks(os.fspath(source), origin, self.problems)
         else:
-            blocks = _array_blocks(*source)
+            blocks = _array_blocks(source)
         self._blocks = self._resampled(blocks)
         self._read_to(1)  # finds out now whether there is any sound
 
@@ -146,15 +148,25 @@ class Sound:
         return np.pad(cut, (0, max(least - len(cut), 0)))
 
 
-def _array_blocks(waveform: np.ndarray,
-                  rate: int) -> Iterator[Tuple[np.ndarray, int]]:
-    waveform = np.asarray(waveform)
+def _array_blocks(source: Tuple[np.ndarray, int]
+                  ) -> Iterator[Tuple[np.ndarray, int]]:
+    if not isinstance(source, (list, tuple)) or len(source) != 2:
+        raise MediaError('A sound must be a file, or a waveform and its rate, '
+                         f'(waveform, 16000), but got {type(source)}.')
+    waveform, rate = np.asarray(source[0]), source[1]
+    if not isinstance(rate, (int, float, np.number)) or \
+            not RATES[0] <= rate <= RATES[1] or rate != int(rate):
+        raise MediaError(f'A rate must be {RATES[0]} to {RATES[1]} samples a '
+                         f'second, but got {rate!r:.80}.')
+    rate = int(rate)
     if (waveform.ndim not in (1, 2) or not waveform.size
-            or waveform.dtype.kind != 'f' or not np.isfinite(waveform).all()
+            or waveform.dtype.kind != 'f'
+            or not np.abs(waveform).max() <= PEAK
             or waveform.ndim == 2 and len(waveform) > waveform.shape[1]):
         raise MediaError(
-            'A waveform must be finite floats, (num_samples,) or (channels, '
-            f'num_samples), but got {waveform.dtype} of {waveform.shape}.')
+            'A waveform must be finite floats in [-1, 1], (num_samples,) or '
+            f'(channels, num_samples), but got {waveform.dtype} of '
+            f'{waveform.shape}. Integers: divide by their full scale.')
     mono = np.atleast_2d(waveform).mean(axis=0, dtype=np.float64)
     for start in range(0, len(mono), 10 * rate):
         yield mono[start:start + 10 * rate], rate
@@ -170,9 +182,19 @@ def _file_blocks(path: str, origin: Optional[float],
             origin = (container.start_time or 0) / 1e6
         stream = container.streams.audio[0]
         rate, written, found = stream.rate, 0, False
+        if not RATES[0] <= rate <= RATES[1]:
+            raise MediaError(f'"{path}" says that it has {rate} samples a '
+                             f'second, expected {RATES[0]} to {RATES[1]}.')
+        with open(path, 'rb') as file:
+            if os.path.getsize(path) < promised_size(file.read(8)):
+                problems.append(Problem(float('nan'), 'the file ends early'))
         for time, frame in decode(container, stream, origin, problems):
             found = True
             mono = _mono(frame)
+            if not np.abs(mono).max(initial=0) <= PEAK:  # or NaN
+                mono = np.zeros_like(mono)
+                if not problems or problems[-1].what != _WILD:
+                    problems.append(Problem(time, _WILD))
             if not np.isnan(time):
                 late = round(time * rate) - written
                 if late > _JITTER * rate or (written == 0 and late > 0):
@@ -193,7 +215,7 @@ def _mono(frame: object) -> np.ndarray:
     if not frame.format.is_planar:
         samples = samples.reshape(-1, len(frame.layout.channels)).T
     if samples.dtype.kind == 'f':
-        return np.nan_to_num(samples).mean(axis=0, dtype=np.float64)
+        return samples.mean(axis=0, dtype=np.float64)
     scale = 2.**(8 * samples.dtype.itemsize - 1)
     samples = samples.astype(np.float64)
     if samples.dtype.kind == 'u':

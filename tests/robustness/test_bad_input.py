@@ -9,6 +9,8 @@ depths of a library. How many cases there are, and what became of them::
 
     python -m pytest -q -s tests/robustness/test_bad_input.py
 """
+import copy
+import functools
 import io
 import json
 import pickle
@@ -20,22 +22,33 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+import mmengine
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+from narrow import load, narrow_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+import mmseg
 import mmteso
+import toy_runner  # noqa: F401, registers a model
 from data import make_avsbench, make_avsbench_object
+from mmteso.apis import Clip, init_model
+from mmteso.apis.clip_files import file_name
+from mmteso.apis.clips import CLIP_FORMS
 from mmteso.datasets import AVSBenchDataset, AVSBenchObjectDataset
 from mmteso.datasets.avsbench_meta import voc_palette
 from mmteso.io import CueBank, load_tensor_pickle, read_image
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
+from mmteso.video import write_video
 
 UID = 'v1m-test-0_0_5000'
 CLIP = f'v1m/{UID}'
@@ -54,9 +67,15 @@ def good(tmp_path_factory):
     write_cue_bank(f'{root}/bank.safetensors', HashTextEncoder(8),
                    collect_phrases([f'{root}/cues.jsonl']))
     other = make_avsbench_object(home / 'object', 's4', ['test'])
+    (home / 'nothing').mkdir()
     return {
+        build_config: (home / 'nothing', None)
+    } | {
         reader: (Path(path), reader(path))
-        for reader, path in ((read, root), (read_object, other))
+        for reader, path in ((read, root), (read_object, other),
+                             (read_clip, make_clip(home / 'clip')),
+                             (read_checkpoint,
+                              make_checkpoint(home / 'checkpoint')))
     }
 
 
@@ -549,6 +568,37 @@ SOUNDS = {
 }
 
 
+def two_lengths(root):
+    """Clips of 4 and of 10 s, and a frame of each."""
+    other = root / 'v1m/long'
+    shutil.copytree(root / CLIP, other)
+    for name in ('frames/4.jpg', 'labels_rgb/4.png'):
+        (root / CLIP / name).unlink()
+        for number in range(5, 10):
+            shutil.copy(other / name, other / name.replace('4', str(number)))
+    sound(tone(4))(root)
+    soundfile.write(other / 'audio.wav', tone(10), RATE)
+    another(uid='long', split='test')(root)
+    cues(lambda old: [*old, *(dict(old[0], uid='long', frame=number)
+                              for number in range(10))])(root)
+    return dict(frames=(0, 3, 13), frames_per_clip='folder')
+
+
+def in_one_batch(found, good, warned):
+    batch = pseudo_collate([
+        {key: torch.as_tensor(np.ascontiguousarray(sample[key]))
+         for key in PARTS.values()} for sample in found])
+    assert {key: torch.stack(values).shape[0]
+            for key, values in batch.items()} == dict.fromkeys(batch, 3)
+    for sample, start in zip(found, (0, 3, 9)):
+        assert np.abs(sample['waveform'] - tone(10)[start * RATE:][
+            :15600]).max() < 1e-3
+    assert not warned
+
+
+SOUNDS['4 and 10 s in one batch'] = (two_lengths, in_one_batch)
+
+
 # ------------------------------------------------------------------ metadata
 def table(change=None, **options):
     """The table of clips changed by a function of its data frame."""
@@ -1004,6 +1054,436 @@ OBJECT = {
         audio='log_mel'), r's4-test-0\.pkl \(expected the sound'),
 }
 
+
+# ------------------------------------------------------- clips to be inferred
+VIDEO_RATE = 10
+
+
+def make_clip(root):
+    """A video of 3 s with a tone, its first pictures, and its sound."""
+    root.mkdir()
+    scene = np.full((48, 64, 3), 40, np.uint8)
+    scene[:16, :20] = 220, 30, 30  # a red corner says what is up
+    video(root, np.arange(3 * VIDEO_RATE) / VIDEO_RATE, scene)
+    (root / 'frames').mkdir()
+    for number in range(3):
+        Image.fromarray(scene).save(root / f'frames/{number}.png')
+    soundfile.write(root / 'audio.wav', tone(3), RATE)
+    return root
+
+
+def video(root, times, scene=None, seconds=3., turn=0, **options):
+    """Write the video anew."""
+    av = pytest.importorskip('av')
+    if scene is None:
+        scene = read_image(str(root / 'frames/0.png'))
+    sound = [tone(seconds).astype(np.float32)] if seconds else None
+    write_video(str(root / 'clip.mp4'), [(t, scene) for t in times], sound,
+                RATE)
+    if turn:
+        with av.open(str(root / 'clip.mp4'), 'w') as container:
+            stream = container.add_stream('libx264', rate=1)
+            stored = np.ascontiguousarray(np.rot90(scene, -turn // 90))
+            stream.height, stream.width = stored.shape[:2]
+            stream.pix_fmt = 'yuv420p'
+            stream.set_display_rotation(turn)
+            frame = av.VideoFrame.from_ndarray(stored, format='rgb24')
+            container.mux([*stream.encode(frame), *stream.encode()])
+    return options
+
+
+def read_clip(root, clip='clip.mp4', fps=1., **options):
+    """Pictures, sound and problems of a clip; its files lie in the root."""
+    if isinstance(clip, str):
+        clip = str(root / clip)
+    elif isinstance(clip, dict):
+        clip = {key: str(root / value) if isinstance(value, str) and
+                key != 'name' else value for key, value in clip.items()}
+    clip = Clip(clip, **options)
+    images = [image for _, _, image in clip.steps(clip.fps(fps))]
+    sound = clip.sound(RATE)
+    return dict(
+        name=file_name(clip.name),
+        images=images,
+        sound=sound and [sound.window(i, 1.) for i in range(3)],
+        problems=' '.join(problem.what for problem in clip.problems))
+
+
+def levels(found):
+    """How loud each second is: 1 is the tone."""
+    return [round(np.abs(window).mean() / (.3 * 2 / np.pi), 1)
+            for window in found['sound']]
+
+
+def plays(steps=3, sizes=(), loud=(1, 1, 1), problem='', name='clip'):
+    """So many steps, all upright, of these sizes where they are other, and
+    loud in these seconds."""
+
+    def check(found, good, warned):
+        assert len(found['images']) == steps
+        for image, size in zip(found['images'],
+                               [*sizes, *[(48, 64)] * (steps - len(sizes))]):
+            assert image.shape == (*size, 3)
+            assert image[0, 0, 0] > 150 > image[-1, 0, 0] or min(size) < 2
+        if loud is None:
+            assert found['sound'] is None
+        else:
+            assert levels(found) == list(loud)
+        assert bool(found['problems']) == bool(problem)
+        assert re.search(problem, found['problems'])
+        assert found['name'] == name
+
+    return check
+
+
+def given(**clip):
+    return lambda root: dict(clip=clip)
+
+
+def pictures(*last, **clip):
+    """Pictures as arrays; the last one may be another thing."""
+
+    def spoil(root):
+        image = read_image(str(root / 'frames/0.png'))[..., ::-1]
+        changed = [value(image) if callable(value) else value
+                   for value in last]
+        return dict(clip=dict(
+            dict(audio='audio.wav'),
+            frames=[image] * (3 - len(last)) + changed, **clip))
+
+    return spoil
+
+
+def wave(*source):
+    return given(frames='frames', audio=source)
+
+
+def soundfile_of(samples, **options):
+    def spoil(root):
+        soundfile.write(root / 'audio.wav', samples, RATE, **options)
+        return dict(clip=dict(frames='frames', audio='audio.wav'))
+
+    return spoil
+
+
+def then(spoil, **options):
+    return lambda root: spoil(root) and None or options
+
+
+NO_CLIP = r'is no clip\.\nA clip is one of'
+NO_PICTURE = r'is no picture\.\nA clip is one of'
+NO_MEDIA = r'clip\.mp4" \(\d+ bytes\) is no video or sound file that FFmpeg'
+NO_FPS = 'fps must be a number of frames a second, above 0'
+NO_SOUND = r'has no sound\. Give another file as audio .*--allow-silent'
+NO_WAVE = r'A waveform must be finite floats in \[-1, 1\].*divide'
+NO_RATE = 'A rate must be 1000 to 1000000 samples a second, but got'
+WITH_WAVE = dict(clip=dict(frames='frames', audio='audio.wav'))
+CLIPS = {
+    'empty': (write('clip.mp4', b''), NO_MEDIA),
+    'page of an error': (write('clip.mp4', '<html>404</html>' * 99),
+                         NO_MEDIA),
+    'missing': (lambda root: (root / 'clip.mp4').unlink(),
+                r'clip\.mp4" does not exist'),
+    'a folder': (lambda root: dict(clip='frames'), 'frames" does not exist'),
+    'a picture': (lambda root: shutil.copy(
+        root / 'frames/0.png', root / 'clip.mp4'), NO_SOUND),
+    'a sound': (lambda root: dict(clip='audio.wav'), r'audio\.wav" has no '
+                'picture, only 1 streams of sound'),
+    'cut in the head': (write('clip.mp4', cut(.1)), r'clip\.mp4" has no frame '
+                        f'that can be decoded|{NO_MEDIA}'),
+    'second half cut': (
+        write('clip.mp4', cut(.6)),
+        lambda found, good, warned: plays(
+            len(found['images']), loud=levels(found),
+            problem='end|Invalid')(found, good, warned)),
+    'no sound': (lambda root: video(root, np.arange(30) / 10, seconds=0),
+                 NO_SOUND),
+    'no sound, allowed': (lambda root: video(
+        root, np.arange(30) / 10, seconds=0, allow_silent=True),
+        plays(loud=None)),
+    'sound that ends early': (lambda root: video(
+        root, np.arange(30) / 10, seconds=1.), plays(loud=(1, 0, 0))),
+    'one frame': (lambda root: video(root, [0.]), plays(1)),
+    'variable frame rate': (lambda root: video(
+        root, [0, .1, .2, 1.7, 1.8, 2.9]), plays()),
+    '4 and 10 pictures a second': (lambda root: video(
+        root, [*np.arange(8) / 4, *2 + np.arange(10) / 10]), plays()),
+    **{f'turned by {turn}': (lambda root, turn=turn: video(
+        root, [0.], turn=turn, allow_silent=True), plays(1, loud=None))
+       for turn in (90, -90, 180)},
+    'another sound': (given(video='clip.mp4', audio='audio.wav'), plays()),
+    'a name that leads elsewhere': (given(video='clip.mp4', name='../../x'),
+                                    plays(name='_.._x')),
+    **{f'fps {fps!r}': (lambda root, fps=fps: dict(fps=fps), NO_FPS)
+       for fps in (0, -1, float('nan'), float('inf'), 1e9, '1', None)},
+    **{f'pictures at fps {fps!r}': (pictures(fps=fps), NO_FPS)
+       for fps in (0, -1, float('nan'), 'x', None)},
+    'neither file nor dict': (lambda root: dict(clip=3), NO_CLIP),
+    'unknown key': (given(film='clip.mp4'), NO_CLIP),
+    'two kinds': (given(video='clip.mp4', frames='frames'), NO_CLIP),
+    'fps of a video': (given(video='clip.mp4', fps=2.), NO_CLIP),
+    'pictures and sound': (given(frames='frames', audio='audio.wav'),
+                           plays(name='frames')),
+    'no pictures': (given(frames=[], audio='audio.wav'), 'has no pictures'),
+    'None for pictures': (given(frames=None, audio='audio.wav'),
+                          'has no pictures'),
+    'folder without pictures': (
+        then(lambda root: [path.unlink() for path in root.glob('*/*.png')],
+             **WITH_WAVE), 'has no pictures'),
+    'folder missing': (given(frames='nowhere', audio='audio.wav'),
+                       'folder of pictures .*nowhere" does not exist'),
+    'a file for a folder': (given(frames='audio.wav'), 'folder of pictures '
+                            r'.*audio\.wav" does not exist'),
+    'pictures without sound': (given(frames='frames'), r'no sound\. Give it '
+                               'one as audio'),
+    'a broken picture': (then(write('frames/1.png', cut(.5)), **WITH_WAVE),
+                         r'1\.png" .* cannot be decoded.*copy it anew'),
+    'a picture missing': (pictures('nowhere.png'), r'nowhere\.png" does not'),
+    'sizes that differ': (pictures(lambda image: image[:20]),
+                          plays(sizes=[(48, 64), (48, 64), (20, 64)])),
+    '1 x 1': (pictures(lambda image: image[:1, :1]),
+              plays(sizes=[(48, 64), (48, 64), (1, 1)])),
+    **{what: (pictures(value), NO_PICTURE) for what, value in {
+        'float picture': lambda image: image / 255,
+        'grey picture': lambda image: image[..., 0],
+        'picture with alpha': lambda image: np.dstack([image, image[..., 0]]),
+        'picture without pixels': lambda image: image[:0],
+        'None for a picture': None, 'a number for a picture': 3}.items()},
+    **{f'PIL image of mode {mode}': (
+        pictures(lambda image, mode=mode: Image.fromarray(
+            image[..., ::-1]).convert(mode)), plays())
+       for mode in ('RGB', 'RGBA', 'P', 'CMYK')},
+    'stereo': (wave(np.stack([tone(3)] * 2), RATE), plays(name='frames')),
+    'float32': (wave(tone(3).astype(np.float32), RATE), plays(name='frames')),
+    'rate as a float': (wave(tone(3), 16e3), plays(name='frames')),
+    'one second': (wave(tone(1), RATE), plays(loud=(1, 0, 0), name='frames')),
+    'silence': (wave(0 * tone(3), RATE), plays(loud=(0, 0, 0),
+                                               name='frames')),
+    **{what: (wave(samples, RATE), NO_WAVE) for what, samples in {
+        'integers': (tone(3) * 32767).astype(np.int16),
+        'NaN': tone(3) * np.nan, 'infinite': np.full(RATE, np.inf),
+        'channels last': np.stack([tone(3)] * 2, 1), '0 samples': tone(0),
+        'three dimensions': tone(3)[None, None],
+        'on the scale of integers': 32768 * tone(3)}.items()},
+    **{f'rate {rate!r}': (wave(tone(3), rate), NO_RATE)
+       for rate in (0, -1, 1, 1e9, None, '16k', float('nan'), 16000.5)},
+    'waveform without rate': (given(frames='frames', audio=tone(3)),
+                              r'a waveform and its rate, \(waveform, 16000'),
+    'three values for a sound': (wave(tone(3), RATE, 1), 'and its rate'),
+    'sound missing': (given(frames='frames', audio='no.wav'),
+                      r'no\.wav" does not exist'),
+    'sound that is a picture': (given(frames='frames', audio='frames/0.png'),
+                                r'0\.png" has no sound'),
+    'sound of 1 Hz': (then(write('audio.wav', lambda old: old[:24] +
+                                 b'\1\0\0\0' + old[28:99]), **WITH_WAVE),
+                      r'audio\.wav" says that it has 1 samples a second'),
+    'WAV cut': (then(write('audio.wav', cut(.34)), **WITH_WAVE), plays(
+        loud=(1, 0, 0), problem='the file ends early', name='frames')),
+    'WAV of NaN': (soundfile_of(tone(3) * np.nan, subtype='FLOAT'), plays(
+        loud=(0, 0, 0), problem='not finite', name='frames')),
+    'WAV on the scale of integers': (
+        soundfile_of(32768 * tone(3), subtype='FLOAT'), plays(
+            loud=(0, 0, 0), problem=r'far beyond \[-1, 1\]', name='frames')),
+}
+
+
+# --------------------------------------------------------------- checkpoints
+def make_checkpoint(root):
+    """Of a model of two layers; its numbers are in order."""
+    root.mkdir()
+    model = MODELS.build(dict(type='ToyDropoutModel'))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.arange(parameter.numel()).view_as(parameter))
+    torch.save(dict(state_dict=model.state_dict(), meta=dict()),
+               root / 'model.pth')
+    return root
+
+
+def read_checkpoint(root, path='model.pth'):
+    model = Config(dict(model=dict(type='ToyDropoutModel')))
+    return init_model(model, str(root / path), device='cpu').state_dict()
+
+
+def saved(change, **options):
+    """What a change of the checkpoint returns is written, or it itself."""
+
+    def spoil(root):
+        checkpoint = torch.load(root / 'model.pth', weights_only=True)
+        changed = change(checkpoint, checkpoint['state_dict'])
+        torch.save(checkpoint if changed is None else changed,
+                   root / 'model.pth', **options)
+
+    return spoil
+
+
+def loads(found, good, warned):
+    for name, value in good.items():
+        assert torch.equal(found[name], value)
+    assert len(warned) < 2  # that no config is known
+
+
+def renamed(rename):
+    return saved(lambda checkpoint, state: dict(
+        state_dict={rename(name): value for name, value in state.items()}))
+
+
+UNREADABLE = r'model\.pth" cannot be read as a checkpoint; is the download '
+MISFIT = r'model\.pth does not fit the model of the config[\s\S]*{}'
+NO_WEIGHTS = r'model\.pth.* no state_dict of weights by name'
+CHECKPOINTS = {
+    'empty': (write('model.pth', b''), UNREADABLE),
+    'page of an error': (write('model.pth', '<html>404</html>' * 99),
+                         UNREADABLE),
+    'pointer of git-lfs': (write(
+        'model.pth', 'version https://git-lfs.github.com/spec/v1\noid '
+        'sha256:0\nsize 3\n'), UNREADABLE),
+    **{f'cut at {share:.0%}': (write('model.pth', cut(share)), UNREADABLE)
+       for share in (.1, .5, .999)},
+    'missing': (lambda root: dict(path='none.pth'),
+                r'no checkpoint .*none\.pth'),
+    'a folder': (lambda root: dict(path='.'), 'data'),
+    'old format': (saved(lambda *_: None,
+                         _use_new_zipfile_serialization=False), loads),
+    'weights alone': (saved(lambda checkpoint, state: state), loads),
+    'prefix of several GPUs': (renamed('module.{}'.format), loads),
+    'a list': (saved(lambda *_: [torch.zeros(1)]), NO_WEIGHTS),
+    'None': (saved(lambda *_: dict(state_dict=None)), NO_WEIGHTS),
+    'list of weights': (saved(lambda *_: dict(state_dict=[torch.zeros(1)])),
+                        NO_WEIGHTS),
+    'words for weights': (saved(lambda _, state: dict(
+        state_dict=dict.fromkeys(state, 'x'))), NO_WEIGHTS),
+    'meta that is none': (saved(lambda checkpoint, _: dict(
+        checkpoint, meta='x')), r'model\.pth.*meta'),
+    'no meta': (saved(lambda checkpoint, state: dict(state_dict=state)),
+                loads),
+    'nothing': (saved(lambda *_: {}), MISFIT.format('missing keys')),
+    'another model': (renamed('decode_head.{}'.format),
+                      MISFIT.format('unexpected key')),
+    'a key more': (saved(lambda _, state: state.update(extra=torch.ones(1))),
+                   MISFIT.format('unexpected key.*extra')),
+    'a key less': (saved(lambda _, state: [state.pop('layer.bias')] and None),
+                   MISFIT.format(r'missing key.*layer\.bias')),
+    'other shape': (saved(lambda _, state: state.update({
+        'layer.bias': torch.zeros(9)})),
+        MISFIT.format(r'size mismatch for layer\.bias')),
+    'half precision': (saved(lambda _, state: state.update({
+        name: value.half() for name, value in state.items()})), loads),
+    'NaN': (saved(lambda _, state: [
+        state['layer.weight'].fill_(np.nan)] and None),
+        r'model\.pth .*finite \(layer\.weight\).*earlier'),
+    'infinite': (saved(lambda _, state: [state['layer.bias'].fill_(np.inf)]
+                       and None), r'model\.pth .*finite \(layer\.bias\)'),
+}
+
+
+# ------------------------------------------------------------------- configs
+@functools.lru_cache
+def model_config():
+    config = load('teso/teso_r18_synthavs.py')
+    narrow_model(config.model)
+    return config
+
+
+def build_config(root, registry='models', width=None, adapters=None,
+                 **options):
+    """Build what a config says; of a model its prompt for features, too."""
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        if 'type' in options:
+            return getattr(mmseg.registry, registry.upper()).build(options)
+        config = copy.deepcopy(model_config())
+        config.merge_from_dict(options)
+        if adapters:
+            config.model.adapters = dict(kinds=adapters)
+        model = MODELS.build(config.model)
+        if width is not None:
+            model.encode_prompt(dict(
+                audio_feat=torch.zeros(1, 128), text_feat=torch.zeros(
+                    1, 4, width), text_valid=torch.ones(1, 4, dtype=bool)))
+        wrapper = config.optim_wrapper
+        return OPTIM_WRAPPER_CONSTRUCTORS.build(dict(
+            type=wrapper.pop('constructor'), paramwise_cfg=wrapper.pop(
+                'paramwise_cfg', None), optim_wrapper_cfg=wrapper))(model)
+
+
+def configured(**options):
+    return lambda root: {key.replace('__', '.'): value
+                         for key, value in options.items()}
+
+
+def parts(registry, cases):
+    """Parts that are built alone: by what is wrong the config and the
+    error."""
+    return {
+        f'{config["type"]}: {what}': (
+            configured(registry=registry, **config), expected)
+        for what, config, expected in cases}
+
+
+def arguments(kind, *cases):
+    return [(', '.join(f'{k}={v!r}' for k, v in options.items()),
+             dict(type=kind, **options), expected)
+            for options, expected in cases]
+
+
+CONFIG_ERRORS = {
+    **parts('transforms', [
+        *arguments('LoadTextCues',
+                   (dict(num_cues=0), 'num_cues must be at least 1'),
+                   (dict(num_cue=4), "LoadTextCues[\\s\\S]*'num_cue'"),
+                   (dict(cue_target='label'), "'a_obj'.*but got 'label'"),
+                   (dict(synonyms='none.yaml'), "no synonyms 'none.yaml'")),
+        *arguments('LoadAVSAnnotations',
+                   (dict(unknown_color='drop'), "one of .*but got 'drop'"),
+                   (dict(max_unknown=2), r'share of the pixels in \[0, 1\]'),
+                   (dict(source='seen'), "one of .*but got 'seen'")),
+        *arguments('LoadAudioClip',
+                   (dict(clip_hop=0), 'must be positive'),
+                   (dict(clip_hop=-1), 'must be positive'),
+                   (dict(sample_rate=0), 'must be positive'),
+                   (dict(window=.5), 'window must be at least 0.975'))]),
+    **parts('metrics', arguments(
+        'AVSMetric',
+        (dict(protocol='video'), "protocol is 'video'"),
+        (dict(protocol='avsbench'), 'group_size is None'),
+        (dict(protocol='avsbench', group_size=0), 'group_size is 0'),
+        (dict(group_size=5), "group_size is 5 with protocol='frame'"),
+        (dict(limit=.4), "unexpected .*'limit'"))),
+    **parts('models', [
+        *arguments('SeDAM',
+                   (dict(num_layers=0), 'num_layers must be >= 1'),
+                   (dict(num_layer=1), "SeDAM[\\s\\S]*'num_layer'"),
+                   (dict(no_cue='mean'), "'learned' or 'audio', but got 'm"),
+                   (dict(num_heads=3), 'must be a multiple of num_heads')),
+        *arguments('SeDAN', (dict(), 'SeDAN is not in')),
+        *arguments('DynamicMask', (dict(mode='on'), "but got 'on'"),
+                   (dict(threshold='max'), "'mean' or a number"))]),
+    'width of the sound': (
+        configured(model__prompt_encoder__audio_dims=64),
+        'makes features of 128 channels.*set prompt_encoder.audio_dims=128'),
+    'width of the prompt': (
+        configured(model__decode_head__pmqs__prompt_dims=7),
+        'set decode_head.pmqs.prompt_dims='),
+    'width of the cue bank': (
+        lambda root: dict(width=8), 'text features have 8 channels, but '
+        'prompt_encoder.text_dims is .*cue bank'),
+    'unknown kind of adapter': (
+        configured(adapters=['windo']),
+        "adapter kinds must be among .*'windo'"),
+    'kind of adapter that the model has not': (
+        configured(adapters=['window']),
+        r"no attention layer of kind \['window'\].*Set adapters="),
+    'frozen part that the model has not': (
+        configured(model__frozen=['backbon']), "no module 'backbon'; it has"),
+    'learning rate of no parameter': (
+        configured(optim_wrapper__paramwise_cfg=dict(custom_keys=dict(
+            prompt_encodr=dict(lr_mult=.1)))),
+        "custom_keys: 'prompt_encodr' names no parameter of .*modules are"),
+    'unknown setting of the optimiser': (
+        configured(optim_wrapper__paramwise_cfg=dict(custom_keys=dict(
+            backbone=dict(lr_mul=.1)))), 'may hold .*lr_mult.*lr_mul'),
+}
+
 GROUPS = {
     'frames': (read, FRAMES),
     'masks': (read, MASKS),
@@ -1012,6 +1492,9 @@ GROUPS = {
     "AVSBench-object's masks, lists and log-mels": (read_object, OBJECT),
     'cue files': (read, CUES),
     'cue banks': (read, BANKS),
+    'clips, their pictures and sounds': (read_clip, CLIPS),
+    'checkpoints': (read_checkpoint, CHECKPOINTS),
+    'configs': (build_config, CONFIG_ERRORS),
 }
 
 
@@ -1046,8 +1529,12 @@ def test_bad_input(good, group, what, tmp_path_factory, warned, outcomes):
         return
     with pytest.raises(Exception, match=expected) as caught:
         reader(root, **options)
-    text, last = str(caught.value), traceback.extract_tb(caught.tb)[-1]
-    home = str(Path(mmteso.__file__).parent)
-    assert last.filename.startswith(home), f'{last.filename}: {text}'
-    assert len(text) < 700 and text.count('\n') < 4
+    # what a clip may be is told at length
+    text = str(caught.value).replace(CLIP_FORMS, '')
+    last = traceback.extract_tb(caught.tb)[-1]
+    # of a config's names and arguments mmengine complains, as of keys
+    homes = [mmteso, *[mmengine] * (reader in (build_config, read_checkpoint))]
+    assert last.filename.startswith(
+        tuple(str(Path(home.__file__).parent) for home in homes)), text
+    assert len(text) < 700 and text.count('\n') < 7
     outcomes[group]['refused'] += 1

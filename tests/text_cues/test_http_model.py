@@ -1,14 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import base64
 import io
+import json
 import threading
 
 import pytest
 from chat_server import ChatServer
+from instant_models import ColourCaptioner
 from PIL import Image
 
-from mmteso.text_cues import (CAPTIONERS, ChatFailure, Frame, LoadedFrame,
-                              ModelUnavailableError)
+from mmteso.io import CueFile
+from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, CueGenerator,
+                              Frame, LoadedFrame, ModelUnavailableError)
 
 pytest.importorskip('openai')
 from mmteso.text_cues.http_model import HTTPModel  # noqa: E402
@@ -107,3 +110,47 @@ def test_captioner_sends_the_picture():
     assert sent.size == (7, 5) and sent.getpixel((0, 0)) == (10, 200, 30)
     assert text['text'].startswith('Please carefully')
     assert captioner.prompt_hash and captioner.name == 'tiny-chat'
+
+
+def test_a_server_in_trouble_leaves_no_frame_out(tmp_path, monkeypatch,
+                                                 warned):
+    """Away for a minute, busy, half sentences, another model, refusals: the
+    run ends, and says of each frame what became of it."""
+    clock = [0.]
+
+    async def wait(seconds):
+        clock[0] += seconds
+
+    monkeypatch.setattr('openai._base_client.anyio.sleep', wait)
+    answer = 'Answer: dog'
+
+    def script():
+        yield 'ok'  # before the first frame
+        while clock[0] < 60:
+            yield 'cut'
+        yield from (answer, None, 429, 429, 503, answer)
+        yield 'They may sound, because the'
+        yield json.dumps(dict(model='another', choices=[
+            dict(message=dict(content=answer))])).encode()
+        yield from (400, b'{"choices": [', dict(content=None))
+
+    frames = [Frame('clip', number, '') for number in range(8)]
+    path = str(tmp_path / 'cues.jsonl')
+    with ChatServer(script=script(), schema='ignore') as server:
+        reasoner = REASONERS.build(
+            dict(
+                type='OpenAIReasoner',
+                base_url=server.url,
+                model=server.model,
+                concurrency=1))
+        captioner = ColourCaptioner(reads=None)
+        captioner.caption = lambda batch: ['A dog.'] * len(batch)
+        CueGenerator(captioner, reasoner, batch_size=1).run(frames, path)
+    records = CueFile(path)
+    assert list(records) == [frame.key for frame in frames]
+    assert [record.status for record in records.values()] == [
+        'ok', 'ok', 'failed', 'ok', 'failed', 'failed', 'failed', 'ok']
+    assert all((record.status == 'failed') == bool(record.error)
+               for record in records.values())
+    assert 60 <= clock[0] < 120
+    assert any("'another' answers" in line for line in warned)

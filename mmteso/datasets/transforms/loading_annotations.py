@@ -197,7 +197,7 @@ class LoadAVSAnnotations(AVSTransform):
             unknown = labels < 0
         elif label_format == 'index':
             with np.errstate(invalid='ignore'):  # of NaN
-                labels = image.astype(np.int64)
+                labels = image.astype(np.int32)
             known = len(results['class_names'])
             unknown = (labels != image) | (labels < 0) | (
                 (labels >= known) & (labels != IGNORE_INDEX))

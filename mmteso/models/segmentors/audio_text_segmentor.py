@@ -249,7 +249,9 @@ class AudioTextSegmentor(EncoderDecoder):
             if name in reads and width not in (None, feature.shape[-1]):
                 raise ValueError(
                     f'the {name} features have {feature.shape[-1]} channels, '
-                    f'but prompt_encoder.{name}_dims is {width}')
+                    f'but prompt_encoder.{name}_dims is {width}: ' +
+                    dict(audio='set it, or take the features of another file',
+                         text='set it, or take another cue bank')[name])
         return self.prompt_encoder(audio, text, inputs.get('text_valid'))
 
     def fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:

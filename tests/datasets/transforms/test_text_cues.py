@@ -95,17 +95,6 @@ def test_synonyms(sample, synonyms, sounding, expected):
             transform(frame)
 
 
-def test_impossible_arguments(sample):
-    with pytest.raises(ValueError, match='num_cues must be at least 1'):
-        LoadTextCues(num_cues=0)
-    with pytest.raises(ValueError, match="'a_obj'.*but got 'label'"):
-        LoadTextCues(cue_target='label')
-    with pytest.raises(FileNotFoundError, match="no synonyms 'none.yaml'"):
-        LoadTextCues(cue_target='mask', synonyms='none.yaml')
-    with pytest.raises(KeyError, match='cues.jsonl.*frame 9 of "u"'):
-        LoadTextCues()(sample(9))
-
-
 # ------------------------------------------------------ files of a data set
 @pytest.fixture
 def config(tmp_path):

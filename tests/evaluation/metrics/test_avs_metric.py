@@ -65,20 +65,6 @@ def test_arguments_reach_the_functions():
     assert other['J_part'] != other['J_part']  # silent objects are ignored
 
 
-@pytest.mark.parametrize('protocol', [
-    dict(),
-    dict(protocol='avsbench', group_size=5),
-    dict(protocol='avsbench', group_size=4),
-])
-def test_batch_size_and_order_change_no_digit(protocol):
-    samples = make_samples()
-    expected = evaluate(samples, **protocol)
-    for batch in (2, 5, 23):
-        assert evaluate(samples, batch, **protocol) == expected
-    order = torch.randperm(23, generator=torch.Generator().manual_seed(1))
-    assert evaluate([samples[i] for i in order], 4, **protocol) == expected
-
-
 def test_describe():
     """Settings tell numbers apart; the sizes are known afterwards."""
     settings = [
@@ -96,17 +82,6 @@ def test_describe():
     assert metric.describe().endswith("the ground truth's own size")
     metric.evaluate(23)
     assert '4 x 4 to 8 x 8' in metric.describe()
-
-
-@pytest.mark.parametrize('kwargs, match', [
-    (dict(protocol='video'), "protocol is 'video'"),
-    (dict(protocol='avsbench'), 'group_size is None'),
-    (dict(protocol='avsbench', group_size=0), 'group_size is 0'),
-    (dict(group_size=5), "group_size is 5 with protocol='frame'"),
-])
-def test_wrong_arguments(kwargs, match):
-    with pytest.raises(ValueError, match=match):
-        AVSMetric(**kwargs)
 
 
 @pytest.mark.parametrize('key, match', [
@@ -179,7 +154,7 @@ def test_report_by():
         alone = evaluate([s for s in samples if s.split == split], **kwargs)
         expected.update(
             {f'{key}@{split}': alone[key]
-             for key in ('J', 'F', 'J_part')})
+             for key in ('J', 'F', 'J_part', 'foreground')})
     assert result == expected and list(result)[:7] == KEYS
 
 
