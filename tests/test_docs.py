@@ -98,7 +98,7 @@ def options_of(tool):
     found = {'-h', '--help'}
     adders = {
         node.name: node
-        for shared in ('engine/options.py', 'testbeds/command_line.py')
+        for shared in ('command_line.py', 'testbeds/command_line.py')
         for node in ast.parse(read(f'mmteso/{shared}')).body
         if isinstance(node, ast.FunctionDef)
     }

@@ -3,21 +3,15 @@
 import argparse
 import time
 
-from tqdm import tqdm
-
-from mmteso.tables import format_table
 from mmteso.testbeds.command_line import add_testbed_options, print_summary
-from mmteso.testbeds.cutouts import (CUTOUTS, PACKAGES, ROLES, Sources,
-                                     fetch_packages, generate_cutouts,
-                                     read_catalogue)
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
         description='Compose the cutouts testbed, in the layout of AVSBench-'
         "semantic (it is not AVSBench), of the files of Debian's packages "
-        f'{" and ".join(PACKAGES)}. The same arguments and packages give the '
-        'same bytes.')
+        'tuxpaint-stamps-default and mate-backgrounds. The same arguments and '
+        'packages give the same bytes.')
     parser.add_argument(
         'out', nargs='?', help='folder to write, e.g. data/cutouts')
     parser.add_argument(
@@ -51,6 +45,17 @@ def parse_args():
     if args.out is None and not args.table:
         parser.error('name the folder to write')
     return parser, args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from tqdm import tqdm
+
+from mmteso.tables import format_table
+from mmteso.testbeds.cutouts import (CUTOUTS, ROLES, Sources,
+                                     fetch_packages, generate_cutouts,
+                                     read_catalogue)
 
 
 def print_table(sources):
