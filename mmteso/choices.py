@@ -18,6 +18,12 @@ NOISE_REFERENCES = ('snr', 'pcm16', 'full_scale')
 #: What :class:`mmteso.apis.ClipWriter` writes beside the JSON.
 SAVE = ('masks', 'overlays', 'video', 'html')
 
+#: Debian's packages of the cutouts testbed, and where their files lie.
+PACKAGES = ('tuxpaint-stamps-default', 'mate-backgrounds',
+            'lomiri-wallpapers-16.04')
+STAMPS = 'usr/share/tuxpaint/stamps'
+BACKGROUNDS = 'usr/share/backgrounds'
+
 # of CueRecognitionMetric
 TRUTHS = ('mask', 'a_obj')
 UNKNOWN = ('wrong', 'ignore')

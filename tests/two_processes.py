@@ -91,11 +91,11 @@ def set_weights(runner):
 
 
 def gradients(name, data_root, work_dir, launcher, batch_size,
-              stock_loss=False):
+              stock_loss=False, hook=None):
     """Gradients of the first of two steps, before clipping, by name.
 
     Two steps, because DDP finds out about unused parameters in the second.
-    No step changes the weights.
+    No step changes the weights. ``hook`` may alter the batches.
     """
     config = narrowed(name, data_root, work_dir, launcher)
     config.train_dataloader.batch_size = batch_size
@@ -120,6 +120,8 @@ def gradients(name, data_root, work_dir, launcher, batch_size,
         CallHook(
             before_train=lambda runner:
             (set_weights(runner), capture(runner))))
+    if hook is not None:
+        runner.register_hook(hook)
     with mock.patch.object(torch, 'rand', same_points):
         runner.train()
     assert len(steps) == 2
@@ -127,11 +129,11 @@ def gradients(name, data_root, work_dir, launcher, batch_size,
 
 
 def metrics(name, data_root, work_dir, launcher):
-    """Test metrics of eight frames, two at a time."""
+    """Test metrics of seven frames, two at a time."""
     config = narrowed(name, data_root, work_dir, launcher)
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.test_dataloader.batch_size = 2
-    config.test_dataloader.dataset.indices = 8
+    config.test_dataloader.dataset.indices = 7
     config.test_evaluator = [
         # within the narrow range of untrained scores
         ConfigDict(type='AVSMetric', threshold=0.46),

@@ -1,5 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Train TeSO on SynthAVS, test it with and without its sound, and report.
+"""Train TeSO on a testbed, test it with and without its sound, and report.
+
+The testbed is SynthAVS, or with ``--data cutouts`` real pictures and sounds,
+which are downloaded (224 MB), and for which a visual start is trained first.
 
 Writes to --out:
 
@@ -19,23 +22,34 @@ from mmteso.choices import AUDIO_CONDITIONS
 
 MARKER = 'made-by-demo.txt'
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
-CONFIGS = dict(
-    cue='configs/teso/teso-cue_r18_synthavs.py',
-    paper='configs/teso/teso_r18_synthavs.py')
 WHAT = dict(
     cue='TeSO with the cue loss, which is ours and not the paper\'s',
-    paper='TeSO as in the paper, without our cue loss')
+    paper='TeSO as in the paper, without our cue loss',
+    plus='TeSO with cue loss, sound negatives and linear text, which are ours')
+TITLES = dict(synthavs='SynthAVS', cutouts='Cutouts')
+
+
+def config_of(variant: str, data: str) -> str:
+    """The config, relative to the repository."""
+    name = 'teso' if variant == 'paper' else f'teso-{variant}'
+    return f'configs/teso/{name}_r18_{data}.py'
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Train TeSO on SynthAVS (a synthetic test bed, not '
-        'AVSBench), test it under normal, muted and noise audio, and report.')
+        description='Train TeSO on a testbed (not AVSBench), test it under '
+        'normal, muted, noise and off-screen audio, and report.')
+    parser.add_argument(
+        '--data',
+        choices=list(TITLES),
+        default='synthavs',
+        help='synthavs: drawn shapes, nothing is downloaded; cutouts: real '
+        'pictures and sounds (default: synthavs)')
     parser.add_argument(
         '--variant',
-        choices=list(CONFIGS),
-        default='cue',
-        help='cue: with our cue loss; paper: without it (default: cue)')
+        choices=list(WHAT),
+        help='cue: with our cue loss; paper: without it; plus: with sound '
+        'negatives, too (default: cue on synthavs, plus on cutouts)')
     parser.add_argument(
         '--seed', type=int, default=0, help='of the training (default: 0)')
     parser.add_argument(
@@ -48,7 +62,10 @@ def parse_args() -> argparse.Namespace:
         default=[],
         metavar='KEY=VALUE',
         help='further settings of the training, as of tools/train.py')
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.variant = args.variant or dict(
+        synthavs='cue', cutouts='plus')[args.data]
+    return args
 
 
 if __name__ == '__main__':
@@ -87,10 +104,16 @@ def main() -> None:
     claim_folder(train_dir)
     # paths in the config are relative to the repository
     os.chdir(ROOT)
-    config, what = CONFIGS[args.variant], WHAT[args.variant]
-    print(f'{what} (--variant {args.variant}), seed {args.seed}', flush=True)
-    run_tool('tools/dataset_converters/prepare_synthavs.py',
-             Config.fromfile(config).data_root, '--reuse')
+    config, what = config_of(args.variant, args.data), WHAT[args.variant]
+    title = TITLES[args.data]
+    print(
+        f'{title}. {what} (--variant {args.variant}), seed {args.seed}',
+        flush=True)
+    if args.data == 'cutouts':
+        run_tool('tools/run_ablations.py', '--bench', 'cutouts', '--prepare')
+    else:
+        run_tool('tools/dataset_converters/prepare_synthavs.py',
+                 Config.fromfile(config).data_root, '--reuse')
     train_seconds = run_tool('tools/train.py', config, '--work-dir', train_dir,
                              '--cfg-options', f'randomness.seed={args.seed}',
                              *args.cfg_options)
@@ -113,16 +136,16 @@ def main() -> None:
         what=what,
         config=config,
         checkpoint=osp.relpath(checkpoint, out),
-        data='SynthAVS test split: synthetic, not AVSBench')
+        data=f'{title}, test: a testbed, not AVSBench')
     write_json(report, osp.join(out, 'report.json'))
     rows = mask_rows({'model': init_model(cfg, checkpoint)},
                      choose_frames(masks_only(cfg), 10), AUDIO_CONDITIONS)
     draw_picture_grid(
         rows,
         osp.join(out, 'overlays.png'),
-        title=f'SynthAVS, test videos: {what}')
+        title=f'{title}, test videos: {what}')
 
-    print(f'\n{what}. SynthAVS test split, percent.')
+    print(f'\n{title}, test, percent. {what}.')
     print(format_report(report))
     print(f'Listening score (ours): {report["listening_score"]:.2f}')
     for line in report['protocol']:

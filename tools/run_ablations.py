@@ -17,6 +17,7 @@ import argparse
 import os
 import os.path as osp
 from types import SimpleNamespace
+from typing import Optional
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 # Columns of the tables: title, and name of the score.
@@ -63,18 +64,32 @@ COMBINATION_COLUMNS = (
     ('seconds of training', 'seconds/train'),
 )
 CUTOUTS_COLUMNS = (
-    ('J: normal', 'normal/J'),
-    ('mute', 'mute/J'),
-    ('wgn-10db', 'wgn-10db/J'),
-    ('off-screen', 'off-screen/J'),
-    ('J_part', 'normal/J_part'),
-    ('F', 'normal/F'),
-    ('FPR, %: mute', 'mute/foreground'),
-    ('wgn-10db', 'wgn-10db/foreground'),
-    ('off-screen', 'off-screen/foreground'),
-    ('cues kept, %: sounding', 'normal/cues/sounding_kept'),
-    ('silent', 'normal/cues/silent_kept'),
+    ('test: J', 'normal/J@test'),
+    ('J_part', 'normal/J_part@test'),
+    ('F', 'normal/F@test'),
+    ('test_exemplar: J', 'normal/J@test_exemplar'),
+    ('J_part', 'normal/J_part@test_exemplar'),
+    ('test_unseen: J', 'normal/J@test_unseen'),
+    ('J_part', 'normal/J_part@test_unseen'),
+    ('cues kept, %, test: sounding', 'normal/cues/sounding_kept@test'),
+    ('silent', 'normal/cues/silent_kept@test'),
+    ('test_unseen: sounding', 'normal/cues/sounding_kept@test_unseen'),
+    ('silent', 'normal/cues/silent_kept@test_unseen'),
     ('seconds of training', 'seconds/train'),
+)
+CUTOUTS_AUDIO_COLUMNS = (
+    ('test, J: normal', 'normal/J@test'),
+    ('mute', 'mute/J@test'),
+    ('wgn-10db', 'wgn-10db/J@test'),
+    ('wgn-40db', 'wgn-40db/J@test'),
+    ('off-screen', 'off-screen/J@test'),
+    ('FPR, %: mute', 'mute/foreground@test'),
+    ('wgn-10db', 'wgn-10db/foreground@test'),
+    ('off-screen', 'off-screen/foreground@test'),
+    ('test_exemplar, J: off-screen', 'off-screen/J@test_exemplar'),
+    ('test_unseen, J: mute', 'mute/J@test_unseen'),
+    ('off-screen', 'off-screen/J@test_unseen'),
+    ('listening score', 'listening_score'),
 )
 BENCHES = dict(
     ablations=SimpleNamespace(
@@ -112,14 +127,17 @@ BENCHES = dict(
         work_dir='work_dirs/ablations/cutouts',
         record='docs/ablations/cutouts.json',
         seeds=3,
-        pretraining=('pretrain', 'pretrain-binary'),
+        pretraining=('pretrain', ),
         data={
             'data/cutouts': ('cutouts', '--fetch'),
             'data/cutouts-pretrain':
-            ('cutouts', '--fetch', '--videos', '4000', '--frames', '1',
+            ('cutouts', '--fetch', '--videos', '6400', '--frames', '1',
              '--seed', '1')
         },
-        tables={'': CUTOUTS_COLUMNS}))
+        tables={
+            '': CUTOUTS_COLUMNS,
+            'Under other sounds': CUTOUTS_AUDIO_COLUMNS
+        }))
 
 # The cue bank of cutouts, with meaning.
 CUE_BANK = 'data/cutouts/cue_bank_minilm.safetensors'
@@ -166,6 +184,10 @@ def parse_args() -> argparse.Namespace:
         '--starts',
         help='folder of the pretrained weights that all rows start from; made '
         'when they are missing (default: the bench\'s work_dirs)')
+    parser.add_argument(
+        '--prepare',
+        action='store_true',
+        help='make the data and what all rows start from, no runs')
     parser.add_argument(
         '--retest',
         action='store_true',
@@ -215,6 +237,20 @@ from mmteso.analysis.records import (format_runs, read_rows, read_runs,
                                      write_record)
 
 
+def prepare(name: str, bench: Bench, threads: Optional[int]) -> None:
+    """Make data and visual start, where they are missing."""
+    settings = BENCHES[name]
+    for folder, (testbed, *options) in settings.data.items():
+        run_tool(f'tools/dataset_converters/prepare_{testbed}.py', folder,
+                 '--reuse', *options)
+    if name == 'cutouts' and not osp.exists(CUE_BANK):
+        run_tool('tools/extract_text_features.py',
+                 'configs/text_features/all-minilm-l6-v2.py', '--classes',
+                 'data/cutouts/label2idx.json', '--out', CUE_BANK)
+    for stage in settings.pretraining:
+        pretrain(bench, stage, threads or os.cpu_count() or 1)
+
+
 def main() -> None:
     # paths in the configs are relative to the repository
     os.chdir(ROOT)
@@ -243,17 +279,11 @@ def main() -> None:
             })
     else:
         todo = open_runs(bench, rows, args.seeds, args.retest)
+        if todo or args.prepare:
+            prepare(args.bench, bench, args.threads)
+        if args.prepare:
+            return
         if todo:
-            for folder, (testbed, *options) in settings.data.items():
-                run_tool(f'tools/dataset_converters/prepare_{testbed}.py',
-                         folder, '--reuse', *options)
-            if args.bench == 'cutouts' and not osp.exists(CUE_BANK):
-                run_tool('tools/extract_text_features.py',
-                         'configs/text_features/all-minilm-l6-v2.py',
-                         '--classes', 'data/cutouts/label2idx.json', '--out',
-                         CUE_BANK)
-            for name in settings.pretraining:
-                pretrain(bench, name, args.threads or os.cpu_count() or 1)
             make_runs(bench, todo, args.jobs, args.threads, args.retest)
     runs = read_runs(source)
     for title, columns in settings.tables.items():

@@ -125,10 +125,11 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from mmseg.registry import METRICS, MODELS, RUNNERS
 
-from mmteso.engine import (evaluate_audio_conditions, format_audio_report,
-                           leave_cpu_distributed, merge_cfg_options,
-                           predict_without_masks, prepare_cpu_distributed,
-                           require_whole_checkpoint, set_data_root)
+from mmteso.engine import (evaluate_audio_conditions, explain_lost_process,
+                           format_audio_report, leave_cpu_distributed,
+                           merge_cfg_options, predict_without_masks,
+                           prepare_cpu_distributed, require_whole_checkpoint,
+                           set_data_root)
 from mmteso.io import write_json
 
 
@@ -261,5 +262,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with explain_lost_process():
+        main()
     leave_cpu_distributed()

@@ -45,9 +45,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
-from mmteso.engine import (enable_amp, leave_cpu_distributed,
-                           merge_cfg_options, prepare_cpu_distributed,
-                           resume_from_work_dir, set_data_root)
+from mmteso.engine import (enable_amp, explain_lost_process,
+                           leave_cpu_distributed, merge_cfg_options,
+                           prepare_cpu_distributed, resume_from_work_dir,
+                           set_data_root)
 
 
 def main() -> None:
@@ -76,5 +77,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with explain_lost_process():
+        main()
     leave_cpu_distributed()

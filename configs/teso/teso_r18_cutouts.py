@@ -1,5 +1,5 @@
 # TeSO as the paper describes it, on the cutouts testbed: 800 iterations from a
-# start that segments whatever is visible (ablations/cutouts/pretrain*.py).
+# start that segments whatever is visible (ablations/cutouts/pretrain.py).
 _base_ = [
     '../_base_/models/teso_r18_tiny.py', '../_base_/datasets/cutouts.py',
     '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
@@ -12,4 +12,4 @@ model = dict(
     frozen=['backbone', 'decode_head.pixel_decoder'],
     decode_head=dict(train_cfg=dict(num_points=512)))
 train_dataloader = dict(batch_size=12)
-load_from = 'work_dirs/ablations/cutouts/pretrain-binary.pth'
+load_from = 'work_dirs/ablations/cutouts/pretrain.pth'

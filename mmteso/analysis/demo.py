@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Numbers of the SynthAVS demo (``make demo``)."""
+"""Numbers of the demo (``make demo``)."""
 import os
 import platform
 from typing import Any, Dict, Mapping

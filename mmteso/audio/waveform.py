@@ -15,6 +15,10 @@ from .vggish_params import EXAMPLE_HOP_SECONDS, EXAMPLE_SAMPLES, SAMPLE_RATE
 # Frames of one clip are often read one after the other (testing, or a sampler
 # that keeps videos together); a ten-second file is 640 kB in this cache.
 _CACHED_FILES = 8
+# Rates that sound is recorded at, with room: at 1 Hz a second of samples would
+# become hours.
+_RATES = 1000, 1000000
+_PEAK = 100.  # 40 dB above full scale: no recording, but integers as floats
 
 
 class AudioFileError(ValueError):
@@ -44,8 +48,9 @@ def read_waveform(path: str,
 
     Raises:
         FileNotFoundError: If there is no such file.
-        AudioFileError: If the file can't be decoded, holds no samples, or
-            holds values that are not finite.
+        AudioFileError: If the file can't be decoded, is a WAV or AIFF file
+            that is cut short, holds no samples, values that are not finite
+            or up to more than 100, or has a rate that isn't one of sound.
     """
     soundfile = require('soundfile', 'audio')
     try:
@@ -53,6 +58,7 @@ def read_waveform(path: str,
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'The sound file "{path}" does not exist.') from error
+    _refuse_cut(path, data)
     try:
         samples, file_rate = soundfile.read(
             io.BytesIO(data), dtype='float32', always_2d=True)
@@ -67,11 +73,41 @@ def read_waveform(path: str,
     if not np.isfinite(samples).all():
         raise AudioFileError(
             f'The sound file "{path}" holds samples that are not finite.')
+    peak = np.abs(samples).max()
+    if peak > _PEAK:
+        raise AudioFileError(
+            f'The sound file "{path}" holds floats up to {peak:.0f}, expected '
+            '[-1, 1]. Divide them by the full scale of their integers (32768 '
+            'of 16 bits).')
+    check_rate(path, file_rate)
     # A float64 mean keeps two equal channels exactly equal to one.
     mono = samples.mean(axis=1, dtype=np.float64)
     if file_rate != sample_rate:
         mono = require('soxr', 'audio').resample(mono, file_rate, sample_rate)
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def check_rate(path: str, rate: int) -> None:
+    """Refuse a file whose rate is none of sound, by an AudioFileError."""
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise AudioFileError(
+            f'The sound file "{path}" says that it has {rate} samples a '
+            f'second, expected {_RATES[0]} to {_RATES[1]}. Its header is '
+            'wrong: write it anew.')
+
+
+def _refuse_cut(path: str, data: bytes) -> None:
+    """libsndfile takes the samples that are left for all."""
+    order = {b'RIFF': 'little', b'FORM': 'big'}.get(data[:4])
+    if order is None:
+        return
+    size = int.from_bytes(data[4:8], order) + 8
+    # Who writes to a pipe can't know the size and says nearly 2^31 or 2^32;
+    # others forget that the first 8 bytes don't count.
+    if len(data) + 8 < size < 0x7fff0000:
+        raise AudioFileError(
+            f'The sound file "{path}" is cut short: {len(data)} bytes of the '
+            f'{size} that its header says; copy it anew.')
 
 
 @functools.lru_cache(maxsize=_CACHED_FILES)

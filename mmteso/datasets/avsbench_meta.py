@@ -9,7 +9,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
 
-from mmteso.io import read_json
+from mmteso.io import read_json, read_text
 
 AVSBENCH_CLASSES: Tuple[str, ...] = (
     'background', 'accordion', 'airplane', 'axe', 'baby', 'bassoon', 'bell',
@@ -67,7 +67,7 @@ def read_classes(path: str,
     if not path.endswith('.json'):
         return tuple(
             line.strip()
-            for line in fileio.list_from_file(path, backend_args=backend_args)
+            for line in read_text(path, backend_args).splitlines()
             if line.strip())
     content = read_json(path, backend_args)
     if not isinstance(content, (dict, list)):
@@ -113,11 +113,16 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
     names = tuple(names)
     palette = metainfo.get('palette', voc_palette(len(names)))
     if isinstance(palette, str):
-        palette = [
-            [int(value) for value in line.replace(',', ' ').split()]
-            for line in fileio.list_from_file(
-                locate(palette), backend_args=backend_args) if line.strip()
-        ]
+        path = locate(palette)
+        try:
+            palette = [
+                [int(value) for value in line.replace(',', ' ').split()]
+                for line in read_text(path, backend_args).splitlines()
+                if line.strip()
+            ]
+        except ValueError as error:
+            raise ValueError(f'{path} must hold three numbers a line, the '
+                             f'colour of a class: {error}') from error
     palette = [list(color) for color in palette]
     if (len(names) < 2 or names[0] != 'background'
             or len(names) > IGNORE_INDEX or len(set(names)) < len(names)):

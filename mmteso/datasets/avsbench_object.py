@@ -4,11 +4,12 @@ import csv
 import io
 from typing import List, Optional
 
-import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
+from mmteso.io import read_text
 from .avsbench_meta import SPLITS
 from .base_avs_dataset import BaseAVSDataset, Clip
+from .clip_metadata import leads_inside
 
 
 # a subset's folder, columns of its CSV file (the last one is the split), and
@@ -121,14 +122,14 @@ class AVSBenchObjectDataset(BaseAVSDataset):
         """Read and check the CSV file."""
         path = self.ann_file
         try:
-            text = fileio.get_text(path, backend_args=self.backend_args)
+            text = read_text(path, self.backend_args)
         except FileNotFoundError as err:
             raise FileNotFoundError(
                 f'no metadata file {path}; expected the CSV file of the '
                 f'AVSBench-object subset {self.subset!r} there '
                 '(data_root/ann_file)') from err
         clips, names = [], set()
-        reader = csv.reader(io.StringIO(text.lstrip('\ufeff'), newline=''))
+        reader = csv.reader(io.StringIO(text, newline=''))
         rows = [(reader.line_num, row) for raw in reader
                 if any(row := [cell.strip() for cell in raw])]
         if rows and rows[0][1][-1].lower() == 'split':  # a header
@@ -144,10 +145,12 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                                  f'{split!r}, expected the split, one of '
                                  f'{list(SPLITS)}')
             category = row[2] if self.subset == 's4' else None
-            if not name or name in names or category == '':
+            parts = [name] if category is None else [name, category]
+            if name in names or not all(map(leads_inside, parts)):
                 raise ValueError(
                     f'{where}: name {name!r}, category {category!r}; expected '
-                    'a name that no other line has, and no empty category')
+                    'a name that no other line has, and a category; both name '
+                    "folders and have no '..'")
             names.add(name)
             clips.append(self._clip(name, split, category))
         return clips

@@ -14,7 +14,8 @@ from mmseg.datasets.transforms import LoadAnnotations
 
 from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
                             get_class_set)
-from .data_check import DataReport, check_frames, transforms_inside
+from .data_check import (DataReport, check_frames, describe_fault,
+                         transforms_inside)
 from .off_screen import off_screen_table
 from .transforms import LoadAudioFeatures, LoadTextCues
 
@@ -108,7 +109,12 @@ class BaseAVSDataset(BaseSegDataset):
             missing: the clip, '{subset}/{uid}', the path, and what is expected
             there.
         skipped (list[tuple[str, int]]): (uid, frame) of the frames left out.
+        replace_unreadable (bool): Whether another frame takes the place of
+            one that can't be loaded, in training (:class:`DataCheckHook`);
+            the sample then has in ``replaced`` why. Defaults to False.
     """
+
+    replace_unreadable = False
 
     def __init__(self,
                  task: str,
@@ -440,8 +446,24 @@ class BaseAVSDataset(BaseSegDataset):
         return [names.index(name) for name in sounding]
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on a frame."""
-        return self.run_transforms(self.get_data_info(idx), self.pipeline)
+        """Run the pipeline on a frame; None if another one is to be taken."""
+        try:
+            return self.run_transforms(self.get_data_info(idx), self.pipeline)
+        except Exception as error:
+            # if all are refused it's no matter of files
+            if not self.replace_unreadable or len(self._replaced) >= _SHOWN:
+                raise
+            self._replaced.append(
+                describe_fault(self.get_data_info(idx), error))
+            return None
+
+    def __getitem__(self, idx: int) -> Any:
+        """The sample of a frame, or of another in its place."""
+        self._replaced: List[str] = []
+        data = super().__getitem__(idx)
+        if self._replaced:
+            data['data_samples'].set_metainfo(dict(replaced=self._replaced))
+        return data
 
     def run_transforms(self, sample: dict, transforms: Callable) -> Any:
         """Run transforms on a sample; say which image is to blame.
@@ -461,6 +483,9 @@ class BaseAVSDataset(BaseSegDataset):
                     f'{where} is missing; expected the image of the frame. '
                     "Complete the data, or build the data set with "
                     "missing='skip'") from err
+            except OSError as cause:
+                raise OSError(f"{where} can't be read ({cause}); copy it "
+                              'anew') from err
             try:
                 mmcv.imfrombytes(content).shape
             except Exception:

@@ -4,8 +4,7 @@ import csv
 import io
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
-import mmengine.fileio as fileio
-
+from mmteso.io import read_text
 from .avsbench_meta import names_unseen_source, parse_a_obj
 
 REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
@@ -21,6 +20,11 @@ class ClipRow(NamedTuple):
     unseen_source: bool = False  # whether something unlabelled sounds
 
 
+def leads_inside(name: str) -> bool:
+    """Whether a path of a file's names a folder below where it is joined."""
+    return '\0' not in name and not {'', '.', '..'} & set(name.split('/'))
+
+
 def read_clip_metadata(path: str,
                        class_names: Sequence[str],
                        split: Union[str, Sequence[str], None],
@@ -31,37 +35,49 @@ def read_clip_metadata(path: str,
     order.
 
     Every row is checked, also those that are not returned: a ValueError if a
-    column is missing, a class is none of ``class_names``, a uid is empty or
-    used twice, or a split or subset has no row.
+    column is missing, a class is none of ``class_names``, a uid is empty,
+    used twice or leads elsewhere ('../x'), or a split or subset has no row.
     """
     try:
-        text = fileio.get_text(path, backend_args=backend_args)
+        text = read_text(path, backend_args)
     except FileNotFoundError as err:
         raise FileNotFoundError(
             f'no metadata file {path}; expected the CSV file of the '
             'AVSBench-semantic layout there (data_root/ann_file)') from err
-    reader = csv.DictReader(io.StringIO(text.lstrip('\ufeff'), newline=''))
-    columns = [name.strip() for name in reader.fieldnames or []]
+    reader = csv.DictReader(io.StringIO(text, newline=''))
+    try:
+        lines = [(reader.line_num, raw) for raw in reader]
+    except csv.Error as err:
+        raise ValueError(f'{path}, line {reader.line_num}: {err}; is a '
+                         'quotation mark left open before?') from err
+    given = reader.fieldnames or []
+    columns = [name.strip() for name in given]
     absent = [name for name in REQUIRED_COLUMNS if name not in columns]
     if absent:
         raise ValueError(f'{path} lacks the columns {absent}; it has '
                          f'{columns}, expected {list(REQUIRED_COLUMNS)}')
-    reader.fieldnames = columns
+    twice = {name for name in columns if columns.count(name) > 1}
+    if twice:
+        raise ValueError(f'{path} has columns twice: {sorted(twice)}')
 
     splits = (split, ) if isinstance(split, str) else split
     rows, uids, found = [], set(), set()
-    for raw in reader:
-        where = f'{path}, line {reader.line_num}'
+    for number, raw in lines:
+        where = f'{path}, line {number}'
         # csv pads a short row with None and puts what is too much at None.
         if None in raw or None in raw.values():
             raise ValueError(f'{where}: more or fewer values than the '
                              f'{len(columns)} columns of the header')
-        values = {name: raw[name].strip() for name in REQUIRED_COLUMNS}
+        values = {
+            name: raw[field].strip()
+            for name, field in zip(columns, given)
+        }
         uid, subset = values['uid'], values['label']
-        if not uid or not subset or uid in uids:
+        if uid in uids or not (leads_inside(uid) and leads_inside(subset)):
             raise ValueError(
                 f'{where}: uid {uid!r}, label {subset!r}; expected a uid that '
-                'no other line has, and the subset as label')
+                'no other line has, and the subset as label; both name folders'
+                " and have no '..'")
         uids.add(uid)
         found.add((values['split'], subset))
         try:
@@ -70,7 +86,7 @@ def read_clip_metadata(path: str,
             raise ValueError(f'{where}: {err}') from err
         if (subsets is None or subset in subsets) and (
                 splits is None or values['split'] in splits):
-            vid = (raw.get('vid') or '').strip()
+            vid = values.get('vid', '')
             rows.append(
                 ClipRow(uid, subset, values['split'], a_obj, vid,
                         names_unseen_source(values['a_obj'])))

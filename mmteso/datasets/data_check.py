@@ -23,7 +23,8 @@ import os.path as osp
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
+                    Tuple)
 
 from filelock import FileLock
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
@@ -205,7 +206,7 @@ class _Reader:
         except ImportError:
             raise
         except Exception as error:
-            return _reason(self._samples(index), error)
+            return describe_fault(self._samples(index), error)
         pixels = sample.get('unknown_pixels')
         return [pixels, pixels / sample['gt_seg_map'].size] if pixels else None
 
@@ -216,7 +217,7 @@ class _Reader:
             for table in self._tables:
                 table.look_up(sample)
         except Exception as error:
-            return _reason(sample, error)
+            return describe_fault(sample, error)
         return None
 
 
@@ -254,7 +255,7 @@ def check_frames(dataset: Any,
         if isinstance(note, str):
             report.faults[index] = note
         elif note is not None:
-            report.unknown[_where(samples(index))] = tuple(note)
+            report.unknown[frame_name(samples(index))] = tuple(note)
     return report
 
 
@@ -292,15 +293,16 @@ def _read_files(report: DataReport, reader: _Reader, memory: _Memory,
     return [notes[i] if i in notes else known[stamps[i]] for i in frames]
 
 
-def _where(sample: dict) -> str:
+def frame_name(sample: Mapping[str, Any]) -> str:
+    """Which frame a sample is, for messages."""
     return f'{sample["subset"]}/{sample["uid"]}, frame {sample["frame"]}'
 
 
-def _reason(sample: dict, error: Exception) -> str:
+def describe_fault(sample: dict, error: Exception) -> str:
     """An error's message, with the frame if it doesn't name the clip."""
     text = str(error)
     if isinstance(error, KeyError):  # its str() is a repr
         text = str(error.args[0])
     elif not isinstance(error, (OSError, ValueError)):
         text = f'{type(error).__name__}: {text}'
-    return text if sample['uid'] in text else f'{_where(sample)}: {text}'
+    return text if sample['uid'] in text else f'{frame_name(sample)}: {text}'

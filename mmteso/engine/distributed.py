@@ -2,6 +2,9 @@
 """Several processes on a machine without GPUs."""
 import datetime
 import gc
+import re
+from contextlib import contextmanager
+from typing import Iterator
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -53,6 +56,27 @@ def prepare_cpu_distributed(cfg: Config) -> bool:
             logger='current')
         cfg.sync_bn = None
     return True
+
+
+@contextmanager
+def explain_lost_process() -> Iterator[None]:
+    """A context that says what gloo's and NCCL's errors mean.
+
+    A process that dies leaves the others in a collective. gloo notices at
+    once, NCCL when its time is up (``env_cfg.dist_cfg.timeout``, 10 minutes by
+    default), unless ``torchrun`` or Slurm ends the others before.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not (torch_dist.is_available() and torch_dist.is_initialized()
+                and re.search(r'gloo|NCCL|[Cc]onnection|[Tt]imed out',
+                              str(error))):
+            raise
+        raise RuntimeError(
+            'another process of this training has ended, or hangs: its own '
+            'output says why. A training goes on from its last checkpoint by '
+            '--resume') from error
 
 
 def leave_cpu_distributed() -> None:

@@ -1,8 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the options ``--cfg-options``, ``--amp`` and ``--resume`` mean."""
 import difflib
+import glob
 import inspect
 import logging
+import os.path as osp
 from contextlib import contextmanager
 from typing import Any, Mapping, Optional
 
@@ -86,10 +88,21 @@ def resume_from_work_dir(cfg: Config) -> None:
     is the checkpoint from which training *starts* (a pretrained Mask2Former,
     the zero-shot model), whose iteration and optimizer aren't this training's.
     Where nothing was trained yet, the training starts from there.
+
+    The latest is that of the file ``last_checkpoint``; if a process was killed
+    while it wrote that, the newest there is.
     """
-    cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
+    path = find_latest_checkpoint(cfg.work_dir)
+    if path is not None and '://' not in path and not osp.exists(path):
+        # each is whole (SafeCheckpointHook), and the best have no optimizer
+        path = max((name for name in glob.glob(
+            osp.join(glob.escape(cfg.work_dir), '*.pth'))
+                    if not osp.basename(name).startswith('best_')),
+                   key=osp.getmtime,
+                   default=None)
+    cfg.resume = path is not None
     if cfg.resume:
-        cfg.load_from = None
+        cfg.load_from = path
     else:
         print_log(
             f'--resume: no checkpoint in {cfg.work_dir}, the training starts '
@@ -99,18 +112,26 @@ def resume_from_work_dir(cfg: Config) -> None:
 
 @OPTIM_WRAPPERS.register_module()
 class CPUAmpOptimWrapper(OptimWrapper):
-    """Mixed precision on a CPU: autocast to bfloat16.
+    """Mixed precision on a CPU: autocast to bfloat16, or float16.
 
     mmengine's ``AmpOptimWrapper`` asserts that there is an accelerator.
     bfloat16 has float32's range, so that the loss needs no scaling. It is for
     finding out on a CPU what mixed precision does, not for speed.
+
+    Args:
+        dtype (str): 'bfloat16' or 'float16'. Defaults to 'bfloat16'.
+        **kwargs: See ``OptimWrapper``.
     """
+
+    def __init__(self, dtype: str = 'bfloat16', **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.dtype = getattr(torch, dtype)
 
     @contextmanager
     def optim_context(self, model: nn.Module):
         """Autocast the forward pass of a model, possibly wrapped."""
         with super().optim_context(model), torch.autocast(
-                'cpu', dtype=torch.bfloat16):
+                'cpu', dtype=self.dtype):
             yield
 
 

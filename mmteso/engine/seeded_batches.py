@@ -2,14 +2,20 @@
 """Batches that depend on their number alone, for both of mmengine's loops."""
 import functools
 import itertools
+import logging
 import random
-from typing import Any, Iterator, List, Sequence, Tuple, Union
+import signal
+from collections import deque
+from typing import Any, Deque, Iterator, List, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
+from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch.utils.data import DataLoader, Dataset
+
+from mmteso.datasets import frame_name
 
 # Three independent families of random streams.
 MODEL_STREAM, EPOCH_STREAM, DATA_STREAM = range(3)
@@ -39,12 +45,21 @@ class NumberedBatches:
         self.batches = batches
         self.number = number
         self.skip = 0
+        self.drawn: Deque[Tuple[int, List[int]]] = deque(maxlen=1000)
 
     def __iter__(self) -> Iterator[Tuple[int, List[int]]]:
         skip, self.skip = self.skip, 0
         for indices in itertools.islice(self.batches, skip, None):
+            self.drawn.append((self.number, indices))
             self.number += 1
-            yield self.number - 1, indices
+            yield self.drawn[-1]
+
+    def restart(self, number: int, skip: int) -> None:
+        """Begin anew with batch ``number``, after ``skip`` of the sampler."""
+        self.drawn.clear()
+        self.number, self.skip = number, skip
+        if isinstance(self.sampler, InfiniteSampler):
+            self.sampler.indices = self.sampler._indices_of_rank()
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -61,6 +76,58 @@ def _load(dataset: Dataset, seed: int, rank: int,
     number, indices = batch
     seed_cpu(derive_seed(seed, rank, DATA_STREAM, number))
     return [dataset[index] for index in indices]
+
+
+class _WatchedLoader(DataLoader):
+    """Says what its workers were loading when one died, or starts them anew.
+
+    ``restarts`` is how often in a row.
+    """
+
+    restarts = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        numbered = self.batch_sampler
+        number, skip, died = numbered.number, numbered.skip, 0
+        while True:
+            batches = super().__iter__()
+            if self.num_workers:
+                # torch's handler raises wherever the training is just then
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                for batch in batches:
+                    yield batch
+                    number, skip, died = number + 1, skip + 1, 0
+                return
+            except RuntimeError as error:
+                if 'DataLoader worker (pid' not in str(error):
+                    raise
+                died += 1
+                report = self._report(number, error)
+                if died > self.restarts:
+                    raise RuntimeError(report) from error
+            print_log(
+                f'{report} Workers are started anew, {died} of '
+                f'{self.restarts} times; no frame is lost.',
+                logger='current',
+                level=logging.WARNING)
+            self._iterator = None
+            numbered.restart(number, skip)
+
+    def _report(self, number: int, error: RuntimeError) -> str:
+        frames = [
+            self._name(index) for drawn, indices in self.batch_sampler.drawn
+            if drawn >= number for index in indices
+        ]
+        return (f'{error!s}: a worker died, at iteration {number + 1}. Was '
+                'there too little memory? Being loaded: '
+                f'{"; ".join(frames[:20])}, {len(frames)} frames in all.')
+
+    def _name(self, index: int) -> str:
+        try:
+            return frame_name(self.dataset.get_data_info(index))
+        except (AttributeError, KeyError):  # no frames
+            return f'sample {index}'
 
 
 class _Endless:
@@ -94,7 +161,7 @@ class _Endless:
 
 
 def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
-                 seed: int, rank: int) -> None:
+                 seed: int, rank: int, restarts: int = 0) -> None:
     """Make a loop's batches repeatable from its iteration on.
 
     Batch i of a process, counted from the start of the training on, is loaded
@@ -102,7 +169,8 @@ def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
     the batches that it would have seen, each epoch has random transforms of
     its own, and the number of workers changes nothing. Batches before the
     loop's iteration are not loaded. The loop's ``dataloader`` is adapted, and
-    its ``dataloader_iterator`` replaced.
+    its ``dataloader_iterator`` replaced. Workers that died are started anew
+    as often as ``restarts`` in a row.
     """
     loader = loop.dataloader
     numbered = NumberedBatches(loader.batch_sampler, loop.iter)
@@ -111,7 +179,16 @@ def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
     # what torch's loaders call for a whole batch, if there is such a method
     loader.dataset.__getitems__ = functools.partial(_load, loader.dataset,
                                                     seed, rank)
+    kind = type(loader)
+    loader.__class__ = type(kind.__name__, (_WatchedLoader, kind), {})
+    loader.restarts = restarts
     if isinstance(loop, EpochBasedTrainLoop):
+        # into the epoch of the checkpoint; more than an epoch if the number
+        # of processes changed
+        done = loop.iter - loop.epoch * len(loader)
+        if 0 < done <= len(loader):
+            loop._epoch += done // len(loader)
+            numbered.skip = done % len(loader)
         return
     # mmengine 0.10.7 makes an iterator together with the loop, whose workers
     # have drawn indices by now; and it skips what was trained by as many
@@ -119,11 +196,10 @@ def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
     loader._iterator = None
     discard = 0 if hasattr(loop.dataloader_iterator,
                            'skip_iter') else loop.iter
-    epoch, numbered.skip = 0, loop.iter
-    if isinstance(loader.sampler, InfiniteSampler):
-        loader.sampler.indices = loader.sampler._indices_of_rank()
-    else:
-        epoch, numbered.skip = divmod(loop.iter, len(loader))
+    epoch, skip = 0, loop.iter
+    if not isinstance(loader.sampler, InfiniteSampler):
+        epoch, skip = divmod(loop.iter, len(loader))
+    numbered.restart(loop.iter, skip)
     loop.dataloader_iterator = _Endless(loader, epoch, discard)
 
 
@@ -137,4 +213,5 @@ def release_batches(loop: Union[IterBasedTrainLoop,
         loop.dataloader_iterator.close()
     loader._iterator = None  # where persistent workers are kept
     object.__setattr__(loader, 'batch_sampler', loader.batch_sampler.batches)
+    loader.__class__ = type(loader).__mro__[2]
     del loader.dataset.__getitems__

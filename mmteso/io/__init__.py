@@ -7,7 +7,7 @@ from .feature_file import (CueBank, FeatureFile, FeatureFileError,
                            MissingPhrasesError, Provenance, feature_key,
                            write_feature_file)
 from .files import (atomic_write, file_sha256, parse_json, parse_yaml, plain,
-                    read_json, read_yaml, write_json)
+                    read_json, read_text, read_yaml, write_json)
 from .image_file import decode_labels, read_image
 from .phrases import normalize_phrase
 from .torch_files import TensorPickleError, load_tensor_pickle, read_state_dict
@@ -22,6 +22,6 @@ __all__ = [
     'file_sha256', 'find_cue_files', 'import_vid_json', 'iter_cue_records',
     'load_tensor_pickle', 'normalize_phrase', 'parse_config_text',
     'parse_json', 'parse_yaml', 'plain', 'read_image', 'read_json',
-    'read_state_dict', 'read_vid_json', 'read_yaml', 'write_cue_file',
-    'write_feature_file', 'write_json', 'write_vid_json'
+    'read_state_dict', 'read_text', 'read_vid_json', 'read_yaml',
+    'write_cue_file', 'write_feature_file', 'write_json', 'write_vid_json'
 ]

@@ -18,7 +18,7 @@ import os
 from typing import (Dict, Iterable, Iterator, List, Optional, Sequence, Tuple,
                     Union)
 
-from .files import atomic_write
+from .files import atomic_write, parse_json
 
 CUE_STATUSES = ('ok', 'failed', 'captioned')
 _RECORD_START = b'{"uid": "'  # see CueRecord.to_json
@@ -74,7 +74,7 @@ class CueRecord:
     @classmethod
     def from_json(cls, line: str) -> 'CueRecord':
         """Read one line; ValueError if a key is missing, unknown or wrong."""
-        values = json.loads(line)
+        values = parse_json(line)
         try:
             record = cls(**values)
         except TypeError as error:
@@ -86,6 +86,7 @@ class CueRecord:
         fits['cues'] = isinstance(values['cues'], list) and all(
             isinstance(cue, str) and cue.strip() for cue in record.cues)
         fits['frame'] = type(record.frame) is int and record.frame >= 0
+        fits['seconds'] = isinstance(record.seconds, (int, float, type(None)))
         fits['status'] = record.status in CUE_STATUSES
         fits['uid'] &= bool(record.uid)
         for name, good in fits.items():
@@ -131,8 +132,8 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
             if not line.strip():
                 continue
             try:
-                record = CueRecord.from_json(line.decode())
-            except ValueError as error:
+                record = CueRecord.from_json(line.decode('utf-8-sig'))
+            except (ValueError, RecursionError) as error:
                 if _is_torn(line):
                     return
                 raise CueFileError(

@@ -89,6 +89,8 @@ class Provenance:
         values: Dict[str, Any] = {name: metadata[name] for name in names}
         values.update(
             dims=int(values['dims']), settings=json.loads(values['settings']))
+        if not isinstance(values['settings'], dict):
+            raise ValueError(f'its settings are {values["settings"]!r:.80}')
         return cls(**values)
 
 
@@ -108,13 +110,7 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
     """
     tensors = {}
     for key, feature in features.items():
-        if (tuple(feature.shape) != (provenance.dims, )
-                or not feature.is_floating_point()
-                or not torch.isfinite(feature).all()):
-            raise FeatureFileError(
-                f'The feature "{key}" must be {provenance.dims} finite '
-                f'floats, but is {feature.dtype} of {tuple(feature.shape)} '
-                f'between {feature.min()} and {feature.max()}.')
+        _check_feature(path, key, feature, provenance.dims)
         # Features are often views of a batch; safetensors refuses to store
         # tensors that share memory.
         tensors[key] = feature.detach().cpu().contiguous().clone()
@@ -127,6 +123,15 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
     text = json.dumps(header, separators=(',', ':'), ensure_ascii=False)
     with atomic_write(path) as partial, open(partial, 'wb') as file:
         file.write(data[:8] + text.encode().ljust(size) + data[8 + size:])
+
+
+def _check_feature(path: str, key: str, feature: Tensor, dims: int) -> None:
+    if (tuple(feature.shape) != (dims, ) or not feature.is_floating_point()
+            or not torch.isfinite(feature).all()):
+        raise FeatureFileError(
+            f'The feature "{key}" of "{path}" must be {dims} finite floats, '
+            f'but is {feature.dtype} of {tuple(feature.shape)} between '
+            f'{feature.min()} and {feature.max()}. Extract it anew.')
 
 
 class FeatureFile(Mapping):
@@ -160,7 +165,8 @@ class FeatureFile(Mapping):
             self.provenance = Provenance.from_metadata(metadata)
         except ValueError as error:
             raise FeatureFileError(
-                f'"{path}" is no feature file of mmteso: {error}.') from error
+                f'"{path}" is no feature file of mmteso: {error}. Extract the '
+                'features anew.') from error
         self._check(expect or {})
 
     def _open(self):
@@ -173,7 +179,8 @@ class FeatureFile(Mapping):
             except safetensors.SafetensorError as error:
                 raise FeatureFileError(
                     f'"{self.path}" cannot be read as a safetensors file '
-                    f'({error}).') from error
+                    f'({error}); copy it anew, or extract the features again.'
+                ) from error
         return self._file
 
     def _check(self, expect: dict) -> None:
@@ -202,7 +209,9 @@ class FeatureFile(Mapping):
                 f'The feature file "{self.path}" ({len(self)} features of '
                 f'{self.provenance.encoder}) has no feature "{key}". Extract '
                 'the features of all frames.')
-        return self._open().get_tensor(key)
+        feature = self._open().get_tensor(key)
+        _check_feature(self.path, key, feature, self.provenance.dims)
+        return feature
 
     def __contains__(self, key) -> bool:
         return key in self._keys

@@ -96,6 +96,17 @@ def read_json(path: str, backend_args: Optional[dict] = None) -> Any:
     return _read(path, 'JSON', parse_json, backend_args)
 
 
+def read_text(path: str, backend_args: Optional[dict] = None) -> str:
+    """Read a text in UTF-8, with or without a byte order mark; a ValueError
+    that names the file if it is none."""
+    try:
+        return get(path, backend_args=backend_args).decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'"{path}" is no text in UTF-8 ({error}); save it as such'
+        ) from error
+
+
 def _read(path: str, kind: str, parse: Callable[[bytes], Any],
           backend_args: Optional[dict]) -> Any:
     try:

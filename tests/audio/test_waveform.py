@@ -6,7 +6,7 @@ import soundfile
 
 from mmteso.audio import waveform as module
 from mmteso.audio.vggish_params import EXAMPLE_SAMPLES
-from mmteso.audio.waveform import (AudioFileError, cut_clip, last_clip_rule,
+from mmteso.audio.waveform import (cut_clip, last_clip_rule,
                                    load_waveform, read_waveform)
 
 RATE = 16000
@@ -27,24 +27,6 @@ def test_lossless_formats_give_integers_over_full_scale(tmp_path, suffix):
     np.testing.assert_array_equal(waveform, integers / 32768)
 
 
-def test_mp3(tmp_path):
-    path = str(tmp_path / 'a.mp3')
-    soundfile.write(path, sine(2), RATE)
-    waveform = read_waveform(path)
-    assert abs(len(waveform) - 2 * RATE) < 0.1 * RATE  # the coder pads
-    middle = waveform[RATE // 2:RATE]
-    assert np.argmax(np.abs(np.fft.rfft(middle))) == 220  # bins of 2 Hz
-    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.354, abs=0.02)
-
-
-def test_channels_are_averaged(tmp_path):
-    channels = np.stack([sine(1), -sine(1), sine(1, hertz=880)], axis=1)
-    path = str(tmp_path / 'a.wav')
-    soundfile.write(path, channels, RATE, subtype='FLOAT')
-    np.testing.assert_allclose(
-        read_waveform(path), sine(1, hertz=880) / 3, atol=1e-7)
-
-
 @pytest.mark.parametrize('rate', [8000, 22050, 44100, 48000])
 def test_other_rates_become_16_khz(tmp_path, rate):
     path = str(tmp_path / 'a.wav')
@@ -56,21 +38,6 @@ def test_other_rates_become_16_khz(tmp_path, rate):
     # the filter rings where the sine is cut off, at both ends
     np.testing.assert_allclose(
         waveform[500:-500], sine(1)[500:-500], atol=2e-4)
-
-
-def test_unusable_files_are_named(tmp_path):
-    path = tmp_path / 'a.wav'
-    with pytest.raises(FileNotFoundError, match='a.wav" does not exist'):
-        read_waveform(str(path))
-    path.write_bytes(b'no sound at all')
-    with pytest.raises(AudioFileError, match='a.wav.*15 bytes.*decoded'):
-        read_waveform(str(path))
-    soundfile.write(str(path), np.zeros(0), RATE)
-    with pytest.raises(AudioFileError, match='a.wav" holds no samples'):
-        read_waveform(str(path))
-    soundfile.write(str(path), np.array([0, np.nan]), RATE, subtype='FLOAT')
-    with pytest.raises(AudioFileError, match='not finite'):
-        read_waveform(str(path))
 
 
 def test_cache_reads_a_file_once_and_notices_changes(tmp_path, monkeypatch):

@@ -12,19 +12,23 @@ BENCH = CONFIGS / 'ablations' / 'cutouts'
 
 def test_rows():
     rows = {row.name for row in read_rows(str(BENCH / 'rows.yml'))}
-    assert rows == {path.stem for path in BENCH.glob('*.py')
-                    } - {'pretrain', 'pretrain-binary'}
+    assert rows == {path.stem for path in BENCH.glob('*.py')} - {'pretrain'}
     for name in rows:
         config = load(f'ablations/cutouts/{name}.py')
-        assert config.load_from == \
-            'work_dirs/ablations/cutouts/pretrain-binary.pth'
+        assert config.load_from == 'work_dirs/ablations/cutouts/pretrain.pth'
         assert config.train_dataloader.dataset.split == 'train'
-        assert config.test_dataloader.dataset.split == 'test'
+        assert config.test_dataloader.dataset.split == [
+            'test', 'test_exemplar', 'test_unseen']
+        for metric in config.test_evaluator:
+            assert (metric.get('report_by') == 'split') == (
+                metric.type != 'CueRecognitionMetric')
 
 
 @pytest.mark.parametrize('name, bank, dims', [
     ('full', 'cue_bank_minilm.safetensors', 384),
+    ('plus', 'cue_bank_minilm.safetensors', 384),
     ('hash-text', 'cue_bank.safetensors', TEXT_DIMS),
+    ('plus_hash-text', 'cue_bank.safetensors', TEXT_DIMS),
 ])
 def test_text(name, bank, dims):
     config = load(f'ablations/cutouts/{name}.py')
@@ -34,16 +38,14 @@ def test_text(name, bank, dims):
 
 
 def test_visual_start():
-    """It tells all classes apart, then none."""
-    names = read_catalogue().classes
-    for name, classes in (('pretrain', len(names)), ('pretrain-binary', 2)):
-        config = load(f'ablations/cutouts/{name}.py')
-        head = config.model.decode_head
-        assert head.num_classes == classes
-        assert head.loss_cls.class_weight == [1.0] * classes + [0.1]
-        dataset = config.train_dataloader.dataset
-        assert dataset.data_root == 'data/cutouts-pretrain'
-        assert dataset.cue_bank is None and dataset.split == 'train'
-        masks, = (step for step in dataset.pipeline
-                  if step.type == 'LoadAVSAnnotations')
-        assert masks.source == 'visible'
+    """One mask of all that is visible; pixels tell all classes apart."""
+    config = load('ablations/cutouts/pretrain.py')
+    head = config.model.decode_head
+    assert head.num_classes == 2
+    assert head.pixel_classes == len(read_catalogue().classes)
+    dataset = config.train_dataloader.dataset
+    assert dataset.data_root == 'data/cutouts-pretrain'
+    assert dataset.cue_bank is None and dataset.split == 'train'
+    masks, = (step for step in dataset.pipeline
+              if step.type == 'LoadAVSAnnotations')
+    assert masks.source == 'visible' and masks.load_classes

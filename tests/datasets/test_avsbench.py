@@ -202,26 +202,6 @@ def test_without_masks(root):
     assert v1m.get_data_info(9)['seg_map_path'] is None
 
 
-def test_reading_missing_and_broken_images(root):
-    clip = Path(root, 'v1m', 'v1m-train-0_0_5000')
-    dataset = build(root, pipeline=[dict(type='LoadImageFromFile')])
-    assert dataset[0]['img'].shape == (24, 32, 3)
-    image = clip / 'frames' / '0.jpg'
-    whole = image.read_bytes()
-    for content in (b'', whole[:len(whole) // 2]):
-        image.write_bytes(content)
-        with pytest.raises(
-                ValueError,
-                match=r'v1m/v1m-train-0_0_5000, frame 0: .*0\.jpg can\'t be '
-                rf'decoded \({len(content)} bytes\); expected a \.jpg'):
-            dataset[0]
-    image.unlink()
-    with pytest.raises(
-            FileNotFoundError, match=r'frame 0: .*0\.jpg is missing'):
-        dataset[0]
-    assert dataset[1]['img'].shape == (24, 32, 3)
-
-
 def test_other_file_backend(clean_root):
     local = build(clean_root, ALL, backend_args=dict(backend='local'))
     assert len(local) == len(build(clean_root, ALL))

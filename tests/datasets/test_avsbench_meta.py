@@ -3,9 +3,8 @@ import json
 
 import pytest
 
-from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, check_label2idx,
-                                           get_class_set, parse_a_obj,
-                                           voc_palette)
+from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, get_class_set,
+                                           parse_a_obj, voc_palette)
 
 MINE = ('background', 'fire truck', 'dog')
 
@@ -79,27 +78,3 @@ def test_parse_a_obj(text, names):
     assert parse_a_obj('dog_fire truck', MINE) == ('dog', 'fire truck')
     with pytest.raises(ValueError, match="'horse'.*3 classes.*metainfo"):
         parse_a_obj('dog_h orse', MINE)
-
-
-@pytest.mark.parametrize('base', [0, 1])
-def test_label2idx(tmp_path, base):
-    path = tmp_path / 'label2idx.json'
-    path.write_text(
-        json.dumps({name: i
-                    for i, name in enumerate(AVSBENCH_CLASSES, base)}))
-    check_label2idx(str(path), AVSBENCH_CLASSES)
-
-
-@pytest.mark.parametrize('table, message', [
-    ({'a': 2, 'b': 3, 'c': 4}, r'0, 1, 2.*\[2, 3, 4\]'),
-    ({'a': 1, 'b': 0, 'c': 2}, 'in the order of its keys'),
-    ({'a': 0, 'c': 1, 'b': 2}, "position 1 on: .'c', 'b'. instead of .'b'"),
-    ({'a': 0, 'b': 1}, r"2 on: .. instead of .'c'.\. Are .* metainfo"),
-    ({'a': 0, 'b': 1, 'c': 2, 'd': 3}, r"3 on: .'d'. instead of \[\]"),
-    (['a', 'b', 'c'], 'must number its classes'),
-])
-def test_label2idx_of_other_classes(tmp_path, table, message):
-    path = tmp_path / 'label2idx.json'
-    path.write_text(json.dumps(table))
-    with pytest.raises(ValueError, match=message):
-        check_label2idx(str(path), ('a', 'b', 'c'))

@@ -57,26 +57,6 @@ def test_classes(clean_root):
     assert (ms3['class_names'], ms3['a_obj']) == (None, ())
 
 
-@pytest.mark.parametrize('subset', ['s4', 'ms3'])
-def test_without_a_header(tmp_path, subset):
-    root = make_avsbench_object(tmp_path, subset, header=False, audio=['wav'])
-    assert len(build(root, subset, 'val')) == 5
-
-
-@pytest.mark.parametrize('subset, text, message', [
-    ('s4', 'a,0,dog,train\nb,0,dog,trian\n', "line 2: column 3 is 'trian'"),
-    ('s4', 'a,train\n', 'line 1: 2 columns, expected 4'),
-    ('s4', 'a,0,dog,test\na,0,cat,test\n', "line 2: name 'a'"),
-    ('s4', 'a,0,,test\n', "category ''; expected"),
-    ('s4', ',0,dog,test\n', "name ''"),
-    ('ms3', 'a,val\n', "no clip of split 'test' .1 clips"),
-])
-def test_wrong_csv(root, subset, text, message):
-    next(Path(root).glob(f'*/{subset}_meta_data.csv')).write_text(text)
-    with pytest.raises(ValueError, match=message):
-        build(root, subset, 'test')
-
-
 @pytest.mark.parametrize('arguments, message', [
     (dict(subset='v1s'), r"subset.*\['s4', 'ms3'\].*'v1s'"),
     (dict(split='all'), "split.*'all'"),

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import pytest
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
@@ -27,23 +26,3 @@ def test_rows(tmp_path):
     assert read(tmp_path, text, 'test') == [second]
     assert read(tmp_path, text, None, None) == [first, second, third]
     assert read(tmp_path, text, subsets=('v1m', )) == [third]
-
-
-def test_byte_order_mark_blanks_and_other_order(tmp_path):
-    text = '\ufefflabel, split ,uid,a_obj\r\nv2, train ,x,dog\r\n'
-    assert read(tmp_path, text) == [ClipRow('x', 'v2', 'train', ('dog', ))]
-
-
-@pytest.mark.parametrize('text, message', [
-    ('vid,a_obj,label\nv,dog,v2\n', r"lacks the columns \['uid', 'split'\]"),
-    ('', 'lacks the columns'),
-    (HEADER + ROWS + 'v,c,0,0,dog,train,v2\n', "line 5: uid 'c'"),
-    (HEADER + 'v,a,0,0,dragon,test,v2\n', "line 2: a_obj.*'dragon'"),
-    (HEADER + 'v,,0,0,dog,train,v2\n', "line 2: uid ''"),
-    (HEADER + 'v,a,0\n', 'line 2: more or fewer values than the 7 columns'),
-    (HEADER + 'v,a,0,0,dog,man,train,v2\n', 'line 2: more or fewer values'),
-    (HEADER + 'v,a,0,0,dog,trian,v2\n', "no clip of split 'train'.*'trian'"),
-])
-def test_wrong_files(tmp_path, text, message):
-    with pytest.raises(ValueError, match=message):
-        read(tmp_path, text)

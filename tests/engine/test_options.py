@@ -56,11 +56,14 @@ def test_names_that_nothing_reads(monkeypatch, key, message):
 def test_start_is_not_taken_for_the_latest(load_from, trained, tmp_path):
     cfg = Config(
         dict(work_dir=str(tmp_path), resume=True, load_from=load_from))
+    latest = tmp_path / 'iter_1.pth'
     if trained:
-        (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'a.pth'))
+        latest.touch()
+        (tmp_path / 'last_checkpoint').write_text(str(latest))
     resume_from_work_dir(cfg)
     assert cfg.resume == trained
-    assert cfg.load_from == (None if trained else load_from)
+    assert cfg.load_from == (
+        str(latest) if trained else load_from)
 
 
 @pytest.mark.parametrize('device, before, after', [

@@ -51,25 +51,6 @@ def test_written_and_read_back(path):
         assert one.read() == two.read()
 
 
-@pytest.mark.parametrize('line, message', [
-    ('{"uid": "a", "frame": 0}', 'cues'),
-    ('{"uid": "a", "frame": 0, "cues": [], "x": 1}', "'x'"),
-    ('{"uid": "a", "frame": -1, "cues": []}', '"frame" is -1'),
-    ('{"uid": "", "frame": 0, "cues": []}', '"uid"'),
-    ('{"uid": "a", "frame": 0, "cues": "dog"}', '"cues" is \'dog\''),
-    ('{"uid": "a", "frame": 0, "cues": [" "]}', '"cues"'),
-    ('{"uid": "a", "frame": 0, "cues": [], "caption": 1}', '"caption" is 1'),
-    ('{"uid": "a", "frame": 0, "cues": [], "status": "?"}', '"status"'),
-    ('["a", 0]', 'no record'),
-    ('{"uid": "a", "fra', 'line 2'),
-])
-def test_broken_lines_are_named(path, line, message):
-    with open(path, 'w') as file:
-        file.write(f'{CueRecord("b", 0, ()).to_json()}\n{line}\n')
-    with pytest.raises(CueFileError, match=f'line 2.*{message}|{message}'):
-        CueFile(path)
-
-
 def test_only_three_keys_are_required(path):
     with open(path, 'w') as file:
         file.write('\n{"cues": ["dog"], "frame": 0, "uid": "a"}')

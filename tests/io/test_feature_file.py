@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from mmteso.io import (CueBank, FeatureFile, FeatureFileError,
                        MissingPhrasesError, Provenance, feature_key,
@@ -73,26 +73,6 @@ def test_an_unknown_expectation_is_an_error(path):
         FeatureFile(path, dict(encodr='VGGish'))
 
 
-def test_other_files_are_refused(path):
-    with pytest.raises(FileNotFoundError, match='f.safetensors" does not'):
-        FeatureFile(path)
-    with open(path, 'wb') as file:
-        file.write(b'no safetensors file')
-    with pytest.raises(FeatureFileError, match='cannot be read'):
-        FeatureFile(path)
-    save_file({'u/0': torch.zeros(8)}, path)  # nobody knows from where
-    with pytest.raises(FeatureFileError, match='format is None, expected'):
-        FeatureFile(path)
-    metadata = AUDIO.to_metadata()
-    save_file({}, path, dict(metadata, kind='video'))
-    with pytest.raises(FeatureFileError, match="'video'"):
-        FeatureFile(path)
-    del metadata['encoder']
-    save_file({}, path, metadata)
-    with pytest.raises(FeatureFileError, match=r"lacks \['encoder'\]"):
-        FeatureFile(path)
-
-
 @pytest.mark.parametrize('feature', [
     torch.zeros(1, 8),
     torch.zeros(7),
@@ -100,7 +80,7 @@ def test_other_files_are_refused(path):
     torch.full((8, ), float('nan')),
 ])
 def test_unusable_features_are_not_written(tmp_path, feature):
-    with pytest.raises(FeatureFileError, match='"u/0" must be 8 finite'):
+    with pytest.raises(FeatureFileError, match='"u/0" of .*must be 8 finite'):
         write_feature_file(str(tmp_path / 'f'), {'u/0': feature}, AUDIO)
     assert not os.listdir(tmp_path)
 

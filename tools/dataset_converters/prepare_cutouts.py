@@ -3,6 +3,7 @@
 import argparse
 import time
 
+from mmteso.choices import BACKGROUNDS, PACKAGES, STAMPS
 from mmteso.testbeds.command_line import add_testbed_options, print_summary
 
 
@@ -10,8 +11,8 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description='Compose the cutouts testbed, in the layout of AVSBench-'
         "semantic (it is not AVSBench), of the files of Debian's packages "
-        'tuxpaint-stamps-default and mate-backgrounds. The same arguments and '
-        'packages give the same bytes.')
+        f'{", ".join(PACKAGES)}. The same arguments and packages give the '
+        'same bytes.')
     parser.add_argument(
         'out', nargs='?', help='folder to write, e.g. data/cutouts')
     parser.add_argument(
@@ -20,18 +21,18 @@ def parse_args():
         help='write nothing: print what is in the testbed, as Markdown')
     parser.add_argument(
         '--stamps',
-        default='/usr/share/tuxpaint/stamps',
+        default=f'/{STAMPS}',
         help="folder of Tux Paint's stamps (default: %(default)s)")
     parser.add_argument(
         '--backgrounds',
-        default='/usr/share/backgrounds/mate',
-        help="folder of MATE's backgrounds (default: %(default)s)")
+        default=f'/{BACKGROUNDS}',
+        help='folder of the backgrounds (default: %(default)s)')
     parser.add_argument(
         '--fetch',
         nargs='?',
         const='data/cutouts-packages',
         metavar='DIR',
-        help='in place of the two: download the packages (208 MB) with '
+        help='in place of the two: download the packages (224 MB) with '
         'apt-get into this folder, unless they are there, and unpack them '
         'without installing (default: %(const)s)')
     parser.add_argument(

@@ -3,8 +3,6 @@
 # and its text cues by a sentence encoder: configs/text_features/
 # all-minilm-l6-v2.py. The generator's own bank, cue_bank.safetensors (128
 # dimensions), has no meaning.
-# Other tests: --cfg-options test_dataloader.dataset.split=test_unseen (or
-# test_exemplar).
 _base_ = ['./synthavs.py']
 
 data_root = 'data/cutouts'
@@ -12,4 +10,12 @@ dataset = dict(
     data_root=data_root, cue_bank='cue_bank_minilm.safetensors')
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)
-test_dataloader = dict(dataset=dataset)
+# known classes; by another picture or recording; classes never trained on
+test_dataloader = dict(
+    dataset=dict(
+        split=['test', 'test_exemplar', 'test_unseen'], **dataset))
+test_evaluator = [
+    dict(type='AVSMetric', report_by='split'),
+    dict(type='CueSelectionMetric', report_by='split'),
+    dict(type='CueRecognitionMetric')
+]

@@ -24,7 +24,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='SafeCheckpointHook',
         by_epoch=False,
         interval=400,
         max_keep_ckpts=1,
@@ -36,6 +36,8 @@ default_hooks = dict(
     class_check=dict(type='ClassCheckHook'),
     # reads all files before the first iteration
     data_check=dict(type='DataCheckHook'),
+    # no step with NaN; action='skip' goes on
+    finite_loss=dict(type='FiniteLossHook'),
     # Exact resuming, from checkpoints that torch.load(weights_only=True)
     # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
     # say) would replace them.

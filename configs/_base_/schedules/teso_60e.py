@@ -36,7 +36,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='SafeCheckpointHook',
         by_epoch=True,
         interval=1,
         max_keep_ckpts=2,
@@ -48,6 +48,8 @@ default_hooks = dict(
     class_check=dict(type='ClassCheckHook'),
     # reads all files before the first iteration
     data_check=dict(type='DataCheckHook'),
+    # no step with NaN; action='skip' goes on
+    finite_loss=dict(type='FiniteLossHook'),
     # Exact resuming, from checkpoints that torch.load(weights_only=True)
     # reads. Not in custom_hooks, a list: a leaf config's own (an EMAHook,
     # say) would replace them.

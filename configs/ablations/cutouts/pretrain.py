@@ -1,8 +1,9 @@
 # The stand-in for ADE20K on the cutouts testbed: a Mask2Former without sound
-# and text learns to segment everything *visible*, class by class, in single
-# frames of their own; the models start from it. It sees no unseen class.
+# and text learns to segment everything *visible*, in single frames of their
+# own, and its pixels learn which class it is; the models start from it. It
+# sees no unseen class.
 #   tools/dataset_converters/prepare_cutouts.py data/cutouts-pretrain --fetch \
-#       --videos 4000 --frames 1 --seed 1
+#       --videos 6400 --frames 1 --seed 1
 _base_ = [
     '../../_base_/models/teso_r18_tiny.py',
     '../../_base_/datasets/cutouts.py',
@@ -11,28 +12,40 @@ _base_ = [
 ]
 
 data_root = 'data/cutouts-pretrain'
-num_classes = 156
 model = dict(
     audio_encoder=None,
     prompt_encoder=None,
     latent_loss=None,
     decode_head=dict(
         type='PixelSupervisedHead',
-        num_classes=num_classes,
+        pixel_classes=156,
+        stages=2,
         pmqs=None,
-        loss_cls=dict(class_weight=[1.0] * num_classes + [0.1])))
-load_masks = dict(type='LoadAVSAnnotations', source='visible')
+        train_cfg=dict(num_points=512)))
+load_masks = dict(
+    type='LoadAVSAnnotations', source='visible', load_classes=True)
+augmentation = [*_base_.augmentation, dict(type='PhotoMetricDistortion')]
 train_pipeline = [
-    _base_.load_image, load_masks, *_base_.augmentation, _base_.pack
+    _base_.load_image, load_masks, *augmentation, _base_.pack
 ]
 test_pipeline = [_base_.load_image, load_masks, _base_.pack]
-dataset = dict(
-    data_root=data_root, cue_file=None, cue_bank=None, task='semantic')
+dataset = dict(data_root=data_root, cue_file=None, cue_bank=None)
 train_dataloader = dict(
     batch_size=12, dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
-val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU'])]
-test_evaluator = val_evaluator
-train_cfg = dict(val_interval=800)
-default_hooks = dict(checkpoint=dict(interval=800, save_best='mIoU'))
+val_evaluator = [dict(type='AVSMetric')]
+test_evaluator = [dict(type='AVSMetric', report_by='split')]
+max_iters = 2000
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='PolyLR',
+        eta_min=0,
+        power=0.9,
+        begin=100,
+        end=max_iters,
+        by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=500)
+default_hooks = dict(checkpoint=dict(interval=500))

@@ -10,4 +10,4 @@ model = dict(
         num_latents=4))
 # no cue is scored
 val_evaluator = [dict(type='AVSMetric')]
-test_evaluator = val_evaluator
+test_evaluator = [dict(type='AVSMetric', report_by='split')]

@@ -1,11 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Loads AVSBench's masks, whatever they are written in."""
 import functools
+import logging
 from typing import Optional, Sequence, Tuple
 
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
+from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
 from mmteso.io import decode_labels
@@ -131,6 +133,7 @@ class LoadAVSAnnotations(AVSTransform):
         self.load_classes = load_classes
         self.source = source
         self.backend_args = backend_args
+        self._warned = False
 
     def transform(self, results: dict) -> dict:
         """Load the mask or masks."""
@@ -193,9 +196,20 @@ class LoadAVSAnnotations(AVSTransform):
             labels = labels_from_rgb(image, results['palette'])
             unknown = labels < 0
         elif label_format == 'index':
-            labels = image.astype(np.int32)
+            with np.errstate(invalid='ignore'):  # of NaN
+                labels = image.astype(np.int64)
             known = len(results['class_names'])
-            unknown = (labels >= known) & (labels != IGNORE_INDEX)
+            unknown = (labels != image) | (labels < 0) | (
+                (labels >= known) & (labels != IGNORE_INDEX))
+            if labels.max() == IGNORE_INDEX and not self._warned and \
+                    np.unique(labels).tolist() == [0, IGNORE_INDEX]:
+                self._warned = True
+                print_log(
+                    f'{where}: the mask {path} holds 0 and 255 alone, and 255 '
+                    'is ignored. If its object is white, write the index of '
+                    'its class there (in the binary task 1 will do).',
+                    logger='current',
+                    level=logging.WARNING)
         else:  # 0 and the most frequent other value
             counts = np.bincount(image.ravel())
             counts[0] = 0
@@ -210,11 +224,14 @@ class LoadAVSAnnotations(AVSTransform):
             results['unknown_pixels'] += count
         expected = results.get('ori_shape')
         if expected is not None and labels.shape != tuple(expected[:2]):
+            turned = labels.shape == tuple(expected[1::-1])
             raise ValueError(
                 f'{where}: the mask {path} has height x width '
                 f'{labels.shape[0]} x {labels.shape[1]}, expected the '
                 f'{expected[0]} x {expected[1]} of its frame '
-                f'{results.get("img_path")}')
+                f'{results.get("img_path")}' +
+                ', which is turned if its EXIF orientation says so: turn the '
+                'mask, too' * turned)
         return labels.astype(np.uint8)
 
     def _decode(self, path: str, where: str, label_format: str) -> np.ndarray:
@@ -226,6 +243,9 @@ class LoadAVSAnnotations(AVSTransform):
                 f'{where}: the mask {path} is missing; expected it for this '
                 "frame. Complete the data, or build the data set with "
                 "check_files=True and missing='skip'") from err
+        except OSError as err:
+            raise OSError(f"{where}: the mask {path} can't be read ({err}); "
+                          'copy it anew') from err
         try:
             if label_format == 'index':
                 image = decode_labels(content)
@@ -256,7 +276,7 @@ class LoadAVSAnnotations(AVSTransform):
             return
         different = np.unique(values, axis=0)
         shown = ', '.join(
-            str(tuple(value.tolist()) if value.ndim else int(value))
+            str(tuple(value.tolist()) if value.ndim else value.item())
             for value in different[:5]) + ', ...' * (len(different) > 5)
         kind, expected = _KINDS[label_format]
         raise ValueError(

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmseg.registry import HOOKS
 
-from mmteso.datasets import check_dataset
+from mmteso.datasets import check_dataset, datasets_inside
 
 
 @HOOKS.register_module()
@@ -25,6 +25,10 @@ class DataCheckHook(Hook):
     as loaded, in all processes, had a colour that is no class's;
     ``LoadAVSAnnotations.unknown_color`` says what becomes of them.
 
+    A frame that can't be loaded later on, since its file vanished, say, ends
+    the training with an error that names it, or it is replaced by another one
+    of the data set, drawn at random, named and counted.
+
     In the default hooks of our schedules.
     ``default_hooks.data_check.enabled=False`` is for data that are no local
     files: ``tools/check_data.py`` checks them once.
@@ -34,6 +38,8 @@ class DataCheckHook(Hook):
             None: as many as the machine has cores, at most 8.
         enabled (bool): Whether to look at the files; pixels are counted
             anyhow. Defaults to True.
+        unreadable (str): What becomes of a frame that can't be loaded in the
+            midst of a training: 'error' or 'replace'. Defaults to 'error'.
 
     Raises:
         ValueError: Before the training, if frames can't be loaded.
@@ -41,16 +47,23 @@ class DataCheckHook(Hook):
 
     def __init__(self,
                  num_workers: Optional[int] = None,
-                 enabled: bool = True) -> None:
+                 enabled: bool = True,
+                 unreadable: str = 'error') -> None:
+        if unreadable not in ('error', 'replace'):
+            raise ValueError("unreadable must be 'error' or 'replace', but "
+                             f'got {unreadable!r}')
         self.num_workers = num_workers
         self.enabled = enabled
+        self.unreadable = unreadable
         self._reset()
 
     def _reset(self) -> None:
-        self._pixels = self._masks = self._seen = 0
+        self._pixels = self._masks = self._seen = self._replaced = 0
 
     def before_train(self, runner) -> None:
         """Check the files of the training and the validation set."""
+        for dataset in datasets_inside(runner.train_dataloader.dataset):
+            dataset.replace_unreadable = self.unreadable == 'replace'
         if not self.enabled:
             return
         loaders = [runner.train_dataloader]
@@ -78,6 +91,12 @@ class DataCheckHook(Hook):
             self._pixels += pixels
             self._masks += pixels > 0
             self._seen += 1
+            for reason in sample.get('replaced', ()):
+                self._replaced += 1
+                print_log(
+                    f'Another frame was taken: {reason}',
+                    logger='current',
+                    level=logging.WARNING)
 
     def before_val_epoch(self, runner) -> None:
         """Report on the training up to here, where it has no epochs."""
@@ -87,10 +106,17 @@ class DataCheckHook(Hook):
         self._report(dict(train='training', val='validation').get(mode, mode))
 
     def _report(self, what: str) -> None:
-        total = torch.tensor([self._pixels, self._masks, self._seen])
+        total = torch.tensor(
+            [self._pixels, self._masks, self._seen, self._replaced])
         self._reset()
         all_reduce(total)
-        pixels, masks, seen = total.tolist()
+        pixels, masks, seen, replaced = total.tolist()
+        if replaced:
+            print_log(
+                f'{what}: frames that could not be loaded and were replaced: '
+                f'{replaced} of {seen}',
+                logger='current',
+                level=logging.WARNING)
         if pixels:
             print_log(
                 f'{what}: pixels of unknown colour: {pixels}, in {masks} of '

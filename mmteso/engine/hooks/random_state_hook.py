@@ -23,16 +23,24 @@ class RandomStateHook(Hook):
     the device computes deterministically.
 
     The seed is that of the run which wrote the checkpoint, also when it was
-    drawn at random. With an ``EpochBasedTrainLoop`` resuming is exact from
-    checkpoints at the end of an epoch, because mmengine starts an epoch that
-    was interrupted anew. Loops that are neither this nor an
-    ``IterBasedTrainLoop`` are refused.
+    drawn at random. An epoch that was interrupted is gone on with, where
+    mmengine starts it anew, if there are as many processes as before. Loops
+    that are neither an ``EpochBasedTrainLoop`` nor an ``IterBasedTrainLoop``
+    are refused.
+
+    Args:
+        worker_restarts (int): When a worker of the training's loader dies
+            (the system ended it for want of memory, say), all are started
+            anew, at most so many times in a row, and load what it didn't
+            hand over. Defaults to 0: an error that names the frames being
+            loaded.
     """
 
     # before any hook that might draw
     priority = 'VERY_HIGH'
 
-    def __init__(self) -> None:
+    def __init__(self, worker_restarts: int = 0) -> None:
+        self.worker_restarts = worker_restarts
         self._sampler_seed: Optional[int] = None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -58,7 +66,7 @@ class RandomStateHook(Hook):
                 sampler, 'seed'):
             # the sampler was built before the checkpoint was read
             sampler.seed = self._sampler_seed
-        seed_batches(loop, runner.seed, get_rank())
+        seed_batches(loop, runner.seed, get_rank(), self.worker_restarts)
 
     def after_train(self, runner) -> None:
         """Stop the loader's workers.

@@ -76,8 +76,8 @@ class AVSMetric(BaseMetric):
         format_only (bool): As of mmseg's ``IoUMetric``: write predictions
             and score nothing; no ground truth is needed. Default: False.
         report_by (str, optional): Key of the metainfo, such as 'split', for
-            each of whose values J, F and J_part are reported apart too, e.g.
-            as ``J@test_unseen``. Default: None.
+            each of whose values J, F, J_part and foreground are reported
+            apart too, e.g. as ``J@test_unseen``. Default: None.
         **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
             :class:`mmengine.evaluator.BaseMetric`.
 
@@ -214,7 +214,8 @@ class AVSMetric(BaseMetric):
                 part = self._average([r for r in results if r[2] == group])
                 scores.update({
                     f'{key}@{group}': part[key]
-                    for key in ('J', 'F', 'J_part') if key in part
+                    for key in ('J', 'F', 'J_part', 'foreground')
+                    if key in part
                 })
         undefined = [key for key, value in scores.items() if math.isnan(value)]
         if undefined:

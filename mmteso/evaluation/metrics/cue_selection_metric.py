@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
@@ -26,11 +26,18 @@ class CueSelectionMetric(BaseMetric):
     only) of each data sample.
 
     Args:
+        report_by (str, optional): Key of the metainfo, such as 'split', for
+            each of whose values the shares are reported apart too, e.g. as
+            ``sounding_kept@test_unseen``. Defaults to None.
         **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
             :class:`mmengine.evaluator.BaseMetric`.
     """
 
     default_prefix = 'cues'
+
+    def __init__(self, report_by: Optional[str] = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.report_by = report_by
 
     def describe(self) -> str:
         """What the shares are shares of, in one line."""
@@ -48,21 +55,41 @@ class CueSelectionMetric(BaseMetric):
                 'pipeline')
             kept = sample['cue_kept'].cpu().bool()
             target = sample['gt_cues']['label'].cpu()
-            self.results.append(
-                tuple(
-                    int(count)
-                    for value in (1, 0)
-                    for count in ((kept & (target == value)).sum(),
-                                  (target == value).sum())))
+            group = None
+            if self.report_by is not None:
+                needs(
+                    sample,
+                    **{
+                        self.report_by: 'report_by names it: add it to the '
+                        'meta_keys of PackAVTInputs, or leave report_by out'
+                    })
+                group = str(sample[self.report_by])
+            counts = tuple(
+                int(count)
+                for value in (1, 0)
+                for count in ((kept & (target == value)).sum(),
+                              (target == value).sum()))
+            self.results.append((group, counts))
 
     def compute_metrics(
-            self, results: List[Tuple[int, int, int,
-                                      int]]) -> Dict[str, float]:
+        self, results: List[Tuple[Optional[str], Tuple[int, int, int, int]]]
+    ) -> Dict[str, float]:
         """Shares over all frames, in percent; NaN where no cue counts."""
-        sounding_kept, sounding, silent_kept, silent = map(sum, zip(*results))
-        return {
-            key: 100. * part / whole if whole else float('nan')
-            for key, part, whole in (
-                ('sounding_kept', sounding_kept, sounding),
-                ('silent_kept', silent_kept, silent))
-        }
+        scores = _shares([counts for _, counts in results])
+        if self.report_by is not None:
+            for name in sorted({name for name, _ in results}):
+                part = _shares([c for group, c in results if group == name])
+                scores.update({
+                    f'{key}@{name}': share
+                    for key, share in part.items()
+                })
+        return scores
+
+
+def _shares(counts: List[Tuple[int, int, int, int]]) -> Dict[str, float]:
+    sounding_kept, sounding, silent_kept, silent = map(sum, zip(*counts))
+    return {
+        key: 100. * part / whole if whole else float('nan')
+        for key, part, whole in (('sounding_kept', sounding_kept, sounding),
+                                 ('silent_kept', silent_kept, silent))
+    }

@@ -1,10 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Which pictures and recordings make which class: names of files alone.
 
-``catalogue.csv`` lists those of Debian's ``tuxpaint-stamps-default`` and
-``mate-backgrounds`` and how each was judged: pictures by eye on contact
-sheets (photographic cutouts of 90 pixels or more), recordings by duration,
-level, spectrogram and likeness to one another. Its columns:
+``catalogue.csv`` lists those of Debian's ``tuxpaint-stamps-default``,
+``mate-backgrounds`` and ``lomiri-wallpapers-16.04``, and how each was judged:
+pictures by eye on contact sheets (photographic cutouts of 90 pixels or more),
+recordings by duration, level, spectrogram and likeness to one another. Its
+columns:
 
 * ``role``: *known* (sounds, in every split), *unseen* (sounds, in
   ``test_unseen`` only), *mute* (could sound and is named by cues, but has no

@@ -10,7 +10,7 @@ CUTOUTS = Testbed(
     manifest='cutouts.json',
     tool='prepare_cutouts.py',
     # Raise it with every change of what is generated.
-    version=1,
+    version=2,
     files=('LICENSE.txt', ))
 
 README = f"""\
@@ -32,7 +32,7 @@ cue_bank.safetensors            a feature of each name: a fixed random vector
 """
 
 _NOTICE = """\
-The clips in this folder are composed of parts of two packages, cut, scaled,
+The clips in this folder are composed of parts of three packages, cut, scaled,
 turned and mixed by a program; they are derived works of them.
 
 Pictures of objects, and recordings: "Tux Paint Stamps", copyright 2002-2022 by
@@ -44,9 +44,17 @@ Backgrounds: "MATE Backgrounds", copyright 2005-2008 by the photographers that
 its file AUTHORS names, https://mate-desktop.org, as in Debian's package
 mate-backgrounds. Licence: GNU General Public License, version 2 or later.
 
-They come without any warranty; the text of the licence is at
-https://www.gnu.org/licenses/old-licenses/gpl-2.0.txt and, on Debian, in
-/usr/share/common-licenses/GPL-2.
+Further backgrounds: photographs by Aitzol Berasategi, Abhishek Mudgal, Bolly,
+Clements Engelhardt, freespace, Peter Nerlich and Sander Klootwijk, as in
+Debian's package lomiri-wallpapers-16.04. Licences: Creative Commons
+Attribution 4.0, Attribution-ShareAlike 4.0 and CC0 1.0, each as the package's
+copyright file says.
+
+They come without any warranty; the texts of the licences are at
+https://www.gnu.org/licenses/old-licenses/gpl-2.0.txt (on Debian,
+/usr/share/common-licenses/GPL-2), https://creativecommons.org/licenses/by/4.0
+and https://creativecommons.org/licenses/by-sa/4.0. Whether they allow to pass
+a mixture of all on to others is for you to find out.
 """
 
 

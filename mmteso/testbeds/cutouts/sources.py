@@ -11,13 +11,9 @@ import numpy as np
 from PIL import Image
 
 from mmteso.audio import SAMPLE_RATE, read_waveform
+from mmteso.choices import BACKGROUNDS, PACKAGES, STAMPS
 
-#: Debian package -> folder in it.
-PACKAGES = {
-    'tuxpaint-stamps-default': 'usr/share/tuxpaint/stamps',
-    'mate-backgrounds': 'usr/share/backgrounds/mate'
-}
-
+_DOCUMENTATION = 'usr/share/doc'
 _WINDOW = SAMPLE_RATE // 10
 
 
@@ -35,24 +31,21 @@ def fetch_packages(folder: str) -> Tuple[str, str]:
         RuntimeError: If apt-get or dpkg-deb is missing or fails.
     """
     os.makedirs(folder, exist_ok=True)
-    found = []
-    for package, below in PACKAGES.items():
-        target = osp.join(folder, below)
-        if not osp.isdir(target):
-            try:
-                subprocess.run(['apt-get', 'download', package], cwd=folder,
-                               check=True)
-                archive, = glob(osp.join(folder, f'{package}_*.deb'))
-                subprocess.run(['dpkg-deb', '-x', archive, folder], check=True)
-            except (OSError, ValueError,
-                    subprocess.CalledProcessError) as error:
-                raise RuntimeError(
-                    f'could not get the Debian package {package} ({error}); '
-                    'without apt-get download it by hand, unpack it, and name '
-                    'its folders: docs/cutouts.md') from error
-            os.remove(archive)
-        found.append(target)
-    return found[0], found[1]
+    for package in PACKAGES:
+        if osp.isdir(osp.join(folder, _DOCUMENTATION, package)):
+            continue
+        try:
+            subprocess.run(['apt-get', 'download', package], cwd=folder,
+                           check=True)
+            archive, = glob(osp.join(folder, f'{package}_*.deb'))
+            subprocess.run(['dpkg-deb', '-x', archive, folder], check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise RuntimeError(
+                f'could not get the Debian package {package} ({error}); '
+                'without apt-get download it by hand, unpack it, and name '
+                'its folders: docs/cutouts.md') from error
+        os.remove(archive)
+    return osp.join(folder, STAMPS), osp.join(folder, BACKGROUNDS)
 
 
 def _reduce(image: Image.Image, scale: float) -> Image.Image:
@@ -79,7 +72,7 @@ class Sources:
             if not osp.isdir(folder):
                 raise FileNotFoundError(
                     f'there is no folder {folder}; install '
-                    f'{" and ".join(PACKAGES)}, or get them with --fetch')
+                    f'{", ".join(PACKAGES)}, or get them with --fetch')
         self.stamps = stamps
         self.backgrounds = backgrounds
         self.stamp = functools.lru_cache(maxsize=None)(self._stamp)
@@ -130,11 +123,12 @@ class Sources:
         """What the packages say of their licences, by package, as far as
         their documentation lies beside them."""
         found = {}
-        for folder, (package, below) in zip((self.stamps, self.backgrounds),
-                                            PACKAGES.items()):
-            root = osp.join(folder, *['..'] * len(below.split('/')))
-            path = osp.join(root, 'usr/share/doc', package, 'copyright')
-            if osp.isfile(path):
-                with open(path, encoding='utf-8') as file:
-                    found[package] = file.read()
+        for package in PACKAGES:
+            for folder, below in ((self.stamps, STAMPS), (self.backgrounds,
+                                                          BACKGROUNDS)):
+                root = osp.join(folder, *['..'] * len(below.split('/')))
+                path = osp.join(root, _DOCUMENTATION, package, 'copyright')
+                if osp.isfile(path):
+                    with open(path, encoding='utf-8') as file:
+                        found[package] = file.read()
         return found

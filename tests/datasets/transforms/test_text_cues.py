@@ -106,16 +106,6 @@ def test_impossible_arguments(sample):
         LoadTextCues()(sample(9))
 
 
-def test_failed_records_are_counted_once(sample, warned):
-    write_cue_file(
-        sample(0)['cue_file'],
-        [CueRecord('u', 0, (), status='failed'), CueRecord('u', 1, ('dog', ))])
-    transform = LoadTextCues()
-    for _ in range(2):
-        assert not transform(sample(0))['text_valid'].any()
-    assert len(warned) == 1 and 'failed for 1 of 2 frames' in warned[0]
-
-
 # ------------------------------------------------------ files of a data set
 @pytest.fixture
 def config(tmp_path):

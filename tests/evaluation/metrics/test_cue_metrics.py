@@ -163,3 +163,22 @@ def test_shares_of_known_cues():
     assert math.isnan(scores['cues/silent_kept'])
     with pytest.raises(KeyError, match="'gt_cues'.*set cue_target"):
         metric.process({}, [dict(cue_kept=torch.tensor([True]))])
+
+
+def test_shares_of_each_split():
+    metric = CueSelectionMetric(report_by='split')
+    metric.process({}, [
+        dict(selection([True, False], [1, 1]), split='test'),
+        dict(selection([True, False], [1, 0]), split='test_unseen')
+    ])
+    scores = metric.evaluate(2)
+    assert scores.pop('cues/silent_kept@test') != 0  # nan: no such cue
+    assert scores == {
+        'cues/sounding_kept': pytest.approx(200 / 3),
+        'cues/silent_kept': 0.,
+        'cues/sounding_kept@test': 50.,
+        'cues/sounding_kept@test_unseen': 100.,
+        'cues/silent_kept@test_unseen': 0.
+    }
+    with pytest.raises(KeyError, match="'split'.*report_by names it"):
+        metric.process({}, [selection([True], [1])])

@@ -1,4 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -64,3 +66,32 @@ def test_loss_of_pixels(models):
             w = 1.0 if label else 0.2
             total, weight = total - w * score[label, i, j], weight + w
     torch.testing.assert_close(pixel, 5 * total / weight)
+
+
+def test_other_classes_in_pixels_and_stages():
+    """Masks learn two classes, pixels and two stages of the backbone four."""
+    model = narrow_model(load('teso/teso_r18_synthavs.py').model)
+    model.decode_head.update(
+        type='PixelSupervisedHead', pmqs=None, pixel_classes=CLASSES, stages=2)
+    model = build(
+        model, audio_encoder=None, prompt_encoder=None, latent_loss=None)
+    batch = make_batch(num_classes=CLASSES)
+    for sample in batch['data_samples']:
+        sample.gt_classes = sample.gt_sem_seg.clone()
+        sample.gt_sem_seg.data = (sample.gt_classes.data > 0).long()
+    model.loss(**batch)
+    head = model.decode_head
+    for weight, bias in [(head.pixel_classifier.weight,
+                          head.pixel_classifier.bias),
+                         *((c.weight, c.bias)
+                           for c in head.stage_classifiers)]:
+        torch.nn.init.zeros_(weight), torch.nn.init.zeros_(bias)
+    losses = model.loss(**batch)
+    # nothing known: the cross entropy of four equal classes
+    for name in ('pixel', 'stage0', 'stage1'):
+        assert losses[f'decode.loss_{name}'].item() == pytest.approx(
+            5 * math.log(CLASSES))
+    torch.stack([losses[f'decode.loss_stage{i}'] for i in (0, 1)]).sum() \
+        .backward()
+    assert [c.weight.grad.abs().sum() > 0
+            for c in head.stage_classifiers] == [True, True]

@@ -7,7 +7,8 @@ from cutout_files import write_cutout_files
 from processes import ROOT
 
 from mmteso.testbeds import cutouts
-from mmteso.testbeds.cutouts import PACKAGES, fetch_packages
+from mmteso.choices import PACKAGES
+from mmteso.testbeds.cutouts import fetch_packages
 
 TOOL = ROOT / 'tools/dataset_converters/prepare_cutouts.py'
 
@@ -17,7 +18,9 @@ echo "download $2"
 : > "$2_1.0_all.deb"
 """
 DPKG_DEB = """#!/bin/sh
-mkdir -p "$3/usr/share/tuxpaint/stamps" "$3/usr/share/backgrounds/mate"
+name=$(basename "$2" _1.0_all.deb)
+mkdir -p "$3/usr/share/doc/$name" "$3/usr/share/tuxpaint/stamps" \
+    "$3/usr/share/backgrounds"
 """
 
 
@@ -84,7 +87,7 @@ def test_fetch(tmp_path, monkeypatch, works):
         return
     stamps, backgrounds = fetch_packages(str(folder))
     assert stamps == str(folder / 'usr/share/tuxpaint/stamps')
-    assert backgrounds == str(folder / 'usr/share/backgrounds/mate')
+    assert backgrounds == str(folder / 'usr/share/backgrounds')
     assert not list(folder.glob('*.deb'))
     (tools / 'apt-get').write_text('#!/bin/sh\nexit 1\n')
     assert fetch_packages(str(folder)) == (stamps, backgrounds)
