@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from mmseg.models.decode_heads import Mask2FormerHead
 from narrow import (build, load, make_batch, narrow_model, random_prompt,
                     set_classes, stock_model)
@@ -68,18 +68,54 @@ def test_queries_that_see_no_pixel_see_all(heads):
     assert torch.equal(cls_scores[-1], stock(features(), None)[0][-1])
 
 
-@pytest.mark.parametrize('silent', [None, 1])
-def test_without_pmqs_has_the_losses_of_mask2former(heads, silent):
+@pytest.fixture
+def same_points(monkeypatch):
+    """Every mask is sampled at the same random points."""
+    rand = torch.rand
+
+    def repeated(*shape, **kwargs):
+        shape = shape if len(shape) > 1 else shape[0]
+        points = rand(shape[-2:], generator=torch.Generator().manual_seed(3))
+        return points.expand(shape).clone()
+
+    monkeypatch.setattr(torch, 'rand', repeated)
+
+
+@pytest.mark.parametrize('second', ['object', 'silent', 'ignored'])
+def test_without_pmqs_has_the_losses_of_mask2former(heads, second,
+                                                    same_points):
+    """mmdet's, layer by layer and frame by frame."""
+    silent = 1 if second == 'silent' else None
     samples = make_batch(num_classes=5, silent=silent)['data_samples']
+    if second == 'ignored':
+        samples[1].gt_sem_seg.data.fill_(255)
     losses = []
     for head in heads:
-        torch.manual_seed(3)  # points are sampled
         losses.append(head.loss(features(), samples, None))
         sum(losses[-1].values()).backward()
-    assert losses[0] == losses[1] and len(losses[0]) == 15
+    assert list(losses[0]) == list(losses[1]) and len(losses[0]) == 15
+    for name, loss in losses[0].items():
+        torch.testing.assert_close(losses[1][name], loss.squeeze())
     theirs, ours = (dict(head.named_parameters()) for head in heads)
     for name, parameter in theirs.items():
-        assert torch.equal(ours[name].grad, parameter.grad), name
+        torch.testing.assert_close(
+            ours[name].grad, parameter.grad, msg=lambda text, name=name:
+            f'{name}: {text}')
+
+
+def test_more_masks_than_queries(heads, same_points):
+    """The best of them are matched, as in mmdet."""
+    queries, rng = heads[0].num_queries, torch.Generator().manual_seed(0)
+    cls, masks = ([
+        torch.randn(2, queries, *shape, generator=rng) for _ in range(5)
+    ] for shape in ((6, ), (16, 16)))
+    gt = InstanceData(
+        labels=torch.arange(queries + 3) % 5,
+        masks=(torch.randn(queries + 3, 64, 64, generator=rng) > 0).long())
+    stock, ours = (head.loss_by_feat(cls, masks, [gt, gt[:1]], [{}, {}])
+                   for head in heads)
+    for name, loss in stock.items():
+        torch.testing.assert_close(ours[name], loss.squeeze())
 
 
 def test_frames_without_any_label_give_finite_losses(prompted):
