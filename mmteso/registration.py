@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Fills mmseg's registries when something is looked up in them.
+"""Fills mmseg's registries when something is looked up in them, and puts
+safe loaders of checkpoints in front of mmengine's.
 
 ``import mmteso`` loads neither torch nor mmseg, so that a tool reads its
 arguments first and is told at once what is wrong with them. What mmteso
@@ -35,22 +36,31 @@ def announce(module: ModuleType) -> None:
             registry._imported = False
 
 
+def guard(module: ModuleType) -> None:
+    """Put readers that run nothing in the place of mmengine's loaders."""
+    importlib.import_module('mmteso.io.weight_hosts')
+
+
+# what is done as soon as a module is imported
+AFTER = {'mmseg.registry': announce, 'mmengine.runner.checkpoint': guard}
+
+
 class ImportHook:
-    """Acts before ``mmcv.ops`` and after ``mmseg.registry`` is imported."""
+    """Acts before ``mmcv.ops`` is imported and after those of ``AFTER``."""
 
     @staticmethod
     def find_spec(name: str, path=None, target=None) -> Optional[ModuleSpec]:
         if name == 'mmcv.ops':
             # puts the stand-in for the compiled ops in place
             importlib.import_module('mmteso.ops')
-        if name != 'mmseg.registry':
+        if name not in AFTER:
             return None  # the others find it
         spec = PathFinder.find_spec(name, path, target)
         execute = spec.loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
-            announce(module)
+            AFTER[name](module)
 
         spec.loader.exec_module = exec_module
         return spec
@@ -81,6 +91,7 @@ def register() -> None:
             'mmteso, runpy, sys; sys.argv = sys.argv[1:]; '
             'runpy.run_path(sys.argv[0], run_name=\'__main__\')" TOOL '
             f'ARGUMENTS`. {HOW_TO_COMPILE}')
-    if 'mmseg.registry' in sys.modules:
-        announce(sys.modules['mmseg.registry'])
+    for name, act in AFTER.items():
+        if name in sys.modules:
+            act(sys.modules[name])
     sys.meta_path.insert(0, ImportHook)

@@ -26,6 +26,24 @@ def test_registries_find_everything(before):
     run_python(f'{before}\n{LOOK_UP}')
 
 
+@pytest.mark.parametrize('code', [
+    'import mmteso; import mmengine.runner',
+    'import mmteso; from mmengine.runner.checkpoint import CheckpointLoader',
+    'import mmengine.runner, mmteso',
+])
+def test_loaders_run_nothing_from_the_start(code):
+    """Before anything of mmteso was looked up."""
+    run_python(f'''
+{code}
+from mmengine.runner.checkpoint import CheckpointLoader, _safe_torch_load
+loaders = {{CheckpointLoader._get_checkpoint_loader(name)
+            for name in ('a.pth', 'https://a/b.pth')}}
+assert {{loader.__module__ for loader in loaders}} == {{
+    'mmteso.io.weight_hosts'}}, loaders
+assert _safe_torch_load.__module__ == 'mmteso.io.weight_hosts'
+''')
+
+
 def test_import_mmteso():
     """It loads nothing of what it builds upon, until it is needed."""
     run_python('''

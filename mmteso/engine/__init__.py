@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What mmengine's runner does not have: hooks, audio conditions, CPU modes."""
+from mmteso.io.weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 from .audio_condition import (audio_conditions_dataloader,
                               insert_audio_conditions)
 from .audio_control_loop import AudioControlLoop, evaluate_audio_conditions
@@ -17,7 +18,6 @@ from .sound_steps import describe_sound, find_sound_steps
 from .strict_loading import (StartCheckpointHook, StrictCheckpointHook,
                              require_whole_checkpoint, strict_loading)
 from .trainable_constructor import TrainableOptimWrapperConstructor
-from .weight_hosts import OPENMMLAB_HOSTS, download_file, same_files
 from .without_masks import predict_without_masks
 
 __all__ = [
