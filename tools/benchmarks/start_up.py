@@ -8,16 +8,16 @@ import argparse
 import glob
 import os.path as osp
 import statistics
+from typing import List
 
 from turns import (ROOT, add_options, measure_python, ratio, record,
                    take_turns)
 
 TOOL = 'tools/train.py'
-# the status with which each ended before: argparse's, and a traceback's
 MISTAKES = {
-    '--help': (['--help'], 0, 0),
-    'a mistyped option': (['config.py', '--no-such-option'], 2, 2),
-    'a missing config': (['no-such-config.py'], 2, 1),
+    '--help': (['--help'], 0),
+    'a mistyped option': (['config.py', '--no-such-option'], 2),
+    'a missing config': (['no-such-config.py'], 2),
 }
 # what mmteso builds upon; the stand-in for compiled ops has to come first
 BASE = 'import mmteso.ops, mmseg.models, mmdet.models'
@@ -33,18 +33,28 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def arguments(args: argparse.Namespace) -> None:
-    ways = {'import torch': lambda: measure_python(['-c', 'import torch'])}
-    for name, (words, status, former) in MISTAKES.items():
-        # the loop's variables at this time, not at the end
-        ways[f'{name}, now'] = lambda words=words, status=status: \
-            measure_python([TOOL, *words], status=status)
-        ways[f'{name}, before'] = lambda words=words, status=former: \
-            measure_python([TOOL, *words], args.baseline, status)
+def main() -> None:
+    args = parse_args()
+
+    def run(words: List[str], tree: str = ROOT, status: int = 0):
+        return lambda: measure_python(words, tree, status)
+
+    ways = {
+        'import torch': run(['-c', 'import torch']),
+        'import mmseg.models, mmdet.models': run(['-c', BASE]),
+        # all but 0.1 s of it is `import mmteso`
+        '--help, before': run([TOOL, '--help'], args.baseline),
+        'import mmteso, now': run(['-c', 'import mmteso']),
+        'import mmteso and a look-up, now': run(['-c', LOOK_UP]),
+    }
+    ways.update((f'{name}, now', run([TOOL, *words], status=status))
+                for name, (words, status) in MISTAKES.items())
     samples = take_turns(ways, args.rounds)
-    tools = [osp.relpath(path, ROOT)
-             for path in glob.glob(osp.join(ROOT, 'tools', '**', '*.py'),
-                                   recursive=True)]
+
+    def of(name: str, by: str) -> float:
+        return ratio(samples, f'{name}, now', by)
+
+    tools = glob.glob(osp.join(ROOT, 'tools', '**', '*.py'), recursive=True)
     slowest = max(measure_python([tool, '--help']).cpu for tool in tools)
     worst = max(statistics.median(run.cpu for run in samples[f'{name}, now'])
                 for name in MISTAKES)
@@ -54,34 +64,16 @@ def arguments(args: argparse.Namespace) -> None:
         what=f'{TOOL} --help, a mistyped option, a missing config (the '
         'slowest of them), by `import torch`',
         target='at most 1 s',
-        ratio=max(ratio(samples, f'{name}, now', 'import torch')
-                  for name in MISTAKES),
+        ratio=max(of(name, 'import torch') for name in MISTAKES),
         met=max(worst, slowest) <= 1,
         notes={
-            'by the baseline': {
-                name: round(ratio(samples, f'{name}, now',
-                                  f'{name}, before'), 4)
-                for name in MISTAKES
-            },
+            '--help by before': round(of('--help', '--help, before'), 4),
             'the slowest of all tools with --help, processor seconds':
             round(slowest, 3)
         })
-
-
-def imports(args: argparse.Namespace) -> None:
-    def run(code: str, tree: str = ROOT):
-        return lambda: measure_python(['-c', code], tree)
-
-    ways = {
-        'mmseg.models, mmdet.models': run(BASE),
-        'import mmteso, before': run('import mmteso', args.baseline),
-        'import mmteso, now': run('import mmteso'),
-        'import mmteso and a look-up, now': run(LOOK_UP),
-    }
-    samples = take_turns(ways, args.rounds)
-    base = 'mmseg.models, mmdet.models'
     measure_python(['-c', TRANSFORMERS])  # raises if it's imported
-    value = ratio(samples, 'import mmteso and a look-up, now', base)
+    base = 'import mmseg.models, mmdet.models'
+    value = of('import mmteso and a look-up', base)
     record(
         args, samples,
         name='import',
@@ -92,19 +84,13 @@ def imports(args: argparse.Namespace) -> None:
         met=value <= 1.15,
         packages=['transformers'],
         notes={
-            'import mmteso, before, by the same':
-            round(ratio(samples, 'import mmteso, before', base), 3),
-            'import mmteso alone, now, by the same':
-            round(ratio(samples, 'import mmteso, now', base), 4),
+            'before (with --help), by the same':
+            round(ratio(samples, '--help, before', base), 3),
+            'import mmteso alone, by the same':
+            round(of('import mmteso', base), 4),
             'transformers': 'not imported by import mmteso; by mmdet.models, '
             'at the first look-up, where it is installed'
         })
-
-
-def main() -> None:
-    args = parse_args()
-    arguments(args)
-    imports(args)
 
 
 if __name__ == '__main__':

@@ -51,6 +51,10 @@ def test_without_pmqs_equals_mask2former_bit_for_bit(heads):
         maps = [head.predict(features(), [meta] * 2, None) for head in heads]
         assert torch.equal(*maps)
     assert maps[0].shape == (2, 5, 60, 64)
+    # in eval mode, all that isn't returned is left out
+    maps = [head.eval().predict(features(), [meta] * 2, None)
+            for head in heads]
+    torch.testing.assert_close(*maps)
 
 
 def test_queries_that_see_no_pixel_see_all(heads):
