@@ -24,6 +24,7 @@ if __name__ == '__main__':
 import torch
 from audio_control import batches, build_model, make_config
 from audio_control import parse_args as parse_options
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 
@@ -48,6 +49,7 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
     options = parse_options([])
+    MMLogger.get_current_instance().setLevel('ERROR')
     with tempfile.TemporaryDirectory() as folder, \
             DefaultScope.overwrite_default_scope('mmseg'):
         cfg = make_config(options, folder)

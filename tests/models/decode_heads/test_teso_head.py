@@ -220,7 +220,7 @@ def test_predictions_of_several_queries_merge(prompted, monkeypatch):
         logits = torch.full((1, 1 + len(groups), 3), -10.)
         logits[0, 0, 0] = logits[0, 1:, 1] = 10
         monkeypatch.setattr(prompted, 'decode',
-                            lambda *_: ([logits], [masks]))
+                            lambda *_, **__: ([logits], [masks]))
         seg_logits = prompted.predict(features(1),
                                       [dict(img_shape=(16, 16))], None)
         scores.append(TeSOHead.sounding_score(seg_logits[0]))
