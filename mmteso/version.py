@@ -42,6 +42,17 @@ def _release(version: str) -> Tuple[int, ...]:
     return tuple(map(int, match.group().split('.')))
 
 
+def _distributions() -> Dict[str, str]:
+    """Versions by name, without importing anything."""
+    found = {}
+    for name in ('torch', *_FAMILIES['onedl'], *_FAMILIES['openmmlab']):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
 def installed_versions() -> Dict[str, str]:
     """Versions of torch and of all OpenMMLab distributions, by name.
 
@@ -49,12 +60,7 @@ def installed_versions() -> Dict[str, str]:
         Dict[str, str]: What is installed; torch's with its build, e.g.
         ``'2.14.1+cu130'``.
     """
-    found = {}
-    for name in ('torch', *_FAMILIES['onedl'], *_FAMILIES['openmmlab']):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    found = _distributions()
     if 'torch' in found:
         # the metadata of PyPI's wheels leave out the build
         import torch
@@ -83,7 +89,7 @@ def check_versions(found: Optional[Mapping[str, str]] = None,
             families are mixed, or if a version is out of range. The message
             lists every problem.
     """
-    found = installed_versions() if found is None else found
+    found = _distributions() if found is None else found
     onedl, classic = (
         [name for name in family if name in found]
         for family in _FAMILIES.values())

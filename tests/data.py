@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 from scipy.io import wavfile
 
-from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, FRAMES_PER_CLIP,
-                                           voc_palette)
+from mmteso.choices import FRAMES_PER_CLIP
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
 
 SPLITS = ('train', 'val', 'test')
 SAMPLE_RATE = 16000

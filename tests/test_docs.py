@@ -98,8 +98,10 @@ def options_of(tool):
     found = {'-h', '--help'}
     adders = {
         node.name: node
-        for shared in ('engine/options.py', 'testbeds/command_line.py')
-        for node in ast.parse(read(f'mmteso/{shared}')).body
+        for shared in ('mmteso/command_line.py',
+                       'mmteso/testbeds/command_line.py',
+                       'tools/benchmarks/turns.py')
+        for node in ast.parse(read(shared)).body
         if isinstance(node, ast.FunctionDef)
     }
     for node in ast.walk(tree):

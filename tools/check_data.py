@@ -12,15 +12,7 @@ when a training starts. The exit status is 1 if anything was found.
 import argparse
 import sys
 
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmseg.registry import DATASETS
-
-# before mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.datasets import check_dataset
-from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
-                           set_data_root)
+from mmteso.command_line import add_cfg_options, add_data_root, existing_file
 
 SPLITS = ('train', 'val', 'test')
 
@@ -29,7 +21,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--splits',
         nargs='+',
@@ -43,6 +36,17 @@ def parse_args() -> argparse.Namespace:
     add_data_root(parser)
     add_cfg_options(parser)
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
+
+from mmteso.datasets import check_dataset
+from mmteso.engine import merge_cfg_options, set_data_root
 
 
 def main() -> int:

@@ -5,12 +5,7 @@ import os
 import sys
 from typing import List, Mapping, Optional, Tuple
 
-from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, FRAMES_PER_CLIP,
-                                           read_classes)
-from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
-from mmteso.io import (CueFile, CueFileError, VidClip, VidJsonError,
-                       export_vid_json, import_vid_json, read_vid_json,
-                       write_cue_file, write_vid_json)
+from mmteso.choices import FRAMES_PER_CLIP
 
 EXAMPLES = """
 examples:
@@ -92,8 +87,7 @@ def parse_args(words: List[str]) -> argparse.Namespace:
             '--skip-unknown',
             action='store_true',
             help='leave out what the metadata lack')
-    for command, run in ((read, import_json), (write, export_json)):
-        command.set_defaults(run=run)
+    for command in (read, write):
         command.add_argument(
             '--overwrite',
             action='store_true',
@@ -103,6 +97,16 @@ def parse_args(words: List[str]) -> argparse.Namespace:
     if getattr(args, 'frames', None) is not None and args.frames < 1:
         parser.error('--frames must be at least 1')
     return args
+
+
+if __name__ == '__main__':
+    parse_args(sys.argv[1:])  # before the imports that take seconds
+
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, read_classes
+from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
+from mmteso.io import (CueFile, CueFileError, VidClip, VidJsonError,
+                       export_vid_json, import_vid_json, read_vid_json,
+                       write_cue_file, write_vid_json)
 
 
 def check_out(args: argparse.Namespace) -> None:
@@ -211,7 +215,7 @@ def main(words: Optional[List[str]] = None) -> None:
     args = parse_args(sys.argv[1:] if words is None else words)
     try:
         check_out(args)
-        args.run(args)
+        (import_json if args.command == 'import' else export_json)(args)
     except (CueFileError, VidJsonError, OSError, ValueError) as error:
         sys.exit(str(error))
 

@@ -18,19 +18,7 @@ import os.path as osp
 import shutil
 import time
 
-from mmengine.config import Config
-from mmengine.utils import mkdir_or_exist
-
-# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.analysis.ablation import best_checkpoint, run_tool
-from mmteso.analysis.demo import format_report, make_report
-from mmteso.analysis.frames import (choose_frames, mask_rows, masks_only,
-                                    references)
-from mmteso.apis import evaluate_audio_conditions, init_model
-from mmteso.engine import AUDIO_CONDITIONS
-from mmteso.io import write_json
-from mmteso.visualization import draw_picture_grid
+from mmteso.choices import AUDIO_CONDITIONS
 
 MARKER = 'made-by-demo.txt'
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
@@ -78,6 +66,21 @@ def parse_args() -> argparse.Namespace:
     args.variant = args.variant or dict(
         synthavs='cue', cutouts='plus')[args.data]
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+from mmengine.utils import mkdir_or_exist
+
+from mmteso.analysis.ablation import best_checkpoint, run_tool
+from mmteso.analysis.demo import format_report, make_report
+from mmteso.analysis.frames import (choose_frames, mask_rows, masks_only,
+                                    references)
+from mmteso.apis import evaluate_audio_conditions, init_model
+from mmteso.io import write_json
+from mmteso.visualization import draw_picture_grid
 
 
 def claim_folder(folder: str) -> None:

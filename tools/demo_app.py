@@ -10,16 +10,7 @@ import sys
 from glob import glob, escape
 from typing import Optional, Tuple
 
-from mmengine.config import Config
-
-import mmteso  # noqa: F401  registers everything
-from mmteso.analysis.ablation import best_checkpoint
-from mmteso.apis import AVSInferencer, check_weights
-from mmteso.apis.cues import CueSource
-from mmteso.engine import (add_cfg_options, add_data_root, merge_cfg_options,
-                           set_data_root)
-from mmteso.page import Limits, show_missing_model
-from mmteso.page.app import serve
+from mmteso.command_line import add_cfg_options, add_data_root, existing_file
 
 ZERO_SHOT = 'configs/zero_shot/clap-clipseg_v1m.py'
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
@@ -30,7 +21,8 @@ def parse_args() -> argparse.Namespace:
         description='A page in the browser that segments what sounds in a '
         'clip, and shows how the masks answer another sound.')
     parser.add_argument(
-        '--config', help='of the model (default: that of --demo)')
+        '--config', type=existing_file,
+        help='of the model (default: that of --demo)')
     parser.add_argument(
         '--checkpoint', help='weights; none for configs/zero_shot/')
     parser.add_argument(
@@ -59,6 +51,19 @@ def parse_args() -> argparse.Namespace:
     add_data_root(parser)
     add_cfg_options(parser)
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.analysis.ablation import best_checkpoint
+from mmteso.apis import AVSInferencer, check_weights
+from mmteso.apis.cues import CueSource
+from mmteso.engine import merge_cfg_options, set_data_root
+from mmteso.page import Limits, show_missing_model
+from mmteso.page.app import serve
 
 
 def find_demo(folder: str) -> Tuple[Optional[str], Optional[str]]:

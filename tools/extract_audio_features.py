@@ -10,10 +10,7 @@ import argparse
 import os.path as osp
 import time
 
-from mmengine.config import Config
-
-from mmteso.apis import extract_audio_features
-from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args():
@@ -21,7 +18,8 @@ def parse_args():
         description='Compute the audio features of the data sets of a config '
         'with its audio encoder, each clip once and for all of its frames, '
         'and write them to one safetensors file')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--out',
         required=True,
@@ -57,6 +55,15 @@ def parse_args():
     add_cfg_options(parser,
                     'model.audio_encoder.init_cfg.checkpoint=vggish.pth')
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.apis import extract_audio_features
+from mmteso.engine import merge_cfg_options
 
 
 def main():

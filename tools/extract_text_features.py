@@ -4,15 +4,7 @@ import argparse
 import os
 import time
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-
-import mmteso  # noqa: F401  registers the encoders
-from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, read_classes
-from mmteso.engine import add_cfg_options
-from mmteso.models.text_encoders import collect_phrases, write_cue_bank
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args():
@@ -22,6 +14,7 @@ def parse_args():
         'looks cues up in it.')
     parser.add_argument(
         'config',
+        type=existing_file,
         help='config with the field text_encoder, e.g. '
         'configs/text_features/imagebind.py')
     parser.add_argument(
@@ -60,11 +53,22 @@ def parse_args():
         help='phrases encoded at a time (default: %(default)s)')
     parser.add_argument(
         '--device',
-        default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='device of the encoder (default: %(default)s)')
+        help='device of the encoder; default: a GPU if there is one')
     add_cfg_options(parser,
                     'text_encoder.weights=/path/to/imagebind_huge.pth')
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, read_classes
+from mmteso.models.text_encoders import collect_phrases, write_cue_bank
 
 
 def build_encoder(args):
@@ -87,7 +91,9 @@ def main():
                      'replace it with --overwrite')
     if args.update and not exists:
         parser.error(f'there is no "{args.out}" to update')
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
+    cuda = torch.cuda.is_available()
+    args.device = args.device or ('cuda' if cuda else 'cpu')
+    if args.device.startswith('cuda') and not cuda:
         parser.error(f'--device {args.device}: PyTorch sees no CUDA device')
     start = time.perf_counter()
     try:

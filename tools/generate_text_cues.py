@@ -8,14 +8,7 @@ import os.path as osp
 import sys
 from typing import List, Optional, Tuple
 
-from mmengine.config import Config
-
-import mmteso  # noqa: F401, registers the data sets
-from mmteso.engine import add_cfg_options
-from mmteso.io import CueFile, CueFileError
-from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
-                              CueGenerator, Frame, ModelUnavailableError,
-                              TooManyFailuresError)
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +18,9 @@ def parse_args() -> argparse.Namespace:
         'processes (WORLD_SIZE and RANK in the environment, as torchrun sets '
         'them) each takes its share of the clips and writes OUT.rankI.jsonl.')
     parser.add_argument(
-        'config', help='config file, e.g. configs/text_cues/teso.py')
+        'config',
+        type=existing_file,
+        help='config file, e.g. configs/text_cues/teso.py')
     parser.add_argument(
         '--frames',
         metavar='FOLDER',
@@ -65,6 +60,17 @@ def parse_args() -> argparse.Namespace:
         parser.error('--frames takes the place of the data set: leave out '
                      '--data-root, --subset and --split')
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.io import CueFile, CueFileError
+from mmteso.text_cues import (CAPTIONERS, FRAME_SOURCES, REASONERS,
+                              CueGenerator, Frame, ModelUnavailableError,
+                              TooManyFailuresError)
 
 
 def configure(args: argparse.Namespace) -> Tuple[Config, str]:

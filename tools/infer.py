@@ -15,16 +15,8 @@ import time
 from contextlib import redirect_stdout
 from typing import TextIO
 
-# the output is JSON lines alone: some libraries print, also when imported
-with redirect_stdout(sys.stderr):
-    from mmengine.config import Config
-
-    import mmteso  # noqa: F401  registers everything
-    from mmteso.apis import AVSInferencer, Clip
-    from mmteso.apis.clip_files import SAVE, file_name
-    from mmteso.engine import (add_cfg_options, add_data_root,
-                               merge_cfg_options, set_data_root)
-    from mmteso.io import read_json, write_json
+from mmteso.choices import SAVE
+from mmteso.command_line import add_cfg_options, add_data_root, existing_file
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT',
         help='video files, folders of pictures, or, with --audio, one picture')
-    parser.add_argument('--config', required=True, help='of the model')
+    parser.add_argument(
+        '--config', required=True, type=existing_file, help='of the model')
     parser.add_argument(
         '--checkpoint', help='weights; none for configs/zero_shot/')
     parser.add_argument(
@@ -80,6 +73,19 @@ def parse_args() -> argparse.Namespace:
     add_data_root(parser)
     add_cfg_options(parser)
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+# the output is JSON lines alone: some libraries print, also when imported
+with redirect_stdout(sys.stderr):
+    from mmengine.config import Config
+
+    from mmteso.apis import AVSInferencer, Clip
+    from mmteso.apis.clip_files import file_name
+    from mmteso.engine import merge_cfg_options, set_data_root
+    from mmteso.io import read_json, write_json
 
 
 def make_clip(path: str, args: argparse.Namespace) -> Clip:

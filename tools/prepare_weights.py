@@ -13,10 +13,7 @@ where none is known); with --check it says only that.
 import argparse
 import sys
 
-from mmengine.config import Config
-
-from mmteso.apis import check_weights, download_weights, format_weights
-from mmteso.engine import add_cfg_options
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args():
@@ -25,13 +22,25 @@ def parse_args():
         'set, as far as they are public, and say of all whether they are '
         'there, where they come from and under which license. The licenses '
         'are yours to keep to.')
-    parser.add_argument('configs', nargs='+', help='paths of config files')
+    parser.add_argument(
+        'configs',
+        nargs='+',
+        type=existing_file,
+        help='paths of config files')
     parser.add_argument(
         '--check',
         action='store_true',
         help='download nothing; exit with status 1 if a file is missing')
     add_cfg_options(parser)
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.apis import check_weights, download_weights, format_weights
 
 
 def download_missing(files):

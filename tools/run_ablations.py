@@ -19,16 +19,6 @@ import os.path as osp
 from types import SimpleNamespace
 from typing import Optional
 
-from mmengine.config import Config
-
-# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.analysis.ablation import (Bench, make_runs, open_runs, pretrain,
-                                      run_tool)
-from mmteso.analysis.frames import references
-from mmteso.analysis.records import (format_runs, read_rows, read_runs,
-                                     write_record)
-
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 # Columns of the tables: title, and name of the score.
 ABLATION_COLUMNS = (
@@ -232,11 +222,19 @@ def parse_args() -> argparse.Namespace:
     args.starts = args.starts or settings.work_dir
     args.work_dir = args.work_dir or settings.work_dir
     args.results = args.results or osp.join(args.work_dir, 'results')
-    try:
-        args.rows = read_rows(settings.rows, args.rows)
-    except ValueError as error:
-        parser.error(str(error))
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.analysis.ablation import (Bench, make_runs, open_runs, pretrain,
+                                      run_tool)
+from mmteso.analysis.frames import references
+from mmteso.analysis.records import (format_runs, read_rows, read_runs,
+                                     write_record)
 
 
 def prepare(name: str, bench: Bench, threads: Optional[int]) -> None:
@@ -258,6 +256,10 @@ def main() -> None:
     os.chdir(ROOT)
     args = parse_args()
     settings = BENCHES[args.bench]
+    try:
+        rows = read_rows(settings.rows, args.rows)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     bench = Bench(
         settings.configs,
         args.work_dir,
@@ -276,7 +278,7 @@ def main() -> None:
                 for _, score in columns
             })
     else:
-        todo = open_runs(bench, args.rows, args.seeds, args.retest)
+        todo = open_runs(bench, rows, args.seeds, args.retest)
         if todo or args.prepare:
             prepare(args.bench, bench, args.threads)
         if args.prepare:
@@ -287,8 +289,8 @@ def main() -> None:
     for title, columns in settings.tables.items():
         if title:
             print(f'\n{title}:\n')
-        print(format_runs(args.rows, runs, columns))
-    test_set = Config.fromfile(bench.config_path(args.rows[0].name))
+        print(format_runs(rows, runs, columns))
+    test_set = Config.fromfile(bench.config_path(rows[0].name))
     if osp.isdir(test_set.data_root):
         print('\nWithout a model:')
         for name, scores in references(test_set).items():

@@ -13,29 +13,15 @@ import os
 import os.path as osp
 from typing import Union
 
-from mmengine.config import Config
-from mmengine.dist import is_main_process
-from mmengine.runner import Runner
-from mmseg.registry import METRICS, MODELS, RUNNERS
-
-# registers everything; none of the above imports mmseg.models, which has to
-# come after mmteso where mmcv has no compiled ops
-import mmteso  # noqa: F401
-from mmteso.audio import NOISE_REFERENCES
-from mmteso.engine import (add_cfg_options, add_data_root,
-                           audio_condition_transform,
-                           evaluate_audio_conditions, explain_lost_process,
-                           format_audio_report, leave_cpu_distributed,
-                           merge_cfg_options, predict_without_masks,
-                           prepare_cpu_distributed, require_whole_checkpoint,
-                           set_data_root)
-from mmteso.io import write_json
+from mmteso.choices import NOISE_REFERENCES, audio_condition_transform
+from mmteso.command_line import add_cfg_options, add_data_root, existing_file
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Test (and evaluate) a segmentor')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         'checkpoint',
         nargs='?',
@@ -129,6 +115,22 @@ def parse_args() -> argparse.Namespace:
             parser.error(str(error))
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+from mmseg.registry import METRICS, MODELS, RUNNERS
+
+from mmteso.engine import (evaluate_audio_conditions, explain_lost_process,
+                           format_audio_report, leave_cpu_distributed,
+                           merge_cfg_options, predict_without_masks,
+                           prepare_cpu_distributed, require_whole_checkpoint,
+                           set_data_root)
+from mmteso.io import write_json
 
 
 def turn_on_visualization(cfg: Config, args: argparse.Namespace) -> None:

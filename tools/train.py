@@ -4,22 +4,13 @@ import argparse
 import os
 import os.path as osp
 
-from mmengine.config import Config
-from mmengine.runner import Runner
-from mmseg.registry import RUNNERS
-
-# registers everything; none of the above imports mmseg.models, which has to
-# come after mmteso where mmcv has no compiled ops
-import mmteso  # noqa: F401
-from mmteso.engine import (add_cfg_options, add_data_root, enable_amp,
-                           explain_lost_process, leave_cpu_distributed,
-                           merge_cfg_options, prepare_cpu_distributed,
-                           resume_from_work_dir, set_data_root)
+from mmteso.command_line import add_cfg_options, add_data_root, existing_file
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a segmentor')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--work-dir',
         help='folder for logs and checkpoints; default: work_dir in the '
@@ -45,6 +36,19 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+
+from mmteso.engine import (enable_amp, explain_lost_process,
+                           leave_cpu_distributed, merge_cfg_options,
+                           prepare_cpu_distributed, resume_from_work_dir,
+                           set_data_root)
 
 
 def main() -> None:

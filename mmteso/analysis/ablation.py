@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.utils import get_git_hash, mkdir_or_exist
 from tqdm import tqdm
 
-from mmteso.engine import AUDIO_CONDITIONS
+from mmteso.choices import AUDIO_CONDITIONS
 from mmteso.engine.sound_steps import SPLITS, dataset_configs
 from mmteso.io import (atomic_write, file_sha256, read_checkpoint, read_json,
                        write_json)

@@ -15,8 +15,8 @@ from mmengine.config import Config
 from torch import nn
 
 from mmteso.apis import evaluate_audio_conditions, init_model
-from mmteso.engine import (AUDIO_CONDITIONS, describe_sounds,
-                           make_audio_report, protocols)
+from mmteso.choices import AUDIO_CONDITIONS, PICTURES
+from mmteso.engine import describe_sounds, make_audio_report, protocols
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, read_json, read_yaml, write_json
 from mmteso.tables import format_number, format_table
@@ -28,15 +28,6 @@ from .demo import REFERENCES, describe_machine
 from .frames import (build_test_set, choose_frames, label_of, load_frames,
                      mask_rows, masks_only, picture_of, references, truth_of)
 
-#: What is drawn: the file's name without its suffix, and the caption.
-PICTURES = dict(
-    scores='Scores by model and sound',
-    masks='Masks by frame and sound: what is segmented keeps its colours. '
-    'Above: the log-mel spectrogram of what was heard',
-    attention='Attention of the last decoder layer that reads the finest '
-    'level, a mean over its heads, summed over the mask queries by the '
-    'probability that what they find is sounding (ours: the paper doesn\'t '
-    'say how its figure J9 puts them together)')
 # as the results of the evaluators are named, without their prefix; percent
 _SCORES = ('J', 'F', 'mIoU', 'F-score')
 _FURTHER = ('J_sounding', 'J_part', 'foreground', 'blank')

@@ -13,11 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.nn import functional as F
 
-#: Length of text features, and mean cosine of those of two cues. ImageBind's
-#: package multiplies unit vectors by its logit scale, about 100; the cosine of
-#: "This is a {cue}." is assumed. That of all-MiniLM-L6-v2 was measured over
-#: AVSBench's 70 classes. ``hash`` is :class:`HashTextEncoder`.
-TEXT_STATISTICS = dict(imagebind=(100., 0.6), minilm=(1., 0.35), hash=(1., 0.))
+from mmteso.choices import TEXT_STATISTICS
 
 
 def model_without_files(cfg: Config,

@@ -13,6 +13,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
+from mmteso.choices import SAVE
 from mmteso.io import atomic_write, write_json
 from mmteso.version import __version__
 from mmteso.video import Sound, write_video
@@ -21,7 +22,6 @@ from .clips import Clip
 from .results import FrameResult
 
 FORMAT = 'mmteso-clip/1'
-SAVE = ('masks', 'overlays', 'video', 'html')
 _LONGEST = 1280  # of an overlay video, in pixels
 _RATE = 44100  # of its sound
 _PLAYER = osp.join(osp.dirname(__file__), 'player.html')

@@ -15,12 +15,12 @@ from mmseg.registry import TRANSFORMS
 from tqdm import tqdm
 
 from mmteso.audio import EXAMPLE_SECONDS, SAMPLE_RATE
+from mmteso.choices import SAVE, audio_condition_transform
 from mmteso.datasets.avsbench_meta import get_class_set
-from mmteso.engine import audio_condition_transform
 from mmteso.engine.sound_steps import (FRONT_ENDS, dataloader_of,
                                        dataset_configs, type_name)
 from mmteso.video import Sound
-from .clip_files import SAVE, ClipWriter
+from .clip_files import ClipWriter
 from .clips import Clip, ClipInput, Step
 from .cues import NO_CUES, ConfigLike, CueFeatures, CueSource
 from .inference import init_model

@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 import pandas as pd
 from mmengine.config import Config
 
-from mmteso.engine.weight_hosts import (cached_path, download_file,
-                                        hash_in_name, same_files)
+from mmteso.io.weight_hosts import (cached_path, download_file, hash_in_name,
+                                    same_files)
 from mmteso.io import file_sha256, read_json, read_yaml
 from mmteso.optional import require
 from mmteso.tables import format_table

@@ -7,7 +7,7 @@ reading; a table says which one it used.
 """
 import numpy as np
 
-NOISE_REFERENCES = ('snr', 'pcm16', 'full_scale')
+from mmteso.choices import NOISE_REFERENCES
 
 _PCM16_STEP = 1 / 32768
 

@@ -6,7 +6,8 @@ from typing import Dict, List, Optional, Sequence, Union
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from .avsbench_meta import FRAMES_PER_CLIP, check_label2idx
+from mmteso.choices import FRAMES_PER_CLIP
+from .avsbench_meta import check_label2idx
 from .base_avs_dataset import BaseAVSDataset, Clip
 from .clip_metadata import ClipRow, read_clip_metadata
 

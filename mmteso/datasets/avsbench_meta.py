@@ -30,9 +30,6 @@ BINARY_PALETTE = [[0, 0, 0], [255, 255, 255]]
 SPLITS: Tuple[str, str, str] = ('train', 'val', 'test')
 """The splits of AVSBench."""
 
-FRAMES_PER_CLIP = dict(v1s=5, v1m=5, v2=10)
-"""Subset folder -> frames (and seconds) of each of its clips."""
-
 PUBLISHED_CLIPS = dict(
     v1s=dict(train=3452, val=740, test=740),
     v1m=dict(train=296, val=64, test=64),

@@ -2,55 +2,13 @@
 """Test data with other sound: names of conditions, and what they insert."""
 import copy
 import os.path as osp
-import re
 from typing import List, Optional, Sequence
 
 from mmseg.registry import TRANSFORMS
 
+from mmteso.choices import audio_condition_transform
 from mmteso.io import FeatureFile
 from .sound_steps import ALTERING, dataset_configs, steps_inside, type_name
-
-#: The paper's conditions, and off-screen sound.
-AUDIO_CONDITIONS = ('normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen')
-
-_NOISE = re.compile(r'wgn-(-?\d+(?:\.\d+)?)db')
-
-
-def audio_condition_transform(condition: str,
-                              reference: str = 'snr',
-                              seed: int = 0) -> Optional[dict]:
-    """The transform that makes an audio condition.
-
-    Args:
-        condition (str): 'normal', 'mute', 'wgn-{level}db' for white Gaussian
-            noise, e.g. 'wgn-10db' or 'wgn-2.5db', or 'off-screen' for the
-            sound of a video with other classes.
-        reference (str): What the noise's level refers to, see
-            :class:`ReplaceAudioWithNoise`. Defaults to 'snr'.
-        seed (int): Of the noise. Defaults to 0.
-
-    Returns:
-        dict | None: Its config; None for 'normal'.
-
-    Raises:
-        ValueError: If there is no condition of this name.
-    """
-    if condition == 'normal':
-        return None
-    if condition == 'mute':
-        return dict(type='MuteAudio')
-    if condition == 'off-screen':
-        return dict(type='ReplaceAudioWithOffScreen')
-    match = _NOISE.fullmatch(condition)
-    if match is None:
-        raise ValueError(
-            f"unknown audio condition {condition!r}: expected 'normal', "
-            "'mute', 'wgn-{level}db', such as 'wgn-10db', or 'off-screen'")
-    return dict(
-        type='ReplaceAudioWithNoise',
-        level_db=float(match.group(1)),
-        reference=reference,
-        seed=seed)
 
 
 def insert_audio_conditions(pipeline: Sequence[dict],
@@ -71,7 +29,8 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     Args:
         pipeline (Sequence[dict]): Configs of the transforms; not modified.
         conditions (Sequence[str]): At least one, all different.
-        reference, seed: See :func:`audio_condition_transform`.
+        reference, seed: See
+            :func:`mmteso.choices.audio_condition_transform`.
         data_root (str): Of the data set, below which cached features lie.
             Defaults to ''.
 

@@ -13,8 +13,9 @@ from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
 from mmseg.registry import LOOPS, RUNNERS
 
+from mmteso.choices import AUDIO_CONDITIONS
 from mmteso.datasets.transforms import split_conditions
-from .audio_condition import AUDIO_CONDITIONS, audio_conditions_dataloader
+from .audio_condition import audio_conditions_dataloader
 from .audio_report import flat_scores, format_audio_report, make_audio_report
 from .sound_steps import type_name
 from .strict_loading import require_whole_checkpoint
@@ -48,7 +49,8 @@ class AudioControlLoop(TestLoop):
             metric has an ``output_dir``, each condition gets a folder of its
             name in it, and where it has an ``out_file_path`` a file of its
             own, 'results.mute.pkl' for 'results.pkl'.
-        conditions (Sequence[str]): See :func:`audio_condition_transform`.
+        conditions (Sequence[str]): See
+            :func:`mmteso.choices.audio_condition_transform`.
             Defaults to normal, mute, wgn-10db, wgn-40db and off-screen.
         reference (str): What the noise's dB refer to: 'snr', 'pcm16' or
             'full_scale', see :class:`ReplaceAudioWithNoise`. Defaults to

@@ -5,12 +5,11 @@ import glob
 import inspect
 import logging
 import os.path as osp
-from argparse import ArgumentParser
 from contextlib import contextmanager
 from typing import Any, Mapping, Optional
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
@@ -24,43 +23,6 @@ _READ = {
     'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg',
     'resource_limit', 'runner_type', 'sync_bn', 'tta_model', 'tta_pipeline'
 }
-
-
-class SpacedDictAction(DictAction):
-    """mmengine's ``DictAction``, which keeps the spaces in a single value.
-
-    mmengine drops all of them, so that ``data_root="my data"`` looks for a
-    folder 'mydata'; here only those in lists and tuples.
-    """
-
-    @staticmethod
-    def _parse_iterable(val: str) -> Any:
-        value = val.strip().strip('\'"')
-        if ' ' in value and not any(sign in value for sign in ',[('):
-            return value
-        return DictAction._parse_iterable(val)
-
-
-def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
-    """Add mmengine's ``--cfg-options`` to a tool, with an example of use."""
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=SpacedDictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config'
-        f'{example and ", e.g. "}{example}. A list is written key="[a,b]" or '
-        'key=a,b; nested: key="[(a,b),(c,d)]", in quotation marks. Spaces '
-        'are kept in a single value, and dropped in a list')
-
-
-def add_data_root(parser: ArgumentParser) -> None:
-    """Add ``--data-root`` to a tool's options, for :func:`set_data_root`."""
-    parser.add_argument(
-        '--data-root',
-        metavar='DIR',
-        help='folder of the data, of all data sets in the config, with cue '
-        "file, cue bank and cached features; default: the config's")
 
 
 def set_data_root(cfg: Config, data_root: Optional[str]) -> None:

@@ -14,17 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Callable, Optional
 
+from mmteso.registration import EXTENSION, HOW_TO_COMPILE
 from .ms_deform_attn import ms_deform_attn_backward, ms_deform_attn_forward
-
-EXTENSION = 'mmcv._ext'
-
-_HOW_TO_COMPILE = (
-    'To get the compiled ops, build mmcv against the installed torch, e.g. '
-    '`pip install --no-build-isolation --no-binary onedl-mmcv --no-cache-dir '
-    '--force-reinstall --no-deps onedl-mmcv` (about 12 minutes on 2 cores; '
-    'the classic distribution: the same with `mmcv` after removing '
-    '`mmcv-lite`). mmteso uses them as soon as they are there.')
-
 
 class ExtensionStandIn(ModuleType):
     """Module whose unknown public attributes are ops that raise."""
@@ -41,7 +32,7 @@ class ExtensionStandIn(ModuleType):
                 f'the mmcv op "{name}" was called, but mmcv is installed '
                 'without its compiled extension, and the stand-in of '
                 'mmteso.ops provides only multi-scale deformable attention. '
-                f'{_HOW_TO_COMPILE}')
+                f'{HOW_TO_COMPILE}')
 
         return op
 
@@ -59,8 +50,7 @@ def install() -> Optional[ExtensionStandIn]:
         extension (or somebody else's module of this name) is in use.
 
     Raises:
-        ImportError: If mmseg.models was imported before without compiled
-            ops, or if the compiled extension cannot be loaded.
+        ImportError: If the compiled extension cannot be loaded.
     """
     if is_stand_in():
         return sys.modules[EXTENSION]
@@ -77,24 +67,6 @@ def install() -> Optional[ExtensionStandIn]:
                 'without it (onedl-mmcv as pip builds it, or mmcv-lite): '
                 'mmteso needs no compiled ops.') from error
         return None
-    # With some versions `import mmseg.models` survives the missing extension
-    # and keeps hollow classes (Mask2FormerHead becomes a bare BaseModule),
-    # with others it fails half-way and leaves such modules behind. Neither
-    # can be repaired afterwards.
-    early = sorted(name for name in sys.modules
-                   if name == 'mmseg.models' or name.startswith(
-                       ('mmseg.models.', 'mmdet.models.')))
-    if early:
-        raise ImportError(
-            'mmseg.models was imported before mmteso, and mmcv has no '
-            f'compiled ops: {len(early)} modules of mmseg and mmdet (such as '
-            f'{early[0]}) have already been loaded without them, and would '
-            'fail later in odd ways. Start again and `import mmteso` first, '
-            'before mmseg.models, mmseg.apis and mmdet.models. With a tool '
-            'that imports mmseg.apis by itself, run it as `python -c "import '
-            'mmteso, runpy, sys; sys.argv = sys.argv[1:]; '
-            'runpy.run_path(sys.argv[0], run_name=\'__main__\')" TOOL '
-            f'ARGUMENTS`. {_HOW_TO_COMPILE}')
     module = ExtensionStandIn(EXTENSION, __doc__)
     # importlib.util.find_spec, which mmengine calls, needs one
     module.__spec__ = ModuleSpec(EXTENSION, None)

@@ -14,7 +14,8 @@ from typing import Dict, Iterator, List, Optional, Sequence
 import numpy as np
 
 from mmteso.apis import AVSInferencer, Clip, ClipWriter, Condition, FrameResult
-from mmteso.apis.clip_files import SAVE, file_name
+from mmteso.apis.clip_files import file_name
+from mmteso.choices import SAVE
 from mmteso.testbeds.synthavs import write_sample_clip
 from mmteso.video import MediaError, Sound
 

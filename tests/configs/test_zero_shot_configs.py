@@ -17,8 +17,8 @@ pytest.importorskip('transformers')
 import tiny_zero_shot  # noqa: E402
 
 from data import make_avsbench  # noqa: E402
-from mmteso.engine import (AUDIO_CONDITIONS,  # noqa: E402
-                           evaluate_audio_conditions)
+from mmteso.choices import AUDIO_CONDITIONS  # noqa: E402
+from mmteso.engine import evaluate_audio_conditions  # noqa: E402
 
 NAMES = sorted(path.stem for path in (CONFIGS / 'zero_shot').glob('*.py'))
 # the folders that the configs name

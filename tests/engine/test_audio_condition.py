@@ -8,8 +8,8 @@ from mmengine.config import ConfigDict
 from mmseg.registry import TRANSFORMS
 
 from data import write_wav
-from mmteso.engine import (AUDIO_CONDITIONS, audio_condition_transform,
-                           audio_conditions_dataloader,
+from mmteso.choices import AUDIO_CONDITIONS, audio_condition_transform
+from mmteso.engine import (audio_conditions_dataloader,
                            insert_audio_conditions)
 from mmteso.io import Provenance, write_feature_file
 

@@ -5,25 +5,9 @@ import pytest
 from mmengine.config import Config
 from narrow import load
 
-from mmteso.engine import (add_cfg_options, add_data_root, enable_amp,
-                           merge_cfg_options, options, resume_from_work_dir,
-                           set_data_root)
-
-
-def parse(*words):
-    parser = argparse.ArgumentParser()
-    add_cfg_options(parser, 'a.b=1')
-    return parser.parse_args(['--cfg-options', *words]).cfg_options
-
-
-@pytest.mark.parametrize('text', ['my data/avsbench', "'my data/avsbench'"])
-def test_spaces_in_a_single_value(text):
-    """All others are as mmengine reads them."""
-    assert parse('n=2', f'root={text}', 'list=[1, 2]', 'nested=[(a, b),(c,d)]',
-                 'paths=[/my data/a, b]') == dict(
-                     n=2, root='my data/avsbench', list=[1, 2],
-                     nested=[('a', 'b'), ('c', 'd')],
-                     paths=['/mydata/a', 'b'])
+from mmteso.command_line import add_data_root
+from mmteso.engine import (enable_amp, merge_cfg_options, options,
+                           resume_from_work_dir, set_data_root)
 
 
 def test_data_root():

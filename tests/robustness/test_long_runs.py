@@ -56,7 +56,7 @@ def test_killed_twenty_times(synthavs, tmp_path):
     written.
     """
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['mmteso', 'mmseg.models', 'narrow'])
+    context.set_forkserver_preload(['mmteso.models', 'narrow'])
     rng, log, writing = random.Random(0), [], 0
     parts = tmp_path / 'parts'
     for kill in range(KILLS + 1):

@@ -7,7 +7,7 @@ from pathlib import Path
 import mmseg
 import pytest
 import torch
-from narrow import load, narrow_config
+from narrow import CONFIGS, load, narrow_config
 from processes import ROOT, free_port, run
 
 from mmteso.testbeds.synthavs import generate_synthavs
@@ -111,8 +111,9 @@ def test_two_processes(config, tmp_path):
 ])
 def test_wrong_options(monkeypatch, capsys, options, message):
     import runpy
+    config = CONFIGS / 'teso/teso_r18_synthavs.py'
     monkeypatch.setattr(
-        sys, 'argv', ['test.py', 'config.py', 'model.pth', *options])
+        sys, 'argv', ['test.py', str(config), 'model.pth', *options])
     with pytest.raises(SystemExit) as error:
         runpy.run_path(str(TOOLS / 'test.py'), run_name='__main__')
     assert error.value.code == 2

@@ -12,15 +12,7 @@ import argparse
 import os
 import os.path as osp
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, VISUALIZERS
-
-# before mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.analysis.frames import picture_of
-from mmteso.engine import add_cfg_options, merge_cfg_options
-from mmteso.engine.sound_steps import dataloader_of
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args():
@@ -28,7 +20,8 @@ def parse_args():
         description='Draw the frames of a data set as they leave its '
         'pipeline, with the ground truth, and print what sounds, the cues and '
         'the inputs of the model')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--output-dir', required=True, help='folder for the pictures')
     parser.add_argument(
@@ -40,6 +33,18 @@ def parse_args():
         '--number', type=int, help='how many frames; default: all')
     add_cfg_options(parser)
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, VISUALIZERS
+
+from mmteso.analysis.frames import picture_of
+from mmteso.engine import merge_cfg_options
+from mmteso.engine.sound_steps import dataloader_of
 
 
 def main():

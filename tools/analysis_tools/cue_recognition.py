@@ -8,13 +8,8 @@ Compares captioners and reasoners before anything is trained on their cues.
 """
 import argparse
 
-from mmengine.config import Config
-
-from mmteso.analysis.recognition import (configured_cues, evaluate_cue_file,
-                                         format_cue_recognition, read_truth)
-from mmteso.engine import add_cfg_options, merge_cfg_options
-from mmteso.evaluation.functional import AVERAGES, TRUTHS, UNKNOWN
-from mmteso.io import write_json
+from mmteso.choices import AVERAGES, TRUTHS, UNKNOWN
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args():
@@ -23,7 +18,10 @@ def parse_args():
         'classes that sound in the frames of a data set: precision, recall, '
         'F1, and average precision in the order of the cues (see '
         'CueRecognitionMetric for their definition)')
-    parser.add_argument('config', help='path of a config file: the data set')
+    parser.add_argument(
+        'config',
+        type=existing_file,
+        help='path of a config file: the data set')
     parser.add_argument(
         '--cues',
         nargs='+',
@@ -77,6 +75,17 @@ def parse_args():
     parser.add_argument('--out', help='JSON file for all results')
     add_cfg_options(parser)
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.analysis.recognition import (configured_cues, evaluate_cue_file,
+                                         format_cue_recognition, read_truth)
+from mmteso.engine import merge_cfg_options
+from mmteso.io import write_json
 
 
 def main():

@@ -8,13 +8,7 @@ batches simulated. docs/recipe.md tells what the recipe was chosen by.
 """
 import argparse
 
-from mmengine.config import Config
-from mmengine.logging import MMLogger
-
-# before mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.analysis.first_steps import first_steps, format_first_steps
-from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def _clip(text):
@@ -25,7 +19,8 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description='Print, for each part of a model, the norm of its '
         'gradient and how far the first steps of the optimiser move it')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--iters',
         type=int,
@@ -68,6 +63,16 @@ def parse_args():
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     add_cfg_options(parser)
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
+from mmteso.analysis.first_steps import first_steps, format_first_steps
+from mmteso.engine import merge_cfg_options
 
 
 def main():

@@ -8,20 +8,15 @@ Needs neither weights nor data.
 """
 import argparse
 
-from mmengine.analysis.print_helper import complexity_stats_table
-from mmengine.config import Config
-
-# before mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.analysis.complexity import analyze_flops
-from mmteso.engine import add_cfg_options, merge_cfg_options
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
         description='Count the FLOPs and the parameters of a segmentor, part '
         'by part, for one frame with its sound and text')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--shape',
         type=int,
@@ -36,6 +31,16 @@ def parse_args():
         help='levels of modules in the table; default: %(default)s')
     add_cfg_options(parser)
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.analysis.print_helper import complexity_stats_table
+from mmengine.config import Config
+
+from mmteso.analysis.complexity import analyze_flops
+from mmteso.engine import merge_cfg_options
 
 
 def main():

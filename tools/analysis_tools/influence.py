@@ -13,29 +13,16 @@ VGGish-like sound, and text like that of the encoders that --text names.
 """
 import argparse
 
-import pandas as pd
-import torch
-from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmengine.runner import set_random_seed
-
-# registers everything; see tools/test.py
-import mmteso  # noqa: F401
-from mmteso.analysis.frames import build_test_set
-from mmteso.analysis.influence import describe_prompt, measure_influence
-from mmteso.analysis.simulated import (TEXT_STATISTICS, model_without_files,
-                                       simulated_batches)
-from mmteso.engine import add_cfg_options, merge_cfg_options
-from mmteso.tables import format_table
+from mmteso.choices import TEXT_STATISTICS
+from mmteso.command_line import add_cfg_options, existing_file
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Print how far a model is moved by another sound and by '
         'another text')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         'checkpoint', nargs='?', help='checkpoint file; default: new weights')
     parser.add_argument(
@@ -60,6 +47,24 @@ def parse_args() -> argparse.Namespace:
         parser.error('--data needs a checkpoint: real inputs go through the '
                      'trained audio encoder')
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import pandas as pd
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
+
+from mmteso.analysis.frames import build_test_set
+from mmteso.analysis.influence import describe_prompt, measure_influence
+from mmteso.analysis.simulated import model_without_files, simulated_batches
+from mmteso.engine import merge_cfg_options
+from mmteso.tables import format_table
 
 
 @torch.no_grad()

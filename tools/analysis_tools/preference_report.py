@@ -12,16 +12,9 @@ figure 4), ``masks.png`` (frames x sounds, figure J8) and ``attention.png``
 import argparse
 import os.path as osp
 
-from mmengine.config import Config
-
-# registers everything; see tools/test.py
-import mmteso  # noqa: F401
-from mmteso.analysis.preference import (PICTURES, ComparedModel,
-                                        make_preference_report,
-                                        read_paper_numbers)
-from mmteso.audio import NOISE_REFERENCES
-from mmteso.engine import (AUDIO_CONDITIONS, add_cfg_options,
-                           audio_condition_transform, merge_cfg_options)
+from mmteso.choices import (AUDIO_CONDITIONS, NOISE_REFERENCES, PICTURES,
+                            audio_condition_transform)
+from mmteso.command_line import add_cfg_options, existing_file
 
 PAPER = osp.join(
     osp.dirname(osp.abspath(__file__)), 'paper_audio_control.yml')
@@ -33,7 +26,8 @@ def parse_args():
         description='Test models under several sounds, the picture unchanged, '
         'and draw bar charts of the scores, masks, and the attention of the '
         'mask queries with and without text')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
         '--out', required=True, help='folder for report and pictures')
@@ -107,6 +101,16 @@ def parse_args():
         '--note', default='', help='written into report and titles')
     add_cfg_options(parser)
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.analysis.preference import (ComparedModel, make_preference_report,
+                                        read_paper_numbers)
+from mmteso.engine import merge_cfg_options
 
 
 def read_config(path, options):

@@ -12,19 +12,7 @@ deviation of the log-mel bands, and VGGish, with random weights unless
 """
 import argparse
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.runner import set_random_seed
-from mmseg.registry import DATASETS, MODELS
-
-# registers everything; see tools/test.py
-import mmteso  # noqa: F401
-from mmteso.engine import add_cfg_options, merge_cfg_options
-from mmteso.engine.sound_steps import dataloader_of, type_name
-from mmteso.tables import format_number, format_table
+from mmteso.command_line import add_cfg_options, existing_file
 
 # image and masks for the truth, no augmentation, no text
 STEPS = ('LoadImageFromFile', 'LoadAVSAnnotations', 'LoadAudioClip',
@@ -35,7 +23,8 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description='Print how well a linear probe tells the sounds of a '
         'data set apart')
-    parser.add_argument('config', help='path of the config file')
+    parser.add_argument(
+        'config', type=existing_file, help='path of the config file')
     parser.add_argument(
         '--splits',
         nargs='+',
@@ -53,6 +42,22 @@ def parse_args():
         '--seed', type=int, default=0, help='of random weights; default 0')
     add_cfg_options(parser)
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
+from mmseg.registry import DATASETS, MODELS
+
+from mmteso.engine import merge_cfg_options
+from mmteso.engine.sound_steps import dataloader_of, type_name
+from mmteso.tables import format_number, format_table
 
 
 def read_split(cfg, split):

@@ -15,24 +15,7 @@ import tempfile
 import time
 from typing import Callable, Dict, List, NamedTuple, Sequence
 
-import pandas as pd
-import torch
-from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
-from mmseg.registry import DATASETS, MODELS
-from torch import nn
-
-# before mmengine's runner reads a config: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.datasets.transforms import split_conditions
-from mmteso.engine import AUDIO_CONDITIONS, audio_conditions_dataloader
-from mmteso.models import BottleneckAdapter
-from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
-from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
-from mmteso.tables import format_table
+from mmteso.choices import AUDIO_CONDITIONS
 
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 WAYS = ('one condition', 'all in one pass', 'one pass each')
@@ -90,6 +73,27 @@ def parse_args(argv=None) -> argparse.Namespace:
         parser.error('--repeat and --batch-sizes must be at least 1, --frames '
                      'at least 0')
     return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import pandas as pd
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, MODELS
+from torch import nn
+
+from mmteso.datasets.transforms import split_conditions
+from mmteso.engine import audio_conditions_dataloader
+from mmteso.models import BottleneckAdapter
+from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
+from mmteso.testbeds.synthavs import CLASSES, generate_synthavs
+from mmteso.tables import format_table
 
 
 def make_config(args: argparse.Namespace, folder: str) -> Config:

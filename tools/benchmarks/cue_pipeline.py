@@ -12,10 +12,31 @@ import tempfile
 import time
 from typing import Dict, List
 
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--base-url', help='server; default: left out')
+    parser.add_argument('--model', default='tiny-chat', help='its model')
+    parser.add_argument('--frames', type=int, default=2000)
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--repeat', type=int, default=3, help='best of')
+    parser.add_argument(
+        '--data-root', help='SynthAVS, as prepare_synthavs.py writes it')
+    parser.add_argument(
+        '--sizes',
+        nargs='*',
+        default=['224x224', '1280x720'],
+        metavar='WxH',
+        help='sizes of JPEG files to try')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
 import numpy as np
 from PIL import Image
 
-import mmteso  # noqa: F401, registers the data sets
 from mmteso.io import CueFile
 from mmteso.tables import format_table
 from mmteso.text_cues import (REASONERS, BaseCaptioner, CueGenerator,
@@ -49,24 +70,6 @@ class InstantReasoner(PromptedReasoner):
         if schema is not None:
             answer = '{"sounding_objects": ["guitar", "man"]}'
         return [answer] * len(conversations)
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--base-url', help='server; default: left out')
-    parser.add_argument('--model', default='tiny-chat', help='its model')
-    parser.add_argument('--frames', type=int, default=2000)
-    parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--repeat', type=int, default=3, help='best of')
-    parser.add_argument(
-        '--data-root', help='SynthAVS, as prepare_synthavs.py writes it')
-    parser.add_argument(
-        '--sizes',
-        nargs='*',
-        default=['224x224', '1280x720'],
-        metavar='WxH',
-        help='sizes of JPEG files to try')
-    return parser.parse_args()
 
 
 def sources(args: argparse.Namespace, folder: str) -> Dict[str, List[Frame]]:

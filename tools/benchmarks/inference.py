@@ -14,17 +14,6 @@ import sys
 import tempfile
 import time
 
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
-
-import mmteso  # noqa: F401  registers everything
-from mmteso.apis import AVSInferencer, Clip
-from mmteso.tables import format_table
-from mmteso.video import write_video
-
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 RATE = 44100
 
@@ -46,6 +35,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--measure', metavar='FILE', help=argparse.SUPPRESS)
     parser.add_argument('--weights', help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmteso.apis import AVSInferencer, Clip
+from mmteso.tables import format_table
+from mmteso.video import write_video
 
 
 def make_video(path: str, seconds: int, args: argparse.Namespace) -> None:

@@ -15,14 +15,6 @@ import argparse
 import logging
 import sys
 
-from mmengine.logging import MMLogger
-
-# before mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.datasets.folders import (DataFolder, check_folder,
-                                     convert_to_semantic, repair_folder)
-from mmteso.io import atomic_write, write_json
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -85,6 +77,16 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='threads that read; default: as many as cores, at most 8')
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.logging import MMLogger
+
+from mmteso.datasets.folders import (DataFolder, check_folder,
+                                     convert_to_semantic, repair_folder)
+from mmteso.io import atomic_write, write_json
 
 
 def main() -> int:

@@ -3,13 +3,8 @@
 import argparse
 import time
 
-from tqdm import tqdm
-
-from mmteso.tables import format_table
+from mmteso.choices import BACKGROUNDS, PACKAGES, STAMPS
 from mmteso.testbeds.command_line import add_testbed_options, print_summary
-from mmteso.testbeds.cutouts import (BACKGROUNDS, CUTOUTS, PACKAGES, ROLES,
-                                     STAMPS, Sources, fetch_packages,
-                                     generate_cutouts, read_catalogue)
 
 
 def parse_args():
@@ -51,6 +46,17 @@ def parse_args():
     if args.out is None and not args.table:
         parser.error('name the folder to write')
     return parser, args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from tqdm import tqdm
+
+from mmteso.tables import format_table
+from mmteso.testbeds.cutouts import (CUTOUTS, ROLES, Sources,
+                                     fetch_packages, generate_cutouts,
+                                     read_catalogue)
 
 
 def print_table(sources):

@@ -3,10 +3,7 @@
 import argparse
 import time
 
-from tqdm import tqdm
-
 from mmteso.testbeds.command_line import add_testbed_options, print_summary
-from mmteso.testbeds.synthavs import VARIANTS, generate_synthavs, is_up_to_date
 
 
 def parse_args():
@@ -23,13 +20,21 @@ def parse_args():
         '(hard: 10:1:1:1, with test_unseen) (default: %(default)s)')
     parser.add_argument(
         '--variant',
-        choices=sorted(VARIANTS),
+        choices=['easy', 'hard'],
         default='easy',
         help='easy: 8 classes that differ in colour, shape and sound; hard: '
         '16 classes composed of 4 shapes and 4 textures, in noise, 4 of them '
         'in the split test_unseen only (default: %(default)s)')
     add_testbed_options(parser, 'SynthAVS', size=96)
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from tqdm import tqdm
+
+from mmteso.testbeds.synthavs import generate_synthavs, is_up_to_date
 
 
 def main():

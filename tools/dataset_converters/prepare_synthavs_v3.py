@@ -2,8 +2,6 @@
 """Write zero-shot and few-shot lists for a SynthAVS, as AVS-V3 has them."""
 import argparse
 
-from mmteso.testbeds.synthavs import write_v3_lists
-
 
 def parse_args():
     parser = argparse.ArgumentParser(
@@ -31,6 +29,12 @@ def parse_args():
         action='store_true',
         help='replace lists that are there')
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmteso.testbeds.synthavs import write_v3_lists
 
 
 def main():

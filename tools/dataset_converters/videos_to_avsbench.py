@@ -13,12 +13,6 @@ import argparse
 import json
 import sys
 
-from tqdm import tqdm
-
-# before mmseg.models: see mmteso/ops/stand_in.py
-import mmteso  # noqa: F401
-from mmteso.datasets.folders import VideoConverter, read_video_labels
-
 
 def parse_args():
     parser = argparse.ArgumentParser(
@@ -66,6 +60,14 @@ def parse_args():
         action='store_true',
         help='take a video without sound for silence')
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from tqdm import tqdm
+
+from mmteso.datasets.folders import VideoConverter, read_video_labels
 
 
 def main() -> int:

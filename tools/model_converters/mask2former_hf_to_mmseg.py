@@ -23,14 +23,6 @@ import argparse
 import os
 import os.path as osp
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
-from mmteso.models.converters import (convert_mask2former, find_differences,
-                                      load_hf_mask2former, pixel_settings)
-from mmteso.models.weights import state_sha256
-
 
 def parse_args():
     parser = argparse.ArgumentParser(
@@ -46,6 +38,18 @@ def parse_args():
         help='config whose model the weights must fit; nothing is written if '
         'they do not')
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmteso.models.converters import (convert_mask2former, find_differences,
+                                      load_hf_mask2former, pixel_settings)
+from mmteso.models.weights import state_sha256
 
 
 def pixels_of(source: str) -> dict:

@@ -2,9 +2,6 @@
 """Write Meta's checkpoint of SAM as a folder that transformers reads."""
 import argparse
 
-from mmteso.io import read_state_dict
-from mmteso.models.converters import convert_sam, write_sam_folder
-
 URL = ('https://dl.fbaipublicfiles.com/segment_anything/'
        'sam_vit_b_01ec64.pth')
 
@@ -24,6 +21,13 @@ def parse_args():
         help='attention heads of the mask decoder, which the checkpoint does '
         "not tell (default: %(default)s, as in all of Meta's)")
     return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmteso.io import read_state_dict
+from mmteso.models.converters import convert_sam, write_sam_folder
 
 
 def main():

@@ -4,13 +4,8 @@ import argparse
 import os.path as osp
 from typing import List
 
-import torch
 
-from mmteso.engine.hooks.plain_checkpoint_hook import to_plain
-from mmteso.io import atomic_write
-
-
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Write the tensors and plain values of a checkpoint that '
         'holds other types, such as argparse.Namespace, to a file that is '
@@ -28,6 +23,20 @@ def main() -> None:
                      'trust its author, add --trust')
     if osp.exists(args.out):
         parser.error(f'"{args.out}" exists already')
+    return args
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+import torch
+
+from mmteso.engine.hooks.plain_checkpoint_hook import to_plain
+from mmteso.io import atomic_write
+
+
+def main() -> None:
+    args = parse_args()
     # the one place that does
     content = torch.load(args.source, map_location='cpu', weights_only=False)
     if isinstance(content, torch.nn.Module):

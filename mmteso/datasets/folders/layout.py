@@ -7,8 +7,9 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
 from mmengine.registry import DefaultScope
 
+from mmteso.choices import FRAMES_PER_CLIP
 from ..avsbench import AVSBenchDataset
-from ..avsbench_meta import AVSBENCH_CLASSES, FRAMES_PER_CLIP, read_classes
+from ..avsbench_meta import AVSBENCH_CLASSES, read_classes
 from ..avsbench_object import AVSBenchObjectDataset
 from ..base_avs_dataset import BaseAVSDataset, Clip
 from ..clip_metadata import read_clip_metadata

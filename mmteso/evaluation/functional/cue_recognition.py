@@ -12,10 +12,6 @@ from typing import (Any, Callable, Collection, Dict, FrozenSet, Hashable,
 from mmteso.io import normalize_phrase
 from .foreground import mean
 
-TRUTHS = ('mask', 'a_obj')
-UNKNOWN = ('wrong', 'ignore')
-AVERAGES = ('frame', 'pooled')
-
 ClassesOf = Callable[[str], Collection[str]]
 
 

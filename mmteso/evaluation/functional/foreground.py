@@ -4,6 +4,7 @@
 Source of the definitions: ``mask_iou``, ``_eval_pr`` and ``Eval_Fmeasure`` in
 ``utils/utility.py`` of OpenNLPLab/AVSBench.
 """
+import functools
 import math
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
@@ -45,6 +46,13 @@ def mask_iou(pred: Tensor, gt: Tensor, eps: float = 1e-7) -> Tensor:
     return inter.cpu().float() / (union.cpu().float() + eps)
 
 
+@functools.cache
+def _edges(num_thresholds: int, device: torch.device) -> Tensor:
+    """The thresholds, and one that no score reaches."""
+    edges = torch.linspace(0, 1 - 1e-10, num_thresholds, dtype=torch.float32)
+    return torch.cat([edges, edges.new_tensor([math.inf])]).to(device)
+
+
 def f_curve(score: Tensor,
             gt: Tensor,
             num_thresholds: int = 255,
@@ -63,20 +71,24 @@ def f_curve(score: Tensor,
         ``tp / (n_pred + 1e-20)``, recall ``tp / (n_gt + 1e-20)``, and 0 / 0
         counts as 0.
     """
-    thresholds = torch.linspace(
-        0, 1 - 1e-10, num_thresholds, dtype=torch.float32).to(score.device)
+    score = score.reshape(-1)
+    edges = _edges(num_thresholds, score.device)
     # Each pixel in the bin of the last threshold that it reaches, ties too.
-    reached = torch.searchsorted(
-        thresholds, score.reshape(-1), right=True, out_int32=True)
+    # The thresholds are nearly even: a score has reached all before the one
+    # next to it, and that one if it isn't below.
+    reached = (score * (num_thresholds - 1)).add_(0.5).int()
+    reached.clamp_(0, num_thresholds)
+    reached += score >= edges.index_select(0, reached)
     num_bins = num_thresholds + 1
     counts = torch.bincount(
-        reached + num_bins * gt.reshape(-1).int(),
+        reached.add_(gt.reshape(-1), alpha=num_bins),
         minlength=2 * num_bins).reshape(2, num_bins).cpu()
-    # Sums from above: threshold i is passed by bins i + 1 and above.
-    passed = counts.flip(1).cumsum(1).flip(1)[:, 1:]
+    # Threshold i is passed by bins i + 1 and above.
+    below = counts.cumsum(1)
+    passed = below[:, -1:] - below[:, :-1]
     tp = passed[1].float()
     precision = tp / (passed.sum(0).float() + 1e-20)
-    recall = tp / (counts[1].sum().float() + 1e-20)
+    recall = tp / (below[1, -1].float() + 1e-20)
     # This order of operations is the reference's: it decides the last digit.
     f = (1 + beta2) * precision * recall / (beta2 * precision + recall)
     return torch.nan_to_num_(f, nan=0.0)
@@ -140,7 +152,7 @@ def score_frame(score: Tensor,
                 'NaN. A head has to write probabilities (softmax, sigmoid or '
                 'S_1 / (S_0 + S_1)), not logits; NaN means that the model '
                 'diverged.')
-    if ignore_index is not None:
+    if ignore_index is not None and (gt == ignore_index).any():
         score, gt = score[gt != ignore_index], gt[gt != ignore_index]
     if not gt.numel():
         raise ValueError(

@@ -4,10 +4,11 @@ from typing import Collection, Dict, List, Optional, Sequence, Tuple
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
+from mmteso.choices import AVERAGES, TRUTHS, UNKNOWN
 from mmteso.datasets import (check_synonyms, choose_synonyms,
                              load_class_synonyms)
-from ..functional import (AVERAGES, TRUTHS, UNKNOWN, FrameRecognition,
-                          average_recognition, recognize_cues, true_classes)
+from ..functional import (FrameRecognition, average_recognition,
+                          recognize_cues, true_classes)
 from .samples import naming, needs
 
 

@@ -33,11 +33,20 @@ class Mask2FormerMemory(NamedTuple):
             (B, h_i * w_i, C), with their level embedding.
         key_pos (list[Tensor]): Their positional encodings, same shapes.
         sizes (list[tuple[int, int]]): (h_i, w_i) of each level.
+        level_features (list[Tensor]): ``mask_features`` at the sizes of the
+            levels, (B, C, h_i, w_i); none in training.
     """
     mask_features: Tensor
     keys: List[Tensor]
     key_pos: List[Tensor]
     sizes: List[Tuple[int, int]]
+    level_features: List[Tensor]
+
+
+def _not_all(hidden: Tensor) -> Tensor:
+    """A query that sees no pixel at all would attend to nothing: let it see
+    all of them."""
+    return hidden & ~hidden.all(-1, keepdim=True)
 
 
 class RankAveragedLoss(nn.Module):
@@ -70,12 +79,13 @@ class TeSOHead(Mask2FormerHead):
 
     Further differences: the forward pass is split into :meth:`encode_image`
     and :meth:`decode`, so that several sounds can share one image;
-    :meth:`predict` sums S over a few queries at a time, which is faster on a
-    CPU and, with large images, may round the last digit differently; the
-    class loss is divided by the sum of class weights averaged over ranks; and
-    :meth:`loss_by_feat` treats all decoder layers at once, where the stock
-    head goes through layers and frames: the same loss, but for where it is
-    sampled, since the layers of a frame are matched on the same random points.
+    :meth:`predict` leaves out what the layers before the last would predict,
+    and sums S over a few queries at a time, both of which is faster and may
+    round the last digits differently; the class loss is divided by the sum of
+    class weights averaged over ranks; and :meth:`loss_by_feat` treats all
+    decoder layers at once, where the stock head goes through layers and
+    frames: the same loss, but for where it is sampled, since the layers of a
+    frame are matched on the same random points.
 
     Args:
         pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
@@ -130,7 +140,7 @@ class TeSOHead(Mask2FormerHead):
         with torch.autocast(x[0].device.type, enabled=False):
             mask_features, levels = self.pixel_decoder(
                 [feature.to(dtype) for feature in x])
-        memory = Mask2FormerMemory(mask_features, [], [], [])
+        memory = Mask2FormerMemory(mask_features, [], [], [], [])
         for i in range(self.num_transformer_feat_level):
             level = levels[i]
             key = self.decoder_input_projs[i](level).flatten(2).transpose(1, 2)
@@ -141,12 +151,17 @@ class TeSOHead(Mask2FormerHead):
                 self.decoder_positional_encoding(unpadded).flatten(2)
                 .transpose(1, 2))
             memory.sizes.append(tuple(level.shape[-2:]))
+            if not self.training:
+                memory.level_features.append(
+                    F.interpolate(
+                        mask_features, level.shape[-2:], mode='bilinear'))
         return memory
 
     def decode(
         self,
         memory: Mask2FormerMemory,
-        prompt: Optional[AudioTextPrompt] = None
+        prompt: Optional[AudioTextPrompt] = None,
+        last: bool = False
     ) -> Tuple[List[Tensor], List[Tensor]]:
         """Prompt the mask queries and decode them.
 
@@ -154,6 +169,10 @@ class TeSOHead(Mask2FormerHead):
             memory (Mask2FormerMemory): From :meth:`encode_image`.
             prompt (AudioTextPrompt, optional): Required with ``pmqs``,
                 ignored without. Defaults to None.
+            last (bool): Return only what comes after the last layer. Needs
+                eval mode. The masks through which the layers attend are then
+                made at the size of their level at once: the same but for
+                rounding. Defaults to False.
 
         Returns:
             tuple[list[Tensor], list[Tensor]]: Class logits (B, N_q, C + 1) and
@@ -169,15 +188,16 @@ class TeSOHead(Mask2FormerHead):
         all_cls, all_masks = [], []
         levels = self.num_transformer_feat_level
         for i in range(self.num_transformer_decoder_layers + 1):
-            cls, masks, hidden = self._forward_head(
-                query, memory.mask_features, memory.sizes[i % levels])
-            all_cls.append(cls)
-            all_masks.append(masks)
+            if last and i < self.num_transformer_decoder_layers:
+                hidden = self._hide(query, memory.level_features[i % levels])
+            else:
+                cls, masks, hidden = self._forward_head(
+                    query, memory.mask_features, memory.sizes[i % levels])
+                all_cls.append(cls)
+                all_masks.append(masks)
+                hidden = _not_all(hidden)
             if i == self.num_transformer_decoder_layers:
                 return all_cls, all_masks
-            # A query that sees no pixel at all would attend to nothing: let
-            # it see all of them.
-            hidden &= ~hidden.all(-1, keepdim=True)
             query = self.transformer_decoder.layers[i](
                 query=query,
                 key=memory.keys[i % levels],
@@ -187,6 +207,14 @@ class TeSOHead(Mask2FormerHead):
                 cross_attn_mask=hidden,
                 query_key_padding_mask=None,
                 key_padding_mask=None)
+
+    def _hide(self, query: Tensor, features: Tensor) -> Tensor:
+        """What a layer adds to its attention, (B * heads, N_q, h * w): 0 for
+        the pixels of its level that a query sees, -inf for the others."""
+        embed = self.mask_embed(self.transformer_decoder.post_norm(query))
+        hidden = _not_all((embed @ features.flatten(2)).sigmoid_() < 0.5)
+        return query.new_zeros(hidden.shape).masked_fill_(
+            hidden, -torch.inf).repeat_interleave(self.num_heads, 0)
 
     def forward(
         self,
@@ -378,7 +406,9 @@ class TeSOHead(Mask2FormerHead):
             Tensor: S, (B, C, H, W), non-negative, in float32 at least. It sums
             over queries and is no probability: see :meth:`sounding_score`.
         """
-        all_cls, all_masks = self(x, prompt=prompt)
+        if not isinstance(x, Mask2FormerMemory):
+            x = self.encode_image(x)
+        all_cls, all_masks = self.decode(x, prompt, last=not self.training)
         meta = batch_img_metas[0]
         size = meta.get('pad_shape', meta['img_shape'])[:2]
         # Under autocast matrix products would return half precision, too

@@ -7,11 +7,9 @@ It is not AVSBench; see :mod:`mmteso.testbeds.cutouts.generator`.
 from .catalogue import ROLES, Catalogue, Entry, read_catalogue
 from .files import CUTOUTS
 from .generator import generate_cutouts
-from .sources import (BACKGROUNDS, PACKAGES, STAMPS, Sources,
-                      fetch_packages)
+from .sources import Sources, fetch_packages
 
 __all__ = [
-    'BACKGROUNDS', 'CUTOUTS', 'Catalogue', 'Entry', 'PACKAGES', 'ROLES',
-    'STAMPS', 'Sources', 'fetch_packages', 'generate_cutouts',
-    'read_catalogue'
+    'CUTOUTS', 'Catalogue', 'Entry', 'ROLES', 'Sources', 'fetch_packages',
+    'generate_cutouts', 'read_catalogue'
 ]

@@ -11,12 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mmteso.audio import SAMPLE_RATE, read_waveform
-
-#: Debian's packages, and where their files lie.
-PACKAGES = ('tuxpaint-stamps-default', 'mate-backgrounds',
-            'lomiri-wallpapers-16.04')
-STAMPS = 'usr/share/tuxpaint/stamps'
-BACKGROUNDS = 'usr/share/backgrounds'
+from mmteso.choices import BACKGROUNDS, PACKAGES, STAMPS
 
 _DOCUMENTATION = 'usr/share/doc'
 _WINDOW = SAMPLE_RATE // 10

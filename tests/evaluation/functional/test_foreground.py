@@ -10,7 +10,8 @@ from mmseg.structures import SegDataSample
 
 from mmteso.evaluation import reference_scores
 from mmteso.evaluation.functional import (FrameScore, average_avsbench,
-                                          average_frames, mean, score_frame)
+                                          average_frames, f_curve, mean,
+                                          score_frame)
 
 KINDS = ('random', 'empty', 'full', 'blank', 'all_predicted', 'perfect',
          'inverted', 'binary', 'ties', 'on_thresholds', 'near_thresholds',
@@ -108,6 +109,26 @@ def test_every_frame_digit_for_digit(scored, literals):
             nonempty += 1
             assert (torch.from_numpy(got.f_curve) == curve).all()
     assert nonempty > 500 and len(scored) - nonempty > 50
+
+
+@pytest.mark.parametrize('number', [1, 2, 3, 255, 1000])
+def test_other_numbers_of_thresholds(number):
+    """Ties, their neighbours, and what rounding puts beyond [0, 1]."""
+    g = torch.Generator().manual_seed(number)
+    thresholds = torch.linspace(0, 1 - 1e-10, number)
+    on = thresholds[torch.randint(0, number, (3000, ), generator=g)]
+    score = torch.cat([
+        on, torch.nextafter(on, torch.zeros(())),
+        torch.nextafter(on, torch.ones(())),
+        torch.rand(3000, generator=g) * 1.0002 - 1e-4
+    ])
+    gt = torch.rand(score.shape, generator=g) < 0.3
+    passed = score >= thresholds[:, None]
+    tp = (passed & gt).sum(1).float()
+    precision = tp / (passed.sum(1).float() + 1e-20)
+    recall = tp / gt.sum().float()
+    expected = 1.3 * precision * recall / (0.3 * precision + recall)
+    assert torch.equal(f_curve(score, gt, number), expected.nan_to_num(0))
 
 
 @pytest.mark.parametrize('batch', [1, 3, 5, 64, 640])

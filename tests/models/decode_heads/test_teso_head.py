@@ -51,6 +51,10 @@ def test_without_pmqs_equals_mask2former_bit_for_bit(heads):
         maps = [head.predict(features(), [meta] * 2, None) for head in heads]
         assert torch.equal(*maps)
     assert maps[0].shape == (2, 5, 60, 64)
+    # in eval mode, all that isn't returned is left out
+    maps = [head.eval().predict(features(), [meta] * 2, None)
+            for head in heads]
+    torch.testing.assert_close(*maps)
 
 
 def test_queries_that_see_no_pixel_see_all(heads):
@@ -216,7 +220,7 @@ def test_predictions_of_several_queries_merge(prompted, monkeypatch):
         logits = torch.full((1, 1 + len(groups), 3), -10.)
         logits[0, 0, 0] = logits[0, 1:, 1] = 10
         monkeypatch.setattr(prompted, 'decode',
-                            lambda *_: ([logits], [masks]))
+                            lambda *_, **__: ([logits], [masks]))
         seg_logits = prompted.predict(features(1),
                                       [dict(img_shape=(16, 16))], None)
         scores.append(TeSOHead.sounding_score(seg_logits[0]))

@@ -7,7 +7,8 @@ from cutout_files import write_cutout_files
 from processes import ROOT
 
 from mmteso.testbeds import cutouts
-from mmteso.testbeds.cutouts import PACKAGES, fetch_packages
+from mmteso.choices import PACKAGES
+from mmteso.testbeds.cutouts import fetch_packages
 
 TOOL = ROOT / 'tools/dataset_converters/prepare_cutouts.py'
 

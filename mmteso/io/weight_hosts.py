@@ -18,7 +18,8 @@ from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from mmteso.io import CheckpointError, read_checkpoint, runs_nothing
+from .config_text import runs_nothing
+from .torch_files import CheckpointError, read_checkpoint
 
 _register = mmengine_checkpoint.CheckpointLoader.register_scheme
 

@@ -1,0 +1,57 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Options that tools share. Reading them imports nothing that takes seconds.
+"""
+import os.path as osp
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError
+
+
+class CfgOptionsAction(Action):
+    """mmengine's ``DictAction``, which keeps the spaces in a single value.
+
+    mmengine drops all of them, so that ``data_root="my data"`` looks for a
+    folder 'mydata'; here only those in lists and tuples.
+    """
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for text in values:
+            if '=' not in text:
+                raise ArgumentError(self, f'{text!r} is not KEY=VALUE')
+        from mmengine.config import DictAction
+        options = dict(getattr(namespace, self.dest) or {})
+        for text in values:
+            key, value = text.split('=', 1)
+            value = value.strip().strip('\'"')
+            if ' ' not in value or any(sign in value for sign in ',[('):
+                value = DictAction._parse_iterable(value)
+            options[key] = value
+        setattr(namespace, self.dest, options)
+
+
+def add_cfg_options(parser: ArgumentParser, example: str = '') -> None:
+    """Add mmengine's ``--cfg-options`` to a tool, with an example of use."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=CfgOptionsAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config'
+        f'{example and ", e.g. "}{example}. A list is written key="[a,b]" or '
+        'key=a,b; nested: key="[(a,b),(c,d)]", in quotation marks. Spaces '
+        'are kept in a single value, and dropped in a list')
+
+
+def add_data_root(parser: ArgumentParser) -> None:
+    """Add ``--data-root`` to a tool's options, for
+    :func:`mmteso.engine.set_data_root`."""
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='folder of the data, of all data sets in the config, with cue '
+        "file, cue bank and cached features; default: the config's")
+
+
+def existing_file(path: str) -> str:
+    """The type of an argument that names a file: a config, a checkpoint."""
+    if not osp.isfile(path):
+        raise ArgumentTypeError(f'there is no file {path}')
+    return path
