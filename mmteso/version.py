@@ -27,7 +27,7 @@ _FAMILIES: Dict[str, Dict[str, Tuple[str, str, str]]] = dict(
         'mmsegmentation': ('mmseg', '1.2.0', '2.0.0'),
         'mmdet': ('mmdet', '3.1.0', '4.0.0'),
     })
-_TORCH = ('2.0.0', '')
+_TORCH = ('2.6.0', '')
 
 _ADVICE = ('Install exactly one of the two in a fresh environment: '
            '`pip install "mmteso[onedl]"` (maintained, the default) or '

@@ -12,7 +12,7 @@ ONEDL = {
     'onedl-mmdetection': '3.5.1'
 }
 CLASSIC = {
-    'torch': '2.1.2',
+    'torch': '2.6.0',
     'mmengine': '0.10.7',
     'mmcv-lite': '2.1.0',
     'mmsegmentation': '1.2.2',
@@ -56,7 +56,7 @@ def test_compiled_classic_mmcv():
      'mmdet is missing: install onedl-mmdetection'),
     (without(CLASSIC, 'mmdet'), 'mmdet is missing: install mmdet'),
     (without(ONEDL, 'torch'), 'torch is not installed'),
-    ({**ONEDL, 'torch': '1.13.1'}, r'torch 1\.13\.1 .* >=2\.0\.0'),
+    ({**ONEDL, 'torch': '2.5.1'}, r'torch 2\.5\.1 .* >=2\.6\.0'),
     ({'torch': '2.13.0'}, r'mmengine is missing(.|\n)*mmseg is missing'),
     ({**ONEDL, 'onedl-mmsegmentation': '2.0.0'},
      r'onedl-mmsegmentation 2\.0\.0 .*<2\.0\.0'),

@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from mmteso.engine import AUDIO_CONDITIONS
 from mmteso.engine.sound_steps import SPLITS, dataset_configs
-from mmteso.io import atomic_write, file_sha256, read_json, write_json
+from mmteso.io import (atomic_write, file_sha256, read_checkpoint, read_json,
+                       write_json)
 from mmteso.testbeds.cutouts import CUTOUTS
 from mmteso.testbeds.synthavs.files import SYNTHAVS
 from mmteso.version import __version__, installed_versions
@@ -116,8 +117,7 @@ def pretrain(bench: Bench, name: str, threads: int) -> None:
     folder = osp.join(bench.starts, name)
     _train(bench, name, folder, ['randomness.seed=0'], threads)
     # the optimizer's state stays behind
-    checkpoint = torch.load(
-        best_checkpoint(folder), map_location='cpu', weights_only=True)
+    checkpoint = read_checkpoint(best_checkpoint(folder))
     with atomic_write(target) as partial:
         torch.save(dict(state_dict=checkpoint['state_dict']), partial)
 

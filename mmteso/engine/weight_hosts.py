@@ -1,14 +1,26 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""OpenMMLab's weights, which lie on more than one host."""
+"""mmengine's loaders of checkpoints, which here run nothing of a file.
+
+mmengine 0.10.12 unpickles freely what ``weights_only=True`` refuses, and
+either distribution whatever comes from an address.
+"""
+import logging
 import os
 import os.path as osp
 import re
 import socket
 import sys
-from typing import List, Optional
+from typing import Any, List, Optional
+from urllib.parse import urlparse
 
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_http
+from mmengine.dist import barrier
+from mmengine.logging import print_log
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from mmteso.io import read_checkpoint, runs_nothing
+
+_register = mmengine_checkpoint.CheckpointLoader.register_scheme
 
 # The same paths on each. The second one is that of the onedl packages, whose
 # configs and metafiles name it for every file that ours take from the first.
@@ -31,7 +43,8 @@ def hash_in_name(name: str) -> Optional[str]:
 
 def cached_path(url: str) -> str:
     """Where torch.hub, and with it mmengine, keeps what it downloads."""
-    return osp.join(torch.hub.get_dir(), 'checkpoints', osp.basename(url))
+    return osp.join(torch.hub.get_dir(), 'checkpoints',
+                    osp.basename(urlparse(url).path))
 
 
 def download_file(url: str, path: str, sha256: Optional[str] = None,
@@ -72,15 +85,48 @@ def download_file(url: str, path: str, sha256: Optional[str] = None,
                   f'\nGet it elsewhere, and put it at {path}')
 
 
-@CheckpointLoader.register_scheme(prefixes=OPENMMLAB_HOSTS)
-def load_from_openmmlab(filename: str, map_location=None) -> dict:
-    """mmengine's loader of ``load_from`` and ``init_cfg`` for these hosts.
+@_register(prefixes='', force=True)
+def load_from_local(filename: Any, map_location: Any = None) -> Any:
+    """mmengine's loader of ``load_from``, ``init_cfg`` and ``resume``.
 
-    It asks the other hosts where one has no answer, and compares the SHA-256.
+    It reads by :func:`mmteso.io.read_checkpoint`, and leaves out a config in
+    the checkpoint that is more than data, which mmengine would run.
     """
+    if isinstance(filename, str):
+        filename = osp.expanduser(filename)
+    checkpoint = read_checkpoint(filename, map_location)
+    # Runner.resume runs 'config', and an inferencer without config 'cfg'
+    for *path, name in (('meta', 'config'), ('meta', 'cfg'),
+                        ('message_hub', 'runtime_info', 'cfg')):
+        texts = checkpoint
+        for key in path:
+            texts = texts.get(key) if isinstance(texts, dict) else None
+        if (isinstance(texts, dict) and name in texts
+                and not runs_nothing(texts[name])):
+            del texts[name]
+            print_log(
+                f'{".".join(path)}.{name} of {filename}, the text of a '
+                'config, is more than data, and is left out.',
+                logger='current',
+                level=logging.WARNING)
+    return checkpoint
+
+
+@_register(prefixes=('http://', 'https://', 'file://'), force=True)
+def load_from_http(filename: str, map_location: Any = None) -> Any:
+    """mmengine's loader of addresses; those of OpenMMLab's files are asked
+    one after the other, and their SHA-256 is compared."""
     path = cached_path(filename)
-    # one process of each machine; load_from_http lets the others wait
+    # one process of each machine
     if os.environ.get('LOCAL_RANK', '0') == '0' and not osp.exists(path):
-        download_file(filename, path, hash_in_name(filename),
+        known = filename.startswith(OPENMMLAB_HOSTS)
+        download_file(filename, path,
+                      hash_in_name(filename) if known else None,
                       sys.stderr.isatty())
-    return load_from_http(filename, map_location)
+    barrier()
+    return load_from_local(path, map_location)
+
+
+# what its loaders of other schemes (torchvision://, open-mmlab://, ...) call
+mmengine_checkpoint.load_from_http = load_from_http
+mmengine_checkpoint._safe_torch_load = load_from_local

@@ -1,7 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Reads the config that a checkpoint holds as Python text."""
 import ast
+import sys
 from typing import Any, Dict
+
+# what a text of literals and dict(...) consists of
+_PLAIN = (ast.Module, ast.Assign, ast.Name, ast.expr_context, ast.Constant,
+          ast.List, ast.Tuple, ast.Dict, ast.Call, ast.keyword, ast.UnaryOp,
+          ast.unaryop)
 
 
 def parse_config_text(text: str) -> Dict[str, Any]:
@@ -27,6 +33,28 @@ def parse_config_text(text: str) -> Dict[str, Any]:
         }
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f'no text of a config: {error}') from error
+
+
+def runs_nothing(text: str) -> bool:
+    """Whether mmengine's ``Config.fromstring``, which runs such a text, would
+    only read it: no other code, no further files, no import of what isn't
+    there, no variables of the environment."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+        values = parse_config_text(text)
+        modules = values.get('custom_imports', {}).get('imports', [])
+        modules = [modules] if isinstance(modules, str) else modules
+        there = all(module in sys.modules for module in modules)
+    except (SyntaxError, ValueError, AttributeError, TypeError,
+            RecursionError, MemoryError):
+        return False
+    read = {
+        node.id for node in nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    return (there and all(isinstance(node, _PLAIN) for node in nodes)
+            and read <= {'dict', 'inf', 'nan'} and '_base_' not in values
+            and '{{' not in text)
 
 
 def _value(node: Any) -> Any:

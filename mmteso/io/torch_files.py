@@ -2,13 +2,150 @@
 """Reads what PyTorch wrote, executing nothing of the file."""
 import io
 import math
+import os
 import pickle
+import re
+import shlex
 import zipfile
-from typing import Dict, Optional, Type
+from typing import Any, BinaryIO, Dict, Optional, Type, Union
 
+import numpy as np
+import safetensors.torch
 import torch
 from mmengine.fileio import get as read_bytes
+from mmengine.logging import HistoryBuffer
 from torch import Tensor
+
+_NUMBERS_AND_TEXT = 'biufcSU'  # kinds of NumPy's types
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is broken, or that can be read by trust alone."""
+
+
+class _DType(str):
+    """Stands for a NumPy type. Its real ``__setstate__`` would believe any
+    size and flags, and an array of it then any bytes to be addresses."""
+
+    def __new__(cls, name: str, *_: Any) -> '_DType':
+        if np.dtype(name).kind not in _NUMBERS_AND_TEXT:
+            raise pickle.UnpicklingError(f'GLOBAL numpy.dtype({name!r})')
+        return super().__new__(cls, name)
+
+    def __setstate__(self, state: tuple) -> None:
+        self.order = state[1]
+
+    def real(self) -> np.dtype:
+        return np.dtype(str(self)).newbyteorder(getattr(self, 'order', '='))
+
+    def __reduce__(self) -> Any:
+        return self.real().__reduce__()
+
+
+class _Array(np.ndarray):
+    """Stands for an array, of which it makes a real one."""
+
+    def __new__(cls, *_: Any) -> '_Array':
+        return super().__new__(cls, 0)
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, fortran, content = state
+        made: Any = np.ndarray(
+            shape, kind.real(), content, order='F' if fortran else 'C')
+        super().__setstate__(made.__reduce__()[2])
+
+    def __reduce__(self) -> Any:
+        return np.array(self).__reduce__()
+
+
+def _scalar(kind: _DType, content: bytes) -> Any:
+    return np.ndarray((), kind.real(), content)[()]
+
+
+class _History(HistoryBuffer):
+    """Stands for mmengine's buffer, and becomes one."""
+
+    def __setstate__(self, state: dict) -> None:
+        # without its methods, which HistoryBuffer would register for all
+        self.__init__(state['_log_history'],  # type: ignore[misc]
+                      state['_count_history'], state['max_length'])
+        self.__class__ = HistoryBuffer  # type: ignore[assignment]
+
+
+def _method(owner: Any, name: str) -> None:
+    """Stands for the methods in a HistoryBuffer's state."""
+    if owner is not _History:
+        raise pickle.UnpicklingError(f'GLOBAL builtins.getattr({owner!r})')
+
+
+def _no_bytes() -> bytes:
+    """Stands for bytes as Python 2's format has empty ones."""
+    return b''
+
+
+# What of other packages is in checkpoints of ours and of OpenMMLab's: by the
+# names in the file, what is called in their place.
+_STAND_INS = [
+    (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),
+    (_method, 'builtins.getattr'),
+    (_no_bytes, 'builtins.bytes'),
+    (_Array, 'numpy.ndarray'),
+    (_DType, 'numpy.dtype'),
+    *((stand_in, f'numpy.{core}.multiarray.{name}')
+      for core in ('core', '_core')  # NumPy 1 and 2
+      for stand_in, name in ((_Array, '_reconstruct'), (_scalar, 'scalar')))
+]
+
+
+def read_checkpoint(file: Union[str, os.PathLike, BinaryIO],
+                    map_location: Any = 'cpu',
+                    mmap: bool = False) -> Any:
+    """Read a checkpoint of PyTorch, or a safetensors file.
+
+    Tensors and plain types are read, NumPy's numbers, arrays and types
+    (these as their names), and mmengine's ``HistoryBuffer``; and types that
+    somebody gave to :func:`torch.serialization.add_safe_globals`. What else
+    there is could run code, and is refused.
+
+    Args:
+        file (str | PathLike | BinaryIO): The file.
+        map_location (Any): As of :func:`torch.load`. Defaults to 'cpu'.
+        mmap (bool): Map the tensors from the file, where its format allows
+            it. Defaults to False.
+
+    Returns:
+        Any: What it holds; of a safetensors file the tensors by name.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it is broken, or holds other types.
+    """
+    name = file if isinstance(file, (str, os.PathLike)) else 'the file'
+    try:
+        if str(name).endswith('.safetensors'):
+            known = isinstance(map_location, (str, torch.device))
+            return safetensors.torch.load_file(
+                name, device=str(map_location) if known else 'cpu')
+        with torch.serialization.safe_globals(_STAND_INS):
+            return torch.load(
+                file,
+                map_location=map_location,
+                weights_only=True,
+                mmap=mmap and zipfile.is_zipfile(file))
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # as varied as the ways to break a file
+        other = re.search(r'GLOBAL (\S+)', str(error))
+        if other is None:
+            raise CheckpointError(
+                f'"{name}" cannot be read as a checkpoint; is the download '
+                f'complete? ({error})') from error
+        raise CheckpointError(
+            f'"{name}" was not read: it holds {other[1]}, and what is no '
+            'tensor, plain type or number of NumPy could run code. If you '
+            'trust it, write a file without:\n  python tools/'
+            f'model_converters/trusted_to_plain.py {shlex.quote(str(name))} '
+            'OUT.pth --trust') from None
 
 
 def read_state_dict(path: str,
@@ -19,7 +156,7 @@ def read_state_dict(path: str,
     those which nobody touches take no memory.
 
     Args:
-        path (str): The file.
+        path (str): The file, of PyTorch or safetensors.
         error (type): The exception to raise. Defaults to ValueError.
 
     Returns:
@@ -29,14 +166,9 @@ def read_state_dict(path: str,
         error: If the file is broken or holds anything else.
     """
     try:
-        state_dict = torch.load(
-            path,
-            map_location='cpu',
-            weights_only=True,
-            mmap=zipfile.is_zipfile(path))
-    except Exception as cause:  # as varied as the ways to break a file
-        raise error(f'"{path}" cannot be read as a checkpoint; is the '
-                    f'download complete? ({cause})') from cause
+        state_dict = read_checkpoint(path, mmap=True)
+    except (OSError, ValueError) as cause:
+        raise error(str(cause)) from cause
     if not isinstance(state_dict, dict) or not all(
             isinstance(key, str) and isinstance(value, Tensor)
             for key, value in state_dict.items()):

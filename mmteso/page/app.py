@@ -324,10 +324,13 @@ def serve(inferencer: Optional[AVSInferencer],
     # before Gradio is imported: it asks nobody for versions
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     with tempfile.TemporaryDirectory(prefix='mmteso-page-') as folder:
-        # what is uploaded goes with all else
-        os.environ['GRADIO_TEMP_DIR'] = folder
+        # what is uploaded goes with all else; Gradio serves what is in its
+        # own folder to anybody who knows the name
+        os.environ['GRADIO_TEMP_DIR'] = osp.join(folder, 'gradio')
+        visits = osp.join(folder, 'visits')
+        os.mkdir(visits)
         page, launching = build_page(
-            inferencer, folder, limits=limits, **options)
+            inferencer, visits, limits=limits, **options)
         page.queue(max_size=32)
         page.launch(server_name=host, server_port=port,
                     prevent_thread_lock=True, **launching)

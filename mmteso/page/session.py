@@ -5,6 +5,8 @@ import os
 import os.path as osp
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from typing import Dict, Iterator, List, Optional, Sequence
@@ -21,6 +23,7 @@ SOUNDS = ('normal', 'mute', 'noise')
 #: The sound that a visitor brings.
 OTHER = 'other sound'
 _RATE = 16000  # of a first look at a sound
+_FIRST_LOOK = osp.join(osp.dirname(__file__), 'first_look.py')
 _LONGEST_CUE = 80
 # folders, in quotes or not, but no slash between two words
 _FOLDERS = re.compile(r'(?<=")(?:[A-Za-z]:)?[\\/][^"]*[\\/]|'
@@ -38,9 +41,13 @@ class Limits:
     Attributes:
         megabytes (float): Of a file. Defaults to 100.
         seconds (float): Of a clip. Defaults to 30.
+        decoding_seconds (float): That decoding may take. Defaults to 60.
+        decoding_gigabytes (float): Likewise. Defaults to 4.
     """
     megabytes: float = 100.
     seconds: float = 30.
+    decoding_seconds: float = 60.
+    decoding_gigabytes: float = 4.
 
 
 LIMITS = Limits()
@@ -242,7 +249,28 @@ class ClipSession:
                 f'The file has {megabytes:.1f} MB; this page takes up to '
                 f'{self.limits.megabytes:g} MB.')
         taken = osp.join(self._new_folder(name), osp.basename(path))
-        return shutil.move(path, taken)
+        shutil.move(path, taken)
+        self._look(taken)
+        return taken
+
+    def _look(self, path: str) -> None:
+        """Have a file decoded by another process, within the limits."""
+        most = self.limits
+        try:
+            done = subprocess.run(
+                [sys.executable, _FIRST_LOOK, path, str(most.seconds),
+                 str(most.decoding_gigabytes), str(most.decoding_seconds)],
+                capture_output=True, timeout=most.decoding_seconds)
+            failed = done.returncode != 0
+        except subprocess.TimeoutExpired:
+            failed = True
+        if failed:
+            shutil.rmtree(osp.dirname(path))
+            raise Refused(
+                f'"{osp.basename(path)}" can\'t be decoded within '
+                f'{most.decoding_seconds:g} s and '
+                f'{most.decoding_gigabytes:g} GB, or its pictures are too '
+                'large.')
 
     def _kept(self, frame: FrameResult, sound: str) -> FrameResult:
         """The frame with its arrays in files."""

@@ -21,7 +21,9 @@ class HTTPModel:
     Chats are sent side by side. The client repeats what meets a busy or
     broken server or a lost connection, after growing waits or what the
     server's ``Retry-After`` says. The API key is read from the environment
-    and from nowhere else: configs are logged and shared.
+    and from nowhere else: configs are logged and shared. It goes to this
+    address alone, redirects are an error, and stars stand for it in answers
+    and messages.
 
     Args:
         base_url (str): Address of the API, e.g. ``http://HOST:8000/v1``; one
@@ -50,18 +52,21 @@ class HTTPModel:
                  max_retries: int = 6) -> None:
         openai = require('openai', 'text')
         parts = urlsplit(base_url)
-        if parts.scheme not in ('http', 'https') or '@' in parts.netloc:
+        if parts.scheme not in ('http', 'https') or '@' in parts.netloc \
+                or parts.query:
             # not shown: it may hold a password
             raise ValueError(
                 'base_url must be an address such as "http://HOST:8000/v1", '
-                'without a password (the key comes from the environment '
-                f'variable {api_key_env})')
+                'without a password or "?" (the key comes from the '
+                f'environment variable {api_key_env})')
         if not parts.path.strip('/'):
             base_url = f'{base_url.rstrip("/")}/v1'
         self._key = os.environ.get(api_key_env)
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=self._key or 'none',  # servers without keys take any
+            http_client=openai.DefaultAsyncHttpxClient(
+                follow_redirects=False),
             timeout=timeout,
             max_retries=max_retries)
         fields = dict(
@@ -119,19 +124,27 @@ class HTTPModel:
         except openai.APIStatusError as error:
             status = error.status_code
             failure = self._failure(error, refused=status in _REFUSALS)
-            if status in _HOPELESS and not self._served:
+            if not self._served and (status in _HOPELESS
+                                     or 300 <= status < 400):
                 raise ModelUnavailableError(failure.error) from None
             return failure
         except (openai.OpenAIError, AttributeError, IndexError, TypeError,
                 ValueError) as error:
-            return ChatFailure(f'This is no chat completion ({error!r:.200}).')
+            text = self._masked(repr(error))[:200]
+            return ChatFailure(f'This is no chat completion ({text}).')
         self._served = True
-        return text if isinstance(text, str) else ChatFailure(
+        return self._masked(text) if isinstance(text, str) else ChatFailure(
             f'The answer has no text (finish_reason: {reason}). A model that '
             'reasons first may need a larger max_tokens.')
 
+    def _masked(self, text: str) -> str:
+        return text.replace(self._key, '***') if self._key else text
+
     def _failure(self, error: Exception, **kwargs: Any) -> ChatFailure:
-        text = ' '.join(f'{type(error).__name__}: {error}'.split())[:400]
-        if self._key:
-            text = text.replace(self._key, '***')
+        text = self._masked(f'{type(error).__name__}: {error}')
+        text = ' '.join(text.split())[:400]
+        response = getattr(error, 'response', None)
+        if response is not None and response.headers.get('location'):
+            text += (' It redirects, which is not followed: base_url must be '
+                     'the final address.')
         return ChatFailure(f'{self._client.base_url}: {text}', **kwargs)

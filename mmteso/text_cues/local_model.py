@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 import os
+import re
 import threading
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
@@ -83,11 +84,22 @@ class LocalModel:
     def render(self, messages: List[dict], **kwargs: Any) -> str:
         """A chat as the model was trained to read it, up to the answer.
 
+        Special tokens in the texts, which would end a turn, are left out.
         ``chat_template`` is used instead of the model's; all other arguments
         are variables of the template.
         """
         from jinja2 import TemplateError
         _, processor, tokenizer, _ = self.loaded
+        special = {*tokenizer.all_special_tokens, *(
+            token.content for token in tokenizer.added_tokens_decoder.values()
+            if token.special)}
+        pattern = '|'.join(
+            map(re.escape, sorted(special, key=len, reverse=True))) or '(?!)'
+        messages = [
+            dict(message, content=re.sub(pattern, ' ', message['content']))
+            if isinstance(message['content'], str) else message
+            for message in messages
+        ]
         if processor is not tokenizer:
             # the templates of processors read contents in parts
             messages = [

@@ -9,6 +9,7 @@ bytes is written into the cue file.
 """
 import dataclasses
 import hashlib
+import json
 import os
 from typing import NamedTuple, Optional, Tuple
 
@@ -50,7 +51,8 @@ class Prompt:
     instruction: str
     answer_format: str  # how the free answer has to end
     extraction: str  # the second turn: the answer's objects as JSON
-    input: str  # how a description is given: {caption} in a text, once
+    # how a description is given: {caption}, a JSON string, in a text, once
+    input: str
     # given as a conversation that has taken place already
     demonstrations: Tuple[Demonstration, ...] = ()
     system: str = ''  # the system message, if any
@@ -69,9 +71,11 @@ class Prompt:
         for text, answer in [(shown.caption, shown.answer)
                              for shown in self.demonstrations
                              ] + [(caption, None)]:
-            # One line, so that no line of a description can pass for one of
-            # the prompt's own; not formatted, as it may hold braces.
-            text = head + self.input.replace(_SLOT, ' '.join(text.split()))
+            # One line in quotes that nothing in it ends, so that no part of a
+            # description can pass for the prompt's own; not formatted, as it
+            # may hold braces.
+            quoted = json.dumps(' '.join(text.split()), ensure_ascii=False)
+            text = head + self.input.replace(_SLOT, quoted)
             head = ''
             messages.append(dict(role='user', content=text))
             if answer is not None:

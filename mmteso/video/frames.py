@@ -29,7 +29,7 @@ class Problem(NamedTuple):
 
 @contextmanager
 def open_media(path: str) -> Iterator[Any]:
-    """Open a file with PyAV.
+    """Open a file with PyAV, and no other that it names (as playlists do).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -38,14 +38,15 @@ def open_media(path: str) -> Iterator[Any]:
     av = require('av', 'video')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'The file "{path}" does not exist.')
-    try:
-        container = av.open(path)
-    except av.error.FFmpegError as error:
-        raise MediaError(
-            f'"{path}" ({os.path.getsize(path)} bytes) is no video or sound '
-            f'file that FFmpeg reads ({error.strerror}).') from error
-    with container:
-        yield container
+    with open(path, 'rb') as file:
+        try:
+            container = av.open(file, options=dict(protocol_whitelist='none'))
+        except av.error.FFmpegError as error:
+            raise MediaError(
+                f'"{path}" ({os.path.getsize(path)} bytes) is no video or '
+                f'sound file that FFmpeg reads ({error.strerror}).') from error
+        with container:
+            yield container
 
 
 def decode(container: Any, stream: Any, origin: float,

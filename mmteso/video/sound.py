@@ -176,7 +176,8 @@ def _file_blocks(path: str, origin: Optional[float],
             if not np.isnan(time):
                 late = round(time * rate) - written
                 if late > _JITTER * rate or (written == 0 and late > 0):
-                    yield np.zeros(late), rate
+                    for start in range(0, late, rate):  # it may be days
+                        yield np.zeros(min(rate, late - start)), rate
                     written += late
                 elif late < -_JITTER * rate or (written == 0 and late < 0):
                     mono = mono[-late:]

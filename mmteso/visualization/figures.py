@@ -139,6 +139,14 @@ def draw_picture_grid(
             aspect=30,
             shrink=min(1, 3 / len(rows)))
     figure.suptitle(title, fontsize=10)
+    return _save(figure, path)
+
+
+def _save(figure: 'Figure', path: str) -> 'Figure':
+    """Write a figure whose texts, cues and names, are no formulas."""
+    from matplotlib.text import Text
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     figure.savefig(path)
     return figure
 
@@ -250,8 +258,7 @@ def draw_bar_chart(panels: Sequence[BarPanel],
         fontsize=8,
         frameon=False)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path)
-    return figure
+    return _save(figure, path)
 
 
 def _draw_panel(axis, panel: BarPanel, colors: Mapping[str, str]) -> None:

@@ -109,10 +109,10 @@ def test_a_clip_and_its_sounds(model, serve, visit, tmp_path):
     folders = server.temporary / next(
         name for name in os.listdir(server.temporary)
         if name.startswith('mmteso-page'))
-    assert list(folders.glob('clip-*'))
+    assert list(folders.glob('visits/clip-*'))
     page.close()
     for _ in range(100):
-        if not list(folders.glob('clip-*')):
+        if not list(folders.glob('visits/clip-*')):
             break
         run(['sleep', '.1'])
     assert not list(folders.rglob('*.mp4'))

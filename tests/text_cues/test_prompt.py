@@ -62,15 +62,16 @@ def test_conversation(mine):
     chat = prompt.conversation('A {red}\n\n bus')
     assert [m['role'] for m in chat] == [
         'system', 'user', 'assistant', 'user', 'assistant', 'user']
-    assert chat[1]['content'] == 'Name it.\n\nOne word.\n\nSeen: A dog. (end)'
+    assert chat[1]['content'] == (
+        'Name it.\n\nOne word.\n\nSeen: "A dog." (end)')
     assert chat[2]['content'] == 'Answer: dog'
     # a description is one line, whatever it holds
-    assert chat[-1]['content'] == 'Seen: A {red} bus (end)'
+    assert chat[-1]['content'] == 'Seen: "A {red} bus" (end)'
     second = prompt.extract(chat, 'Answer: bus')
     assert second[:-2] == chat
     assert [m['content'] for m in second[-2:]] == ['Answer: bus', 'As JSON.']
     assert load_prompt(mine(MINE)).conversation('x') == [
-        dict(role='user', content='Name it.\n\nOne word.\n\nSeen: x (end)')]
+        dict(role='user', content='Name it.\n\nOne word.\n\nSeen: "x" (end)')]
 
 
 @pytest.mark.parametrize('text, message', [

@@ -12,8 +12,8 @@ import numpy as np
 
 from mmteso.audio import SAMPLE_RATE
 from mmteso.video import MediaError, Sound, VideoFile
-from ..avsbench_meta import (AVSBENCH_CLASSES, get_class_set, parse_a_obj,
-                             read_classes)
+from ..avsbench_meta import (AVSBENCH_CLASSES, SPLITS, get_class_set,
+                             parse_a_obj, read_classes)
 from .layout import OBJECT_HOMES
 from .media import write_wav
 from .tables import COLUMNS, save_frame, write_lines, write_table
@@ -341,6 +341,9 @@ class _ObjectTarget(_Target):
     def add(self, name: str, count: int, video: str, begin: float, a_obj: str,
             split: str) -> bool:
         """Put the clip that has begun into its place."""
+        if split not in SPLITS:  # it is a folder
+            raise ValueError(f'{split!r} is no split: expected one of '
+                             f'{list(SPLITS)}')
         data = f'{self.home}/{self.subset}_data'
         if self.subset == 's4':
             below = f'{split}/{a_obj}'

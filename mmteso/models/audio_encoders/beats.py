@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.audio import FBANK_BANDS
+from mmteso.io import read_checkpoint
 from mmteso.optional import require
 from .frozen_audio_encoder import FrozenAudioEncoder
 
@@ -97,7 +98,7 @@ class BEATs(FrozenAudioEncoder):
     def read_weights(self, path: str) -> Dict[str, Tensor]:
         """The weights of one of Microsoft's checkpoints, no classifier's."""
         try:
-            checkpoint = torch.load(path, 'cpu', weights_only=True)
+            checkpoint = read_checkpoint(path)
             cfg, state = checkpoint['cfg'], checkpoint['model']
         except Exception as error:  # as varied as the ways to break a file
             raise ValueError(

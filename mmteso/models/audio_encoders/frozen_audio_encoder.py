@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import os
 
-from torch.hub import load_state_dict_from_url
+from mmengine.runner import CheckpointLoader
 
 from mmteso.io import read_state_dict
 from ..weights import PretrainedModule, load_part
@@ -25,8 +25,8 @@ class FrozenAudioEncoder(PretrainedModule):
         if '://' in path:
             load_part(
                 self,
-                load_state_dict_from_url(path, map_location='cpu',
-                                         weights_only=True), path)
+                CheckpointLoader.load_checkpoint(path, map_location='cpu'),
+                path)
             return
         if not os.path.isfile(path):
             raise FileNotFoundError(
