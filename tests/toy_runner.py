@@ -24,6 +24,11 @@ class ToyRandomData(Dataset):
     def __len__(self):
         return self.length
 
+    def get_data_info(self, index):
+        # clips of 2 and 3 frames by turns
+        clip, frame = divmod(index, 5)
+        return dict(subset='toy', uid=f'{clip}-{frame > 1}', frame=frame)
+
     def __getitem__(self, index):
         noise = torch.tensor(
             [random.random(), np.random.rand(), float(torch.rand(()))])

@@ -128,12 +128,18 @@ def gradients(name, data_root, work_dir, launcher, batch_size,
     return steps[0]
 
 
-def metrics(name, data_root, work_dir, launcher):
-    """Test metrics of seven frames, two at a time."""
+def metrics(name, data_root, work_dir, launcher, clips=False):
+    """Test metrics of seven frames, two at a time, or by ``clips``: one
+    process then has five of them and the other two."""
     config = narrowed(name, data_root, work_dir, launcher)
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.test_dataloader.batch_size = 2
     config.test_dataloader.dataset.indices = 7
+    if clips:
+        config.test_dataloader.update(
+            batch_size=1,
+            sampler=dict(type='ClipSampler', shuffle=False),
+            batch_sampler=dict(type='ClipBatchSampler'))
     config.test_evaluator = [
         # within the narrow range of untrained scores
         ConfigDict(type='AVSMetric', threshold=0.46),
@@ -175,6 +181,7 @@ def everything(data_root, work_dir, launcher, batch_size):
             stock=gradients(NAMES[0], *args, batch_size, stock_loss=True),
             metrics={name: metrics(name, *args)
                      for name in NAMES},
+            clips=metrics(NAMES[1], *args, clips=True),
             report=audio_report(*args))
 
 

@@ -8,12 +8,15 @@ from .base_avs_dataset import BaseAVSDataset
 from .class_synonyms import (ClassSynonyms, SynonymError, check_synonyms,
                              choose_synonyms, load_class_synonyms,
                              read_synonyms)
+from .clip_samplers import (ClipBatchSampler, ClipSampler,
+                            InfiniteClipSampler)
 from .data_check import (DataReport, check_dataset, datasets_inside,
                          frame_name)
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',
-    'BaseAVSDataset', 'ClassSynonyms', 'DataReport', 'SynonymError',
-    'check_dataset', 'check_synonyms', 'choose_synonyms', 'datasets_inside',
-    'frame_name', 'load_class_synonyms', 'read_synonyms', 'transforms'
+    'BaseAVSDataset', 'ClassSynonyms', 'ClipBatchSampler', 'ClipSampler',
+    'DataReport', 'InfiniteClipSampler', 'SynonymError', 'check_dataset',
+    'check_synonyms', 'choose_synonyms', 'datasets_inside', 'frame_name',
+    'load_class_synonyms', 'read_synonyms', 'transforms'
 ]

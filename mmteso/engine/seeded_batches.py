@@ -140,8 +140,10 @@ class _Endless:
     @staticmethod
     def _epochs(loader: DataLoader, epoch: int) -> Iterator[Any]:
         for number in itertools.count(epoch):
-            if hasattr(loader.sampler, 'set_epoch'):
-                loader.sampler.set_epoch(number)
+            # not loader.sampler: torch's own, beside a batch sampler
+            sampler = loader.batch_sampler.sampler
+            if hasattr(sampler, 'set_epoch'):
+                sampler.set_epoch(number)
             yield from loader
 
     def __iter__(self) -> '_Endless':
@@ -197,7 +199,7 @@ def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
     discard = 0 if hasattr(loop.dataloader_iterator,
                            'skip_iter') else loop.iter
     epoch, skip = 0, loop.iter
-    if not isinstance(loader.sampler, InfiniteSampler):
+    if not isinstance(numbered.sampler, InfiniteSampler):
         epoch, skip = divmod(loop.iter, len(loader))
     numbered.restart(loop.iter, skip)
     loop.dataloader_iterator = _Endless(loader, epoch, discard)

@@ -103,6 +103,16 @@ def test_same_metrics(results, name):
     assert one == two and 'cues/rec1_AP_by_order' in one
 
 
+def test_same_metrics_by_clips(results):
+    """Though one process has five frames and the other two."""
+    one, two = (result['clips'] for result in results)
+    assert len([key for key in one if key.startswith('digest/')]) == 7
+    for key in ('J', 'F', 'foreground'):
+        assert one[key] == two[key], key
+    assert {key: one[key] for key in one if key.startswith('digest/')} == {
+        key: two[key] for key in two if key.startswith('digest/')}
+
+
 def test_same_report_of_audio_conditions(results):
     """Of every condition; the clips are paired alike."""
     one, two = (

@@ -101,6 +101,10 @@ class LoadAVSAnnotations(AVSTransform):
             then the visible ones), to pretrain a segmentor on everything that
             is to be seen, as ADE20K does for AVSBench. Defaults to
             'sounding'.
+        no_mask (str): What a frame without a mask (``seg_map_path`` None: a
+            data set with ``with_masks=False``) is: an 'error', or ignored as
+            a whole with 'ignore', all 255, such as later frames of v1s train
+            for a model that sees whole clips. Defaults to 'error'.
         backend_args (dict, optional): Those of mmengine's file backend.
 
     Raises:
@@ -116,11 +120,13 @@ class LoadAVSAnnotations(AVSTransform):
                  load_visible: bool = False,
                  load_classes: bool = False,
                  source: str = 'sounding',
+                 no_mask: str = 'error',
                  backend_args: Optional[dict] = None) -> None:
         for name, value, known in (
             ('unknown_color', unknown_color, ('ignore', 'background',
                                               'error')),
-            ('source', source, ('sounding', 'visible'))):
+            ('source', source, ('sounding', 'visible')),
+            ('no_mask', no_mask, ('error', 'ignore'))):
             if value not in known:
                 raise ValueError(f'{name} must be one of {known}, but got '
                                  f'{value!r}')
@@ -132,6 +138,7 @@ class LoadAVSAnnotations(AVSTransform):
         self.load_visible = load_visible
         self.load_classes = load_classes
         self.source = source
+        self.no_mask = no_mask
         self.backend_args = backend_args
         self._warned = False
 
@@ -150,7 +157,7 @@ class LoadAVSAnnotations(AVSTransform):
         results['unknown_pixels'] = 0
         labels = self._load(results, key, label_format)
         results['frame_classes'] = None
-        if label_format != 'binary':
+        if label_format != 'binary' and results[key] is not None:
             present = np.flatnonzero(np.bincount(labels.ravel()))
             results['frame_classes'] = tuple(
                 results['class_names'][label] for label in present
@@ -187,6 +194,9 @@ class LoadAVSAnnotations(AVSTransform):
         path = results.get(key)
         where = self._describe(results)
         if path is None:
+            if self.no_mask == 'ignore' and key == 'seg_map_path':
+                return np.full(results['ori_shape'][:2], IGNORE_INDEX,
+                               np.uint8)
             remedy = 'LoadAVSAnnotations' if key == 'seg_map_path' else \
                 "load_visible=True and source='visible'"
             raise FileNotFoundError(f'{where} has no {key}; for data without '

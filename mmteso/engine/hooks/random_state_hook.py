@@ -45,7 +45,8 @@ class RandomStateHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the seed of the samples' order, as ``meta.sampler_seed``."""
-        seed = getattr(runner.train_dataloader.sampler, 'seed', None)
+        sampler = runner.train_dataloader.batch_sampler.sampler
+        seed = getattr(sampler, 'seed', None)
         checkpoint['meta']['sampler_seed'] = None if seed is None else int(
             seed)
 
@@ -61,7 +62,7 @@ class RandomStateHook(Hook):
                 'RandomStateHook knows the batches of IterBasedTrainLoop and '
                 f'EpochBasedTrainLoop, but got a {type(loop).__name__}.\n'
                 'Derive it from one of them, or leave the hook out')
-        sampler = loop.dataloader.sampler
+        sampler = loop.dataloader.batch_sampler.sampler
         if loop.iter and self._sampler_seed is not None and hasattr(
                 sampler, 'seed'):
             # the sampler was built before the checkpoint was read

@@ -192,3 +192,15 @@ def test_samples_of_mmsegs_inferencers():
     """mmseg drops its own LoadAnnotations, by name; ours stays."""
     with pytest.raises(KeyError, match="label_format.*can't pass sound"):
         LoadAVSAnnotations()(dict(img_path='a.png', img=np.zeros((4, 4, 3))))
+
+
+def test_frames_without_a_mask(tmp_path):
+    """An error, or nothing but ignored pixels."""
+    path, _ = write_pair(tmp_path, np.ones((4, 6), np.uint8))
+    frame = dict(sample(path, 'rgb', ori_shape=(4, 6)), seg_map_path=None)
+    with pytest.raises(FileNotFoundError, match='clip_0_5000, frame 3'):
+        LoadAVSAnnotations()(frame)
+    loaded = LoadAVSAnnotations(no_mask='ignore')(frame)
+    assert loaded['gt_seg_map'].shape == (4, 6)
+    assert (loaded['gt_seg_map'] == 255).all()
+    assert loaded['frame_classes'] is None

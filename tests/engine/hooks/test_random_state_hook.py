@@ -84,16 +84,20 @@ def test_random_seed_is_taken_from_the_checkpoint(tmp_path):
     assert torch.equal(weights(resumed), weights(whole))
 
 
-def test_finite_sampler(tmp_path):
+@pytest.mark.parametrize(
+    'kind', ['DefaultSampler', 'ClipSampler', 'InfiniteClipSampler'])
+def test_other_samplers(tmp_path, kind):
     loader = dict(
         toy_config('')['train_dataloader'],
-        sampler=dict(type='DefaultSampler', shuffle=True),
+        sampler=dict(type=kind, shuffle=True),
         dataset=dict(type='ToyRandomData', length=8))
+    if 'Clip' in kind:
+        loader['batch_sampler'] = dict(type='ClipBatchSampler')
     whole = train(
         toy_config(tmp_path / 'whole', train_dataloader=loader),
-        'finite-whole')
+        f'{kind}-whole')
     resumed = interrupted_then_resumed(
-        toy_config(tmp_path / 'parts', train_dataloader=loader), 'finite', 4)
+        toy_config(tmp_path / 'parts', train_dataloader=loader), kind, 4)
     assert torch.equal(weights(whole), weights(resumed))
 
 
