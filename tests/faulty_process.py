@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A process of two: see robustness/test_two_faulty_processes.py.
 
-    faulty_process.py dies CONFIG_FILE
+    faulty_process.py train CONFIG_FILE
     faulty_process.py blank DATA_ROOT WORK_DIR FILE
 """
 import os
@@ -23,11 +23,23 @@ BLANK = ('ignored', 'cueless', 'silent', 'all')
 
 @HOOKS.register_module()
 class Dies(Hook):
-    """Ends process 1 as the system does, for want of memory."""
+    """A signal for process 1: SIGKILL, as of a system without memory."""
+
+    def __init__(self, name='SIGKILL'):
+        self.signal = getattr(signal, name)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if runner.iter == 2 and os.environ['RANK'] == '1':
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.signal)
+
+
+@HOOKS.register_module()
+class Poisons(Hook):
+    """NaN in the sound of process 1."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 2 and os.environ['RANK'] == '1':
+            data_batch['inputs']['log_mel'][0].fill_(float('nan'))
 
 
 class Blank(Hook):
@@ -63,7 +75,7 @@ def blank_gradients(data_root, work_dir, launcher, batch_size):
 
 if __name__ == '__main__':
     what, *args = sys.argv[1:]
-    if what == 'dies':
+    if what == 'train':
         sys.argv = ['train.py', args[0], '--launcher', 'pytorch']
         runpy.run_path(str(ROOT / 'tools' / 'train.py'), run_name='__main__')
     else:

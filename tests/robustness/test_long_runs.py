@@ -71,6 +71,8 @@ def test_killed_twenty_times(synthavs, tmp_path):
             if kill % 2:
                 wait(process, lambda: list(parts.glob('*.pth.*.partial')))
             else:
+                if kill % 5:
+                    wait(process, lambda: iters.value > first + 4)
                 time.sleep(rng.uniform(0, 1.5))
             process.kill()
             writing += bool(list(parts.glob('*.pth.*.partial')))
@@ -84,7 +86,7 @@ def test_killed_twenty_times(synthavs, tmp_path):
         assert began < 0 or killed - began < 8
     whole = tmp_path / 'whole'
     process = context.Process(
-        target=train, args=(synthavs, str(whole), context.Value('i', -1)))
+        target=train, args=(synthavs, str(whole), iters))
     process.start()
     process.join()
     one, two = (

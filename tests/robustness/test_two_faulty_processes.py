@@ -22,41 +22,87 @@ TORCHRUN = [
 ]
 
 
-@pytest.fixture
-def config(synthavs, tmp_path):
-    """Of a training whose process 1 dies in iteration 2."""
+def write_config(synthavs, folder, **hook):
+    """Of a training in whose iteration 3 a hook does something."""
     config = narrow_config(
-        load('teso/teso-cue_r18_synthavs.py'), synthavs, tmp_path / 'work',
+        load('teso/teso-cue_r18_synthavs.py'), synthavs, folder / 'work',
         frames=8, epochs=6)
     config.train_cfg.val_interval = 9
     config.default_hooks.checkpoint.interval = 2
-    config.custom_hooks = [dict(type='Dies')]
-    config.dump(str(tmp_path / 'config.py'))
-    return tmp_path / 'config.py'
+    config.default_hooks.checkpoint.signal_interval = 5
+    config.default_hooks.finite_loss.action = 'skip'
+    config.log_level = 'WARNING'
+    config.custom_hooks = [dict(hook)]
+    config.dump(str(folder / 'config.py'))
+    return folder / 'config.py'
+
+
+@pytest.fixture
+def config(synthavs, tmp_path):
+    return write_config(synthavs, tmp_path, type='Dies')
+
+
+def start(config):
+    """Two processes that no launcher looks after."""
+    port = str(free_port())
+    return [
+        subprocess.Popen(
+            [sys.executable, '-W', 'ignore', WORKER, 'train', config],
+            env=environment(
+                RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2',
+                MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True) for rank in '01'
+    ]
+
+
+def outputs_of(processes):
+    try:
+        return [process.communicate(timeout=1500)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def test_dead_process_without_a_launcher(config):
     """The other one ends by itself, says so, and the checkpoint is whole."""
-    port = str(free_port())
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-W', 'ignore', str(WORKER), 'dies', str(config)],
-            env=environment(
-                RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2',
-                MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
-            cwd=ROOT, stderr=subprocess.PIPE, text=True) for rank in '01'
-    ]
-    processes[1].communicate(timeout=300)
+    processes = start(config)
+    processes[1].communicate(timeout=1500)
     died = time.perf_counter()
-    error = processes[0].communicate(timeout=120)[1]
+    output = processes[0].communicate(timeout=120)[0]
     print(f'ended {time.perf_counter() - died:.1f} s after the other')
     assert processes[1].returncode == -9 and processes[0].returncode == 1
-    assert 'another process of this training has ended' in error, error
+    assert 'another process of this training has ended' in output, output
     torch.load(config.parent / 'work' / 'iter_2.pth', weights_only=True)
 
 
+def test_one_process_gets_sigterm(synthavs, tmp_path):
+    """Both end after the same iteration."""
+    processes = start(write_config(
+        synthavs, tmp_path, type='Dies', name='SIGTERM'))
+    outputs = outputs_of(processes)
+    assert [p.returncode for p in processes] == [143, 143], outputs
+    checkpoint = torch.load(
+        tmp_path / 'work' / 'interrupted.pth', weights_only=True)
+    assert checkpoint['meta']['iter'] == 5
+
+
+def test_nan_in_one_process(synthavs, tmp_path):
+    """Both skip the step, and none waits for the other."""
+    processes = start(write_config(synthavs, tmp_path, type='Poisons'))
+    outputs = outputs_of(processes)
+    assert [p.returncode for p in processes] == [0, 0], outputs
+    assert 'iteration 3: a gradient is not finite' in outputs[0]
+    assert 'Step skipped; 1 in this run' in outputs[0]
+    checkpoint = torch.load(
+        tmp_path / 'work' / 'iter_6.pth', weights_only=True)
+    steps = {float(state['step'])
+             for state in checkpoint['optimizer']['state'].values()}
+    assert steps == {5.}
+
+
 def test_dead_process_under_torchrun(config):
-    result = run([*TORCHRUN, 'dies', config], check=False, timeout=300)
+    result = run([*TORCHRUN, 'train', config], check=False, timeout=1500)
     assert result.returncode == 1
     assert re.search(r'rank\s+: 1 .*\n\s+exitcode\s+: -9', result.stderr)
 

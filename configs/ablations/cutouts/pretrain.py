@@ -18,15 +18,14 @@ model = dict(
     latent_loss=None,
     decode_head=dict(
         type='PixelSupervisedHead',
-        pixel_classes=156,
+        pixel_classes=67,
         stages=2,
         pmqs=None,
         train_cfg=dict(num_points=512)))
 load_masks = dict(
     type='LoadAVSAnnotations', source='visible', load_classes=True)
-augmentation = [*_base_.augmentation, dict(type='PhotoMetricDistortion')]
 train_pipeline = [
-    _base_.load_image, load_masks, *augmentation, _base_.pack
+    _base_.load_image, load_masks, *_base_.augmentation, _base_.pack
 ]
 test_pipeline = [_base_.load_image, load_masks, _base_.pack]
 dataset = dict(data_root=data_root, cue_file=None, cue_bank=None)
@@ -36,16 +35,3 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))
 val_evaluator = [dict(type='AVSMetric')]
 test_evaluator = [dict(type='AVSMetric', report_by='split')]
-max_iters = 2000
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='PolyLR',
-        eta_min=0,
-        power=0.9,
-        begin=100,
-        end=max_iters,
-        by_epoch=False)
-]
-train_cfg = dict(max_iters=max_iters, val_interval=500)
-default_hooks = dict(checkpoint=dict(interval=500))

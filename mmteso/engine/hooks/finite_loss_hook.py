@@ -60,11 +60,11 @@ class FiniteLossHook(Hook):
         step = wrapper.step  # clips the gradients first
 
         def step_if_finite(**kwargs) -> None:
-            sums = [
-                parameter.grad.sum() for group in wrapper.param_groups
+            gradients = [
+                parameter.grad for group in wrapper.param_groups
                 for parameter in group['params'] if parameter.grad is not None
             ]
-            if _finite(torch.stack(sums)):
+            if _finite(torch.stack(torch._foreach_norm(gradients))):
                 step(**kwargs)
             else:  # here and in the other processes
                 self._refuse(runner, 'a gradient', True)

@@ -1,6 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import logging
 from typing import Optional, Sequence, Tuple
 
+import torch
+from mmengine.logging import print_log
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -61,8 +64,8 @@ class TransformersBackbone(PretrainedModule, TransformersPart):
             to (0, 1, 2, 3).
         with_cp (bool): Recompute the layers in the backward pass instead of
             keeping their activations. Transformers does so in training mode
-            only, thus not where the backbone is frozen, and not in all
-            models. Defaults to False.
+            only, thus not where the backbone is frozen (a warning says so),
+            and not in all models. Defaults to False.
         init_cfg (dict, optional): Where the weights are, of type Pretrained.
             Defaults to None: random ones, drawn as transformers does.
 
@@ -89,6 +92,7 @@ class TransformersBackbone(PretrainedModule, TransformersPart):
         self.model = transformers.AutoBackbone.from_config(
             _make_config(model_type, dict(config or {}), list(out_indices)))
         self.out_channels = tuple(self.model.channels)
+        self.with_cp = with_cp
         if with_cp:
             if not self.model.supports_gradient_checkpointing:
                 raise ValueError(
@@ -143,6 +147,13 @@ class TransformersBackbone(PretrainedModule, TransformersPart):
             RuntimeError: If the maps don't have the channels that
                 transformers says: FocalNet's are those of the next stage.
         """
+        if self.with_cp and torch.is_grad_enabled() and not self.training:
+            print_log(
+                'with_cp has no effect: the backbone is frozen, and '
+                'transformers recomputes layers in training mode alone',
+                logger='current',
+                level=logging.WARNING)
+            self.with_cp = False
         maps = tuple(
             feature.contiguous() for feature in self.model(x).feature_maps)
         channels = tuple(feature.shape[1] for feature in maps)

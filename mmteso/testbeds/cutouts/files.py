@@ -10,7 +10,7 @@ CUTOUTS = Testbed(
     manifest='cutouts.json',
     tool='prepare_cutouts.py',
     # Raise it with every change of what is generated.
-    version=2,
+    version=3,
     files=('LICENSE.txt', ))
 
 README = f"""\

@@ -1,0 +1,10 @@
+# ours: plus, and sound and text reach the pixels, too
+_base_ = ['./plus.py']
+
+model = dict(
+    fusion=dict(
+        type='AudioTextFusion',
+        in_channels=[32, 64, 128, 256],
+        prompt_dims=256,
+        embed_dims=64,
+        hidden_dims=256))
