@@ -24,7 +24,8 @@ from mmteso.video import write_video
 NEEDS = re.compile(r' *# needs (.+)')
 KNOWN = re.compile(
     r'AVSBench|the cutouts|weights|(8|16) GPUs|a model server|a browser|'
-    r'the network|an environment to change|(minutes|hours) of CPU')
+    r'the network|an environment to change|Slurm|a GPU|'
+    r'a checkout of the baseline|(minutes|hours) of CPU')
 COPIED = ('configs', 'docs', 'mmteso', 'projects', 'tests', 'tools',
           'Makefile', 'pyproject.toml')
 CONFIG = 'configs/teso/teso_r18_synthavs.py'

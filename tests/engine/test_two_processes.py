@@ -100,6 +100,8 @@ def test_same_metrics(results, name):
     # the masks of untrained models may keep no cue: NaN
     one, two = ({key: value for key, value in found.items() if value == value}
                 for found in (one, two))
+    # the seventh frame is alone in a batch, or not: its scores may round
+    assert one.pop('digest/6') == pytest.approx(two.pop('digest/6'), rel=1e-5)
     assert one == two and 'cues/rec1_AP_by_order' in one
 
 

@@ -217,7 +217,10 @@ def page(folder: str = RECORDS) -> str:
     lines = [format_table(rows, markdown=True, left=2), '']
     for hardware in sorted({entry['hardware'] for entry in records}):
         lines.append(f'Hardware: {hardware}.')
-    lines += ['', '```bash', '# needs a checkout of the baseline, minutes']
+    lines += [
+        '', '```bash',
+        '# needs a checkout of the baseline, minutes of CPU'
+    ]
     lines += sorted({entry['command'] for entry in records}) + ['```']
     return '\n'.join(lines)
 
