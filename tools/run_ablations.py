@@ -75,7 +75,6 @@ CUTOUTS_COLUMNS = (
     ('silent', 'normal/cues/silent_kept@test'),
     ('test_unseen: sounding', 'normal/cues/sounding_kept@test_unseen'),
     ('silent', 'normal/cues/silent_kept@test_unseen'),
-    ('seconds of training', 'seconds/train'),
 )
 CUTOUTS_AUDIO_COLUMNS = (
     ('test, J: normal', 'normal/J@test'),

@@ -1,0 +1,94 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""A training step of the demo, with another commit, in turns.
+
+    python tools/dataset_converters/prepare_synthavs.py data/synthavs --reuse
+    python tools/benchmarks/training_step.py --baseline DIR
+
+One thread, on the CPU: forward, backward and optimizer, on batches that are
+loaded before.
+"""
+import argparse
+import os
+import os.path as osp
+import subprocess
+import sys
+
+from turns import ROOT, Sample, add_options, ratio, record, take_turns
+
+# what a process of each commit does; prints the seconds of a step
+STEPS = """
+import statistics, sys, time, torch, mmteso
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import MODELS
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+cfg = Config.fromfile(sys.argv[1])
+init_default_scope('mmseg')
+cfg.train_dataloader.dataset.data_root = sys.argv[2]
+cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
+loader = iter(Runner.build_dataloader(cfg.train_dataloader, seed=0))
+batches = [next(loader) for _ in range(3)]
+model = MODELS.build(cfg.model)
+model.init_weights()
+model.train()
+optim = build_optim_wrapper(model, cfg.optim_wrapper)
+model.train_step(batches[0], optim)
+times = []
+for step in range(int(sys.argv[3])):
+    start = time.perf_counter(), time.process_time()
+    model.train_step(batches[step % 3], optim)
+    times.append((time.perf_counter() - start[0],
+                  time.process_time() - start[1]))
+print(*map(statistics.median, zip(*times)))
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Time the training step of a config here and at another '
+        'commit, in turns.')
+    add_options(parser)
+    parser.add_argument(
+        '--config', default='configs/teso/teso-cue_r18_synthavs.py',
+        help='which config (default: %(default)s)')
+    parser.add_argument(
+        '--data-root', default='data/synthavs',
+        help='its data (default: %(default)s)')
+    parser.add_argument(
+        '--steps', type=int, default=6,
+        help='in each turn; their median counts (default: %(default)s)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+
+    def step(tree: str) -> Sample:
+        result = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', STEPS,
+             osp.join(tree, args.config), osp.abspath(args.data_root),
+             str(args.steps)],
+            cwd=tree, env={**os.environ, 'PYTHONPATH': tree}, check=True,
+            stdout=subprocess.PIPE, text=True)
+        return Sample(*map(float, result.stdout.split()[-2:]))
+
+    samples = take_turns({
+        'before': lambda: step(args.baseline), 'now': lambda: step(ROOT)
+    }, args.rounds)
+    value = ratio(samples, 'now', 'before')
+    record(
+        args, samples,
+        name='training_step',
+        what=f'A training step of {osp.basename(args.config)}, one thread: '
+        'now, by before',
+        target='at most 0.55',
+        ratio=value,
+        met=value <= .55)
+
+
+if __name__ == '__main__':
+    main()
