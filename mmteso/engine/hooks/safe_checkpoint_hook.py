@@ -65,9 +65,9 @@ class SafeCheckpointHook(CheckpointHook):
     it.
 
     Args:
-        *args, **kwargs: See ``CheckpointHook``.
         signal_interval (int): Of several processes each gets the signal at
             another time; they agree every so many iterations. Defaults to 10.
+        **kwargs: See ``CheckpointHook``.
     """
 
     def __init__(self, *args, signal_interval: int = 10, **kwargs) -> None:
