@@ -15,11 +15,15 @@ def pytest_configure(config):
     """Import mmteso before any test module imports mmseg.models.
 
     See mmteso/ops/stand_in.py. Not in the process that only hands tests out to
-    others (``-n 2``): that would take seconds in which none of them starts.
+    others (``-n 2``): that would take seconds in which none of them starts. It
+    makes yapf's cache, which processes that start together read half written
+    (findings/yapf_cache_of_new_ranks.sh).
     """
     hands_out = getattr(config.option, 'numprocesses', None)
     if hasattr(config, 'workerinput') or not hands_out:
         import mmteso  # noqa: F401
+    else:
+        import yapf.yapflib.yapf_api  # noqa: F401
 
 
 def pytest_collection_modifyitems(items):

@@ -14,6 +14,9 @@ CONFIG=$1
 GPUS=$2
 TOOLS=$(cd "$(dirname "$0")" && pwd)
 
+# Once, before processes that start together read it half written.
+"${PYTHON:-python}" -c 'import yapf.yapflib.yapf_api'
+
 PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" \
 "${PYTHON:-python}" -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \

@@ -18,6 +18,10 @@ GPUS_PER_NODE=${GPUS_PER_NODE:-4}
 CPUS_PER_TASK=${CPUS_PER_TASK:-5}
 TOOLS=$(cd "$(dirname "$0")" && pwd)
 
+# Once, before processes that start together read it half written; the nodes'
+# interpreter may be on the nodes alone.
+"${PYTHON:-python}" -c 'import yapf.yapflib.yapf_api' || true
+
 # SRUN_ARGS holds several options, so it is split on purpose
 # shellcheck disable=SC2086
 PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" \
