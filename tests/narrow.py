@@ -36,6 +36,7 @@ PROMPT_DIMS = 40
 # mask drops cues by chance, even all of them, and with them the text.
 KEEP_ALL = -100.
 _BACKBONES = dict(
+    EfficientNetLite=dict(),  # as narrow as it is
     SwinTransformer=dict(
         embed_dims=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
         window_size=4),
@@ -202,6 +203,8 @@ def _narrow_mask2former(model: ConfigDict) -> None:
     widths = [8, 16, 32, 64]
     if backbone.get('depth', 0) >= 50:  # bottleneck blocks
         widths = [4 * width for width in widths]
+    if backbone.type == 'EfficientNetLite':
+        widths = [24, 40, 112, 320]
     if 'neck' in model:  # Feature2Pyramid, behind a plain ViT
         model.neck.embed_dim = 16
         widths = [16] * 4

@@ -32,7 +32,8 @@ TITLES = dict(synthavs='SynthAVS', cutouts='Cutouts')
 def config_of(variant: str, data: str) -> str:
     """The config, relative to the repository."""
     name = 'teso' if variant == 'paper' else f'teso-{variant}'
-    return f'configs/teso/{name}_r18_{data}.py'
+    backbone = dict(synthavs='r18', cutouts='efficientnet-lite0')[data]
+    return f'configs/teso/{name}_{backbone}_{data}.py'
 
 
 def parse_args() -> argparse.Namespace:

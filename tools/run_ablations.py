@@ -138,8 +138,9 @@ BENCHES = dict(
             'Under other sounds': CUTOUTS_AUDIO_COLUMNS
         }))
 
-# The cue bank of cutouts, with meaning.
+# Of cutouts: the cue bank with meaning, and the backbone trained on ImageNet.
 CUE_BANK = 'data/cutouts/cue_bank_minilm.safetensors'
+BACKBONE = 'checkpoints/efficientnet-lite0.safetensors'
 
 
 def parse_args() -> argparse.Namespace:
@@ -246,6 +247,9 @@ def prepare(name: str, bench: Bench, threads: Optional[int]) -> None:
         run_tool('tools/extract_text_features.py',
                  'configs/text_features/all-minilm-l6-v2.py', '--classes',
                  'data/cutouts/label2idx.json', '--out', CUE_BANK)
+    if name == 'cutouts' and not osp.exists(BACKBONE):
+        run_tool('tools/model_converters/efficientnet_lite_to_mmdet.py',
+                 BACKBONE)
     for stage in settings.pretraining:
         pretrain(bench, stage, threads or os.cpu_count() or 1)
 

@@ -150,15 +150,16 @@ def avsbench(tmp_path_factory):
 
 KINDS = [
     'teso_swin-b_v1s.py', 'teso_swin-b_avss.py', 'teso-cue_swin-b_v1m.py',
-    'teso_r50_v1m.py', 'teso_r18_synthavs.py', 'teso-plus_r18_cutouts.py',
-    'teso-cue_r18_synthavs-avss.py'
+    'teso_r50_v1m.py', 'teso_r18_synthavs.py',
+    'teso-plus_efficientnet-lite0_cutouts.py', 'teso-cue_r18_synthavs-avss.py'
 ]
 
 
 @pytest.mark.parametrize('name', KINDS)
 def test_trains_and_tests(name, avsbench, synthavs, tmp_path):
     """One step, a validation that picks the best checkpoint, a test."""
-    root = synthavs if 'r18' in name else avsbench
+    on_testbed = 'synthavs' in name or 'cutouts' in name
+    root = synthavs if on_testbed else avsbench
     config = on_tiny_data(name, root, tmp_path)
     runner = Runner.from_cfg(config)
     before = copy.deepcopy(runner.model.state_dict())
@@ -173,7 +174,7 @@ def test_trains_and_tests(name, avsbench, synthavs, tmp_path):
     expected = {'avss/mIoU', 'avss/F', 'mmseg/mIoU'} if 'avss.py' in name \
         else {'J', 'F'}
     assert expected <= set(metrics)
-    if 'r18' in name:  # labels_visible is there and read
+    if on_testbed:  # labels_visible is there and read
         assert {'J_part', 'cues/silent_kept'} <= set(metrics)
     # what training wrote is all that testing needs
     checkpoint, = tmp_path.glob('best_*.pth')

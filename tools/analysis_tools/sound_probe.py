@@ -1,7 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Tell how well a linear probe tells the sounds of a data set apart.
 
-    python tools/analysis_tools/sound_probe.py configs/teso/teso_r18_cutouts.py
+    python tools/analysis_tools/sound_probe.py \
+        configs/teso/teso_efficientnet-lite0_cutouts.py
 
 Trains a logistic regression for each class on features of the training split's
 sounds, and says how well it finds the classes that sound in another split: the

@@ -1,2 +1,2 @@
 # TeSO as in the paper
-_base_ = ['../../teso/teso_r18_cutouts.py']
+_base_ = ['../../teso/teso_efficientnet-lite0_cutouts.py']

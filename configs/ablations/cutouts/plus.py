@@ -1,2 +1,2 @@
 # ours: cue loss, sound negatives and linear text
-_base_ = ['../../teso/teso-plus_r18_cutouts.py']
+_base_ = ['../../teso/teso-plus_efficientnet-lite0_cutouts.py']

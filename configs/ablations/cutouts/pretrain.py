@@ -5,7 +5,7 @@
 #   tools/dataset_converters/prepare_cutouts.py data/cutouts-pretrain --fetch \
 #       --videos 6400 --frames 1 --seed 1
 _base_ = [
-    '../../_base_/models/teso_r18_tiny.py',
+    '../../_base_/models/teso_efficientnet-lite0_tiny.py',
     '../../_base_/datasets/cutouts.py',
     '../../_base_/schedules/synthavs_1600it.py',
     '../../_base_/default_runtime.py'
@@ -16,6 +16,10 @@ model = dict(
     audio_encoder=None,
     prompt_encoder=None,
     latent_loss=None,
+    backbone=dict(
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='checkpoints/efficientnet-lite0.safetensors')),
     decode_head=dict(
         type='PixelSupervisedHead',
         pixel_classes=67,
@@ -29,6 +33,9 @@ train_pipeline = [
 ]
 test_pipeline = [_base_.load_image, load_masks, _base_.pack]
 dataset = dict(data_root=data_root, cue_file=None, cue_bank=None)
+# ImageNet's features need little more
+optim_wrapper = dict(
+    paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}))
 train_dataloader = dict(
     batch_size=12, dataset=dict(pipeline=train_pipeline, **dataset))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **dataset))

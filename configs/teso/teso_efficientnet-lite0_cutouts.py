@@ -1,8 +1,10 @@
 # TeSO as the paper describes it, on the cutouts testbed: 800 iterations from a
 # start that segments whatever is visible (ablations/cutouts/pretrain.py).
 _base_ = [
-    '../_base_/models/teso_r18_tiny.py', '../_base_/datasets/cutouts.py',
-    '../_base_/schedules/synthavs_800it.py', '../_base_/default_runtime.py'
+    '../_base_/models/teso_efficientnet-lite0_tiny.py',
+    '../_base_/datasets/cutouts.py',
+    '../_base_/schedules/synthavs_800it.py',
+    '../_base_/default_runtime.py'
 ]
 
 model = dict(

@@ -1,6 +1,6 @@
 # With the cue loss, which is ours and not the paper's: it trains the score by
 # which the dynamic mask selects, from labels that the paper does not use.
-_base_ = ['./teso_r18_cutouts.py']
+_base_ = ['./teso_efficientnet-lite0_cutouts.py']
 
 model = dict(
     cue_loss=dict(type='CueLoss', threshold=0.0, loss_weight=1.0))

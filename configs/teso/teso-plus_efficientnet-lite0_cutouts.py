@@ -1,6 +1,6 @@
 # Our own on top of the paper's parts: the cue loss, sound negatives, and cues
 # that are projected by their words (docs/ablations.md, docs/cutouts.md).
-_base_ = ['./teso-cue_r18_cutouts.py']
+_base_ = ['./teso-cue_efficientnet-lite0_cutouts.py']
 
 model = dict(
     prompt_encoder=dict(linear_text=True, text_dropout=0.3),
