@@ -1,10 +1,15 @@
-# Our own on top of the paper's parts: the cue loss, sound negatives, and cues
-# that are projected by their words (docs/ablations.md, docs/cutouts.md).
+# Our own on top of the paper's parts: the cue loss, sound negatives, cues that
+# are projected by their words, a mask for each class that sounds, and pixels
+# that attend to what sounds (docs/ablations.md, docs/cutouts.md).
 _base_ = ['./teso-cue_swin-b_v1m.py']
 
 model = dict(
     prompt_encoder=dict(linear_text=True, text_dropout=0.3),
-    cue_loss=dict(loss_weight=5.0))
+    cue_loss=dict(loss_weight=5.0),
+    decode_head=dict(
+        targets='class',
+        fusion=dict()))
+load_masks = dict(_base_.load_masks, load_classes=True)
 # three in ten training frames get a sound that nothing on screen makes
 load_sound = [
     dict(type='LoadAudioClip'),
@@ -12,7 +17,7 @@ load_sound = [
     dict(type='AudioToLogMel')
 ]
 train_pipeline = [
-    _base_.load_image, _base_.load_masks, *_base_.augmentation, *load_sound,
+    _base_.load_image, load_masks, *_base_.augmentation, *load_sound,
     *_base_.load_cues, _base_.pack
 ]
 train_dataloader = dict(

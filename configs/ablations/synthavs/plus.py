@@ -1,6 +1,16 @@
-# ours: sound negatives; cues are projected by their words, and scored first
+# ours: sound negatives; cues are projected by their words, and scored first; a
+# mask for each class that sounds; pixels attend to what sounds
 _base_ = ['./negatives.py']
 
 model = dict(
     prompt_encoder=dict(linear_text=True, text_dropout=0.3),
-    cue_loss=dict(loss_weight=5.0))
+    cue_loss=dict(loss_weight=5.0),
+    decode_head=dict(
+        targets='class',
+        fusion=dict(prompt_dims=256, embed_dims=64, hidden_dims=256)))
+load_masks = dict(_base_.load_masks, load_classes=True)
+train_pipeline = [
+    _base_.load_image, load_masks, *_base_.augmentation, *_base_.load_sound,
+    *_base_.load_cues, _base_.pack
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -98,6 +98,12 @@ class TeSOHead(Mask2FormerHead):
             it was pretrained; predictions still merge, since S sums over
             queries. Needs ``LoadAVSAnnotations(load_classes=True)``. Defaults
             to 'label'.
+        fusion (dict, optional): Config of an :class:`AudioTextFusion`, less
+            ``in_channels``, of what the pixel decoder gives (ours): the mask
+            features and the levels that the queries read attend to the
+            sounding object features, too. What comes before stays shared by
+            several sounds, which it isn't behind a segmentor's ``fusion``.
+            Defaults to None.
         **kwargs: See mmseg's ``Mask2FormerHead``.
 
     Attributes:
@@ -115,6 +121,7 @@ class TeSOHead(Mask2FormerHead):
     def __init__(self,
                  pmqs: Optional[dict] = None,
                  targets: str = 'label',
+                 fusion: Optional[dict] = None,
                  **kwargs) -> None:
         super().__init__(**kwargs)
         if targets not in ('label', 'class'):
@@ -126,6 +133,10 @@ class TeSOHead(Mask2FormerHead):
                 f'num_classes=2, but got {self.num_classes}')
         self.targets = targets
         self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
+        widths = [kwargs['out_channels'], *[kwargs['feat_channels']] *
+                  self.num_transformer_feat_level]
+        self.fusion = fusion and MODELS.build(
+            dict(type='AudioTextFusion', in_channels=widths, **fusion))
         self.loss_cls = RankAveragedLoss(self.loss_cls)
 
     def encode_image(self, x: Tuple[Tensor]) -> Mask2FormerMemory:
@@ -167,8 +178,8 @@ class TeSOHead(Mask2FormerHead):
 
         Args:
             memory (Mask2FormerMemory): From :meth:`encode_image`.
-            prompt (AudioTextPrompt, optional): Required with ``pmqs``,
-                ignored without. Defaults to None.
+            prompt (AudioTextPrompt, optional): Required with ``pmqs`` or
+                ``fusion``, ignored without. Defaults to None.
             last (bool): Return only what comes after the last layer. Needs
                 eval mode. The masks through which the layers attend are then
                 made at the size of their level at once: the same but for
@@ -184,6 +195,8 @@ class TeSOHead(Mask2FormerHead):
         query_pos = self.query_embed.weight.expand(batch_size, -1, -1)
         if self.pmqs is not None:
             query = self.pmqs(query, prompt)
+        if self.fusion is not None:
+            memory = self._fuse(memory, prompt)
 
         all_cls, all_masks = [], []
         levels = self.num_transformer_feat_level
@@ -207,6 +220,23 @@ class TeSOHead(Mask2FormerHead):
                 cross_attn_mask=hidden,
                 query_key_padding_mask=None,
                 key_padding_mask=None)
+
+    def _fuse(self, memory: Mask2FormerMemory,
+              prompt: AudioTextPrompt) -> Mask2FormerMemory:
+        """Let the pixels attend to what sounds."""
+        levels = [
+            key.transpose(1, 2).unflatten(2, size)
+            for key, size in zip(memory.keys, memory.sizes)
+        ]
+        mask_features, *levels = self.fusion([memory.mask_features, *levels],
+                                             prompt)
+        return memory._replace(
+            mask_features=mask_features,
+            keys=[level.flatten(2).transpose(1, 2) for level in levels],
+            level_features=[
+                F.interpolate(mask_features, size, mode='bilinear')
+                for size in memory.sizes[:len(memory.level_features)]
+            ])
 
     def _hide(self, query: Tensor, features: Tensor) -> Tensor:
         """What a layer adds to its attention, (B * heads, N_q, h * w): 0 for
@@ -471,11 +501,6 @@ class PixelSupervisedHead(TeSOHead):
 
     Args:
         in_channels (list[int]): Channels of the backbone's stages.
-        pixel_classes (int, optional): Number of classes that the pixels
-            learn, with background, where the masks learn others: in the
-            binary task, say. Their labels are ``gt_classes``, of
-            ``LoadAVSAnnotations(load_classes=True)``. Defaults to None: those
-            of the masks.
         stages (int): How many of the backbone's last stages learn the classes
             by a classifier of their own, too, which a backbone with random
             weights needs where classes are many. Defaults to 0.
@@ -488,21 +513,18 @@ class PixelSupervisedHead(TeSOHead):
 
     def __init__(self,
                  in_channels: List[int],
-                 pixel_classes: Optional[int] = None,
                  stages: int = 0,
                  pixel_loss_weight: float = 5.0,
                  background_weight: float = 0.2,
                  **kwargs) -> None:
         super().__init__(in_channels=in_channels, **kwargs)
-        self.pixel_labels = 'gt_classes' if pixel_classes else 'gt_sem_seg'
-        pixel_classes = pixel_classes or self.num_classes
         channels = self.mask_embed[-1].out_features
-        self.pixel_classifier = nn.Conv2d(channels, pixel_classes, 1)
+        self.pixel_classifier = nn.Conv2d(channels, self.num_classes, 1)
         self.stage_classifiers = nn.ModuleList(
-            nn.Conv2d(channels, pixel_classes, 1)
+            nn.Conv2d(channels, self.num_classes, 1)
             for channels in in_channels[len(in_channels) - stages:])
         self.pixel_loss_weight = pixel_loss_weight
-        weight = torch.ones(pixel_classes)
+        weight = torch.ones(self.num_classes)
         weight[0] = background_weight
         self.register_buffer('class_weight_pixel', weight, persistent=False)
 
@@ -512,9 +534,8 @@ class PixelSupervisedHead(TeSOHead):
         and so on of the stages."""
         memory = self.encode_image(x)
         losses = super().loss(memory, batch_data_samples, *args, **kwargs)
-        labels = torch.stack([
-            sample.get(self.pixel_labels).data for sample in batch_data_samples
-        ])
+        labels = torch.stack(
+            [sample.gt_sem_seg.data for sample in batch_data_samples])
         losses['loss_pixel'] = self._loss_by_pixel(
             self.pixel_classifier(memory.mask_features), labels)
         stages = x[len(x) - len(self.stage_classifiers):]

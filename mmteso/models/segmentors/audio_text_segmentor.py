@@ -111,7 +111,9 @@ class AudioTextSegmentor(EncoderDecoder):
             (self.audio_encoder, self.prompt_encoder,
              'prompt_encoder.audio_dims'),
             (self.prompt_encoder, self.fusion, 'fusion.prompt_dims'),
-            (self.prompt_encoder, pmqs, 'decode_head.pmqs.prompt_dims')):
+            (self.prompt_encoder, pmqs, 'decode_head.pmqs.prompt_dims'),
+            (self.prompt_encoder, getattr(head, 'fusion', None),
+             'decode_head.fusion.prompt_dims')):
             made = getattr(maker, 'embed_dims', None)
             read = getattr(reader, name.split('.')[-1], made)
             if made is not None and read != made:
