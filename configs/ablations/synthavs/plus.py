@@ -1,10 +1,8 @@
-# ours: sound negatives; cues are projected by their words, and scored first; a
-# mask for each class that sounds; pixels attend to what sounds
-_base_ = ['./negatives.py']
+# ours: linear text, a mask for each class that sounds, and pixels that attend
+# to what sounds
+_base_ = ['./linear-text.py']
 
 model = dict(
-    prompt_encoder=dict(linear_text=True, text_dropout=0.3),
-    cue_loss=dict(loss_weight=5.0),
     decode_head=dict(
         targets='class',
         fusion=dict(prompt_dims=256, embed_dims=64, hidden_dims=256)))
