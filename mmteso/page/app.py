@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The page itself, in Gradio 5.50 or 6."""
 import asyncio
+import contextlib
 import json
 import os
 import os.path as osp
@@ -31,6 +32,7 @@ _POLICY = '; '.join((
     "style-src 'self' 'unsafe-inline'",
     "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
     "worker-src 'self' blob:", "frame-ancestors 'self'"))
+_NO_ADDRESS = 'A file has to be uploaded; no address is asked for it.'
 _ELSEWHERE = re.compile(
     rb'<link[^>]*https?://[^>]*>|<script[^>]*\ssrc="https?://[^>]*></script>')
 
@@ -59,6 +61,14 @@ def _changing(send: Any, wanted: Callable[[dict], bool],
         await send(message)
 
     return changed
+
+
+def _names_address(value: Any) -> bool:
+    """Whether a request's JSON has an address in the place of a file."""
+    if isinstance(value, dict):
+        return '://' in str(value.get('path', '')) or any(
+            map(_names_address, value.values()))
+    return isinstance(value, list) and any(map(_names_address, value))
 
 
 class OwnServerOnly:
@@ -93,7 +103,9 @@ class LimitedRequests:
     An upload may be as large as a file that is taken, other requests 1 MB. No
     upload is taken where the files of all visitors are too many already. Each
     gets a folder of its own: Gradio names it by the content, so that two
-    visitors with the same file would have one between them.
+    visitors with the same file would have one between them. A file has to be
+    uploaded: Gradio would fetch it, of any size, from an address, and pass on
+    what any other server has.
 
     Args:
         app (Callable): The ASGI application.
@@ -109,26 +121,47 @@ class LimitedRequests:
         self.folder, self.uploads = folder, uploads
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        if scope['type'] == 'http' and scope['method'] == 'POST':
-            length = dict(scope['headers']).get(b'content-length')
-            upload = scope['path'].rstrip('/').endswith('/upload')
+        path, method = scope.get('path', ''), scope.get('method')
+        length = dict(scope.get('headers', ())).get(b'content-length')
+        upload = method == 'POST' and path.rstrip('/').endswith('/upload')
+        refusal = None
+        if '://' in path:
+            refusal = 403, _NO_ADDRESS
+        elif method == 'POST':
             refusal = await asyncio.to_thread(
                 self._refusal, None if length is None else int(length), upload)
-            if refusal:
-                # browsers show no answer to what they are still sending
-                while length and (await receive()).get('more_body'):
-                    pass
-                status, text = refusal
-                await send(dict(
-                    type='http.response.start', status=status,
-                    headers=[(b'content-type', b'text/plain')]))
-                await send(dict(
-                    type='http.response.body', body=text.encode()))
-                return
-            if upload:
-                send = _changing(send, lambda start: start['status'] == 200,
-                                 self._moved)
+            if not (refusal or upload):
+                refusal, receive = await self._read(receive)
+        if refusal:
+            # browsers show no answer to what they are still sending
+            while length and (await receive()).get('more_body'):
+                pass
+            status, text = refusal
+            await send(dict(type='http.response.start', status=status,
+                            headers=[(b'content-type', b'text/plain')]))
+            await send(dict(type='http.response.body', body=text.encode()))
+            return
+        if upload:
+            send = _changing(
+                send, lambda start: start['status'] == 200, self._moved)
         await self.app(scope, receive, send)
+
+    @staticmethod
+    async def _read(receive: Any) -> Tuple[Optional[Tuple[int, str]], Any]:
+        """Whether a request is refused for what it says; it once more."""
+        messages = [await receive()]
+        while messages[-1].get('more_body'):
+            messages.append(await receive())
+        body = b''.join(message.get('body', b'') for message in messages)
+        refusal = None
+        with contextlib.suppress(ValueError, RecursionError):  # no JSON
+            if _names_address(json.loads(body)):
+                refusal = 403, _NO_ADDRESS
+
+        async def again() -> dict:
+            return messages.pop(0) if messages else await receive()
+
+        return refusal, again
 
     def _moved(self, body: bytes) -> bytes:
         """Gradio's answer: a list of files."""

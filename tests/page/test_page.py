@@ -312,6 +312,34 @@ def test_requests_that_are_too_long(path, length, status, text, tmp_path):
     assert found == 507 and 'all visitors have reached' in body
 
 
+@pytest.mark.parametrize('data, status', [
+    ([dict(path='/tmp/a.mp4', url='http://here/file=a'), 'http://x', 1], 200),
+    ([[dict(meta=dict(path='http://127.0.0.1/a.mp4'))]], 403)])
+def test_nothing_is_fetched_for_a_visitor(data, status, tmp_path):
+    """A request that names an address as a file is refused."""
+    text = json.dumps(dict(data=data)).encode()
+    parts = [dict(body=text[:9], more_body=True), dict(body=text[9:])]
+    got, sent = [], []
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(scope, receive, send):
+        got.extend([await receive(), await receive()])
+        await send(dict(type='http.response.start', status=200, headers=[]))
+
+    asyncio.run(LimitedRequests(app, Limits(), str(tmp_path), str(tmp_path))(
+        dict(type='http', method='POST', path='/queue/join',
+             headers=[(b'content-length', b'%d' % len(text))]),
+        receive, send))
+    assert sent[0]['status'] == status
+    assert b''.join(part['body'] for part in got) == (
+        text if status == 200 else b'')
+
+
 def test_messages_name_no_folder(session, tmp_path):
     broken = tmp_path / 'broken clip.mp4'
     broken.write_bytes(b'no video')

@@ -151,6 +151,13 @@ def test_files_of_others(made, tmp_path):
                                 'normal', .5, False)
                 assert isinstance(said, str) and answer not in said
             assert secret.exists() and all(path.exists() for path in theirs)
+            said = two.call(
+                'avs-clip', 'upload', two.named('https://localhost/a.mp4'),
+                cues, 'normal', .5, False)
+            assert 'has to be uploaded' in said
+            response = two.http.get('/gradio_api/file=https://localhost/a.mp4')
+            assert response.status_code == 403
+            assert 'has to be uploaded' in response.text
             # names of what Gradio may serve can't be guessed
             for path in (waiting, file['path']):
                 assert re.search(r'[/-][0-9a-f]{32}/', path), path
