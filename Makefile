@@ -102,8 +102,8 @@ test-slow: $(STAMP)
 
 # trains a small model first: minutes
 test-browser: $(DEMO_STAMP) chromium
-	$(TEST_ENV) $(DEMO_VENV)/bin/python -m pytest -m browser -s tests/browser \
-		$(PYTEST_ARGS)
+	$(TEST_ENV) $(DEMO_VENV)/bin/python -m pytest -m 'not slow' -s \
+		tests/browser tests/page/test_server.py $(PYTEST_ARGS)
 
 chromium:
 	@command -v chromium chromium-browser > /dev/null || \

@@ -88,10 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif not isinstance(reply, bytes):
             if isinstance(reply, str):
                 reply = dict(content=reply)
+            reason = dict(reply).pop('finish_reason', 'stop')
             reply = dict(choices=[
                 dict(
                     index=0,
-                    finish_reason='stop',
+                    finish_reason=reason,
                     message=dict(reply, role='assistant'))
             ])
         body = reply if isinstance(reply, bytes) else json.dumps(

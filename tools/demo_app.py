@@ -48,6 +48,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--max-seconds', type=float, default=30.,
         help='longest clip that is taken (default: %(default)s)')
+    parser.add_argument(
+        '--max-gb', type=float, default=10.,
+        help='disk space for the files of all visitors together '
+        '(default: %(default)s)')
     add_data_root(parser)
     add_cfg_options(parser)
     return parser.parse_args()
@@ -120,8 +124,8 @@ def main() -> None:
     generator = CueSource(
         generator=args.cue_generator) if args.cue_generator else None
     serve(inferencer, args.host, args.port,
-          Limits(args.max_mb, args.max_seconds), about=about,
-          generator=generator, missing=missing)
+          Limits(args.max_mb, args.max_seconds, gigabytes=args.max_gb),
+          about=about, generator=generator, missing=missing)
 
 
 if __name__ == '__main__':

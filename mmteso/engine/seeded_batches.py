@@ -90,11 +90,12 @@ class _WatchedLoader(DataLoader):
         numbered = self.batch_sampler
         number, skip, died = numbered.number, numbered.skip, 0
         while True:
-            batches = super().__iter__()
-            if self.num_workers:
-                # torch's handler raises wherever the training is just then
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
+                # also notices a persistent worker that died between epochs
+                batches = super().__iter__()
+                if self.num_workers:
+                    # torch's handler raises wherever the training is
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for batch in batches:
                     yield batch
                     number, skip, died = number + 1, skip + 1, 0

@@ -1,15 +1,20 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The page itself, in Gradio 5.50 or 6."""
+import asyncio
+import contextlib
+import json
 import os
 import os.path as osp
 import re
+import secrets
+import shutil
 import tempfile
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 from mmteso.apis import AVSInferencer
 from mmteso.optional import require
-from .session import (LIMITS, OTHER, SOUNDS, ClipSession, Limits, readable,
-                      split_cues)
+from .session import (LIMITS, OTHER, SOUNDS, ClipSession, Limits, Refused,
+                      Visits, check_room, readable, remove_old, split_cues)
 from .view import show_clip, show_hint, show_problem, show_sound, some
 
 _WELCOME = 'Drop in a clip, or take the sample: drawn shapes that sound.'
@@ -27,8 +32,43 @@ _POLICY = '; '.join((
     "style-src 'self' 'unsafe-inline'",
     "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
     "worker-src 'self' blob:", "frame-ancestors 'self'"))
+_NO_ADDRESS = 'A file has to be uploaded; no address is asked for it.'
 _ELSEWHERE = re.compile(
     rb'<link[^>]*https?://[^>]*>|<script[^>]*\ssrc="https?://[^>]*></script>')
+
+
+def _changing(send: Any, wanted: Callable[[dict], bool],
+              change: Callable[[bytes], bytes]) -> Any:
+    """ASGI's ``send``, with another body of the responses that are wanted."""
+    start: Optional[dict] = None
+    body = b''
+
+    async def changed(message: dict) -> None:
+        nonlocal start, body
+        if message['type'] == 'http.response.start' and wanted(message):
+            start = message
+            return
+        if start is not None:
+            body += message.get('body', b'')
+            if message.get('more_body'):
+                return
+            body = change(body)
+            headers = [(key, value) for key, value in start['headers']
+                       if key != b'content-length']
+            headers.append((b'content-length', b'%d' % len(body)))
+            await send(dict(start, headers=headers))
+            message = dict(type='http.response.body', body=body)
+        await send(message)
+
+    return changed
+
+
+def _names_address(value: Any) -> bool:
+    """Whether a request's JSON has an address in the place of a file."""
+    if isinstance(value, dict):
+        return '://' in str(value.get('path', '')) or any(
+            map(_names_address, value.values()))
+    return isinstance(value, list) and any(map(_names_address, value))
 
 
 class OwnServerOnly:
@@ -38,33 +78,116 @@ class OwnServerOnly:
         self.app = app
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        start: Optional[dict] = None
-        body = b''
+
+        def is_page(start: dict) -> bool:
+            return dict(start['headers']).get(
+                b'content-type', b'').startswith(b'text/html')
+
+        changed = _changing(
+            send, is_page, lambda body: _ELSEWHERE.sub(b'', body))
 
         async def checked(message: dict) -> None:
-            nonlocal start, body
             if message['type'] == 'http.response.start':
-                headers = [*message.get('headers', ()),
-                           (b'content-security-policy', _POLICY.encode()),
-                           (b'referrer-policy', b'no-referrer')]
-                message = dict(message, headers=headers)
-                if dict(headers).get(b'content-type', b'').startswith(
-                        b'text/html'):
-                    start = message
-                    return
-            elif start is not None:
-                body += message.get('body', b'')
-                if message.get('more_body'):
-                    return
-                body = _ELSEWHERE.sub(b'', body)
-                headers = [(key, value) for key, value in start['headers']
-                           if key != b'content-length']
-                headers.append((b'content-length', b'%d' % len(body)))
-                await send(dict(start, headers=headers))
-                message = dict(type='http.response.body', body=body)
-            await send(message)
+                message = dict(message, headers=[
+                    *message.get('headers', ()),
+                    (b'content-security-policy', _POLICY.encode()),
+                    (b'referrer-policy', b'no-referrer')])
+            await changed(message)
 
         await self.app(scope, receive, checked)
+
+
+class LimitedRequests:
+    """ASGI middleware: of what is too large nothing is kept.
+
+    An upload may be as large as a file that is taken, other requests 1 MB. No
+    upload is taken where the files of all visitors are too many already. Each
+    gets a folder of its own: Gradio names it by the content, so that two
+    visitors with the same file would have one between them. A file has to be
+    uploaded: Gradio would fetch it, of any size, from an address, and pass on
+    what any other server has.
+
+    Args:
+        app (Callable): The ASGI application.
+        limits (Limits): What is taken.
+        folder (str): Of all visitors' files.
+        uploads (str): The folder in it that Gradio writes uploads to; what is
+            old there, of interrupted uploads, too, is removed.
+    """
+
+    def __init__(self, app: Any, limits: Limits, folder: str,
+                 uploads: str) -> None:
+        self.app, self.limits = app, limits
+        self.folder, self.uploads = folder, uploads
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        path, method = scope.get('path', ''), scope.get('method')
+        length = dict(scope.get('headers', ())).get(b'content-length')
+        upload = method == 'POST' and path.rstrip('/').endswith('/upload')
+        refusal = None
+        if '://' in path:
+            refusal = 403, _NO_ADDRESS
+        elif method == 'POST':
+            refusal = await asyncio.to_thread(
+                self._refusal, None if length is None else int(length), upload)
+            if not (refusal or upload):
+                refusal, receive = await self._read(receive)
+        if refusal:
+            # browsers show no answer to what they are still sending
+            while length and (await receive()).get('more_body'):
+                pass
+            status, text = refusal
+            await send(dict(type='http.response.start', status=status,
+                            headers=[(b'content-type', b'text/plain')]))
+            await send(dict(type='http.response.body', body=text.encode()))
+            return
+        if upload:
+            send = _changing(
+                send, lambda start: start['status'] == 200, self._moved)
+        await self.app(scope, receive, send)
+
+    @staticmethod
+    async def _read(receive: Any) -> Tuple[Optional[Tuple[int, str]], Any]:
+        """Whether a request is refused for what it says; it once more."""
+        messages = [await receive()]
+        while messages[-1].get('more_body'):
+            messages.append(await receive())
+        body = b''.join(message.get('body', b'') for message in messages)
+        refusal = None
+        with contextlib.suppress(ValueError, RecursionError):  # no JSON
+            if _names_address(json.loads(body)):
+                refusal = 403, _NO_ADDRESS
+
+        async def again() -> dict:
+            return messages.pop(0) if messages else await receive()
+
+        return refusal, again
+
+    def _moved(self, body: bytes) -> bytes:
+        """Gradio's answer: a list of files."""
+        moved = []
+        for path in json.loads(body):
+            folder = osp.join(self.uploads, secrets.token_hex(16))
+            os.mkdir(folder)
+            moved.append(shutil.move(path, folder))
+        return json.dumps(moved).encode()
+
+    def _refusal(self, length: Optional[int],
+                 upload: bool) -> Optional[Tuple[int, str]]:
+        if length is None:
+            return 411, 'A request has to say how long it is.'
+        if not upload:
+            return (413, 'The request is too long.') if length > 1e6 else None
+        most = self.limits.megabytes
+        if length > most * 1e6 + 1e4:  # with what is around it
+            return 413, (f'The file has {length / 1e6:.1f} MB; this page '
+                         f'takes up to {most:g} MB.')
+        remove_old(self.uploads, self.limits.idle_seconds)
+        try:
+            check_room(self.folder, self.limits)
+        except Refused as error:
+            return 507, str(error)
+        return None
 
 
 def _read(name: str) -> str:
@@ -97,7 +220,8 @@ def build_page(inferencer: Optional[AVSInferencer],
 
     Args:
         inferencer (AVSInferencer, optional): None where there is no model.
-        folder (str): For what visitors bring.
+        folder (str): For what visitors bring and what is found. Gradio's own
+            part of it, in GRADIO_TEMP_DIR, is 'gradio'.
         about (str): Which model it is. Defaults to ''.
         limits (Limits): What is taken. Defaults to 100 MB and 30 s.
         generator (CueSource, optional): Generates cues where a visitor gives
@@ -117,17 +241,22 @@ def build_page(inferencer: Optional[AVSInferencer],
         css=_read('page.css'),
         head=f'<script>{_read("page.js")}</script>')
     hidden = dict(api_visibility='private') if six else dict(api_name=False)
+    served = osp.join(folder, 'gradio')
+    middleware = require('starlette.middleware', 'demo').Middleware
     launching = dict(
         max_file_size=int(limits.megabytes * 1e6),
         app_kwargs=dict(middleware=[
-            require('starlette.middleware', 'demo').Middleware(OwnServerOnly)
+            middleware(OwnServerOnly),
+            middleware(LimitedRequests, limits=limits, folder=folder,
+                       uploads=served)
         ]),
         share=False, ssr_mode=False, mcp_server=False, pwa=False,
         enable_monitoring=False, quiet=True, **dict(
             footer_links=[], **looks) if six else dict(show_api=False))
     page = gr.Blocks(
         title='mmteso: what sounds?', analytics_enabled=False,
-        delete_cache=(600, 3600), **{} if six else looks)
+        delete_cache=(600, int(limits.idle_seconds)),
+        **{} if six else looks)
     header = ('<div class="avs-head"><h1>What sounds in this clip?</h1>'
               '<p>Masks of what sounds, guided by sound and text.</p></div>')
     if inferencer is None:
@@ -137,18 +266,17 @@ def build_page(inferencer: Optional[AVSInferencer],
         return page, launching
 
     model, tracked = inferencer, gr.Progress()
-    sessions: Dict[str, ClipSession] = {}
+    for name in (served, osp.join(folder, 'visits')):
+        os.makedirs(name, exist_ok=True)
+    visits = Visits(
+        lambda: ClipSession(model, limits, osp.join(folder, 'visits'),
+                            generator, served), limits.idle_seconds)
 
     def session_of(request: Any) -> ClipSession:
-        key = str(request.session_hash)
-        if key not in sessions:
-            sessions[key] = ClipSession(model, limits, folder, generator)
-        return sessions[key]
+        return visits.session(str(request.session_hash))
 
     def leave(request: gr.Request) -> None:
-        session = sessions.pop(str(request.session_hash), None)
-        if session is not None:
-            session.close()
+        visits.leave(str(request.session_hash))
 
     def level(threshold: float, own: bool) -> Optional[float]:
         """Classes are told apart by the highest score, unless asked."""
@@ -238,8 +366,11 @@ def build_page(inferencer: Optional[AVSInferencer],
     def download(sound: str, threshold: float, own: bool,
                  request: gr.Request) -> Any:
         session = session_of(request)
-        path = session.write(sound, level(threshold, own)) \
-            if session.frames(sound) else None
+        try:
+            path = session.write(sound, level(threshold, own)) \
+                if session.frames(sound) else None
+        except Refused as error:
+            raise gr.Error(str(error), print_exception=False) from None
         return gr.update(value=path, visible=path is not None)
 
     with page:
@@ -280,6 +411,9 @@ def build_page(inferencer: Optional[AVSInferencer],
                 player = gr.HTML(elem_id='avs-player', padding=True)
         gr.HTML(show_hint(about), elem_id='avs-about', padding=True)
 
+        for drop_zone in (clip, other):
+            # Gradio's own also leaves an empty file each time
+            drop_zone.preprocess = lambda file: file and file.path
         shown = [view, player, second, sound, other]
         levels = [threshold, own]
         # one at a time: the model is one
@@ -323,14 +457,14 @@ def serve(inferencer: Optional[AVSInferencer],
     """
     # before Gradio is imported: it asks nobody for versions
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+    # nor keeps what visitors did
+    os.environ['GRADIO_RUN_HISTORY'] = 'False'
     with tempfile.TemporaryDirectory(prefix='mmteso-page-') as folder:
         # what is uploaded goes with all else; Gradio serves what is in its
         # own folder to anybody who knows the name
         os.environ['GRADIO_TEMP_DIR'] = osp.join(folder, 'gradio')
-        visits = osp.join(folder, 'visits')
-        os.mkdir(visits)
         page, launching = build_page(
-            inferencer, visits, limits=limits, **options)
+            inferencer, folder, limits=limits, **options)
         page.queue(max_size=32)
         page.launch(server_name=host, server_port=port,
                     prevent_thread_lock=True, **launching)

@@ -1,15 +1,21 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A visitor's clip: what the page takes, and what was found in it."""
+import contextlib
 import logging
+import mmap
 import os
 import os.path as osp
 import re
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import dataclass, replace
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import (Any, Callable, Dict, Iterator, List, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import numpy as np
 
@@ -44,14 +50,44 @@ class Limits:
         seconds (float): Of a clip. Defaults to 30.
         decoding_seconds (float): That decoding may take. Defaults to 60.
         decoding_gigabytes (float): Likewise. Defaults to 4.
+        gigabytes (float): Of all visitors' files together. Defaults to 10.
+        idle_seconds (float): After which a visit has ended. Defaults to an
+            hour.
     """
     megabytes: float = 100.
     seconds: float = 30.
     decoding_seconds: float = 60.
     decoding_gigabytes: float = 4.
+    gigabytes: float = 10.
+    idle_seconds: float = 3600.
 
 
 LIMITS = Limits()
+
+
+def _files_in(folder: str) -> Iterator[Tuple[str, os.stat_result]]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = osp.join(parent, name)
+            with contextlib.suppress(OSError):  # gone by now
+                yield path, os.stat(path)
+
+
+def remove_old(folder: str, seconds: float) -> None:
+    """Remove the files of a folder that are older than so many seconds."""
+    for path, stat in _files_in(folder):
+        if time.time() - stat.st_mtime > seconds:
+            with contextlib.suppress(OSError):
+                os.remove(path)
+
+
+def check_room(folder: str, limits: Limits) -> None:
+    """Raise Refused if a folder holds as much as visitors may bring."""
+    taken = sum(stat.st_size for _, stat in _files_in(folder))
+    if taken >= limits.gigabytes * 1e9:
+        raise Refused(
+            f'The files of all visitors have reached {limits.gigabytes:g} GB; '
+            'this page takes no more. Try again later.')
 
 
 def readable(error: Exception, folder: str = '') -> str:
@@ -78,6 +114,46 @@ def split_cues(text: str) -> List[str]:
     return list(dict.fromkeys(word[:_LONGEST_CUE] for word in words if word))
 
 
+class _Place(NamedTuple):
+    """Of an array in a file."""
+    start: int
+    dtype: Any
+    shape: Tuple[int, ...]
+
+
+class _ArrayFile:
+    """Arrays in a file that is mapped once, when all are there.
+
+    A map of each would be an open file each, of which a process has 1024 or
+    so. A context manager, which removes the file if something went wrong.
+    """
+
+    def __init__(self, folder: str) -> None:
+        handle, self.path = tempfile.mkstemp('.arrays', dir=folder)
+        self._file = os.fdopen(handle, 'r+b')
+
+    def __enter__(self) -> '_ArrayFile':
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        self._file.close()
+        if kind is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.path)
+
+    def add(self, array: Optional[np.ndarray]) -> Optional[_Place]:
+        if array is None:
+            return None
+        self._file.write(bytes(-self._file.tell() % 8))  # aligned
+        start = self._file.tell()
+        self._file.write(np.ascontiguousarray(array).data)
+        return _Place(start, array.dtype, array.shape)
+
+    def map(self) -> mmap.mmap:
+        self._file.flush()
+        return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 class ClipSession:
     """A visitor's clip and what was found in it.
 
@@ -87,10 +163,13 @@ class ClipSession:
     Args:
         inferencer (AVSInferencer): Finds what sounds.
         limits (Limits): Defaults to those of the page.
-        parent (str, optional): Where the folder is made. Defaults to None:
-            where temporary files are.
-        cues (CueSource | str, optional): Config that generates cues where
-            none are given. Defaults to None.
+        parent (str, optional): Where the folder is made, beside those of
+            other visitors. Defaults to None: where temporary files are.
+        generator (CueSource | str, optional): Config that generates cues
+            where none are given. Defaults to None.
+        served (str, optional): Folder whose files are served to whoever
+            knows their names; what is downloaded lies there, by a name that
+            can't be guessed. Defaults to None: in the folder of its own.
 
     Attributes:
         name (str): Of the clip, as the visitor has it; '' without a clip.
@@ -98,19 +177,26 @@ class ClipSession:
     """
 
     def __init__(self, inferencer: AVSInferencer, limits: Limits = LIMITS,
-                 parent: Optional[str] = None, generator=None) -> None:
+                 parent: Optional[str] = None, generator=None,
+                 served: Optional[str] = None) -> None:
         self.inferencer, self.limits = inferencer, limits
         self.generator = generator
         self.folder = tempfile.mkdtemp(prefix='clip-', dir=parent)
+        self._all_files = parent or self.folder
+        self._download = osp.join(
+            served or self.folder, f'results-{secrets.token_hex(16)}')
         self.name, self.notes = '', []
         self._clip = self._sound = ''
         self._found: Dict[str, List[FrameResult]] = {}
+        # of a search, by what it was for: OTHER alone, or ''
+        self._array_files: Dict[str, str] = {}
         self._cues: Optional[List[str]] = None
 
     def close(self) -> None:
         """Remove all files; what is being looked for ends with an error."""
         self._found.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._download, ignore_errors=True)
 
     def take_clip(self, path: str) -> None:
         """Take an uploaded video, which is moved away.
@@ -149,6 +235,7 @@ class ClipSession:
         Sound(taken, _RATE)
         self._sound = taken
         self._found.pop(OTHER, None)
+        self._remove_arrays(OTHER)
 
     def find(self, cues: Sequence[str]) -> Iterator[float]:
         """Find what sounds, with each sound; pictures are encoded once.
@@ -162,7 +249,8 @@ class ClipSession:
             float: How much is done, in [0, 1].
 
         Raises:
-            Refused: Without a clip, or if it is too long.
+            Refused: Without a clip, if it is too long, or if there is no room
+                for what is found.
             ValueError, MediaError: As of ``AVSInferencer.compare``.
         """
         if not self._clip:
@@ -170,7 +258,7 @@ class ClipSession:
                           'sample.')
         cues = list(cues)
         if cues != self._cues:
-            self._found, self._cues = {}, None
+            self._forget_results()
         clip = Clip(self._clip, allow_silent=True)
         sounds = [*SOUNDS, *[OTHER] * bool(self._sound)]
         new = [sound for sound in sounds if sound not in self._found]
@@ -180,16 +268,27 @@ class ClipSession:
                       for sound in new]
         given = dict(cues=cues) if cues or not self.generator else dict(
             cues=self.generator)
-        for results in self.inferencer.compare(
-                clip, conditions, allow_silent=True, **given):
-            # files may say that they are shorter than they are
-            if results[0].index >= max(self.limits.seconds, 1):
-                raise Refused('The clip is longer than it says; this page '
-                              f'takes up to {self.limits.seconds:g} s.')
-            for sound, frame in zip(new, results):
-                found[sound].append(self._kept(frame, sound))
-            yield min((results[0].index + 1) / total, 1)
-        self._found.update(found)
+        with _ArrayFile(self.folder) as file:
+            for results in self.inferencer.compare(
+                    clip, conditions, allow_silent=True, **given):
+                # files may say that they are shorter than they are
+                if results[0].index >= max(self.limits.seconds, 1):
+                    raise Refused('The clip is longer than it says; this page '
+                                  f'takes up to {self.limits.seconds:g} s.')
+                if not osp.exists(file.path):
+                    raise Refused('The page was left.')
+                check_room(self._all_files, self.limits)
+                image = file.add(results[0].image)
+                for sound, frame in zip(new, results):
+                    found[sound].append(replace(frame, image=image, **{
+                        name: file.add(getattr(frame, name))
+                        for name in ('score', 'mask', 'best')}))
+                yield min((results[0].index + 1) / total, 1)
+            mapped = file.map()
+        self._array_files[OTHER if new == [OTHER] else ''] = file.path
+        for sound, frames in found.items():
+            self._found[sound] = [_with_arrays(frame, mapped)
+                                  for frame in frames]
         self._cues = cues
 
     @property
@@ -218,9 +317,15 @@ class ClipSession:
         """Write masks, overlays, video, player and JSON into a ZIP file.
 
         Returns:
-            str: The file.
+            str: The file, until the next one or the end of the session.
+
+        Raises:
+            Refused: If there is no room for it.
         """
+        check_room(self._all_files, self.limits)
         folder = self._new_folder('results')
+        shutil.rmtree(self._download, ignore_errors=True)
+        os.mkdir(self._download)
         clip, model = Clip(self._clip, allow_silent=True), self.inferencer
         writer = ClipWriter(folder, clip, 1., SAVE, model.classes,
                             model.palette, model.semantic,
@@ -229,12 +334,26 @@ class ClipSession:
             writer.add(frame)
         writer.finish()
         stem = f'{file_name(clip.name)}-{sound.replace(" ", "-")}'
-        return shutil.make_archive(
-            osp.join(folder, stem), 'zip', folder, file_name(clip.name))
+        path = shutil.make_archive(
+            osp.join(self._download, stem), 'zip', folder,
+            file_name(clip.name))
+        shutil.rmtree(folder)
+        return path
 
     def _forget(self) -> None:
         self._clip = self._sound = self.name = ''
-        self._found, self._cues, self.notes = {}, None, []
+        self.notes = []
+        self._forget_results()
+
+    def _forget_results(self) -> None:
+        # those that look at them just now have them mapped
+        self._found, self._cues = {}, None
+        for key in list(self._array_files):
+            self._remove_arrays(key)
+
+    def _remove_arrays(self, key: str) -> None:
+        with contextlib.suppress(OSError, KeyError):
+            os.remove(self._array_files.pop(key))
 
     def _new_folder(self, name: str) -> str:
         folder = osp.join(self.folder, name)
@@ -273,23 +392,49 @@ class ClipSession:
                 f'{most.decoding_gigabytes:g} GB, or its pictures are too '
                 'large.')
 
-    def _kept(self, frame: FrameResult, sound: str) -> FrameResult:
-        """The frame with its arrays in files."""
-        folder = osp.join(self.folder, 'arrays')
-        if not osp.isdir(folder):
-            os.mkdir(folder)  # not within a folder that is gone: see close()
 
-        def in_file(name: str, array: Optional[np.ndarray]):
-            if array is None:
-                return None
-            path = osp.join(folder, f'{name}-{frame.index:06d}.npy')
-            if osp.exists(path):  # may be mapped still
-                os.remove(path)
-            np.save(path, array)
-            return np.load(path, mmap_mode='r')
+def _with_arrays(frame: FrameResult, mapped: mmap.mmap) -> FrameResult:
+    """The frame, with arrays in the place of their places."""
+    places = {name: getattr(frame, name)
+              for name in ('image', 'score', 'mask', 'best')}
+    return replace(frame, **{
+        name: place and np.ndarray(
+            place.shape, place.dtype, mapped, place.start)
+        for name, place in places.items()})
 
-        return replace(
-            frame,
-            image=in_file('image', frame.image),
-            **{name: in_file(f'{sound}-{name}', getattr(frame, name))
-               for name in ('mask', 'score', 'best')})
+
+class Visits:
+    """The sessions of all visitors, by keys that only they know.
+
+    Args:
+        start (Callable): Makes a :class:`ClipSession`.
+        idle_seconds (float): After which one that nobody asked for is closed:
+            not all visitors say that they leave.
+    """
+
+    def __init__(self, start: Callable[[], ClipSession],
+                 idle_seconds: float) -> None:
+        self._start, self._idle_seconds = start, idle_seconds
+        self._open: Dict[str, Tuple[ClipSession, float]] = {}
+        self._lock = threading.Lock()
+
+    def session(self, key: str) -> ClipSession:
+        """The visitor's, a new one if need be."""
+        with self._lock:
+            now = time.monotonic()
+            for other, (_, asked) in list(self._open.items()):
+                if now - asked > self._idle_seconds and other != key:
+                    self._close(other)
+            session = self._open[key][0] if key in self._open \
+                else self._start()
+            self._open[key] = session, now
+            return session
+
+    def leave(self, key: str) -> None:
+        """Close a visitor's session, if there is one."""
+        with self._lock:
+            self._close(key)
+
+    def _close(self, key: str) -> None:
+        if key in self._open:
+            self._open.pop(key)[0].close()

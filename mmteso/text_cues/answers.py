@@ -11,6 +11,7 @@ import re
 from typing import Any, Dict, Iterable, List, Optional
 
 from mmteso.io import normalize_phrase
+from .base import CUT_OFF
 
 _KEY = 'sounding_objects'
 # A pattern, because engines differ in minLength and maxLength; with an end,
@@ -55,6 +56,13 @@ _NO_PLURALS = frozenset("""
 # inflect takes every other word in -us and -is for a plural, too.
 _SINGULARS = dict(
     clippers='clipper', emus='emu', erhus='erhu', skis='ski', taxis='taxi')
+
+
+# Behind an article or a preposition a name isn't over, and 'etc' is none.
+_NO_END = frozenset("""
+    a an and by etc five for four from her his in its many my of on one or our
+    several six some that the their these this those three to two with your
+    """.split())
 
 
 class AnswerError(ValueError):
@@ -108,18 +116,21 @@ def strip_thinking(text: str) -> str:
     return re.split(_CLOSE, text, flags=re.I)[-1].strip()
 
 
-def read_answer(text: str) -> List[str]:
+def read_answer(text: str, cut: bool = False) -> List[str]:
     """Read an answer that keeps no schema.
 
     The names are those of the last JSON object with "sounding_objects", else
     those behind the last ``Answer:``, in a JSON list or separated by commas,
     else those of a JSON list, as :func:`normalise_cues` writes them. 'none'
     means that there are none. An AnswerError if there is no such place, or
-    prose stands there.
+    prose stands there, or the text was ``cut`` before the model went on with
+    a turn that isn't its own.
     """
     text = strip_thinking(text)
-    first = _NEXT_TURN.split(text)[0]
+    first, *more = _NEXT_TURN.split(text)
     answers = _HEADING.search(first) or _JSON.search(first)
+    if cut and not (answers and more):
+        raise AnswerError(CUT_OFF)
     text = _TAG.sub(' ', first if answers else text)
     *before, answer = _HEADING.split(text)
     found = _read_json(text, dict) or _read_json(answer, list)
@@ -133,8 +144,6 @@ def read_answer(text: str) -> List[str]:
         if len(name.split()) > 4 or not re.search('[a-z]{2}', name) \
                 or _PROSE.search(name):
             raise AnswerError(f'"{name:.80}" in the answer is no name')
-    if items and not (names or any(map(_NOTHING.match, items))):
-        raise AnswerError('the answer names nothing')
     return names
 
 
@@ -154,9 +163,19 @@ def _read_json(text: str, kind: type) -> List[List[str]]:
 
 
 def normalise_cues(names: Iterable[str]) -> List[str]:
-    """Each name once, as :func:`cue_name` writes it; 'none' is no name."""
-    cues = (cue_name(name) for name in names if not _NOTHING.match(name))
-    return list(dict.fromkeys(filter(None, cues)))
+    """Each name once, as :func:`cue_name` writes it; 'none' is no name.
+
+    Nor is one without an end, such as 'the' or 'man with a'. An AnswerError if
+    nothing else is left.
+    """
+    names = list(names)
+    something = [name for name in names if not _NOTHING.match(name)]
+    cues = dict.fromkeys(
+        cue for cue in map(cue_name, something)
+        if cue and cue.split()[-1] not in _NO_END)
+    if names and not cues and len(something) == len(names):
+        raise AnswerError('the answer names nothing')
+    return list(cues)
 
 
 def cue_name(text: str) -> str:

@@ -61,6 +61,15 @@ class ChatFailure(NamedTuple):
     unreachable: bool = False
 
 
+
+class CutText(str):
+    """What a model had said when its tokens were used up."""
+
+
+#: What is wrong with an answer that was cut off.
+CUT_OFF = ('the answer is cut off: the model needs a larger max_tokens (a '
+           'local one max_new_tokens), or never ends')
+
 #: A model's answer.
 Reply = Union[str, ChatFailure]
 

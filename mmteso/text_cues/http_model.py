@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from mmengine.logging import print_log
 
 from mmteso.optional import require
-from .base import ChatFailure, Conversation, ModelUnavailableError, Reply
+from .base import (ChatFailure, Conversation, CutText,
+                   ModelUnavailableError, Reply)
 
 _FIRST_RETRIES = 6
 # The server as such can't be used with these: key, payment, path or model.
@@ -91,6 +92,8 @@ class HTTPModel:
              schema: Optional[dict] = None) -> List[Reply]:
         """Have conversations answered; the server may ignore the schema.
 
+        An answer longer than ``max_tokens`` is a ``CutText``.
+
         Raises:
             ModelUnavailableError: If the server can't serve any: wrong key,
                 model or path before the first answer, or no connection.
@@ -153,9 +156,12 @@ class HTTPModel:
                 'The cue file records the former.',
                 logger='current',
                 level=logging.WARNING)
-        return self._masked(text) if isinstance(text, str) else ChatFailure(
-            f'The answer has no text (finish_reason: {reason}). A model that '
-            'reasons first may need a larger max_tokens.')
+        if not isinstance(text, str):
+            return ChatFailure(
+                f'The answer has no text (finish_reason: {reason}). A model '
+                'that reasons first may need a larger max_tokens.')
+        text = self._masked(text)
+        return CutText(text) if reason == 'length' else text
 
     def _masked(self, text: str) -> str:
         return text.replace(self._key, '***') if self._key else text

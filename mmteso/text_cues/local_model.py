@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from mmengine.logging import print_log
 
-from .base import ModelUnavailableError
+from .base import CutText, ModelUnavailableError
 from .constrained import JSONConstraint, longest_answer
 
 _DTYPES = dict(bf16='bfloat16', fp16='float16', fp32='float32')
@@ -143,6 +143,7 @@ class LocalModel:
                  **generation: Any) -> List[str]:
         """What the model writes after each text, without special tokens.
 
+        Where ``max_new_tokens`` were too few for it, that is a ``CutText``.
         ``media`` has ``images`` or ``videos``, a list of PIL images for each
         text; ``generation`` are changes of the settings for this call.
         """
@@ -195,14 +196,24 @@ class LocalModel:
                     if value.is_floating_point() else value.dtype)
                 for key, value in inputs.items()
             }
-            output = model.generate(**inputs,
-                                    **dict(self.generation, **generation))
+            generation = dict(self.generation, **generation)
+            output = model.generate(**inputs, **generation)
             length = inputs['input_ids'].shape[1]
             # models that encode the prompt don't repeat it
             if torch.equal(output[:, :length], inputs['input_ids']):
                 output = output[:, length:]
             texts = tokenizer.batch_decode(output, skip_special_tokens=True)
-        return [text.strip() for text in texts]
+        # what came to its end ends with the end's token or padding
+        settings = model.generation_config
+        eos = settings.eos_token_id
+        ends = {settings.pad_token_id, *(
+            eos if isinstance(eos, list) else [eos])}
+        full = output.shape[1] >= (generation['max_new_tokens'] or 0)
+        return [
+            CutText(text.strip()) if full and last not in ends
+            else text.strip()
+            for text, last in zip(texts, output[:, -1].tolist())
+        ]
 
 
 @functools.lru_cache(maxsize=None)

@@ -14,8 +14,8 @@ from mmteso.io import normalize_phrase
 from mmteso.optional import require
 from .answers import (AnswerError, cue_name, cue_schema, normalise_cues,
                       read_answer, strip_thinking, validate_answer)
-from .base import (REASONERS, BaseReasoner, ChatFailure, Conversation, Frame,
-                   ModelUnavailableError, Reasoning, Reply)
+from .base import (REASONERS, BaseReasoner, ChatFailure, Conversation, CutText,
+                   Frame, ModelUnavailableError, Reasoning, Reply)
 from .http_model import HTTPModel
 from .local_model import LocalModel
 from .prompt import PROMPT_DIR, load_prompt
@@ -29,9 +29,9 @@ class PromptedReasoner(BaseReasoner):
     asks for the objects of that answer in a JSON schema, which constrained
     decoding makes the model keep. A model or server that doesn't is noticed
     by its first answers and warned about; from then on there is one turn, and
-    the free answer is read. A frame without readable answer has failed, and
-    the record keeps the raw one. Subclasses say in :meth:`chat` how the model
-    is run.
+    the free answer is read. A frame without readable answer, or with one that
+    was cut off, has failed, and the record keeps the raw one. Subclasses say
+    in :meth:`chat` how the model is run.
 
     Args:
         prompt (str): Name or path of a YAML file, see
@@ -62,7 +62,8 @@ class PromptedReasoner(BaseReasoner):
         for i, answer in enumerate(answers):
             # what the model thought before it answered is no answer
             said = isinstance(answer, str) and strip_thinking(answer)
-            if said and self._keeps_schema is not False:
+            if said and self._keeps_schema is not False and not isinstance(
+                    answer, CutText):
                 second[i] = self.prompt.extract(asked[i], said)
         replies = dict(
             zip(second, self.chat(list(second.values()), self.schema))
@@ -96,14 +97,18 @@ class PromptedReasoner(BaseReasoner):
         names = self._names(reply)
         if names is None:
             return _read_free(answer, self.num_cues)
-        return Reasoning(tuple(normalise_cues(names)), answer)
+        try:
+            return Reasoning(tuple(normalise_cues(names)), answer)
+        except AnswerError as error:
+            return Reasoning((), answer, str(error))
 
 
 def _read_free(answer: Reply, num_cues: int) -> Reasoning:
     if isinstance(answer, ChatFailure):
         return Reasoning((), error=answer.error)
     try:
-        return Reasoning(tuple(read_answer(answer)[:num_cues]), answer)
+        cues = read_answer(answer, cut=isinstance(answer, CutText))
+        return Reasoning(tuple(cues[:num_cues]), answer)
     except AnswerError as error:
         return Reasoning((), answer, str(error))
 

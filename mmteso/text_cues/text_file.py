@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Optional, Sequence, Tuple
 from mmengine.logging import print_log
 
 from mmteso.io import CueFile, find_cue_files
-from .base import ChatFailure, Frame, Reply
+from .base import CUT_OFF, ChatFailure, CutText, Frame, Reply
 
 # A text's key -> the keys of its author and the author's prompt.
 _AUTHOR = dict(
@@ -53,6 +53,8 @@ class TextFile:
                 frame = None if frame in (None, '') else int(frame)
                 if not (uid and isinstance(uid + text, str)):
                     raise ValueError('"uid" is empty')
+                if values.get('error') == CUT_OFF:  # in a cue file
+                    text = CutText(text)
                 if self._texts.setdefault((uid, frame), text) != text:
                     raise ValueError('it was given another text already')
             except (KeyError, TypeError, ValueError) as error:

@@ -1,14 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A model that listens, and the page with it."""
 import os
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from processes import ROOT, environment, free_port, run
+from page_server import Server
+from processes import run
 
 ITERATIONS = 120
 
@@ -48,42 +47,13 @@ def model(tmp_path_factory):
     return root / 'demo'
 
 
-class Server:
-    """tools/demo_app.py, running."""
-
-    def __init__(self, log, temporary, *options):
-        self.log, self.temporary = log, temporary
-        port = free_port()
-        self._file = open(log, 'w')
-        self._process = subprocess.Popen(
-            [sys.executable, 'tools/demo_app.py', '--port', str(port),
-             *map(str, options)], cwd=ROOT, stdout=self._file,
-            stderr=subprocess.STDOUT,
-            env=environment(TMPDIR=str(temporary)))
-
-    def address(self):
-        """Where it listens, once it does."""
-        while self._process.poll() is None:
-            found = re.search(r'http://\S+', self.log.read_text())
-            if found:
-                return found.group()
-        raise AssertionError(self.log.read_text())
-
-    def stop(self):
-        self._process.terminate()
-        self._process.wait(30)
-        self._file.close()
-
-
 @pytest.fixture
 def serve(tmp_path):
     """Start the page with options; what it prints and leaves is looked at."""
     started = []
 
     def start(*options):
-        temporary = tmp_path / 'temporary'
-        temporary.mkdir(exist_ok=True)
-        started.append(Server(tmp_path / 'log.txt', temporary, *options))
+        started.append(Server(tmp_path, *options))
         return started[-1]
 
     yield start

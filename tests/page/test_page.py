@@ -1,10 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The page's functions, by a narrow model with random weights."""
 import asyncio
+import gc
+import json
 import os
 import re
 import shutil
 import sys
+import time
 import zipfile
 from html import unescape
 from pathlib import Path
@@ -18,8 +21,8 @@ from data import make_avsbench, write_wav
 from mmteso.apis import AVSInferencer
 from mmteso.page import (ClipSession, Limits, Refused, readable, show_clip,
                          show_problem, show_sound)
-from mmteso.page.app import OwnServerOnly
-from mmteso.page.session import split_cues
+from mmteso.page.app import LimitedRequests, OwnServerOnly
+from mmteso.page.session import Visits, split_cues
 from mmteso.testbeds.synthavs import CLASSES, write_sample_clip
 from mmteso.video import MediaError, VideoFile, write_video
 
@@ -175,6 +178,166 @@ def test_files_go_with_the_session(inferencer, made, tmp_path):
     assert not os.path.exists(path) and os.listdir(session.folder)
     session.close()
     assert not os.path.exists(session.folder)
+
+
+def test_results_hold_few_open_files(filled):
+    """A process has 1024 or so, a visit up to 300 arrays."""
+    folder = Path('/proc/self/fd')
+    if not folder.is_dir():
+        pytest.skip('needs Linux')
+    gc.collect()  # PyAV's reader of the clip
+    opened = {os.path.realpath(path) for path in folder.iterdir()}
+    assert len([path for path in opened if filled.folder in path]) == 1
+    # what is being looked at stays when there is a new search
+    frame = filled.frames('normal')[1]
+    score = frame.score.copy()
+    list(filled.find(['dog']))
+    np.testing.assert_array_equal(frame.score, score)
+    assert len(list(Path(filled.folder).glob('*.arrays'))) == 1
+
+
+def test_room_for_all_visitors(filled, made, tmp_path):
+    """What one finds may fill it; what was found before stays."""
+    before = set(Path(filled.folder).rglob('*'))
+    size = sum(path.stat().st_size for path in before if path.is_file())
+    filled.limits = Limits(1, 10, gigabytes=(size + 1e4) / 1e9)
+    other = ClipSession(filled.inferencer, filled.limits, str(tmp_path))
+    other.take_clip(uploaded(made[2], tmp_path))
+    with pytest.raises(Refused, match='all visitors .* Try again later'):
+        list(other.find(CUES))
+    with pytest.raises(Refused, match='all visitors'):
+        filled.write('normal')
+    assert not list(Path(other.folder).glob('*.arrays'))
+    assert set(Path(filled.folder).rglob('*')) == before
+    other.close()
+    assert zipfile.is_zipfile(filled.write('normal'))
+
+
+def test_a_download_lies_by_a_secret_name(inferencer, made, tmp_path):
+    served = tmp_path / 'served'
+    served.mkdir()
+    session = ClipSession(inferencer, parent=str(tmp_path),
+                          served=str(served))
+    session.take_clip(uploaded(made[2], tmp_path))
+    list(session.find(CUES))
+    first = session.write('normal')
+    second = Path(session.write('mute'))
+    assert not os.path.exists(first) and second.name == 'clip-mute.zip'
+    assert re.fullmatch(r'results-[0-9a-f]{32}', second.parent.name)
+    session.close()
+    assert not list(served.iterdir())
+
+
+def test_leaving_ends_a_search(inferencer, made, tmp_path):
+    session = ClipSession(inferencer, parent=str(tmp_path))
+    session.take_clip(uploaded(made[2], tmp_path))
+    search = session.find(CUES)
+    next(search)
+    session.close()
+    with pytest.raises(Refused, match='was left'):
+        list(search)
+    assert not os.path.exists(session.folder)
+
+
+def test_visits_end(inferencer, tmp_path):
+    """When they are left, or when nobody came back."""
+    visits = Visits(lambda: ClipSession(inferencer, parent=str(tmp_path)), .5)
+    one, two = visits.session('one'), visits.session('two')
+    assert visits.session('one') is one is not two
+    visits.leave('two')
+    visits.leave('two')
+    assert os.listdir(tmp_path) == [os.path.basename(one.folder)]
+    time.sleep(.6)
+    assert visits.session('one') is one
+    three = visits.session('three')
+    time.sleep(.6)
+    visits.session('three')
+    assert os.listdir(tmp_path) == [os.path.basename(three.folder)]
+
+
+@pytest.mark.parametrize('path, length, status, text', [
+    ('/upload', 900_000, 200, ''),
+    ('/upload/', 1_200_000, 413, 'has 1.2 MB; this page takes up to 1 MB'),
+    ('/queue/join', 1000, 200, ''),
+    ('/queue/join', 1_200_000, 413, 'too long'),
+    ('/upload', None, 411, 'how long it is'),
+])
+def test_requests_that_are_too_long(path, length, status, text, tmp_path):
+    """They don't reach Gradio, and are read to their end."""
+    uploads = tmp_path / 'uploads'
+    (uploads / 'hash').mkdir(parents=True)
+    old = uploads / 'interrupted'
+    old.write_text('half')
+    os.utime(old, (0, 0))
+
+    async def app(scope, receive, send):
+        clip = uploads / 'hash/a.mp4'
+        clip.write_text('clip')
+        await send(dict(type='http.response.start', status=200, headers=[]))
+        await send(dict(type='http.response.body', body=json.dumps(
+            [str(clip)]).encode()))
+
+    def request():
+        sent, parts = [], [dict(body=b'a', more_body=True), dict(body=b'b')]
+
+        async def send(message):
+            sent.append(message)
+
+        async def receive():
+            return parts.pop(0)
+
+        headers = [] if length is None else [
+            (b'content-length', b'%d' % length)]
+        asyncio.run(LimitedRequests(
+            app, Limits(1, gigabytes=1e-8), str(tmp_path), str(uploads))(
+                dict(type='http', method='POST', path=path, headers=headers),
+                receive, send))
+        if sent[0]['status'] not in (200, 411):
+            assert not parts
+        return sent[0]['status'], sent[1]['body'].decode()
+
+    found, body = request()
+    assert found == status and text in body
+    assert old.exists() == (status != 200 or 'upload' not in path)
+    if path != '/upload' or status != 200:
+        return
+    # a folder of its own, whatever others brought
+    moved, = json.loads(body)
+    again, = json.loads(request()[1])
+    assert Path(moved).name == 'a.mp4' and moved != again
+    assert Path(moved).read_text() == Path(again).read_text() == 'clip'
+    # 12 bytes are more than 10
+    (uploads / 'more').write_text('clip')
+    found, body = request()
+    assert found == 507 and 'all visitors have reached' in body
+
+
+@pytest.mark.parametrize('data, status', [
+    ([dict(path='/tmp/a.mp4', url='http://here/file=a'), 'http://x', 1], 200),
+    ([[dict(meta=dict(path='http://127.0.0.1/a.mp4'))]], 403)])
+def test_nothing_is_fetched_for_a_visitor(data, status, tmp_path):
+    """A request that names an address as a file is refused."""
+    text = json.dumps(dict(data=data)).encode()
+    parts = [dict(body=text[:9], more_body=True), dict(body=text[9:])]
+    got, sent = [], []
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(scope, receive, send):
+        got.extend([await receive(), await receive()])
+        await send(dict(type='http.response.start', status=200, headers=[]))
+
+    asyncio.run(LimitedRequests(app, Limits(), str(tmp_path), str(tmp_path))(
+        dict(type='http', method='POST', path='/queue/join',
+             headers=[(b'content-length', b'%d' % len(text))]),
+        receive, send))
+    assert sent[0]['status'] == status
+    assert b''.join(part['body'] for part in got) == (
+        text if status == 200 else b'')
 
 
 def test_messages_name_no_folder(session, tmp_path):

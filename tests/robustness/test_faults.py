@@ -307,24 +307,33 @@ def test_nan_forever_is_not_skipped(synthavs, tmp_path):
         runner.train()
 
 
-def kill_a_worker(runner):
-    if runner.iter == 1 and multiprocessing.active_children():
+def kill_a_worker(runner, done=2):
+    if runner.iter + 1 == done and multiprocessing.active_children():
         worker = multiprocessing.active_children()[0]
         worker.kill()
         worker.join()
 
 
-@pytest.mark.parametrize('by_epoch', [
-    False, pytest.param(True, marks=pytest.mark.slow)])
-def test_dead_worker_is_replaced(by_epoch, tmp_path):
+@pytest.mark.parametrize('by_epoch, done', [
+    (False, 2),
+    pytest.param(True, 2, marks=pytest.mark.slow),
+    # of the first epoch, whose batches are all there
+    pytest.param(True, 11, marks=pytest.mark.slow)])
+def test_dead_worker_is_replaced(by_epoch, done, tmp_path):
     """By option; nothing is lost, so that nothing changes."""
     whole, other = (
         dict(config_of(tmp_path / name, by_epoch, num_workers=2))
         for name in ('whole', 'other'))
+    for config in (whole, other):
+        # more than the workers load ahead: the dead one is missed
+        config['train_dataloader'].update(
+            batch_size=1, persistent_workers=True)
     other['custom_hooks'] = [dict(type='RandomStateHook', worker_restarts=1)]
-    expected = train(whole, f'worker-{by_epoch}-whole')
+    name = f'worker-{by_epoch}-{done}'
+    expected = train(whole, f'{name}-whole')
     runner = train(
-        other, f'worker-{by_epoch}', after_train_iter=kill_a_worker)
+        other, name,
+        after_train_iter=lambda runner: kill_a_worker(runner, done))
     assert_same(runner, expected)
     assert any('started anew, 1 of 1' in text for text in runner.warned)
 

@@ -70,6 +70,8 @@ def test_thoughts_are_no_answer(text, said):
     ('Answer: []', []),
     (answer('none'), []),
     (HARMONY, ['cat']),
+    ('Answer: dog, the, etc.', ['dog']),
+    ('Answer: a dog, a man with a', ['dog']),
 ])
 def test_answers_without_schema(text, names):
     assert read_answer(text) == names
@@ -80,11 +82,20 @@ def test_answers_without_schema(text, names):
     '', 'I cannot see the image.', 'dog, man', '<think>Answer: dog',
     'Answer: ', 'Answer: The dog is the one that barks.', 'Answer: A, B',
     'Answer: yes', 'Answer: object, thing', 'Answer: 狗', '[1, 2]',
-    'The answer is that nothing can sound.', '{' * 100000, '[' * 100000
+    'The answer is that nothing can sound.', '{' * 100000, '[' * 100000,
+    'Answer: the', 'Answer: a man with a', '["a", "of the"]'
 ])
 def test_no_cue_is_made_of_prose(text):
     with pytest.raises(AnswerError):
         read_answer(text)
+
+
+def test_a_cut_answer_is_whole_if_another_turn_follows():
+    rest = '\n\nCaption: A cat.\nObjects: ca'
+    assert read_answer(f'Answer: dog{rest}', cut=True) == ['dog']
+    for text in ('Answer: dog, ca', 'Answer: dog\n', rest, answer('dog')):
+        with pytest.raises(AnswerError, match='cut off'):
+            read_answer(text, cut=True)
 
 
 @pytest.mark.parametrize('name', AVSBENCH_CLASSES)

@@ -11,6 +11,8 @@ from tiny_hf import IMAGE_SIZE, PATCH_SIZE, write_video_llava
 
 from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, Frame,
                               LoadedFrame, ModelUnavailableError)
+from mmteso.text_cues.answers import validate_answer
+from mmteso.text_cues.base import CutText
 from mmteso.text_cues.local_model import LocalModel
 
 torch = pytest.importorskip('torch')
@@ -147,12 +149,31 @@ def test_captioner_and_reasoner_share_their_weights(llava):
 def test_noise_keeps_the_schema(llama, llava, kind):
     """Random weights: nothing but the decoding makes the answers valid."""
     found = reasoner(llama if kind[0] == 'T' else llava, kind)
-    results = found.reason([Frame('a', i, '') for i in range(6)],
-                           [f'{i} dogs.' for i in range(6)])
-    assert not any(r.error for r in results)
-    assert any(r.cues for r in results) or kind[0] == 'C'
-    assert all(len(r.cues) <= 4 for r in results)
-    assert all(cue == cue.lower() for r in results for cue in r.cues)
+    answers = found.chat([CHAT, LONG] * 3, found.schema)
+    names = [validate_answer(answer, found.schema) for answer in answers]
+    assert any(names) or kind[0] == 'C'
+    assert not any(isinstance(answer, CutText) for answer in answers)
+
+
+def test_an_answer_that_is_cut_is_none(llama, spy_generate, monkeypatch):
+    """Noise never ends by itself; nobody is asked what it names."""
+    found = reasoner(llama)
+    calls = spy_generate(found.model)
+    result, = found.reason([Frame('a', 0, '')], ['A dog.'])
+    assert not result.cues and 'max_new_tokens' in result.error
+    assert result.text and len(calls) == 1
+    # the last token is the end's
+    model = found.model.loaded.model
+    generate = model.generate
+
+    def end(**kwargs):
+        output = generate(**kwargs)
+        output[0, -1] = model.generation_config.eos_token_id
+        return output
+
+    monkeypatch.setattr(model, 'generate', end)
+    answers = found.chat([CHAT, LONG])
+    assert [isinstance(text, CutText) for text in answers] == [False, True]
 
 
 def test_models_that_cannot_be_used(llama, llava, tmp_path):

@@ -10,6 +10,7 @@ from chat_server import ChatServer
 
 from mmteso.io import CueRecord, write_cue_file
 from mmteso.text_cues import REASONERS, Frame, ModelUnavailableError
+from mmteso.text_cues.base import CUT_OFF
 from mmteso.text_cues.reasoners import NounParser
 from mmteso.text_cues.text_file import TextFileError
 
@@ -86,6 +87,29 @@ def test_what_cannot_be_read_has_failed(warned):
     assert '500' in found[3].error and found[3].text == 'Answer: dog'
 
 
+def test_what_is_cut_has_failed(warned):
+    """The free answer; a second one that is cut is no JSON."""
+    good = '{"sounding_objects": ["dog"]}'
+    script = [dict(content='Answer: dog, ca', finish_reason='length'),
+              'Answer: man', 'Answer: car', good,
+              dict(content=good[:-4], finish_reason='length')]
+    with ChatServer(script=script) as server:
+        found = reason(connect(server), 3)
+        assert len(server.requests) == 5
+    assert [r.cues for r in found] == [(), ('dog', ), ('car', )]
+    assert found[0].text == 'Answer: dog, ca'
+    assert 'cut off' in found[0].error and 'max_tokens' in found[0].error
+
+
+def test_names_that_are_none(warned):
+    """They keep the schema, but name nothing."""
+    script = ['Answer: the', '{"sounding_objects": ["the", "of a"]}']
+    with ChatServer(script=script) as server:
+        found, = reason(connect(server), 1)
+    assert not found.cues and 'names nothing' in found.error
+    assert found.text == 'Answer: the' and not warned
+
+
 def test_thoughts_are_no_answer():
     thought = '<think>Answer: piano</think>'
     script = [f'{thought}\nAnswer: dog', f'{thought}']
@@ -106,9 +130,11 @@ def test_a_wrong_server_shows_before_the_first_batch():
 
 def test_fixed_answers(tmp_path):
     path = str(tmp_path / 'cues.jsonl')
-    texts = ['Answer: dogs, Buses', '{"sounding_objects": ["cat"]}', 'What?']
+    texts = ['Answer: dogs, Buses', '{"sounding_objects": ["cat"]}',
+             'Answer: ca']
     write_cue_file(path, [
-        CueRecord('a', i, (), reasoning=text, reasoner='me', prompt_hash='ab')
+        CueRecord('a', i, (), reasoning=text, reasoner='me', prompt_hash='ab',
+                  **dict(status='failed', error=CUT_OFF) if i == 2 else {})
         for i, text in enumerate(texts)
     ])
     reasoner = REASONERS.build(
