@@ -1,0 +1,8 @@
+# Semi-supervised: training sees the first frame of a clip, which has a mask.
+_base_ = ['./avsegformer_r50_v1m.py']
+
+dataset = dict(subsets='v1s')
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
+train_cfg = dict(max_epochs=30)
