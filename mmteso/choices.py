@@ -5,7 +5,7 @@ Apart from the rooms that know what they mean, so that a tool can read its
 arguments without importing those.
 """
 import re
-from typing import Optional
+from typing import Any, Collection, Optional, Tuple
 
 #: Subset folder of AVSBench -> frames (and seconds) of each of its clips.
 FRAMES_PER_CLIP = dict(v1s=5, v1m=5, v2=10)
@@ -84,3 +84,11 @@ def audio_condition_transform(condition: str,
         level_db=float(match.group(1)),
         reference=reference,
         seed=seed)
+
+
+def check_choices(**options: Tuple[Any, Collection]) -> None:
+    """Refuse values that options, ``name=(value, known ones)``, can't have."""
+    for name, (value, known) in options.items():
+        if value not in known:
+            raise ValueError(
+                f'{name} must be one of {list(known)}, but got {value!r}')

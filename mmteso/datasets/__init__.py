@@ -10,8 +10,8 @@ from .class_synonyms import (ClassSynonyms, SynonymError, check_synonyms,
                              read_synonyms)
 from .clip_samplers import (ClipBatchSampler, ClipSampler,
                             InfiniteClipSampler)
-from .data_check import (DataReport, check_dataset, datasets_inside,
-                         frame_name)
+from .data_check import DataReport, check_dataset, datasets_inside
+from .transforms import frame_name
 
 __all__ = [
     'AVSBenchDataset', 'AVSBenchObjectDataset', 'AVSBenchV3Dataset',

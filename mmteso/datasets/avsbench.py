@@ -6,10 +6,11 @@ from typing import Dict, List, Optional, Sequence, Union
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
-from mmteso.choices import FRAMES_PER_CLIP
+from mmteso.choices import FRAMES_PER_CLIP, check_choices
 from .avsbench_meta import check_label2idx
-from .base_avs_dataset import BaseAVSDataset, Clip
+from .base_avs_dataset import BaseAVSDataset
 from .clip_metadata import ClipRow, read_clip_metadata
+from .clips import Clip
 
 _LABEL_FORMATS = dict(labels_rgb='rgb', labels_semantic='index')
 
@@ -94,10 +95,7 @@ class AVSBenchDataset(BaseAVSDataset):
         if not self.subsets:
             raise ValueError('subsets must name one or more folders of '
                              f'data_root, but got {subsets!r}')
-        if mask_source not in _LABEL_FORMATS:
-            raise ValueError('mask_source must be one of '
-                             f'{list(_LABEL_FORMATS)}, but got '
-                             f'{mask_source!r}')
+        check_choices(mask_source=(mask_source, _LABEL_FORMATS))
         if split is not None and not split:
             raise ValueError(
                 'split must be one or more splits that ann_file names, or '

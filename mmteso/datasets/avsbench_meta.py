@@ -4,6 +4,7 @@
 Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
 OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
+import itertools
 import os.path as osp
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
@@ -80,20 +81,14 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
                   data_root: str = '',
                   backend_args: Optional[dict] = None
                   ) -> Tuple[Tuple[str, ...], List[List[int]]]:
-    """The class set that a data set's ``metainfo`` names.
+    """The class set that a data set's ``metainfo`` names: names in index
+    order, background first, and the RGB colour of each in ``labels_rgb``.
 
-    Args:
-        metainfo (dict, optional): ``classes``, names with background first,
-            or a file of them (:func:`read_classes`), as it is or relative to
-            ``data_root``. Defaults to AVSBench's 71. ``palette``, their RGB
-            colours in ``labels_rgb``, or a text file with one a line.
-            Defaults to the VOC palette.
-        data_root (str): Folder of the data. Defaults to ''.
-
-    Returns:
-        tuple: The names in index order, background first, and the RGB colour
-        of each in ``labels_rgb``. A ValueError if these can't be the classes
-        of a data set.
+    ``metainfo`` may have ``classes``, the names or a file of them
+    (:func:`read_classes`), as it is or relative to ``data_root``, by default
+    AVSBench's 71; and ``palette``, their colours or a text file with one a
+    line, by default VOC's. A ValueError if these can't be the classes of a
+    data set.
     """
     metainfo = metainfo or {}
 
@@ -186,9 +181,9 @@ def check_label2idx(path: str,
     """
     names = read_classes(path, backend_args)
     if names != tuple(class_names):
-        place = next((i for i, pair in enumerate(zip(names, class_names))
-                      if pair[0] != pair[1]),
-                     min(len(names), len(class_names)))
+        place = next(
+            i for i, (name, other) in enumerate(
+                itertools.zip_longest(names, class_names)) if name != other)
         raise ValueError(
             f'{path} lists {len(names)} classes, expected {len(class_names)}'
             f'; from position {place} on: {list(names[place:place + 2])} '

@@ -1,21 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The older AVSBench-object release: S4 (single source), MS3 (multiple)."""
-import csv
-import io
 from typing import List, Optional
 
 from mmseg.registry import DATASETS
 
-from mmteso.io import read_text
+from mmteso.choices import check_choices
 from .avsbench_meta import SPLITS
-from .base_avs_dataset import BaseAVSDataset, Clip
-from .clip_metadata import leads_inside
+from .base_avs_dataset import BaseAVSDataset
+from .clip_metadata import leads_inside, read_csv
+from .clips import Clip
 
-
-# a subset's folder, columns of its CSV file (the last one is the split), and
-# what its images' names begin with
-_LAYOUTS = dict(
-    s4=('Single-source', 4, '{}_'), ms3=('Multi-sources', 2, '{}.mp4_'))
+#: Folder of each subset.
+OBJECT_HOMES = dict(s4='Single-source', ms3='Multi-sources')
+# columns of their CSV files, of which the last one is the split
+_COLUMNS = dict(s4=4, ms3=2)
 
 # sample's key, folder and suffix of the sound
 _AUDIO = dict(
@@ -81,18 +79,15 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                  audio: str = 'wav',
                  ann_file: Optional[str] = None,
                  **kwargs) -> None:
-        for name, value, known in (('subset', subset, _LAYOUTS),
-                                   ('split', split, (*SPLITS, None)),
-                                   ('audio', audio, _AUDIO)):
-            if value not in known:
-                raise ValueError(f'{name} must be one of {list(known)}, but '
-                                 f'got {value!r}')
+        check_choices(
+            subset=(subset, OBJECT_HOMES),
+            split=(split, (*SPLITS, None)),
+            audio=(audio, _AUDIO))
         self.subset = subset
         self.split = split
         self.audio = audio
-        self._home, self._columns, self._image_prefix = _LAYOUTS[subset]
         if ann_file is None:
-            ann_file = f'{self._home}/{subset}_meta_data.csv'
+            ann_file = f'{OBJECT_HOMES[subset]}/{subset}_meta_data.csv'
         kwargs.setdefault('img_suffix', '.png')
         super().__init__(
             task='binary',
@@ -120,30 +115,18 @@ class AVSBenchObjectDataset(BaseAVSDataset):
 
     def _read_clips(self) -> List[Clip]:
         """Read and check the CSV file."""
-        path = self.ann_file
-        try:
-            text = read_text(path, self.backend_args)
-        except FileNotFoundError as err:
-            raise FileNotFoundError(
-                f'no metadata file {path}; expected the CSV file of the '
-                f'AVSBench-object subset {self.subset!r} there '
-                '(data_root/ann_file)') from err
-        clips, names = [], set()
-        reader = csv.reader(io.StringIO(text, newline=''))
-        rows = [(reader.line_num, row) for raw in reader
-                if any(row := [cell.strip() for cell in raw])]
+        rows = read_csv(self.ann_file, f'AVSBench-object subset '
+                        f'{self.subset!r}', self.backend_args)
         if rows and rows[0][1][-1].lower() == 'split':  # a header
             del rows[0]
+        clips, names, columns = [], set(), _COLUMNS[self.subset]
         for line, row in rows:
-            where = f'{path}, line {line}'
-            if len(row) != self._columns:
-                raise ValueError(f'{where}: {len(row)} columns, expected '
-                                 f'{self._columns}')
-            name, split = row[0], row[-1]
-            if split not in SPLITS:
-                raise ValueError(f'{where}: column {len(row) - 1} is '
-                                 f'{split!r}, expected the split, one of '
-                                 f'{list(SPLITS)}')
+            where = f'{self.ann_file}, line {line}'
+            if len(row) != columns or row[-1] not in SPLITS:
+                raise ValueError(
+                    f'{where}: {row}; expected {columns} columns, the last '
+                    f'one the split, one of {list(SPLITS)}')
+            name = row[0]
             category = row[2] if self.subset == 's4' else None
             parts = [name] if category is None else [name, category]
             if name in names or not all(map(leads_inside, parts)):
@@ -152,11 +135,12 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                     'a name that no other line has, and a category; both name '
                     "folders and have no '..'")
             names.add(name)
-            clips.append(self._clip(name, split, category))
+            clips.append(self._clip(name, row[-1], category))
         return clips
 
     def _clip(self, name: str, split: str, category: Optional[str]) -> Clip:
-        data = f'{self.data_root}/{self._home}/{self.subset}_data'
+        home = OBJECT_HOMES[self.subset]
+        data = f'{self.data_root}/{home}/{self.subset}_data'
         key, audio, suffix = _AUDIO[self.audio]
         below, images = split, f'{data}/visual_frames'
         if category is not None:
@@ -172,6 +156,6 @@ class AVSBenchObjectDataset(BaseAVSDataset):
             audio=(key, f'{data}/{audio}/{below}/{name}{suffix}'),
             num_frames=5,
             num_masks=1 if (self.subset, split) == ('s4', 'train') else None,
-            image_prefix=self._image_prefix.format(name),
+            image_prefix=f'{name}_' if category else f'{name}.mp4_',
             mask_prefix=f'{name}_',
             first=1)

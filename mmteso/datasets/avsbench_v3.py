@@ -6,6 +6,7 @@ from typing import List, Sequence, Union
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
 
+from mmteso.choices import check_choices
 from .avsbench import AVSBenchDataset
 from .avsbench_meta import SPLITS
 from .clip_metadata import ClipRow, read_clip_metadata
@@ -13,21 +14,15 @@ from .clip_metadata import ClipRow, read_clip_metadata
 _METADATA = 'metadata.csv'
 _SHOWN = 5
 
-_VAL = 'meta_v3_seen_val.csv'
+#: Setting -> split -> list, relative to ``list_dir``.
 V3_LISTS = {
-    'zero-shot':
-    dict(
-        train='meta_v3_seen_train.csv', val=_VAL,
-        test='meta_v3_unseen.csv'),
-    **{
-        f'{shots}-shot': dict(
-            train=f'v3_{shots}_shot/train.csv',
-            val=_VAL,
-            test=f'v3_{shots}_shot/test.csv')
-        for shots in (1, 3, 5)
-    }
+    setting: dict(train=train, val='meta_v3_seen_val.csv', test=test)
+    for setting, train, test in (
+        ('zero-shot', 'meta_v3_seen_train.csv', 'meta_v3_unseen.csv'),
+        ('1-shot', 'v3_1_shot/train.csv', 'v3_1_shot/test.csv'),
+        ('3-shot', 'v3_3_shot/train.csv', 'v3_3_shot/test.csv'),
+        ('5-shot', 'v3_5_shot/train.csv', 'v3_5_shot/test.csv'))
 }
-"""Setting -> split -> list, relative to ``list_dir``."""
 
 
 @DATASETS.register_module()
@@ -89,11 +84,7 @@ class AVSBenchV3Dataset(AVSBenchDataset):
                  list_dir: str = 'v3',
                  subsets: Union[str, Sequence[str]] = ('v1m', 'v2'),
                  **kwargs) -> None:
-        for name, value, known in (('setting', setting, V3_LISTS),
-                                   ('split', split, SPLITS)):
-            if value not in known:
-                raise ValueError(f'{name} must be one of {list(known)}, but '
-                                 f'got {value!r}')
+        check_choices(setting=(setting, V3_LISTS), split=(split, SPLITS))
         if 'ann_file' in kwargs:
             raise ValueError(
                 'setting and split say which list is read: pass list_dir, '

@@ -1,46 +1,24 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the readers of AVSBench's two layouts share."""
-import logging
-import os
 import os.path as osp
-from typing import (Any, Callable, Dict, FrozenSet, Iterable, List, Mapping,
-                    NamedTuple, Optional, Set, Tuple)
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-import mmcv
 import mmengine.fileio as fileio
-from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 
+from mmteso.choices import check_choices
+from mmteso.io import read_image
+from mmteso.logs import warn
 from .avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE, IGNORE_INDEX,
                             get_class_set)
+from .clips import Clip
 from .data_check import (DataReport, check_frames, describe_fault,
                          transforms_inside)
 from .off_screen import off_screen_table
-from .transforms import LoadAudioFeatures, LoadTextCues
+from .transforms import LoadAudioFeatures, LoadTextCues, frame_name
 
 _SHOWN = 10
-
-
-class Clip(NamedTuple):
-    """Where a clip's files lie.
-
-    Those of frame t (from 0) are named by a prefix and ``first + t``.
-    """
-    uid: str
-    subset: str
-    split: str
-    a_obj: Tuple[str, ...]  # classes that sound in it
-    images: str  # folder of its frames
-    masks: str  # folder of its masks
-    audio: Tuple[str, str]  # the sample's key for its sound, and the file
-    num_frames: Optional[int] = None  # None: as many as the folders hold
-    num_masks: Optional[int] = None  # of the first frames; None: of all
-    visible: Optional[str] = None  # folder of visible objects' masks, if any
-    image_prefix: str = ''
-    mask_prefix: str = ''
-    first: int = 0  # number of frame 0 in the names
-    extra: Mapping[str, Any] = {}  # further keys of its samples
 
 
 class BaseAVSDataset(BaseSegDataset):
@@ -128,11 +106,9 @@ class BaseAVSDataset(BaseSegDataset):
                  off_screen: Optional[dict] = None,
                  reduce_zero_label: bool = False,
                  **kwargs) -> None:
-        for name, value, known in (('task', task, ('binary', 'semantic')),
-                                   ('missing', missing, ('error', 'skip'))):
-            if value not in known:
-                raise ValueError(
-                    f'{name} must be one of {known}, but got {value!r}')
+        check_choices(
+            task=(task, ('binary', 'semantic')),
+            missing=(missing, ('error', 'skip')))
         if not check_files and (missing == 'skip' or not with_masks):
             raise ValueError("missing='skip' and with_masks=False have to "
                              'know which files there are: check_files=True')
@@ -242,10 +218,15 @@ class BaseAVSDataset(BaseSegDataset):
             raise FileNotFoundError(
                 f'data_root {self.data_root!r} is no folder; expected the one '
                 f'that holds {osp.relpath(self.ann_file, self.data_root)}')
-        return [
-            frame for clip in self.list_clips()
-            for frame in self._clip_frames(clip)
-        ]
+        frames: List[dict] = []
+        for clip in self.list_clips():
+            found, missing, skipped = clip.list_frames(
+                self.img_suffix, self.seg_map_suffix, self.with_masks,
+                self.check_files, self.backend_args)
+            frames += found
+            self.missing_files += [(clip.name, *file) for file in missing]
+            self.skipped += [(clip.uid, frame) for frame in skipped]
+        return frames
 
     def inspect(
             self,
@@ -254,14 +235,9 @@ class BaseAVSDataset(BaseSegDataset):
         """Find out all that is wrong with the files, whatever ``missing``
         says; for a data set that was made with ``lazy_init=True``.
 
-        ``missing_files`` then names what isn't there.
-
-        Args:
-            num_workers (int, optional): As of :meth:`check_frames`.
-
-        Returns:
-            tuple[list[dict], DataReport]: The frames whose files are there,
-            and what the pipeline's loaders refuse of them.
+        Gives the frames whose files are there, and what the pipeline's loaders
+        refuse of them; ``missing_files`` then names what isn't there. For
+        ``num_workers`` see :meth:`check_frames`.
         """
         frames = self._list_frames()
         return frames, self._check(frames, num_workers)
@@ -272,95 +248,6 @@ class BaseAVSDataset(BaseSegDataset):
         return check_frames(self, len(frames),
                             lambda idx: self._complete(frames[idx]),
                             num_workers)
-
-    def _clip_frames(self, clip: Clip) -> List[dict]:
-        """Frames of a clip, less those whose files are found missing."""
-        check, count = self.check_files, clip.num_frames
-        images = masks = None
-        if check or count is None:
-            images = self.list_names(clip.images)
-        if check:
-            masks = self.list_names(clip.masks)
-        visible = self.list_names(clip.visible) if clip.visible else None
-        if count is None:
-            # the highest number: a gap, or a mask without its frame, is thus
-            # a missing frame, not a shorter clip
-            stems = [
-                name.removesuffix(suffix)
-                for names, suffix in ((images, self.img_suffix),
-                                      (masks, self.seg_map_suffix))
-                for name in names or ()
-            ]
-            count = max((int(stem) + 1 for stem in stems if stem.isdecimal()),
-                        default=0)
-        wanted = range(count)
-        if self.with_masks and clip.num_masks is not None:
-            wanted = wanted[:clip.num_masks]
-
-        def lacks(path, expected, *frames):
-            """Note a missing file, which costs frames."""
-            self.missing_files.append(
-                (f'{clip.subset}/{clip.uid}', path, expected))
-            skipped.update(frames)
-
-        skipped: Set[int] = set()
-        key, sound = clip.audio
-        if not count or (check and images is None):
-            lacks(clip.images, f'frames {clip.image_prefix}{clip.first}'
-                  f'{self.img_suffix}, ...', *wanted)
-        elif check and self.with_masks and masks is None:
-            lacks(clip.masks, f'the masks of {len(wanted)} frames; data '
-                  'without any: with_masks=False', *wanted)
-        elif check and not fileio.isfile(
-                sound, backend_args=self.backend_args):
-            lacks(sound, 'the sound of the clip', *wanted)
-        check = check and not skipped
-        frames = []
-        for frame in wanted:
-            number = clip.first + frame
-            image = f'{clip.image_prefix}{number}{self.img_suffix}'
-            mask = f'{clip.mask_prefix}{number}{self.seg_map_suffix}'
-            if check and image not in images:
-                lacks(f'{clip.images}/{image}', f'{count} frames', frame)
-            if check and self.with_masks and mask not in masks:
-                lacks(f'{clip.masks}/{mask}', 'the mask of the frame', frame)
-            if check and visible is not None and mask not in visible:
-                lacks(f'{clip.visible}/{mask}',
-                      'the visible objects of the frame', frame)
-            if frame in skipped:
-                continue
-            has_mask = self.with_masks or mask in (masks or ())
-            frames.append({
-                'img_path': f'{clip.images}/{image}',
-                'seg_map_path': f'{clip.masks}/{mask}' if has_mask else None,
-                'visible_map_path':
-                None if visible is None else f'{clip.visible}/{mask}',
-                key: sound,
-                'uid': clip.uid,
-                'frame': frame,
-                'num_frames': count,
-                'subset': clip.subset,
-                'split': clip.split,
-                'a_obj': clip.a_obj,
-                **clip.extra
-            })
-        self.skipped.extend((clip.uid, frame) for frame in sorted(skipped))
-        return frames
-
-    def list_names(self, folder: str) -> Optional[FrozenSet[str]]:
-        """Names of the entries of a folder; None if there is no such one."""
-        if self.backend_args is None:
-            # mmengine's walker resolves a path per entry: 30 times slower.
-            try:
-                with os.scandir(folder) as entries:
-                    return frozenset(entry.name for entry in entries)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-        if not fileio.isdir(folder, backend_args=self.backend_args):
-            return None
-        return frozenset(
-            name.rstrip('/') for name in fileio.list_dir_or_file(
-                folder, backend_args=self.backend_args))
 
     def _report_missing(self, num_left: int) -> None:
         """Raise or log what is missing."""
@@ -382,11 +269,8 @@ class BaseAVSDataset(BaseSegDataset):
                         reasons: str) -> None:
         if not num_left:
             raise ValueError(f'No frame is left. {reasons}')
-        print_log(
-            f"missing='skip' leaves out {num_skipped} frames and keeps "
-            f'{num_left}. {reasons}',
-            logger='current',
-            level=logging.WARNING)
+        warn(f"missing='skip' leaves out {num_skipped} frames and keeps "
+             f'{num_left}. {reasons}')
 
     def describe(self) -> str:
         """The data set in a message."""
@@ -398,12 +282,12 @@ class BaseAVSDataset(BaseSegDataset):
         report = self._check(frames)
         if not report.faults:
             return frames
-        self.skipped.extend((frames[idx]['uid'], frames[idx]['frame'])
-                            for idx in report.faults)
-        kept = [
-            frame for idx, frame in enumerate(frames)
-            if idx not in report.faults
-        ]
+        kept = []
+        for idx, frame in enumerate(frames):
+            if idx in report.faults:
+                self.skipped.append((frame['uid'], frame['frame']))
+            else:
+                kept.append(frame)
         self._report_skipped(
             len(report.faults), len(kept), f'{report.summary()}. The reasons:'
             f'\n{report.describe_faults()}')
@@ -470,27 +354,13 @@ class BaseAVSDataset(BaseSegDataset):
 
         mmcv's loader names neither the video nor, for a broken file, the path.
         """
-        path = sample['img_path']
-        where = (f'{sample["subset"]}/{sample["uid"]}, frame '
-                 f'{sample["frame"]}: {path}')
         try:
             return transforms(sample)
-        except Exception as err:
+        except Exception as error:
             try:
-                content = fileio.get(path, backend_args=self.backend_args)
-            except FileNotFoundError:
-                raise FileNotFoundError(
-                    f'{where} is missing; expected the image of the frame. '
-                    "Complete the data, or build the data set with "
-                    "missing='skip'") from err
-            except OSError as cause:
-                raise OSError(f"{where} can't be read ({cause}); copy it "
-                              'anew') from err
-            try:
-                mmcv.imfrombytes(content).shape
-            except Exception:
-                raise ValueError(
-                    f"{where} can't be decoded ({len(content)} bytes); "
-                    f'expected a {osp.splitext(path)[1]} image. The file is '
-                    'broken or cut short: copy it anew') from err
+                read_image(sample['img_path'], self.backend_args)
+            except (OSError, ValueError) as cause:
+                raise type(cause)(
+                    f'{frame_name(sample)}: {cause} Or leave such frames out: '
+                    "missing='skip'") from error
             raise  # something else went wrong

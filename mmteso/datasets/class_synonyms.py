@@ -6,13 +6,11 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import (Dict, Iterator, Mapping, NamedTuple, Optional, Sequence,
-                    Tuple)
+from typing import (Any, Dict, Iterator, Mapping, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES
-
-_AVSBENCH = osp.join(osp.dirname(__file__), 'synonyms', 'avsbench.yaml')
 
 
 class SynonymError(ValueError):
@@ -27,16 +25,32 @@ class SynonymTable(NamedTuple):
     none: Sequence[str] = ()
 
 
+def read_word_lists(name_or_path: str, kind: str) -> Tuple[str, Any]:
+    """Read a YAML file, or 'avsbench' of the package's folder ``kind``: its
+    path and what it holds."""
+    path = name_or_path
+    if name_or_path == 'avsbench':
+        path = osp.join(osp.dirname(__file__), kind, 'avsbench.yaml')
+    if not osp.isfile(path):
+        raise FileNotFoundError(f"There are no {kind} '{path}': expected "
+                                "'avsbench' or a YAML file.")
+    return path, read_yaml(path)
+
+
+def maps_to_words(value: Any) -> bool:
+    """Whether it is a mapping of strings to lists of strings."""
+    return isinstance(value, dict) and all(
+        isinstance(words, list) and all(
+            isinstance(word, str) for word in [name, *words])
+        for name, words in value.items())
+
+
 def read_synonyms(name_or_path: str) -> SynonymTable:
     """Read a table of synonyms, which is checked when it meets a class set:
     'avsbench', or a YAML file with the keys ``words`` and, where needed,
     ``several`` and ``none`` (a SynonymError if it is built otherwise)."""
-    path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
-    if not osp.isfile(path):
-        raise FileNotFoundError(
-            f"There are no synonyms '{path}': expected 'avsbench' or a file.")
     try:
-        content = read_yaml(path)
+        path, content = read_word_lists(name_or_path, 'synonyms')
     except ValueError as error:
         raise SynonymError(f'{error}.') from error
     fields = SynonymTable._fields
@@ -47,10 +61,7 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
 
     for key, part in content.items():
         lists = {key: part} if key == 'none' else part
-        if part and not (isinstance(lists, dict) and all(
-                isinstance(words, list) and all(
-                    isinstance(word, str) for word in [name, *words])
-                for name, words in lists.items())):
+        if part and not maps_to_words(lists):
             kind = 'be a list' if key == 'none' else 'map strings to lists'
             raise SynonymError(
                 f"{path}: '{key}' must {kind} of strings (YAML reads yes, no, "
@@ -163,14 +174,11 @@ def choose_synonyms(synonyms: Optional[str],
 def load_class_synonyms(synonyms: Optional[str],
                         class_names: Sequence[str],
                         head_noun: bool = True) -> ClassSynonyms:
-    """The lookup for a class set; read once per process.
+    """The lookup for a class set, background first; read once per process.
 
-    Args:
-        synonyms (str, optional): 'auto', AVSBench's table for AVSBench's
-            classes, else None; or a table, see :func:`read_synonyms`. None
-            means the classes' names exactly, without plurals and head nouns.
-        class_names (Sequence[str]): All classes, background first.
-        head_noun (bool): See :class:`ClassSynonyms`. Defaults to True.
+    ``synonyms`` is 'auto', AVSBench's table for AVSBench's classes, else None;
+    'avsbench' or a file of your own, see :func:`read_synonyms`; or None: a
+    phrase means a class if both are equal up to case and separators.
     """
     return _load(
         choose_synonyms(synonyms, class_names), tuple(class_names), head_noun)

@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Reads the ``metadata.csv`` of the AVSBench-semantic layout."""
+"""Reads the CSV files of clips, ``metadata.csv`` above all."""
 import csv
 import io
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -25,6 +25,26 @@ def leads_inside(name: str) -> bool:
     return '\0' not in name and not {'', '.', '..'} & set(name.split('/'))
 
 
+def read_csv(path: str,
+             release: str,
+             backend_args: Optional[dict] = None
+             ) -> List[Tuple[int, List[str]]]:
+    """Number and stripped cells of each line that isn't empty."""
+    try:
+        text = read_text(path, backend_args)
+    except FileNotFoundError as err:
+        raise FileNotFoundError(
+            f'no metadata file {path}; expected the CSV file of the {release} '
+            'there (data_root/ann_file)') from err
+    reader = csv.reader(io.StringIO(text, newline=''))
+    try:
+        return [(reader.line_num, row) for raw in reader
+                if any(row := [cell.strip() for cell in raw])]
+    except csv.Error as err:
+        raise ValueError(f'{path}, line {reader.line_num}: {err}; is a '
+                         'quotation mark left open before?') from err
+
+
 def read_clip_metadata(path: str,
                        class_names: Sequence[str],
                        split: Union[str, Sequence[str], None],
@@ -38,40 +58,22 @@ def read_clip_metadata(path: str,
     column is missing, a class is none of ``class_names``, a uid is empty,
     used twice or leads elsewhere ('../x'), or a split or subset has no row.
     """
-    try:
-        text = read_text(path, backend_args)
-    except FileNotFoundError as err:
-        raise FileNotFoundError(
-            f'no metadata file {path}; expected the CSV file of the '
-            'AVSBench-semantic layout there (data_root/ann_file)') from err
-    reader = csv.DictReader(io.StringIO(text, newline=''))
-    try:
-        lines = [(reader.line_num, raw) for raw in reader]
-    except csv.Error as err:
-        raise ValueError(f'{path}, line {reader.line_num}: {err}; is a '
-                         'quotation mark left open before?') from err
-    given = reader.fieldnames or []
-    columns = [name.strip() for name in given]
-    absent = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if absent:
-        raise ValueError(f'{path} lacks the columns {absent}; it has '
-                         f'{columns}, expected {list(REQUIRED_COLUMNS)}')
-    twice = {name for name in columns if columns.count(name) > 1}
-    if twice:
-        raise ValueError(f'{path} has columns twice: {sorted(twice)}')
+    lines = read_csv(path, 'AVSBench-semantic layout', backend_args)
+    columns = lines[0][1] if lines else []
+    absent = set(REQUIRED_COLUMNS).difference(columns)
+    if absent or len(set(columns)) < len(columns):
+        raise ValueError(
+            f'{path} lacks the columns {sorted(absent)} or has one twice; it '
+            f'has {columns}, expected {list(REQUIRED_COLUMNS)}')
 
     splits = (split, ) if isinstance(split, str) else split
     rows, uids, found = [], set(), set()
-    for number, raw in lines:
+    for number, row in lines[1:]:
         where = f'{path}, line {number}'
-        # csv pads a short row with None and puts what is too much at None.
-        if None in raw or None in raw.values():
+        if len(row) != len(columns):
             raise ValueError(f'{where}: more or fewer values than the '
                              f'{len(columns)} columns of the header')
-        values = {
-            name: raw[field].strip()
-            for name, field in zip(columns, given)
-        }
+        values = dict(zip(columns, row))
         uid, subset = values['uid'], values['label']
         if uid in uids or not (leads_inside(uid) and leads_inside(subset)):
             raise ValueError(
@@ -86,9 +88,9 @@ def read_clip_metadata(path: str,
             raise ValueError(f'{where}: {err}') from err
         if (subsets is None or subset in subsets) and (
                 splits is None or values['split'] in splits):
-            vid = values.get('vid', '')
             rows.append(
-                ClipRow(uid, subset, values['split'], a_obj, vid,
+                ClipRow(uid, subset, values['split'], a_obj,
+                        values.get('vid', ''),
                         names_unseen_source(values['a_obj'])))
     if not rows or set(splits or ()) - {name for name, _ in found}:
         raise ValueError(

@@ -21,15 +21,11 @@ from torch.utils.data import BatchSampler, Dataset, Sampler
 def clips_of(dataset: Dataset) -> List[List[int]]:
     """The indices of each clip's frames, in the data set's order.
 
-    Args:
-        dataset (Dataset): A :class:`BaseAVSDataset`, or mmengine's
-            ``ConcatDataset`` or ``RepeatDataset`` of such. A clip has the
-            frames that are there: fewer where ``indices`` or
-            ``missing='skip'`` leave some out.
-
-    Raises:
-        ValueError: If a frame comes twice in a row, as in
-            ``ClassBalancedDataset``, which repeats frames one by one.
+    The data set is a :class:`BaseAVSDataset`, or mmengine's ``ConcatDataset``
+    or ``RepeatDataset`` of such. A clip has the frames that are there: fewer
+    where ``indices`` or ``missing='skip'`` leave some out. A ValueError if a
+    frame comes twice in a row, as in ``ClassBalancedDataset``, which repeats
+    frames one by one.
     """
     clips: List[List[int]] = []
     last = None
@@ -55,21 +51,17 @@ class ClipSampler(DefaultSampler):
 
     Args:
         dataset (Dataset): See :func:`clips_of`.
-        shuffle (bool): Whether to shuffle the clips. Defaults to True.
+        shuffle (bool): Whether to shuffle the clips, and to repeat some until
+            all processes have as many, as training needs. A test must not: no
+            frame may be scored twice. Defaults to True.
         seed (int, optional): As of ``DefaultSampler``.
-        round_up (bool, optional): Whether clips are repeated until all
-            processes have as many, as training needs. A test must not: no
-            frame may be scored twice. Defaults to None: as ``shuffle``.
     """
 
     def __init__(self,
                  dataset: Dataset,
                  shuffle: bool = True,
-                 seed: Optional[int] = None,
-                 round_up: Optional[bool] = None) -> None:
-        super().__init__(
-            clips_of(dataset), shuffle, seed,
-            shuffle if round_up is None else round_up)
+                 seed: Optional[int] = None) -> None:
+        super().__init__(clips_of(dataset), shuffle, seed, round_up=shuffle)
 
     def __iter__(self) -> Iterator[List[int]]:
         return (self.dataset[clip] for clip in super().__iter__())

@@ -17,24 +17,23 @@ decoders release the interpreter's lock.
 """
 import dataclasses
 import hashlib
-import logging
 import os
 import os.path as osp
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
                     Tuple)
 
 from filelock import FileLock
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
-from mmengine.logging import print_log
 from tqdm import tqdm
 
 from mmteso.io import read_json, write_json
+from mmteso.logs import warn
 from mmteso.version import __version__
 from .transforms import (LoadAudioClip, LoadAudioFeatures, LoadAVSAnnotations,
-                         LoadLogMel, LoadTextCues)
+                         LoadLogMel, LoadTextCues, frame_name)
 
 _SHOWN = 10
 # One clip's frames, since its sound is read once and kept (load_waveform), and
@@ -55,22 +54,14 @@ _MEANING = ('task', 'label_format', 'class_names', 'palette')
 
 @dataclasses.dataclass
 class DataReport:
-    """What the files of a data set hold.
-
-    Attributes:
-        name (str): The data set.
-        num_frames (int): Frames in it.
-        num_read (int): Those whose files were read now; the others are known
-            from before.
-        faults (dict[int, str]): Position of each frame that can't be loaded,
-            and why.
-        unknown (dict[str, tuple[int, float]]): Pixels of unknown colour: by
-            '{subset}/{uid}, frame {frame}' their number and share of the mask.
-    """
-    name: str
+    """What the files of a data set hold."""
+    name: str  #: The data set.
     num_frames: int
-    num_read: int = 0
+    num_read: int = 0  #: Read now; the others are known from before.
+    #: Position of each frame that can't be loaded, and why.
     faults: Dict[int, str] = dataclasses.field(default_factory=dict)
+    #: Pixels of unknown colour: by '{subset}/{uid}, frame {frame}' their
+    #: number and share of the mask.
     unknown: Dict[str, Tuple[int, float]] = dataclasses.field(
         default_factory=dict)
 
@@ -125,11 +116,9 @@ def check_dataset(dataset: Any,
                   num_workers: Optional[int] = None) -> List[DataReport]:
     """Read every frame of a data set once, inside of wrappers too: a report
     for each :class:`BaseAVSDataset` in it; others are passed over."""
-    return [
-        inner.check_frames(num_workers=num_workers)
-        for inner in datasets_inside(dataset) if hasattr(
-            inner, 'check_frames')
-    ]
+    return [inner.check_frames(num_workers)
+            for inner in datasets_inside(dataset)
+            if hasattr(inner, 'check_frames')]
 
 
 class _Memory:
@@ -160,11 +149,8 @@ class _Memory:
         try:
             write_json(known, self._path)
         except OSError as error:
-            print_log(
-                f'The frames found whole can\'t be remembered: {error}. They '
-                'will be read again at the next start.',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'The frames found whole can\'t be remembered: {error}. They '
+                 'will be read again at the next start.')
 
 
 class _Reader:
@@ -173,13 +159,10 @@ class _Reader:
     def __init__(self, dataset: Any, samples: Callable[[int], dict]) -> None:
         # each once: TestTimeAug has one for each view
         steps = {repr(x): x for x in transforms_inside(dataset.pipeline)}
-        self.files = {
-            text: step
-            for text, step in steps.items() if isinstance(step, _FILE_LOADERS)
-        }
-        self._tables = [
-            step for step in steps.values() if isinstance(step, _TABLE_LOADERS)
-        ]
+        self.files = {text: x for text, x in steps.items()
+                      if isinstance(x, _FILE_LOADERS)}
+        self._tables = [x for x in steps.values()
+                        if isinstance(x, _TABLE_LOADERS)]
         self._load = Compose(list(self.files.values()))
         self._samples = samples
         self._run = dataset.run_transforms
@@ -221,9 +204,24 @@ class _Reader:
         return None
 
 
-def default_workers() -> int:
-    """Number of threads that read: as many as cores, at most 8."""
-    return min(_MAX_WORKERS, os.cpu_count() or 1)
+def thread_pool(num_workers: Optional[int] = None) -> ThreadPoolExecutor:
+    """Threads that read: by default as many as cores, at most 8."""
+    return ThreadPoolExecutor(num_workers
+                              or min(_MAX_WORKERS,
+                                     os.cpu_count() or 1))
+
+
+def map_in_threads(function: Callable, items: Sequence, what: str, unit: str,
+                   num_workers: Optional[int] = None) -> List[Any]:
+    """What a function gives for each item, under a progress bar."""
+    with thread_pool(num_workers) as pool:
+        return list(
+            tqdm(
+                pool.map(function, items),
+                what,
+                len(items),
+                unit=unit,
+                disable=None))
 
 
 def check_frames(dataset: Any,
@@ -232,21 +230,16 @@ def check_frames(dataset: Any,
                  num_workers: Optional[int] = None) -> DataReport:
     """Run the loaders of a data set's pipeline and keep what they refuse.
 
-    Args:
-        dataset (BaseAVSDataset): The data set, perhaps half built.
-        num_frames (int): How many frames there are.
-        samples (Callable): Gives frame i's sample, a new one at each call.
-        num_workers (int, optional): Number of threads. Defaults to None: as
-            many as the machine has cores, at most 8.
-
-    Raises:
-        ImportError: If reading needs a package that isn't there.
+    The data set may be half built: ``samples`` gives frame i's sample, a new
+    one at each call. ``num_workers`` threads read, by default as many as the
+    machine has cores, at most 8. An ImportError if reading needs a package
+    that isn't there.
     """
     report = DataReport(dataset.describe(), num_frames)
     reader = _Reader(dataset, samples)
     notes: List[Any] = [None] * num_frames
     if reader.files:
-        with ThreadPoolExecutor(num_workers or default_workers()) as pool:
+        with thread_pool(num_workers) as pool:
             notes = _read_files(report, reader, _Memory(dataset.data_root),
                                 pool)
     for index, note in enumerate(notes):
@@ -291,11 +284,6 @@ def _read_files(report: DataReport, reader: _Reader, memory: _Memory,
                 })
                 memory.save(known)
     return [notes[i] if i in notes else known[stamps[i]] for i in frames]
-
-
-def frame_name(sample: Mapping[str, Any]) -> str:
-    """Which frame a sample is, for messages."""
-    return f'{sample["subset"]}/{sample["uid"]}, frame {sample["frame"]}'
 
 
 def describe_fault(sample: dict, error: Exception) -> str:

@@ -7,15 +7,13 @@ seen, so that a model that listens segments nothing.
 """
 import functools
 import hashlib
-import os.path as osp
 from collections import defaultdict
 from typing import (Any, Dict, FrozenSet, Iterable, List, Mapping, Optional,
                     Sequence, Set)
 
-from mmteso.io import CueFile, read_yaml
-from .class_synonyms import load_class_synonyms
-
-_AVSBENCH = osp.join(osp.dirname(__file__), 'groups', 'avsbench.yaml')
+from mmteso.io import CueFile
+from .class_synonyms import (load_class_synonyms, maps_to_words,
+                             read_word_lists)
 
 
 def read_class_groups(
@@ -23,25 +21,15 @@ def read_class_groups(
         class_names: Iterable[str]) -> Dict[str, FrozenSet[str]]:
     """Read which broad groups each class belongs to; it may be several.
 
-    Args:
-        name_or_path (str): 'avsbench' (music, human, animal, device), or a
-            YAML file with lists of classes by group.
-        class_names (Iterable[str]): Classes that need a group; one that has
-            none is a ValueError.
+    From 'avsbench' (music, human, animal, device), or a YAML file with lists
+    of classes by group; a ValueError if a class has none.
     """
-    path = _AVSBENCH if name_or_path == 'avsbench' else name_or_path
-    if not osp.isfile(path):
-        raise FileNotFoundError(
-            f"There are no groups '{path}': expected 'avsbench' or a YAML "
-            'file with lists of classes by group.')
-    content = read_yaml(path)
-    if not isinstance(content, dict) or not all(
-            isinstance(names, list) and all(isinstance(n, str) for n in names)
-            for names in content.values()):
+    path, content = read_word_lists(name_or_path, 'groups')
+    if not maps_to_words(content):
         raise ValueError(f'{path} must hold lists of classes by group')
     groups_of = {
         name: frozenset(
-            str(group) for group, names in content.items() if name in names)
+            group for group, names in content.items() if name in names)
         for name in class_names
     }
     missing = sorted(name for name, groups in groups_of.items() if not groups)
@@ -76,7 +64,8 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
     A donor is cut from another video, all of its sounding classes are
     labelled, and none of them sounds or (as far as cues tell) is visible in
     the clip, or sounds like one that does. With groups no class of the donor
-    is in a group of a class that sounds in the clip.
+    is in a group of a class that sounds in the clip, as AVSBench-Robust has
+    it; without, another class will do.
 
     The choice follows from seed, uid and the set of clips, whatever their
     order; it is the same in every process.
@@ -88,11 +77,10 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
         class_names (Sequence[str], optional): All classes, background first;
             None if the data set knows none.
         seed (int): Chooses other donors. Defaults to 0.
-        groups (str, optional): See :func:`read_class_groups`. AVSBench-Robust
-            takes the sound from another group than the clip's own. Defaults
-            to None: another class will do.
-        cue_file (str, optional): Cues say what is visible and silent, whose
-            sound would not be foreign either. Defaults to None.
+        groups (str, optional): See :func:`read_class_groups`. Defaults to
+            None.
+        cue_file (str, optional): Cues say what is visible and silent.
+            Defaults to None.
         synonyms (str, optional): See :func:`load_class_synonyms`. Defaults to
             'auto'.
         sound_alikes (Sequence): Lists of classes that sound alike.
@@ -100,11 +88,8 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
 
     Returns:
         dict[str, list[dict]]: By uid the donors, at least one each, with
-        ``uid``, ``audio_path`` and ``a_obj``.
-
-    Raises:
-        ValueError: If the data set has no classes or no sound files, or a
-            clip has no donor.
+        ``uid``, ``audio_path`` and ``a_obj``. A ValueError if the data set
+        has no classes or no sound files, or a clip has no donor.
     """
     clips = {frame['uid']: frame for frame in frames}
     lenders = [
@@ -124,8 +109,8 @@ def off_screen_table(frames: Iterable[Mapping[str, Any]],
         raise ValueError(f'metainfo.sound_alikes names {sorted(unknown)}, '
                          f'which are none of the classes {class_names}')
     groups_of = read_class_groups(
-        groups, {name for clip in clips.values()
-                 for name in clip['a_obj']}) if groups else {}
+        groups, set().union(*(clip['a_obj'] for clip in clips.values()))
+    ) if groups else {}
     seen = classes_of_cues(cue_file, class_names, synonyms) if cue_file else {}
 
     def groups_in(clip):

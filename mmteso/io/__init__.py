@@ -7,7 +7,7 @@ from .feature_file import (CueBank, FeatureFile, FeatureFileError,
                            MissingPhrasesError, Provenance, feature_key,
                            write_feature_file)
 from .files import (atomic_write, file_sha256, parse_json, parse_yaml, plain,
-                    read_json, read_text, read_yaml, write_json)
+                    read_json, read_text, read_yaml, write_file, write_json)
 from .image_file import decode_labels, read_image
 from .phrases import normalize_phrase
 from .torch_files import (CheckpointError, TensorPickleError,
@@ -25,6 +25,6 @@ __all__ = [
     'load_tensor_pickle', 'normalize_phrase', 'parse_config_text',
     'parse_json', 'parse_yaml', 'plain', 'read_checkpoint', 'read_image',
     'read_json', 'read_state_dict', 'read_text', 'read_vid_json', 'read_yaml',
-    'runs_nothing', 'write_cue_file', 'write_feature_file', 'write_json',
-    'write_vid_json'
+    'runs_nothing', 'write_cue_file', 'write_feature_file', 'write_file',
+    'write_json', 'write_vid_json'
 ]

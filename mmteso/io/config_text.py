@@ -11,18 +11,14 @@ _PLAIN = (ast.Module, ast.Assign, ast.Name, ast.expr_context, ast.Constant,
 
 
 def parse_config_text(text: str) -> Dict[str, Any]:
-    """Read the text of a config (``Config.pretty_text``), executing nothing.
+    """Read the text of a config (``Config.pretty_text``, a checkpoint's
+    ``meta['cfg']``), executing nothing.
 
     That text is a program, and a checkpoint may come from anybody: only
-    assignments of literals and of ``dict(...)`` are understood here.
-
-    Args:
-        text (str): ``meta['cfg']`` of a checkpoint; a ValueError if it is no
-            Python.
-
-    Returns:
-        dict[str, Any]: By name. Tuples are lists, as JSON has them. What is
-        neither a literal nor a dict (a class, ``inf``) is its own text.
+    assignments of literals and of ``dict(...)`` are understood here. Gives the
+    values by name. Tuples are lists, as JSON has them. What is neither a
+    literal nor a dict (a class, ``inf``) is its own text. A ValueError if it
+    is no Python.
     """
     try:
         return {

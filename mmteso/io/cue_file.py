@@ -18,7 +18,7 @@ import os
 from typing import (Dict, Iterable, Iterator, List, Optional, Sequence, Tuple,
                     Union)
 
-from .files import atomic_write, parse_json
+from .files import parse_json, write_file
 
 CUE_STATUSES = ('ok', 'failed', 'captioned')
 _RECORD_START = b'{"uid": "'  # see CueRecord.to_json
@@ -30,37 +30,24 @@ class CueFileError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class CueRecord:
-    """What is known about the text cues of one frame.
-
-    Args:
-        uid (str): The clip.
-        frame (int): The frame, from 0.
-        cues (Sequence[str]): Names of objects that could sound, most likely
-            first; may be empty.
-        caption, reasoning (str): What captioner and reasoner answered.
-        captioner, reasoner (str): The models.
-        prompt (str): Name of the reasoner's prompt.
-        prompt_hash, caption_prompt_hash (str): SHA-256 of the prompts' files.
-        status (str): 'ok'; 'failed' if no cues could be obtained, or
-            'captioned' if none were asked for yet.
-        error (str): Why a frame has failed.
-        seconds (float, optional): Time that the frame took.
-        version (str): Version and commit of mmteso that made the cues.
-    """
-    uid: str
-    frame: int
+    """What is known about the text cues of one frame."""
+    uid: str  #: The clip.
+    frame: int  #: From 0.
+    #: Names of objects that could sound, most likely first; may be empty.
     cues: Tuple[str, ...]
-    caption: str = ''
-    reasoning: str = ''
-    captioner: str = ''
-    reasoner: str = ''
-    prompt: str = ''
-    prompt_hash: str = ''
+    caption: str = ''  #: What the captioner answered.
+    reasoning: str = ''  #: What the reasoner answered.
+    captioner: str = ''  #: The model.
+    reasoner: str = ''  #: The model.
+    prompt: str = ''  #: Name of the reasoner's prompt.
+    prompt_hash: str = ''  #: SHA-256 of its file.
+    #: 'ok'; 'failed' if no cues could be obtained, or 'captioned' if none
+    #: were asked for yet.
     status: str = 'ok'
-    seconds: Optional[float] = None
-    caption_prompt_hash: str = ''
-    error: str = ''
-    version: str = ''
+    seconds: Optional[float] = None  #: Time that the frame took.
+    caption_prompt_hash: str = ''  #: SHA-256 of the captioner's prompt.
+    error: str = ''  #: Why the frame has failed.
+    version: str = ''  #: Version and commit of mmteso that made the cues.
 
     def __post_init__(self):
         # a list would make the record mutable and unhashable
@@ -227,5 +214,4 @@ def append_cue_records(path: str, records: Iterable[CueRecord]) -> None:
 def write_cue_file(path: str, records: Iterable[CueRecord]) -> None:
     """Write a cue file, whole or not at all; the same records give the same
     bytes."""
-    with atomic_write(path) as partial, open(partial, 'wb') as file:
-        file.writelines(record.to_bytes() for record in records)
+    write_file(path, b''.join(record.to_bytes() for record in records))

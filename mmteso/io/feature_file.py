@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from .files import atomic_write
+from .files import write_file
 from .phrases import normalize_phrase
 
 FORMAT = 'mmteso-features/1'
@@ -45,22 +45,14 @@ def feature_key(uid: str, frame: int) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """Where the features of a file come from.
-
-    Args:
-        kind (str): 'audio' or 'cue_bank'.
-        encoder (str): Name of the encoder.
-        weights_hash (str): SHA-256 of the weights' file, in hex; '' for an
-            encoder without weights.
-        dims (int): Length of a feature, D.
-        settings (dict): Anything else that changes the numbers, in plain JSON
-            types, e.g. ``dict(clip_hop=1.0)`` or ``dict(scaled=True)``.
-            Defaults to an empty dict.
-    """
-    kind: str
-    encoder: str
+    """Where the features of a file come from."""
+    kind: str  #: 'audio' or 'cue_bank'.
+    encoder: str  #: Its name.
+    #: SHA-256 of the weights' file, in hex; '' for an encoder without weights.
     weights_hash: str
-    dims: int
+    dims: int  #: Length of a feature, D.
+    #: Anything else that changes the numbers, in plain JSON types, e.g.
+    #: ``dict(clip_hop=1.0)`` or ``dict(scaled=True)``.
     settings: Dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -98,15 +90,9 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
                        provenance: Provenance) -> None:
     """Write features with their provenance, whole or not at all.
 
-    Args:
-        path (str): The file; an existing one is replaced.
-        features (Mapping[str, Tensor]): Floats (D) by ``{uid}/{frame}``, or by
-            phrase for a cue bank.
-        provenance (Provenance): Where they come from.
-
-    Raises:
-        FeatureFileError: If a feature has another shape, isn't of floats or
-            holds a value that isn't finite.
+    They are floats (D) by ``{uid}/{frame}``, or by phrase for a cue bank; a
+    FeatureFileError if one has another shape, isn't of floats or holds a value
+    that isn't finite.
     """
     tensors = {}
     for key, feature in features.items():
@@ -121,8 +107,8 @@ def write_feature_file(path: str, features: Mapping[str, Tensor],
     header = json.loads(data[8:8 + size])
     header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
     text = json.dumps(header, separators=(',', ':'), ensure_ascii=False)
-    with atomic_write(path) as partial, open(partial, 'wb') as file:
-        file.write(data[:8] + text.encode().ljust(size) + data[8 + size:])
+    write_file(path,
+               data[:8] + text.encode().ljust(size) + data[8 + size:])
 
 
 def _check_feature(path: str, key: str, feature: Tensor, dims: int) -> None:

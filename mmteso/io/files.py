@@ -18,12 +18,8 @@ from mmengine.fileio import get
 def atomic_write(path: str) -> Iterator[str]:
     """A context that writes a file which appears when it is complete.
 
-    Args:
-        path (str): The file; an existing one is replaced at the end. Its
-            folder is made if needed.
-
-    Yields:
-        str: The path to write to instead. After an error that file is gone.
+    It gives the path to write to instead, which is gone after an error. An
+    existing file is replaced at the end, a folder made if needed.
     """
     os.makedirs(osp.dirname(path) or '.', exist_ok=True)
     partial = f'{path}.{os.getpid()}.partial'
@@ -39,6 +35,12 @@ def atomic_write(path: str) -> Iterator[str]:
     finally:
         if osp.exists(partial):
             os.remove(partial)
+
+
+def write_file(path: str, content: Union[str, bytes]) -> None:
+    """Write a file, a text in UTF-8, whole or not at all."""
+    with atomic_write(path) as partial, open(partial, 'wb') as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def file_sha256(path: str) -> str:
@@ -116,16 +118,11 @@ def _read(path: str, kind: str, parse: Callable[[bytes], Any],
 
 
 def plain(value: Any) -> Any:
-    """Turn a nested report into what JSON can hold.
+    """Turn a nested report (mappings, sequences, numbers, NumPy's too,
+    strings, None) into what JSON can hold.
 
-    Args:
-        value (Any): Mappings, lists, tuples, numbers (NumPy's too), strings,
-            None; not modified.
-
-    Returns:
-        Any: dicts with string keys, lists and Python's own types; numbers
-        that are not finite become None, since JSON has no NaN (Python's
-        encoder writes one nevertheless, which others refuse).
+    Numbers that are not finite become None, since JSON has no NaN (Python's
+    encoder writes one nevertheless, which others refuse).
     """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
@@ -140,7 +137,5 @@ def plain(value: Any) -> Any:
 
 def write_json(report: Mapping[str, Any], path: str) -> None:
     """Write a report as JSON that every parser reads; see :func:`plain`."""
-    with atomic_write(path) as partial, open(
-            partial, 'w', encoding='utf-8') as file:
-        json.dump(plain(report), file, indent=2, allow_nan=False)
-        file.write('\n')
+    text = json.dumps(plain(report), indent=2, allow_nan=False)
+    write_file(path, f'{text}\n')

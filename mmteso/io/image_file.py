@@ -10,29 +10,25 @@ from PIL import Image, ImageOps
 
 
 def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
-    """Read a picture as a model's ``LoadImageFromFile`` does, as RGB.
+    """Read a picture as a model's ``LoadImageFromFile`` does, as RGB, uint8
+    (H, W, 3).
 
-    Turned as its EXIF orientation says (phones store sideways and say so),
-    16 bits scaled to 8, transparency dropped. A captioner and a figure have
-    to see what the model sees; Pillow alone does neither of the first two.
+    Turned as its EXIF orientation says (phones store sideways and say so), 16
+    bits scaled to 8, transparency dropped. A captioner and a figure have to
+    see what the model sees; Pillow alone does neither of the first two.
 
-    Args:
-        path (str): The file, local or any address that mmengine's file
-            backends understand.
-        backend_args (dict, optional): Those of mmengine's file backend.
-
-    Returns:
-        np.ndarray: uint8, (H, W, 3).
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it can't be decoded.
+    The path is any that mmengine's file backends understand. A
+    FileNotFoundError if there is no such file, a ValueError if it can't be
+    decoded.
     """
     try:
         content = get(path, backend_args=backend_args)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'The image "{path}" does not exist.') from error
+    except OSError as error:
+        raise OSError(f'The image "{path}" cannot be read ({error}): copy it '
+                      'anew.') from error
     try:
         return mmcv.imfrombytes(
             content, flag='color', channel_order='rgb', backend='cv2')

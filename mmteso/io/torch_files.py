@@ -100,25 +100,16 @@ _STAND_INS = [
 def read_checkpoint(file: Union[str, os.PathLike, BinaryIO],
                     map_location: Any = 'cpu',
                     mmap: bool = False) -> Any:
-    """Read a checkpoint of PyTorch, or a safetensors file.
+    """Read a checkpoint of PyTorch, or a safetensors file (tensors by name).
 
-    Tensors and plain types are read, NumPy's numbers, arrays and types
-    (these as their names), and mmengine's ``HistoryBuffer``; and types that
-    somebody gave to :func:`torch.serialization.add_safe_globals`. What else
-    there is could run code, and is refused.
+    Tensors and plain types are read, NumPy's numbers, arrays and types (these
+    as their names), and mmengine's ``HistoryBuffer``; and types that somebody
+    gave to :func:`torch.serialization.add_safe_globals`. What else there is
+    could run code, and is refused.
 
-    Args:
-        file (str | PathLike | BinaryIO): The file.
-        map_location (Any): As of :func:`torch.load`. Defaults to 'cpu'.
-        mmap (bool): Map the tensors from the file, where its format allows
-            it. Defaults to False.
-
-    Returns:
-        Any: What it holds; of a safetensors file the tensors by name.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        CheckpointError: If it is broken, or holds other types.
+    ``map_location`` is as of :func:`torch.load`; ``mmap`` maps the tensors
+    from the file, where its format allows it. A FileNotFoundError if there is
+    no such file, a CheckpointError if it is broken, or holds other types.
     """
     name = file if isinstance(file, (str, os.PathLike)) else 'the file'
     try:
@@ -154,20 +145,11 @@ def read_checkpoint(file: Union[str, os.PathLike, BinaryIO],
 
 def read_state_dict(path: str,
                     error: Type[ValueError] = ValueError) -> Dict[str, Tensor]:
-    """Read a file of weights by name, on the CPU.
+    """Read a file of weights by name, of PyTorch or safetensors, on the CPU.
 
     In torch's format since 1.6 the weights are mapped from the file, so that
-    those which nobody touches take no memory.
-
-    Args:
-        path (str): The file, of PyTorch or safetensors.
-        error (type): The exception to raise. Defaults to ValueError.
-
-    Returns:
-        dict[str, Tensor]: The weights.
-
-    Raises:
-        error: If the file is broken or holds anything else.
+    those which nobody touches take no memory. Whatever is wrong, that the file
+    isn't there, broken or holds anything else, is raised as ``error``.
     """
     try:
         state_dict = read_checkpoint(path, mmap=True)
@@ -230,19 +212,12 @@ class _TensorUnpickler(pickle.Unpickler):
 
 def load_tensor_pickle(path: str,
                        backend_args: Optional[dict] = None) -> Tensor:
-    """Read a pickled tensor, such as the log-mels that AVSBench hands out.
+    """Read a file written by ``pickle.dump(tensor, file)``, such as the
+    log-mels that AVSBench hands out.
 
-    Args:
-        path (str): A file written by ``pickle.dump(tensor, file)``.
-        backend_args (dict, optional): Those of mmengine's file backend.
-
-    Returns:
-        Tensor: The tensor on the CPU, contiguous, and without gradient
-        whether or not it was saved with ``requires_grad=True``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        TensorPickleError: If the file is anything but one pickled tensor.
+    The tensor is on the CPU, contiguous, and without gradient whether or not
+    it was saved with ``requires_grad=True``. A FileNotFoundError if there is
+    no such file, a TensorPickleError if it is anything but one pickled tensor.
     """
     try:
         file = io.BytesIO(read_bytes(path, backend_args=backend_args))

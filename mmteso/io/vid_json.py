@@ -19,7 +19,7 @@ from typing import (Collection, Dict, Iterable, List, Mapping, NamedTuple,
                     Tuple)
 
 from .cue_file import CueRecord
-from .files import atomic_write, read_json
+from .files import read_json, write_file
 from .phrases import normalize_phrase
 
 #: What :attr:`mmteso.io.CueRecord.reasoner` says of imported cues.
@@ -73,18 +73,10 @@ class VidExport(NamedTuple):
 def read_vid_json(path: str) -> Tuple[VidTable, Dict[str, int]]:
     """Read a file of the authors' format, and clean it.
 
-    Args:
-        path (str): The file.
-
-    Returns:
-        tuple[VidTable, dict[str, int]]: The cues; and how many 'None' words,
-        'repeated' cues of a frame, and cues with 'spaces' around them were
-        cleaned. Names are repeated if :func:`mmteso.io.normalize_phrase`
-        writes them alike; the first stays.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        VidJsonError: If it has another format.
+    Gives the cues; and how many 'None' words, 'repeated' cues of a frame, and
+    cues with 'spaces' around them were cleaned. Names are repeated if
+    :func:`mmteso.io.normalize_phrase` writes them alike; the first stays. A
+    VidJsonError if the file has another format.
     """
     try:
         values = read_json(path)
@@ -137,10 +129,7 @@ def write_vid_json(path: str, table: VidTable) -> None:
         }
         for vid, frames in table.items()
     }
-    with atomic_write(path) as partial, open(
-            partial, 'w', encoding='ascii', newline='\n') as file:
-        json.dump(values, file, indent=1)
-        file.write('\n')
+    write_file(path, f'{json.dumps(values, indent=1)}\n')
 
 
 def _clips_by_vid(vids: Mapping[str, str]) -> Dict[str, List[str]]:
@@ -167,21 +156,13 @@ def import_vid_json(table: VidTable,
                     clips: Mapping[str, VidClip],
                     other_vids: Collection[str] = (),
                     skip: Collection[str] = ()) -> VidImport:
-    """Give the cues of videos to the clips that were cut from them.
+    """Give the cues of videos to the clips, by uid, that were cut from them.
 
-    Args:
-        table (VidTable): Cues by vid and frame.
-        clips (Mapping[str, VidClip]): The clips by uid.
-        other_vids (Collection[str]): Further vids that may occur in the
-            table, and are passed over. Defaults to none.
-        skip (Collection[str]): Kinds of problems that are passed over rather
-            than refused: 'colliding' (videos that several of the clips share:
-            none of them gets cues), 'unknown' (videos of no clip, frames
-            beyond a clip's end) and 'missing' (clips and frames without
-            cues). Defaults to none.
-
-    Raises:
-        VidJsonError: If there is a problem that isn't in ``skip``.
+    ``other_vids`` may occur in the table, too, and are passed over. So are
+    rather than refused, by a VidJsonError, the kinds of problems in ``skip``:
+    'colliding' (videos that several of the clips share: none of them gets
+    cues), 'unknown' (videos of no clip, frames beyond a clip's end) and
+    'missing' (clips and frames without cues).
     """
     by_vid = _clips_by_vid({uid: clip.vid for uid, clip in clips.items()})
     left_out: Dict[str, List[str]] = dict(
@@ -218,19 +199,13 @@ def import_vid_json(table: VidTable,
 def export_vid_json(records: Iterable[CueRecord],
                     vids: Mapping[str, str],
                     skip: Collection[str] = ()) -> VidExport:
-    """Key cues by video.
+    """Key cues, a record per frame, by the videos of their clips.
 
-    Args:
-        records (Iterable[CueRecord]): One per frame.
-        vids (Mapping[str, str]): vid of each clip by uid.
-        skip (Collection[str]): Kinds of problems that are passed over rather
-            than refused: 'colliding' (several clips of one video among the
-            records: none of them is written) and 'unknown' (clips that
-            ``vids`` lacks). Defaults to none.
-
-    Raises:
-        VidJsonError: If there is a problem that isn't in ``skip``, or a cue
-            that the format can't hold: one with a comma, or the word None.
+    Of ``vids``, by uid. Kinds of problems in ``skip`` are passed over rather
+    than refused by a VidJsonError: 'colliding' (several clips of one video
+    among the records: none of them is written) and 'unknown' (clips that
+    ``vids`` lacks). A cue that the format can't hold, one with a comma, or the
+    word None, is refused in any case.
     """
     records = list(records)
     uids = dict.fromkeys(record.uid for record in records)

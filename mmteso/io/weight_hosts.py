@@ -4,7 +4,6 @@
 mmengine 0.10.12 unpickles freely what ``weights_only=True`` refuses, and
 either distribution whatever comes from an address.
 """
-import logging
 import os
 import os.path as osp
 import re
@@ -15,9 +14,9 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.dist import barrier
-from mmengine.logging import print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
+from mmteso.logs import warn
 from .config_text import runs_nothing
 from .torch_files import CheckpointError, read_checkpoint
 
@@ -52,19 +51,10 @@ def download_file(url: str, path: str, sha256: Optional[str] = None,
                   progress: bool = True, timeout: float = 30) -> None:
     """Download a file from the first of its hosts that has it.
 
-    It appears under its name when it is complete.
-
-    Args:
-        url (str): One of its addresses.
-        path (str): Where to put it.
-        sha256 (str, optional): Digits that its SHA-256 has to begin with.
-            Defaults to None: not compared.
-        progress (bool): Show a bar. Defaults to True.
-        timeout (float): Seconds of silence after which the next host is
-            asked. Defaults to 30.
-
-    Raises:
-        OSError: If no host has it. Nothing is kept.
+    It appears at ``path`` when it is complete and its SHA-256 begins with the
+    digits ``sha256``, if these are given. A host that is silent for
+    ``timeout`` seconds is left. An OSError if no host has it; then nothing is
+    kept.
     """
     os.makedirs(osp.dirname(path) or '.', exist_ok=True)
     failed = []
@@ -117,11 +107,8 @@ def load_from_local(filename: Any, map_location: Any = None) -> Any:
         if (isinstance(texts, dict) and name in texts
                 and not runs_nothing(texts[name])):
             del texts[name]
-            print_log(
-                f'{".".join(path)}.{name} of {filename}, the text of a '
-                'config, is more than data, and is left out.',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'{".".join(path)}.{name} of {filename}, the text of a '
+                 'config, is more than data, and is left out.')
     return checkpoint
 
 

@@ -25,21 +25,14 @@ class ModelUnavailableError(RuntimeError):
 
 
 class Frame(NamedTuple):
-    """A frame that is to get text cues.
-
-    Attributes:
-        uid (str): The clip.
-        frame (int): The frame, from 0.
-        img_path (str): Its image.
-        clip_paths (tuple[str]): The images of all frames of the clip, in time
-            order, for captioners that look at the video.
-        labels (tuple[str], optional): The video's labels, if there are any.
-    """
-    uid: str
-    frame: int
+    """A frame that is to get text cues."""
+    uid: str  #: The clip.
+    frame: int  #: From 0.
     img_path: str
+    #: The images of all frames of the clip, in time order, for captioners
+    #: that look at the video.
     clip_paths: Tuple[str, ...] = ()
-    labels: Optional[Tuple[str, ...]] = None
+    labels: Optional[Tuple[str, ...]] = None  #: The video's, if there are any.
 
     @property
     def key(self) -> Tuple[str, int]:
@@ -75,32 +68,21 @@ Reply = Union[str, ChatFailure]
 
 
 class Reasoning(NamedTuple):
-    """What a reasoner found out about a frame.
-
-    Attributes:
-        cues (tuple[str]): Names of objects that could sound, most likely
-            first; may be empty.
-        text (str): The model's raw answer.
-        error (str): Why there are no cues; '' if the frame was served.
-    """
+    """What a reasoner found out about a frame."""
+    #: Names of objects that could sound, most likely first; may be empty.
     cues: Tuple[str, ...]
-    text: str = ''
-    error: str = ''
+    text: str = ''  #: The model's raw answer.
+    error: str = ''  #: Why there are no cues; '' if the frame was served.
 
 
 class BaseCaptioner(metaclass=ABCMeta):
-    """Describes frames in words (paper 3.2).
+    """Describes frames in words (paper 3.2)."""
 
-    Attributes:
-        name (str): The model, as the cue file records it.
-        reads (str, optional): What is loaded for it: 'frame', the frame's
-            image; 'clip', those of the whole clip; None, no image.
-        prompt_hash (str): SHA-256 of its prompt's file; '' without a prompt.
-    """
-
-    name: str
+    name: str  #: The model, as the cue file records it.
+    #: What is loaded for it: 'frame', the frame's image; 'clip', those of the
+    #: whole clip; None, no image.
     reads: Optional[str] = 'frame'
-    prompt_hash: str = ''
+    prompt_hash: str = ''  #: SHA-256 of its prompt's file; '' without one.
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Find out, before the first batch, whether all can be served."""
@@ -112,19 +94,12 @@ class BaseCaptioner(metaclass=ABCMeta):
 
 
 class BaseReasoner(metaclass=ABCMeta):
-    """Names the objects of a scene that could sound (paper 3.2).
+    """Names the objects of a scene that could sound (paper 3.2)."""
 
-    Attributes:
-        name (str): The model or rule, as the cue file records it.
-        prompt_name (str): The prompt's name; '' without a prompt.
-        prompt_hash (str): SHA-256 of the prompt's file; '' without a prompt.
-        needs_caption (bool): Whether it reads the frames' descriptions.
-    """
-
-    name: str
-    prompt_name: str = ''
-    prompt_hash: str = ''
-    needs_caption: bool = True
+    name: str  #: The model or rule, as the cue file records it.
+    prompt_name: str = ''  #: '' without a prompt.
+    prompt_hash: str = ''  #: SHA-256 of the prompt's file; '' without one.
+    needs_caption: bool = True  #: Whether it reads the frames' descriptions.
 
     def prepare(self, frames: Sequence[Frame]) -> None:
         """Find out, before the first batch, whether all can be served."""

@@ -6,12 +6,13 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from mmteso.choices import check_choices
 from .base import (CAPTIONERS, BaseCaptioner, Frame, LoadedFrame,
                    ModelUnavailableError, Reply)
 from .http_model import HTTPModel
 from .local_model import LocalModel
 from .prompt import load_caption_prompt
-from .text_file import TextFile
+from .text_file import FromFile
 
 
 @CAPTIONERS.register_module()
@@ -89,8 +90,7 @@ class VideoCaptioner(TransformersCaptioner):
                  inputs: str = 'video', num_frames: int = 8,
                  **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
-        if inputs not in ('video', 'images'):
-            raise ValueError(f"inputs must be 'video' or 'images': {inputs!r}")
+        check_choices(inputs=(inputs, ('video', 'images')))
         self.inputs, self.num_frames = inputs, num_frames
         # the last batch's, because a clip may go on in the next one
         self._known: Dict[tuple, str] = {}
@@ -173,7 +173,7 @@ class OpenAICaptioner(BaseCaptioner):
 
 
 @CAPTIONERS.register_module()
-class FixedCaptions(BaseCaptioner):
+class FixedCaptions(FromFile, BaseCaptioner):
     """Reads captions that exist already, e.g. for several reasoners.
 
     Args:
@@ -189,12 +189,7 @@ class FixedCaptions(BaseCaptioner):
 
     def __init__(self, captions_file: str, name: Optional[str] = None,
                  missing: str = 'error') -> None:
-        self._texts = TextFile(captions_file, 'caption', name, missing)
-        self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
-
-    def prepare(self, frames: Sequence[Frame]) -> None:
-        """Check that every frame of the run has a caption."""
-        self._texts.check(frames)
+        super().__init__(captions_file, 'caption', name, missing)
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
         return [self._texts.find(loaded.frame) for loaded in frames]

@@ -82,16 +82,27 @@ class CueGenerator:
                     done.add(record.key)
         return done
 
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Find out whether the models can serve frames.
+
+        The reasoner first: a server that isn't there shows at once, the
+        captioner's weights take minutes.
+        """
+        for model in (self.reasoner, self.captioner):
+            if model is not None:
+                model.prepare(frames)
+
+    def find_cues(self, loaded: List[LoadedFrame]) -> Iterator[dict]:
+        """The fields of the records of a batch, in any order."""
+        return self._reason(*self._caption(loaded, {}))
+
     def run(self, frames: Sequence[Frame], path: str,
             done: Set[Key] = frozenset()) -> Counter:
         """Append the cues of frames, but those ``done``, to a cue file.
 
-        Returns:
-            Counter: Number of frames by status; 'resumed' were left out.
-
-        Raises:
-            ModelUnavailableError: If a model can't serve any frame.
-            TooManyFailuresError: After ``max_failures`` failures in a row.
+        Gives the number of frames by status; 'resumed' were left out. A
+        ModelUnavailableError if a model can't serve any frame, a
+        TooManyFailuresError after ``max_failures`` failures in a row.
         """
         for key, count in Counter(f.key for f in frames).most_common(1):
             if count > 1:
@@ -101,11 +112,7 @@ class CueGenerator:
         counts = Counter(resumed=len(frames) - len(todo))
         if not todo:
             return counts
-        # The reasoner first: a server that isn't there shows at once, the
-        # captioner's weights take minutes.
-        for model in (self.reasoner, self.captioner):
-            if model is not None:
-                model.prepare(todo)
+        self.prepare(todo)
         version = f'{__version__}+{get_git_hash(digits=7)}'
         failures = 0
         log = tqdm(

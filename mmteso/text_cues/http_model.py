@@ -1,14 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Models behind an OpenAI-compatible HTTP endpoint, by the openai client."""
 import asyncio
-import logging
 import os
 import threading
 from typing import Any, List, Optional, Sequence
 from urllib.parse import urlsplit
 
-from mmengine.logging import print_log
 
+from mmteso.logs import warn
 from mmteso.optional import require
 from .base import (ChatFailure, Conversation, CutText,
                    ModelUnavailableError, Reply)
@@ -92,11 +91,9 @@ class HTTPModel:
              schema: Optional[dict] = None) -> List[Reply]:
         """Have conversations answered; the server may ignore the schema.
 
-        An answer longer than ``max_tokens`` is a ``CutText``.
-
-        Raises:
-            ModelUnavailableError: If the server can't serve any: wrong key,
-                model or path before the first answer, or no connection.
+        An answer longer than ``max_tokens`` is a ``CutText``. A
+        ModelUnavailableError if the server can't serve any: wrong key, model
+        or path before the first answer, or no connection.
         """
         fields = dict(self._fields)
         if schema is not None:
@@ -150,12 +147,9 @@ class HTTPModel:
         if named and not str(named).startswith(fields['model']) and \
                 not self._warned:
             self._warned = True
-            print_log(
-                f'{self._client.base_url}: asked for the model '
-                f'{fields["model"]!r}, it says that {named!r:.80} answers. '
-                'The cue file records the former.',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'{self._client.base_url}: asked for the model '
+                 f'{fields["model"]!r}, it says that {named!r:.80} answers. '
+                 'The cue file records the former.')
         if not isinstance(text, str):
             return ChatFailure(
                 f'The answer has no text (finish_reason: {reason}). A model '

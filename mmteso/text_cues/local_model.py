@@ -2,14 +2,13 @@
 """Models of transformers: loading them, once each, and generating text."""
 import functools
 import json
-import logging
 import os
 import re
 import threading
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
-from mmengine.logging import print_log
 
+from mmteso.logs import warn
 from .base import CutText, ModelUnavailableError
 from .constrained import JSONConstraint, longest_answer
 
@@ -319,9 +318,6 @@ def _match_image_tokens(name: str, processor: Any, model: Any) -> None:
             setattr(processor, setting, value)
             changes.append(f'{setting}: {found!r} -> {value!r}')
     if changes:
-        print_log(
-            f'The processor of "{name}" counts the tokens of an image in '
-            'another way than its model; taken from the model: '
-            f'{", ".join(changes)}.',
-            logger='current',
-            level=logging.WARNING)
+        warn(f'The processor of "{name}" counts the tokens of an image in '
+             'another way than its model; taken from the model: '
+             f'{", ".join(changes)}.')

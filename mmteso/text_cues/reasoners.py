@@ -2,15 +2,14 @@
 """Reasoners: who names the objects of a description that could sound."""
 import functools
 import itertools
-import logging
 import os.path as osp
 import re
 from abc import abstractmethod
 from typing import Any, Dict, List, Optional, Sequence
 
-from mmengine.logging import print_log
 
 from mmteso.io import normalize_phrase
+from mmteso.logs import warn
 from mmteso.optional import require
 from .answers import (AnswerError, cue_name, cue_schema, normalise_cues,
                       read_answer, strip_thinking, validate_answer)
@@ -19,7 +18,7 @@ from .base import (REASONERS, BaseReasoner, ChatFailure, Conversation, CutText,
 from .http_model import HTTPModel
 from .local_model import LocalModel
 from .prompt import PROMPT_DIR, load_prompt
-from .text_file import TextFile
+from .text_file import FromFile
 
 
 class PromptedReasoner(BaseReasoner):
@@ -74,10 +73,9 @@ class PromptedReasoner(BaseReasoner):
             self._keeps_schema = any(
                 self._names(reply) is not None for reply in known)
             if not self._keeps_schema:
-                print_log(
-                    f'"{self.name}" refuses a JSON schema or ignores it: '
-                    f'{known[0]!r:.200}. From here on its free answers are '
-                    'read.', logger='current', level=logging.WARNING)
+                warn(f'"{self.name}" refuses a JSON schema or ignores it: '
+                     f'{known[0]!r:.200}. From here on its free answers are '
+                     'read.')
         return [self._read(answer, replies.get(i))
                 for i, answer in enumerate(answers)]
 
@@ -213,7 +211,7 @@ class OpenAIReasoner(PromptedReasoner):
 
 
 @REASONERS.register_module()
-class FixedAnswers(BaseReasoner):
+class FixedAnswers(FromFile, BaseReasoner):
     """Reads the cues of answers that exist already, by
     :func:`mmteso.text_cues.answers.read_answer`.
 
@@ -229,13 +227,8 @@ class FixedAnswers(BaseReasoner):
 
     def __init__(self, answers_file: str, num_cues: int = 4,
                  name: Optional[str] = None, missing: str = 'error') -> None:
-        self._texts = TextFile(answers_file, 'reasoning', name, missing)
-        self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
+        super().__init__(answers_file, 'reasoning', name, missing)
         self.num_cues = num_cues
-
-    def prepare(self, frames: Sequence[Frame]) -> None:
-        """Check that every frame of the run has an answer."""
-        self._texts.check(frames)
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:

@@ -2,12 +2,11 @@
 """Captions or answers of models that exist already."""
 import csv
 import json
-import logging
 from typing import Dict, Iterator, Optional, Sequence, Tuple
 
-from mmengine.logging import print_log
 
 from mmteso.io import CueFile, find_cue_files
+from mmteso.logs import warn
 from .base import CUT_OFF, ChatFailure, CutText, Frame, Reply
 
 # A text's key -> the keys of its author and the author's prompt.
@@ -74,11 +73,15 @@ class TextFile:
         """The entries of the file."""
         path = self.path
         try:
-            if path.endswith('.jsonl') and _is_cue_file(path):
-                # frames that failed before their turn have no text
-                yield from (vars(record) for record in CueFile(path).values()
-                            if getattr(record, self.key))
-                return
+            if path.endswith('.jsonl'):
+                with open(find_cue_files(path)[0], 'rb') as file:
+                    is_cue_file = b'"cues":' in file.readline()
+                if is_cue_file:
+                    # frames that failed before their turn have no text
+                    yield from (
+                        vars(record) for record in CueFile(path).values()
+                        if getattr(record, self.key))
+                    return
             with open(path, encoding='utf-8-sig', newline='') as file:
                 if path.endswith('.csv'):
                     yield from csv.DictReader(file, strict=True)
@@ -103,7 +106,7 @@ class TextFile:
             if self.missing != 'fail':
                 raise TextFileError(f"{message} Leave them out, or set "
                                     "missing='fail' to record them as failed.")
-            print_log(message, logger='current', level=logging.WARNING)
+            warn(message)
 
     def find(self, frame: Frame) -> Reply:
         """The text of a frame, or that there is none."""
@@ -112,7 +115,14 @@ class TextFile:
         return self._texts.get(frame.key, whole)
 
 
-def _is_cue_file(path: str) -> bool:
-    """Whether the first line has cues."""
-    with open(find_cue_files(path)[0], 'rb') as file:
-        return b'"cues":' in file.readline()
+class FromFile:
+    """What captioners and reasoners have in common whose texts are there."""
+
+    def __init__(self, path: str, key: str, name: Optional[str],
+                 missing: str) -> None:
+        self._texts = TextFile(path, key, name, missing)
+        self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
+
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Check that every frame of the run has a text."""
+        self._texts.check(frames)

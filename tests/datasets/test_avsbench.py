@@ -9,6 +9,7 @@ import pytest
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, voc_palette
+from mmteso.datasets.clips import list_names
 
 ALL = ('v1s', 'v1m', 'v2')
 MINE = ('background', 'tram', 'church-bell', 'river')
@@ -205,4 +206,4 @@ def test_without_masks(root):
 def test_other_file_backend(clean_root):
     local = build(clean_root, ALL, backend_args=dict(backend='local'))
     assert len(local) == len(build(clean_root, ALL))
-    assert local.list_names(f'{clean_root}/nothing') is None
+    assert list_names(f'{clean_root}/nothing', local.backend_args) is None

@@ -64,7 +64,7 @@ def drop_cues(root, frame):
 
 FAULTS = dict(
     image=(lambda clip: (clip / 'frames/2.jpg').write_bytes(b'no image'),
-           [7], "2.jpg can't be decoded"),
+           [7], '2.jpg" .* cannot be decoded'),
     mask=(lambda clip: (clip / 'labels_rgb/0.png').write_bytes(b''), [5],
           "0.png can't be decoded"),
     size=(lambda clip: Image.new('RGB', (16, 16)).save(

@@ -4,15 +4,14 @@ import dataclasses
 import os
 import os.path as osp
 import statistics
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Optional, Set, Tuple
+from collections import Counter
+from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 
-from tqdm import tqdm
 
 from mmteso.optional import require
 from mmteso.tables import format_number, format_table
 from ..avsbench_meta import PUBLISHED_CLIPS, SPLITS
-from ..data_check import default_workers
+from ..data_check import map_in_threads
 from .layout import DataFolder
 
 _SHOWN = 10
@@ -24,44 +23,26 @@ _PUBLISHED = dict(PUBLISHED_CLIPS, s4=PUBLISHED_CLIPS['v1s'],
 
 @dataclasses.dataclass
 class FolderReport:
-    """What was found in a folder.
-
-    Attributes:
-        root (str): The folder.
-        layout (str): 'semantic' or 'object'.
-        counts (list[dict]): For each subset and split ``subset``, ``split``,
-            ``clips``, and ``published``, how many AVSBench has (None: not
-            known).
-        num_frames (int): Frames whose files were read, now or earlier.
-        absent (list[str]): Subsets without a folder.
-        missing (list[tuple[str, str, str]]): Clip, path and what is expected
-            there.
-        faults (list[str]): Why frames can't be loaded, each reason once.
-        unknown (dict[str, tuple[int, float]]): Pixels of unknown colour or
-            index, by mask: number and share.
-        sounds (dict[str, dict]): By subset ``files``, ``shortest``,
-            ``median`` and ``longest`` in seconds, and ``rates``, how many
-            files have each number of samples a second.
-        short (dict[str, tuple[float, float]]): Sounds that end early, by
-            path: seconds, and seconds of their frames. Loaders take them.
-        stray (list[str]): Files and folders (with '/') that nothing reads.
-        partial (bool): Whether fewer clips than published are fine.
-    """
+    """What was found in a folder."""
     root: str
-    layout: str
-    counts: List[dict] = dataclasses.field(default_factory=list)
-    num_frames: int = 0
-    absent: List[str] = dataclasses.field(default_factory=list)
-    missing: List[Tuple[str, str, str]] = dataclasses.field(
-        default_factory=list)
-    faults: List[str] = dataclasses.field(default_factory=list)
-    unknown: Dict[str, Tuple[int, float]] = dataclasses.field(
-        default_factory=dict)
-    sounds: Dict[str, dict] = dataclasses.field(default_factory=dict)
-    short: Dict[str, Tuple[float, float]] = dataclasses.field(
-        default_factory=dict)
-    stray: List[str] = dataclasses.field(default_factory=list)
-    partial: bool = False
+    layout: str  #: 'semantic' or 'object'.
+    #: For each subset and split ``subset``, ``split``, ``clips``, and
+    #: ``published``, how many AVSBench has (None: not known).
+    counts: List[dict]
+    num_frames: int  #: Frames whose files were read, now or earlier.
+    absent: List[str]  #: Subsets without a folder.
+    missing: List[Tuple[str, str, str]]  #: Clip, path, what is expected there.
+    faults: List[str]  #: Why frames can't be loaded, each reason once.
+    #: Pixels of unknown colour or index, by mask: number and share.
+    unknown: Dict[str, Tuple[int, float]]
+    #: By subset ``files``, ``shortest``, ``median`` and ``longest`` in
+    #: seconds, and ``rates``, files by their number of samples a second.
+    sounds: Dict[str, dict]
+    #: Sounds that end early, by path: seconds, and seconds of their frames.
+    #: Loaders take them.
+    short: Dict[str, Tuple[float, float]]
+    stray: List[str]  #: Files and folders (with '/') that nothing reads.
+    partial: bool  #: Whether fewer clips than published are fine.
 
     @property
     def other_counts(self) -> List[dict]:
@@ -147,56 +128,52 @@ def check_folder(folder: DataFolder,
 
     Frames found whole are remembered, as :mod:`mmteso.datasets.data_check`
     does it: a second check reads what is new, changed or broken.
-
-    Args:
-        folder (DataFolder): The folder.
-        num_workers (int, optional): Number of threads. Defaults to None: as
-            many as the machine has cores, at most 8.
-        partial (bool): Whether fewer clips than published are fine. Defaults
-            to False.
-
-    Returns:
-        FolderReport: What was found.
+    ``num_workers`` threads read, by default as many as the machine has cores,
+    at most 8; with ``partial`` fewer clips than published are fine.
     """
-    report = FolderReport(
-        folder.root, folder.layout, _counts(folder), partial=partial)
+    num_frames, absent = 0, []
     missing: Dict[Tuple[str, str], str] = {}
     faults: Dict[str, None] = {}  # in order, each once
+    unknown: Dict[str, Tuple[int, float]] = {}
+    sounds: Dict[str, dict] = {}
+    short: Dict[str, Tuple[float, float]] = {}
     for subset in folder.subsets:
         if not osp.isdir(folder.home(subset)):
-            report.absent.append(subset)
+            absent.append(subset)
             continue
-        seconds: Dict[str, float] = {}
         for place, dataset in enumerate(folder.datasets(subset)):
             frames, found = dataset.inspect(num_workers)
             missing.update({(clip, path): expected
                             for clip, path, expected in dataset.missing_files})
             faults.update(dict.fromkeys(found.faults.values()))
             masks = getattr(dataset, 'mask_source', 'mask')
-            report.unknown.update((f'{name}, {masks}', value)
-                                  for name, value in found.unknown.items())
+            unknown.update((f'{name}, {masks}', value)
+                           for name, value in found.unknown.items())
             if place == 0:
-                report.num_frames += len(frames)
-                seconds = {
+                num_frames += len(frames)
+                wanted = {
                     frame['audio_path']: frame['num_frames'] / folder.fps
                     for frame in frames if 'audio_path' in frame
                 }
-        _measure_sounds(report, subset, seconds, num_workers)
-    report.missing = [(*key, expected) for key, expected in missing.items()]
-    report.faults = list(faults)
-    report.stray = _stray(folder)
-    return report
+        lengths, facts = _measure_sounds(subset, wanted, num_workers)
+        if facts:
+            sounds[subset] = facts
+        short.update((osp.relpath(path, folder.root), (length, wanted[path]))
+                     for path, length in lengths.items()
+                     if length < wanted[path] - _TOLERANCE)
+    return FolderReport(
+        folder.root, folder.layout, _counts(folder), num_frames, absent,
+        [(*key, expected) for key, expected in missing.items()], list(faults),
+        unknown, sounds, short, _stray(folder), partial)
 
 
 def _counts(folder: DataFolder) -> List[dict]:
-    found: Dict[Tuple[str, str], int] = {}
+    found: Dict[Tuple[str, str], int] = Counter()
     for subset in folder.subsets:
         if folder.is_avsbench and subset in _PUBLISHED:
             found.update({(subset, split): 0 for split in SPLITS})
-    for clip in folder.clips:
-        if clip.subset in folder.subsets:
-            key = clip.subset, clip.split
-            found[key] = found.get(key, 0) + 1
+    found.update((clip.subset, clip.split) for clip in folder.clips
+                 if clip.subset in folder.subsets)
     return [
         dict(
             subset=subset,
@@ -208,11 +185,11 @@ def _counts(folder: DataFolder) -> List[dict]:
     ]
 
 
-def _measure_sounds(report: FolderReport, subset: str,
-                    wanted: Dict[str, float],
-                    num_workers: Optional[int]) -> None:
-    """Lengths and rates by the files' headers; broken ones are faults
-    already."""
+def _measure_sounds(
+        subset: str, paths: Collection[str], num_workers: Optional[int]
+) -> Tuple[Dict[str, float], Optional[dict]]:
+    """Lengths in seconds and rates by the files' headers; broken ones are
+    faults already."""
     soundfile = require('soundfile', 'audio')
 
     def measure(path):
@@ -221,32 +198,19 @@ def _measure_sounds(report: FolderReport, subset: str,
         except soundfile.SoundFileError:
             return None
 
-    with ThreadPoolExecutor(num_workers or default_workers()) as pool:
-        infos = list(
-            tqdm(
-                pool.map(measure, wanted),
-                f'lengths of the sounds of {subset}',
-                len(wanted),
-                unit='file',
-                disable=None))
-    known = {
-        path: info
-        for path, info in zip(wanted, infos) if info is not None
-    }
-    if not known:
-        return
-    lengths = [info.frames / info.samplerate for info in known.values()]
-    rates = sorted(info.samplerate for info in known.values())
-    report.sounds[subset] = dict(
+    infos = map_in_threads(measure, list(paths),
+                           f'lengths of the sounds of {subset}', 'file',
+                           num_workers)
+    known = {path: info for path, info in zip(paths, infos) if info}
+    lengths = {path: info.frames / info.samplerate
+               for path, info in known.items()}
+    rates = Counter(info.samplerate for info in known.values())
+    return lengths, dict(
         files=len(known),
-        shortest=min(lengths),
-        median=statistics.median(lengths),
-        longest=max(lengths),
-        rates={rate: rates.count(rate) for rate in dict.fromkeys(rates)})
-    report.short.update(
-        (osp.relpath(path, report.root), (length, wanted[path]))
-        for path, length in zip(known, lengths)
-        if length < wanted[path] - _TOLERANCE)
+        shortest=min(lengths.values()),
+        median=statistics.median(lengths.values()),
+        longest=max(lengths.values()),
+        rates=dict(sorted(rates.items()))) if known else None
 
 
 def _stray(folder: DataFolder) -> List[str]:

@@ -1,34 +1,26 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Which layout of AVSBench a folder has, and the data sets that read it."""
-import os
 import os.path as osp
 from functools import cached_property
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
 from mmengine.registry import DefaultScope
 
-from mmteso.choices import FRAMES_PER_CLIP
+from mmteso.choices import FRAMES_PER_CLIP, check_choices
 from ..avsbench import AVSBenchDataset
-from ..avsbench_meta import AVSBENCH_CLASSES, read_classes
-from ..avsbench_object import AVSBenchObjectDataset
-from ..base_avs_dataset import BaseAVSDataset, Clip
+from ..avsbench_meta import AVSBENCH_CLASSES, get_class_set, read_classes
+from ..avsbench_object import OBJECT_HOMES, AVSBenchObjectDataset
+from ..base_avs_dataset import BaseAVSDataset
 from ..clip_metadata import read_clip_metadata
+from ..clips import Clip, list_names
 
 LAYOUTS = ('semantic', 'object')
 MASK_FOLDERS = ('labels_rgb', 'labels_semantic')
-#: Folder of an object subset.
-OBJECT_HOMES = dict(s4='Single-source', ms3='Multi-sources')
-# of the training clips in these only the first frame has a mask
-_FIRST_MASK_ONLY = (('v1s', 'train'), ('s4', 'train'))
 
 
 def find_layout(root: str) -> str:
-    """The layout of a folder, by its metadata: 'semantic' or 'object'.
-
-    Raises:
-        FileNotFoundError: If it has none.
-        ValueError: If it has both.
-    """
+    """The layout of a folder, by its metadata: 'semantic' or 'object'; a
+    FileNotFoundError if it has none, a ValueError if it has both."""
     signs = dict(
         semantic=['metadata.csv'],
         object=[
@@ -90,9 +82,7 @@ class DataFolder:
                  fps: float = 1.) -> None:
         self.root = osp.normpath(root)
         self.layout = layout or find_layout(root)
-        if self.layout not in LAYOUTS:
-            raise ValueError(f'layout must be one of {LAYOUTS}, but got '
-                             f'{layout!r}')
+        check_choices(layout=(self.layout, LAYOUTS))
         self.with_masks = with_masks
         self.fps = fps
         self.metainfo = self._class_set(classes, palette)
@@ -137,10 +127,10 @@ class DataFolder:
     @cached_property
     def clips(self) -> List[Clip]:
         """The clips of all subsets, with the files of each."""
-        clips: List[Clip] = []
-        for dataset in self._all_rows():
-            clips += dataset.list_clips()
-        return clips
+        return [
+            clip for dataset in self._all_rows()
+            for clip in dataset.list_clips()
+        ]
 
     def _all_rows(self) -> Iterator[BaseAVSDataset]:
         if self.layout == 'object':
@@ -149,12 +139,9 @@ class DataFolder:
                         osp.join(self.root, home, f'{subset}_meta_data.csv')):
                     yield self._build(subset)
             return
-        path = osp.join(self.root, 'metadata.csv')
-        names = AVSBENCH_CLASSES
-        if not self.is_avsbench:
-            names = read_classes(
-                osp.join(self.root, self.metainfo['classes']))
-        rows = read_clip_metadata(path, names, None, None)
+        names, _ = get_class_set(self.metainfo, self.root)
+        rows = read_clip_metadata(f'{self.root}/metadata.csv', names, None,
+                                  None)
         for subset in dict.fromkeys(row.subset for row in rows):
             yield self._build(subset)
 
@@ -197,14 +184,10 @@ class DataFolder:
             if place and clip.num_masks is not None and \
                     path != clip.visible:
                 count = clip.num_masks
-            if count is None:
-                numbers = [
-                    osp.splitext(name)[0] for name in names_in(path)
-                    if osp.splitext(name)[0].isdecimal()
-                ]
-            else:
-                numbers = list(map(str, range(clip.first,
-                                              clip.first + count)))
+            numbers = [
+                stem for stem, _ in map(osp.splitext, list_names(path) or ())
+                if stem.isdecimal()
+            ] if count is None else range(clip.first, clip.first + count)
             found |= {
                 f'{path}/{prefix}{number}{".png" if place else suffix}'
                 for number in numbers
@@ -216,8 +199,8 @@ class DataFolder:
         found = set()
         for clip in self.clips:
             if clip.subset == subset and len(found) < len(MASK_FOLDERS):
-                found |= {*MASK_FOLDERS
-                          } & {*names_in(osp.dirname(clip.images))}
+                found |= {*MASK_FOLDERS}.intersection(
+                    list_names(osp.dirname(clip.images)) or ())
         return [name for name in MASK_FOLDERS if name in found
                 ] or [MASK_FOLDERS[0]]
 
@@ -255,10 +238,10 @@ class DataFolder:
             elif self.layout == 'semantic':
                 steps = [image, *masks]  # the mask must have its size
             yield self._build(subset, steps, **form)
-        if self.with_masks and (subset, 'train') in _FIRST_MASK_ONLY and any(
+        if self.with_masks and any(
                 clip.num_masks for clip in self.clips
                 if clip.subset == subset):
-            # their other pictures, which no training reads
+            # pictures beyond those with a mask, which no training reads
             yield self._build(
                 subset, [image], 'train', with_masks=False, **forms[0])
 
@@ -282,11 +265,3 @@ class DataFolder:
                 arguments['frames_per_clip'] = 'folder'
             return AVSBenchDataset(
                 subsets=subset, metainfo=self.metainfo, **arguments)
-
-
-def names_in(folder: str) -> List[str]:
-    """Names of a folder's entries; none if there is no such folder."""
-    try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -2,43 +2,34 @@
 """Makes missing files again where what is there says all about them."""
 import os.path as osp
 import pickle
-from concurrent.futures import ThreadPoolExecutor
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional
 
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
-from mmteso.audio import (EXAMPLE_SAMPLES, SAMPLE_RATE, AudioFileError,
-                          log_mel_examples, read_waveform)
-from mmteso.io import atomic_write, decode_labels
+from mmteso.audio import (EXAMPLE_SAMPLES, SAMPLE_RATE, log_mel_examples,
+                          read_waveform)
+from mmteso.io import atomic_write, decode_labels, write_file
 from mmteso.optional import require
-from mmteso.video import MediaError
 from ..avsbench_meta import IGNORE_INDEX, get_class_set, voc_palette
-from ..base_avs_dataset import Clip
-from ..data_check import default_workers
+from ..clips import Clip, list_names
+from ..data_check import map_in_threads
 from ..transforms.loading_annotations import labels_from_rgb
-from .layout import MASK_FOLDERS, DataFolder, names_in
-from .media import SUFFIXES, read_sound, write_wav
+from .files import SOUND_SUFFIXES, read_sound, write_wav
+from .layout import MASK_FOLDERS, DataFolder
 
 # A sound that is to be a clip's lasts as long as its frames, but for this.
 _TOLERANCE = 0.5
 
 
 class Repair(NamedTuple):
-    """A file that was made, or could not be.
-
-    Attributes:
-        path (str): The file, relative to the folder.
-        done (bool): Whether it is there now.
-        what (str): What it was made from, or why it could not be.
-    """
-    path: str
-    done: bool
-    what: str
+    """A file that was made, or could not be."""
+    path: str  #: Relative to the folder.
+    done: bool  #: Whether it is there now.
+    what: str  #: What it was made from, or why it could not be.
 
     def __str__(self) -> str:
         return f'{"made" if self.done else "not made"}: {self.path} ' \
@@ -50,31 +41,20 @@ def repair_folder(folder: DataFolder,
     """Make files that are missing, and nothing else; none that is there is
     changed, be it broken.
 
-    Made are: a sound, from the one other sound or video file of the clip,
-    if that lasts as long as the clip's frames; a log-mel of the object
-    layout, from the wav, where the folder has log-mels; a mask of class
-    indices from the mask of colours, and the other way round, if all of its
-    pixels are known. A broken file has to be removed first. Pictures are not
-    made from videos: another decoder's would be others than the release's.
+    Made are: a sound, from the one other sound or video file of the clip, if
+    that lasts as long as the clip's frames; a log-mel of the object layout,
+    from the wav, where the folder has log-mels; a mask of class indices from
+    the mask of colours, and the other way round, if all of its pixels are
+    known. A broken file has to be removed first. Pictures are not made from
+    videos: another decoder's would be others than the release's.
 
-    Args:
-        folder (DataFolder): The folder.
-        num_workers (int, optional): Number of threads. Defaults to None: as
-            many as the machine has cores, at most 8.
-
-    Returns:
-        list[Repair]: What was made, and what is missing still.
+    Gives what was made, and what is missing still. ``num_workers``: see
+    :func:`check_folder`.
     """
     repairer = _Repairer(folder)
     clips = [clip for clip in folder.clips if clip.subset in folder.subsets]
-    with ThreadPoolExecutor(num_workers or default_workers()) as pool:
-        found = list(
-            tqdm(
-                pool.map(lambda clip: list(repairer.repair(clip)), clips),
-                'repairing',
-                len(clips),
-                unit='clip',
-                disable=None))
+    found = map_in_threads(lambda clip: list(repairer.repair(clip)), clips,
+                           'repairing', 'clip', num_workers)
     return [
         repair._replace(path=osp.relpath(repair.path, folder.root))
         for repairs in found for repair in repairs
@@ -94,16 +74,8 @@ class _Repairer:
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
-        self._sounds = {}
-        self._masks = {}
-        for subset in folder.subsets:
-            if folder.layout == 'object':
-                self._sounds[subset] = folder.sounds(subset)
-                self._masks[subset] = []
-            else:
-                self._sounds[subset] = ['wav']
-                self._masks[subset] = folder.mask_folders(
-                    subset) if folder.with_masks else []
+        self._sounds = {x: folder.sounds(x) for x in folder.subsets}
+        self._masks = {x: folder.mask_folders(x) for x in folder.subsets}
         if folder.layout == 'semantic':
             _, self._palette = get_class_set(folder.metainfo, folder.root)
 
@@ -115,8 +87,8 @@ class _Repairer:
         for kind in self._sounds[clip.subset]:
             path = sounds[kind]
             if not osp.isfile(path):
-                make = self._sound if kind == 'wav' else self._log_mel
-                yield make(clip, path)
+                yield _try(self._sound if kind == 'wav' else self._log_mel,
+                           clip, path)
             elif kind == 'wav' and not _is_sound(path):
                 others = ', '.join(
                     map(osp.basename, self._other_files(path))) or 'nothing'
@@ -125,69 +97,61 @@ class _Repairer:
                     f'removed, it could be made from {others}')
         forms = self._folder.mask_folders_of(clip)
         wanted = self._masks[clip.subset]
-        if len(wanted) == len(MASK_FOLDERS):
+        if self._folder.with_masks and len(wanted) == len(MASK_FOLDERS):
             for name, other in (wanted, wanted[::-1]):
-                for file in sorted(
-                        set(names_in(forms[other])) -
-                        set(names_in(forms[name]))):
-                    if file.endswith('.png'):
-                        yield self._mask(f'{forms[name]}/{file}',
-                                         f'{forms[other]}/{file}', name)
+                there = list_names(forms[name]) or ()
+                for file in sorted(list_names(forms[other]) or ()):
+                    if file.endswith('.png') and file not in there:
+                        yield _try(self._mask, f'{forms[other]}/{file}',
+                                   f'{forms[name]}/{file}')
 
     def _other_files(self, path: str) -> List[str]:
         """Sound and video files of the clip whose sound this is to be."""
         folder, stem = osp.dirname(path), osp.splitext(path)[0]
-        candidates = [stem + suffix for suffix in SUFFIXES]
+        candidates = [stem + suffix for suffix in SOUND_SUFFIXES]
         if self._folder.layout == 'semantic':
-            candidates = [f'{folder}/{name}' for name in names_in(folder)]
-            candidates += [folder + suffix for suffix in SUFFIXES]
+            names = list_names(folder) or ()
+            candidates = [f'{folder}/{name}' for name in names]
+            candidates += [folder + suffix for suffix in SOUND_SUFFIXES]
         return sorted(
             name for name in candidates if name != path
-            and name.lower().endswith(SUFFIXES) and osp.isfile(name))
+            and name.lower().endswith(SOUND_SUFFIXES) and osp.isfile(name))
 
-    def _sound(self, clip: Clip, path: str) -> Repair:
+    def _sound(self, clip: Clip, path: str) -> str:
         candidates = self._other_files(path)
         if len(candidates) != 1:
             names = ', '.join(map(osp.basename, candidates))
-            return Repair(
-                path, False, f'several files could be its sound: {names}'
+            raise ValueError(
+                f'several files could be its sound: {names}'
                 if names else 'no other sound or video file of the clip')
-        source, = candidates
-        count = clip.num_frames or len(names_in(clip.images))
+        source = osp.basename(candidates[0])
+        count = clip.num_frames or len(list_names(clip.images))
         wanted = count / self._folder.fps
-        try:
-            waveform = read_sound(source)
-        except MediaError as error:
-            return Repair(path, False, str(error))
+        waveform = read_sound(candidates[0])
         seconds = len(waveform) / SAMPLE_RATE
         if abs(seconds - wanted) > _TOLERANCE:
-            return Repair(
-                path, False, f'{osp.basename(source)} lasts {seconds:.2f} s, '
-                f'the frames {wanted:g} s')
+            raise ValueError(f'{source} lasts {seconds:.2f} s, the frames '
+                             f'{wanted:g} s')
         write_wav(path, waveform)
-        return Repair(path, True, f'from {osp.basename(source)}')
+        return source
 
-    def _log_mel(self, clip: Clip, path: str) -> Repair:
+    def _log_mel(self, clip: Clip, path: str) -> str:
         source = self._folder.sound_files(clip)['wav']
-        try:
-            waveform = read_waveform(source)
-        except (FileNotFoundError, AudioFileError) as error:
-            return Repair(path, False, str(error))
+        waveform = read_waveform(source)
         if len(waveform) < EXAMPLE_SAMPLES:
-            return Repair(path, False, f'{source} is too short for one')
+            raise ValueError(f'{source} is too short for one')
         examples = log_mel_examples(torch.from_numpy(waveform))
-        with atomic_write(path) as partial, open(partial, 'wb') as file:
-            pickle.dump(examples, file)
-        return Repair(path, True, f'from {osp.basename(source)}')
+        write_file(path, pickle.dumps(examples))
+        return osp.basename(source)
 
-    def _mask(self, path: str, source: str, form: str) -> Repair:
+    def _mask(self, source: str, path: str) -> str:
         try:
             content = fileio.get(source)
-            if form == 'labels_semantic':
+            if osp.basename(osp.dirname(path)) == 'labels_semantic':
                 rgb = mmcv.imfrombytes(
                     content, channel_order='rgb', backend='pillow')
-                labels = labels_from_rgb(rgb, self._palette)
-                unknown, mask = labels < 0, labels
+                mask = labels_from_rgb(rgb, self._palette)
+                unknown = mask < 0
             else:
                 labels = decode_labels(content).astype(np.int64)
                 if labels.ndim != 2:
@@ -197,12 +161,19 @@ class _Repairer:
                 unknown = (labels >= len(self._palette)) & (
                     labels != IGNORE_INDEX)
                 mask = np.array(colors)[labels]
-        except Exception:  # each decoder has its own kinds
-            return Repair(path, False, f'{source} can\'t be decoded')
+        except Exception as error:  # each decoder has its own kinds
+            raise ValueError(f"{source} can't be decoded") from error
         if unknown.any():
-            return Repair(
-                path, False, f'{unknown.sum()} pixels of {source} have an '
-                'unknown value')
+            raise ValueError(f'{unknown.sum()} pixels of {source} have an '
+                             'unknown value')
         with atomic_write(path) as partial:
             Image.fromarray(mask.astype(np.uint8)).save(partial, 'PNG')
-        return Repair(path, True, f'from {osp.basename(osp.dirname(source))}')
+        return osp.basename(osp.dirname(source))
+
+
+def _try(make: Callable[[Any, str], str], source: Any, path: str) -> Repair:
+    """Make a file; what it was made from, or why it could not be."""
+    try:
+        return Repair(path, True, f'from {make(source, path)}')
+    except (OSError, ValueError) as error:
+        return Repair(path, False, str(error))

@@ -3,19 +3,17 @@
 import os
 import os.path as osp
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, Optional, Tuple
 
 import mmcv
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from mmteso.io import read_image
-from ..base_avs_dataset import Clip
-from ..data_check import default_workers
+from ..clips import Clip
+from ..data_check import map_in_threads
+from .files import COLUMNS, save_frame, write_lines, write_table
 from .layout import DataFolder
-from .tables import COLUMNS, save_frame, write_lines, write_table
 
 _SUBSETS = dict(s4='v1s', ms3='v1m')
 # class of what sounds in MS3, which has no classes
@@ -29,25 +27,15 @@ def convert_to_semantic(
     """Write a folder of the object layout anew in the semantic one.
 
     S4 becomes ``v1s`` and MS3 ``v1m``. The release's 71 classes can't be had
-    from it: the classes, in ``classes.txt``, are S4's categories (with '-'
-    for '_') and 'sounding' for MS3, which names none. Frames become JPEG of
-    quality 95, sounds are copied, masks hold class indices. A clip that
-    lacks a file, or has one that can't be read, is left out.
+    from it: the classes, in ``classes.txt``, are S4's categories (with '-' for
+    '_') and 'sounding' for MS3, which names none. Frames become JPEG of
+    quality 95, sounds are copied, masks hold class indices. A clip that lacks
+    a file, or has one that can't be read, is left out.
 
-    Args:
-        folder (DataFolder): The folder; nothing in it is changed.
-        out_dir (str): A new or empty folder.
-        num_workers (int, optional): Number of threads. Defaults to None: as
-            many as the machine has cores, at most 8.
-
-    Returns:
-        tuple[int, dict[str, str]]: Number of clips written, and why the
-        others were left out, by '{subset}/{uid}'.
-
-    Raises:
-        FileExistsError: If ``out_dir`` holds something.
-        ValueError: If the folder is of another layout, or S4 and MS3 have a
-            clip of the same name.
+    Gives the number of clips written, and why the others were left out, by
+    '{subset}/{uid}'. A FileExistsError if ``out_dir`` isn't empty; a
+    ValueError if the folder is of another layout, or S4 and MS3 have a clip of
+    the same name. ``num_workers``: see :func:`check_folder`.
     """
     if folder.layout != 'object':
         raise ValueError(f'{folder.root} is no folder of the object layout')
@@ -58,14 +46,16 @@ def convert_to_semantic(
         raise ValueError(f'{folder.root}: S4 and MS3 have clips of the same '
                          'name; convert them one by one, each to its folder')
     categories = {name for clip in clips for name in clip.a_obj}
-    names = ['background', *sorted(map(_class_name, categories))]
+    # a_obj joins classes by '_'
+    renamed = {name: name.replace('_', '-') for name in categories}
+    names = ['background', *sorted(renamed.values())]
     if 'ms3' in folder.subsets:
         names.append(_SOUNDING)
 
     def convert(clip):
         target = f'{out_dir}/{_SUBSETS[clip.subset]}/{clip.uid}'
         label = names.index(
-            _class_name(clip.a_obj[0]) if clip.a_obj else _SOUNDING)
+            renamed[clip.a_obj[0]] if clip.a_obj else _SOUNDING)
         try:
             _convert(clip, target, label)
         except (OSError, ValueError) as error:
@@ -73,36 +63,22 @@ def convert_to_semantic(
             return str(error)
         return None
 
-    with ThreadPoolExecutor(num_workers or default_workers()) as pool:
-        errors = list(
-            tqdm(
-                pool.map(convert, clips),
-                'converting',
-                len(clips),
-                unit='clip',
-                disable=None))
-    write_table(
-        osp.join(out_dir, 'metadata.csv'), COLUMNS,
-        [_row(clip) for clip, error in zip(clips, errors) if error is None])
+    errors = map_in_threads(convert, clips, 'converting', 'clip', num_workers)
+    write_table(osp.join(out_dir, 'metadata.csv'), COLUMNS, [
+        dict.fromkeys(COLUMNS, '') | dict(
+            vid=clip.uid,
+            uid=clip.uid,
+            a_obj='_'.join(renamed[name] for name in clip.a_obj),
+            split=clip.split,
+            label=_SUBSETS[clip.subset])
+        for clip, error in zip(clips, errors) if error is None
+    ])
     write_lines(osp.join(out_dir, 'classes.txt'), names)
     left_out = {
-        f'{clip.subset}/{clip.uid}': error
+        clip.name: error
         for clip, error in zip(clips, errors) if error is not None
     }
     return len(clips) - len(left_out), left_out
-
-
-def _class_name(category: str) -> str:
-    return category.replace('_', '-')
-
-
-def _row(clip: Clip) -> dict:
-    return dict.fromkeys(COLUMNS, '') | dict(
-        vid=clip.uid,
-        uid=clip.uid,
-        a_obj='_'.join(map(_class_name, clip.a_obj)),
-        split=clip.split,
-        label=_SUBSETS[clip.subset])
 
 
 def _convert(clip: Clip, target: str, label: int) -> None:

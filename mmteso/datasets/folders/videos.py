@@ -11,12 +11,12 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from mmteso.audio import SAMPLE_RATE
+from mmteso.choices import check_choices
 from mmteso.video import MediaError, Sound, VideoFile
 from ..avsbench_meta import (AVSBENCH_CLASSES, SPLITS, get_class_set,
                              parse_a_obj, read_classes)
-from .layout import OBJECT_HOMES
-from .media import write_wav
-from .tables import COLUMNS, save_frame, write_lines, write_table
+from ..avsbench_object import OBJECT_HOMES
+from .files import COLUMNS, save_frame, write_lines, write_table, write_wav
 
 # seconds of a clip: v2's, and those of the object layout, which has no other
 _SECONDS = dict(semantic=10., object=5.)
@@ -24,18 +24,11 @@ _PARTIAL = '.partial'
 
 
 def read_video_labels(path: str) -> Dict[str, Dict[str, str]]:
-    """Read what sounds in videos.
+    """Read what sounds in videos: the rows of a CSV file by the video's name.
 
-    Args:
-        path (str): A CSV file with the columns ``video`` (a file's name),
-            ``a_obj`` (classes joined by ``_``), and perhaps ``split``.
-
-    Returns:
-        dict[str, dict[str, str]]: The rows by the video's name.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a column is missing or a video occurs twice.
+    It has the columns ``video`` (a file's name), ``a_obj`` (classes joined by
+    ``_``), and perhaps ``split``; a ValueError if one is missing or a video
+    occurs twice.
     """
     with open(path, encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file)
@@ -100,9 +93,7 @@ class VideoConverter:
                  fps: float = 1.,
                  seconds: Optional[float] = None,
                  allow_silent: bool = False) -> None:
-        if layout not in _SECONDS:
-            raise ValueError(f'layout must be one of {list(_SECONDS)}, but '
-                             f'got {layout!r}')
+        check_choices(layout=(layout, _SECONDS))
         seconds = _SECONDS[layout] if seconds is None else seconds
         if fps <= 0 or round(seconds * fps) < 1:
             raise ValueError('fps must be positive, and a clip must have a '
@@ -122,19 +113,12 @@ class VideoConverter:
     def convert(self, path: str) -> Dict[str, Any]:
         """Write a video's clips.
 
-        Args:
-            path (str): The video.
-
-        Returns:
-            dict: ``clips``, the names of those written; ``there``, of those
-            that were there; ``left_out``, seconds at the end that make no
-            clip; ``problems``, times and what could not be decoded.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            MediaError: If it can't be read, or has no sound and may not.
-            ValueError: If it has no label or one that doesn't fit, or if
-                clips of another video have its name.
+        Gives ``clips``, the names of those written; ``there``, of those that
+        were there; ``left_out``, seconds at the end that make no clip;
+        ``problems``, times and what could not be decoded. A MediaError if the
+        video can't be read, or has no sound and may not; a ValueError if it
+        has no label or one that doesn't fit, or if clips of another video have
+        its name.
         """
         a_obj, split = self._label(path)
         video = VideoFile(path)
@@ -260,14 +244,9 @@ class _Target:
 
     def place(self, files: Dict[str, str], masks: str,
               row: Dict[str, Any]) -> bool:
-        """Put a clip's files in their places; False if they are there.
-
-        Args:
-            files (dict[str, str]): From name in the folder of its own to
-                path in the data set.
-            masks (str): Folder of its masks.
-            row (dict): Its line in the table.
-        """
+        """Put a clip's files, from names in the folder of its own to paths in
+        the data set, in their places, and its line in the table; False if they
+        are there."""
         name = self.columns[0] if 'uid' not in row else 'uid'
         there = any(known[name] == row[name] for known in self._rows)
         for source, target in files.items():
@@ -341,9 +320,7 @@ class _ObjectTarget(_Target):
     def add(self, name: str, count: int, video: str, begin: float, a_obj: str,
             split: str) -> bool:
         """Put the clip that has begun into its place."""
-        if split not in SPLITS:  # it is a folder
-            raise ValueError(f'{split!r} is no split: expected one of '
-                             f'{list(SPLITS)}')
+        check_choices(split=(split, SPLITS))  # it is a folder
         data = f'{self.home}/{self.subset}_data'
         if self.subset == 's4':
             below = f'{split}/{a_obj}'

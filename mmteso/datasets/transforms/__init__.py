@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from .audio_conditions import (MuteAudio, ReplaceAudioWithNoise,
                                ReplaceAudioWithOffScreen, SoundNegatives)
+from .base import frame_name
 from .cue_classes import CuesToClasses
 from .fan_out import FanOutAudioConditions, PerCondition, split_conditions
 from .formatting import PackAVTInputs
@@ -15,5 +16,6 @@ __all__ = [
     'FanOutAudioConditions', 'LoadAVSAnnotations', 'LoadAudioClip',
     'LoadAudioFeatures', 'LoadLogMel', 'LoadTextCues', 'MeasureSoundLevel',
     'MuteAudio', 'PackAVTInputs', 'PerCondition', 'ReplaceAudioWithNoise',
-    'ReplaceAudioWithOffScreen', 'SoundNegatives', 'split_conditions'
+    'ReplaceAudioWithOffScreen', 'SoundNegatives', 'frame_name',
+    'split_conditions'
 ]

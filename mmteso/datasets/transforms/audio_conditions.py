@@ -2,9 +2,10 @@
 """Other sound for the same picture."""
 import hashlib
 import math
-from typing import List, Optional, Tuple
+from typing import Callable, Iterable, Optional, Tuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import (EXAMPLE_SECONDS, NOISE_REFERENCES, load_waveform,
@@ -40,7 +41,6 @@ class MuteAudio(AVSTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Mute."""
         _require_waveform(self, results)
         results['waveform'] = np.zeros_like(results['waveform'])
         results['audio_condition'] = 'mute'
@@ -90,7 +90,6 @@ class ReplaceAudioWithNoise(AVSTransform):
         self.seed = seed
 
     def transform(self, results: dict) -> dict:
-        """Replace the sound."""
         _require_waveform(self, results)
         # Not hash(): that differs from process to process.
         key = f'{self.seed}/{results["frame"]}/{results["uid"]}'.encode()
@@ -153,52 +152,49 @@ class ReplaceAudioWithOffScreen(AVSTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Replace the sound."""
         _require_waveform(self, results)
-        if not results.get('off_screen'):
-            raise KeyError(
-                f'ReplaceAudioWithOffScreen needs the key "off_screen", which '
-                f'"{results["uid"]}" lacks: build the data set with '
-                'off_screen=dict(seed=0), as the audio condition "off-screen" '
-                'does')
-        for donor in results['off_screen']:
-            clips, powers = _donor_clips(donor['audio_path'], results,
-                                         self.clip_hop, self.backend_args)
-            if max(powers, default=0.) > 10**(self.silence_db / 10):
-                results['waveform'] = clips[int(np.argmax(powers))]
-                results['audio_condition'] = 'off-screen'
-                results['off_screen_uid'] = donor['uid']
-                return results
-        raise _inaudible(results)
+        _borrow(self, results, range, lambda _, powers: np.argmax(powers))
+        return results
 
 
-def _inaudible(results: dict) -> ValueError:
-    """What to say of a frame whose donors can't be used."""
-    return ValueError(
+def _borrow(transform: AVSTransform, results: dict,
+            order: Callable[[int], Iterable[int]],
+            choose: Callable[[np.ndarray, np.ndarray], int]) -> None:
+    """Take a clip of the first donor that is audible.
+
+    ``order`` says in which order donors are tried; ``choose`` gets the places
+    of a donor's audible clips, and the mean squares of all its clips.
+    """
+    donors = results.get('off_screen')
+    if not donors:
+        raise KeyError(
+            f'{type(transform).__name__} needs the key "off_screen", which '
+            f'"{results["uid"]}" lacks: build the data set with '
+            'off_screen=dict(seed=0), for training with num_donors=16')
+    for place in order(len(donors)):
+        sound = load_waveform(donors[place]['audio_path'],
+                              results['sample_rate'], transform.backend_args)
+        example = round(EXAMPLE_SECONDS * results['sample_rate'])
+        length = len(results['waveform'])
+        if length > example:  # a window, of short sounds all there is
+            length = max(min(length, len(sound)), example)
+        if len(sound) < length:
+            continue
+        hop = round(transform.clip_hop * results['sample_rate'])
+        clips = sliding_window_view(sound, length)[::hop]
+        powers = np.square(clips, dtype=np.float64).mean(1)
+        audible = np.flatnonzero(powers > 10**(transform.silence_db / 10))
+        if len(audible):
+            results['waveform'] = clips[choose(audible, powers)].astype(
+                results['waveform'].dtype)
+            results['audio_condition'] = 'off-screen'
+            results['off_screen_uid'] = donors[place]['uid']
+            return
+    raise ValueError(
         f'none of the clips that could lend "{results["uid"]}" a sound for '
         '"off-screen" is audible: ' +
-        ', '.join(f'"{donor["audio_path"]}"'
-                  for donor in results['off_screen']) +
+        ', '.join(f'"{donor["audio_path"]}"' for donor in donors) +
         ' are silent or shorter than a clip. Choose others by another seed')
-
-
-def _donor_clips(
-        path: str, results: dict, clip_hop: float,
-        backend_args: Optional[dict]) -> Tuple[List[np.ndarray], List[float]]:
-    """A donor's clips, each as long as the frame's, and their mean squares."""
-    rate, length = results['sample_rate'], len(results['waveform'])
-    sound = load_waveform(path, rate, backend_args)
-    example = round(EXAMPLE_SECONDS * rate)
-    if length > example:  # a window, of short sounds all there is
-        length = max(min(length, len(sound)), example)
-    starts = range(0, len(sound) - length + 1, round(clip_hop * rate))
-    clips = [
-        sound[start:start + length].astype(results['waveform'].dtype)
-        for start in starts
-    ]
-    return clips, [
-        float(np.mean(np.square(clip, dtype=np.float64))) for clip in clips
-    ]
 
 
 @TRANSFORMS.register_module()
@@ -216,8 +212,7 @@ class SoundNegatives(AVSTransform):
     :class:`LoadAVSAnnotations` and before :class:`LoadTextCues`. With
     ``off_screen`` the data set says which videos lend their sound: build it
     with ``off_screen=dict(seed=0, num_donors=16)``, see
-    :func:`off_screen_table`, which leaves out what sounds, or is visible as
-    far as cues tell, in the clip.
+    :func:`off_screen_table`.
 
     Required Keys:
 
@@ -246,13 +241,8 @@ class SoundNegatives(AVSTransform):
         noise_db (tuple[float, float]): Between which levels that of the noise
             is drawn, in dB below the power of the sound that is replaced.
             Defaults to (0., 40.).
-        clip_hop (float): Seconds between the starts of a donor's clips.
-            Defaults to 1.0.
-        silence_db (float): A donor's second whose root mean square is not
-            more than this many dB over full scale isn't used. Defaults to
-            -60.
-        backend_args (dict, optional): Arguments of mmengine's file backend.
-            Defaults to None.
+        clip_hop, silence_db, backend_args: See
+            :class:`ReplaceAudioWithOffScreen`.
 
     Raises:
         ValueError: If shares are negative or sum to more than 1, or no donor
@@ -301,7 +291,8 @@ class SoundNegatives(AVSTransform):
                 generator=np.random.default_rng(np.random.randint(2**31)))
             results['audio_condition'] = f'wgn-{level:.0f}db'
         elif draw < self.mute + self.noise + self.off_screen:
-            self._lend(results)
+            _borrow(self, results, np.random.permutation,
+                    lambda audible, _: np.random.choice(audible))
         else:
             return results
         background = IGNORE_INDEX if results.get('reduce_zero_label') else 0
@@ -312,24 +303,3 @@ class SoundNegatives(AVSTransform):
                                         np.uint8(empty))
         results['frame_classes'] = results['a_obj'] = ()
         return results
-
-    def _lend(self, results: dict) -> None:
-        """Take an audible second of one of the donors."""
-        donors = results.get('off_screen')
-        if not donors:
-            raise KeyError(
-                'SoundNegatives(off_screen=...) needs the key "off_screen", '
-                f'which "{results["uid"]}" lacks: build the training set with '
-                'off_screen=dict(seed=0, num_donors=16), or set off_screen=0')
-        for place in np.random.permutation(len(donors)):
-            donor = donors[place]
-            clips, powers = _donor_clips(donor['audio_path'], results,
-                                         self.clip_hop, self.backend_args)
-            audible = np.flatnonzero(
-                np.array(powers) > 10**(self.silence_db / 10))
-            if len(audible):
-                results['waveform'] = clips[np.random.choice(audible)]
-                results['audio_condition'] = 'off-screen'
-                results['off_screen_uid'] = donor['uid']
-                return
-        raise _inaudible(results)

@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import inspect
+from typing import Any, Mapping
 
 from mmcv.transforms import BaseTransform
 
@@ -15,3 +16,9 @@ class AVSTransform(BaseTransform):
         names = inspect.signature(type(self)).parameters
         shown = ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
         return f'{type(self).__name__}({shown})'
+
+
+def frame_name(sample: Mapping[str, Any]) -> str:
+    """Which frame a sample is, for messages."""
+    return (f'{sample.get("subset")}/{sample.get("uid")}, frame '
+            f'{sample.get("frame")}')

@@ -5,7 +5,7 @@ import torch
 from mmseg.registry import TRANSFORMS
 
 from ..class_synonyms import check_synonyms, load_class_synonyms
-from .base import AVSTransform
+from .base import AVSTransform, frame_name
 
 
 @TRANSFORMS.register_module()
@@ -28,12 +28,8 @@ class CuesToClasses(AVSTransform):
       True.
 
     Args:
-        synonyms (str, optional): Words for the classes, since a language
-            model's cues seldom equal their names: 'auto', AVSBench's table
-            for AVSBench's classes, else none; 'avsbench'; a file of your own,
-            see :func:`mmteso.datasets.read_synonyms`; or None: a cue names a
-            class if both are equal up to case and separators. Defaults to
-            'auto'.
+        synonyms (str, optional): Words for the classes, see
+            :func:`mmteso.datasets.load_class_synonyms`. Defaults to 'auto'.
 
     Raises:
         FileNotFoundError, SynonymError: If the table is not there or wrong.
@@ -47,17 +43,13 @@ class CuesToClasses(AVSTransform):
         self.synonyms = synonyms
 
     def transform(self, results: dict) -> dict:
-        """Look the cues up."""
-        where = f'frame {results["frame"]} of "{results["uid"]}"'
-        names = results.get('class_names')
-        if names is None:
-            raise ValueError(f'CuesToClasses needs class names, but the data '
-                             f'set of {where} has none.')
-        if results.get('reduce_zero_label'):
+        where, names = frame_name(results), results.get('class_names')
+        if names is None or results.get('reduce_zero_label'):
             raise ValueError(
-                'CuesToClasses needs background, which takes the place of the '
-                f'classes that no cue names, but the data set of {where} has '
-                'reduce_zero_label=True.')
+                'CuesToClasses needs class names and background, which takes '
+                'the place of classes that no cue names, but the data set of '
+                f'{where} has {names} and reduce_zero_label='
+                f'{results.get("reduce_zero_label")}.')
         lookup = load_class_synonyms(self.synonyms, names)
         named = {
             name

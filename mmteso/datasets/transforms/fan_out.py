@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Several sounds for one frame."""
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Sequence, Union
 
 import numpy as np
 import torch
@@ -8,7 +8,6 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import TRANSFORMS
 
 from .base import AVSTransform
-
 
 # what front ends make of a waveform, of PackAVTInputs' inputs
 _SOUND_INPUTS = ('log_mel', 'audio_values', 'sound_level')
@@ -66,7 +65,6 @@ class FanOutAudioConditions(AVSTransform):
                 [TRANSFORMS.build(step) for step in [*steps, *front_end]])
 
     def transform(self, results: dict) -> dict:
-        """Fan out."""
         made = []
         for way in self.ways:
             # its own dict, so that none finds what another one has made
@@ -80,32 +78,24 @@ class FanOutAudioConditions(AVSTransform):
             values = [one.get(key) for one in made]
             # the condition also where all are the same: it says that there
             # are several
-            if key not in results or key == 'audio_condition' or any(
-                    value is not results[key] for value in values):
-                results[key] = self._side_by_side(values)
+            if key in results and key != 'audio_condition' and all(
+                    value is results[key] for value in values):
+                continue
+            kinds = {type(value) for value in values}
+            stack = {torch.Tensor: torch.stack, np.ndarray: np.stack}.get(
+                kinds.pop() if len(kinds) == 1 else None, PerCondition)
+            results[key] = stack(values)
         return results
 
-    @staticmethod
-    def _side_by_side(values: List[Optional[Any]]) -> Any:
-        for kind, stack in ((torch.Tensor, torch.stack),
-                            (np.ndarray, np.stack)):
-            if all(isinstance(value, kind) for value in values):
-                return stack(values)
-        return PerCondition(values)
 
 
 def split_conditions(batch: dict, number: int) -> List[dict]:
     """Take a batch with several sounds for each frame apart.
 
-    Args:
-        batch (dict): ``inputs`` and ``data_samples`` from a dataloader whose
-            pipeline has :class:`FanOutAudioConditions`; those of test-time
-            augmentation are lists of views.
-        number (int): Number of conditions.
-
-    Returns:
-        list[dict]: For each condition what a pipeline with it alone gives;
-        everything but the sound is shared.
+    Of ``inputs`` and ``data_samples`` from a dataloader whose pipeline has
+    :class:`FanOutAudioConditions` (of test-time augmentation lists of views)
+    it gives for each of so many conditions what a pipeline with it alone
+    gives; everything but the sound is shared.
     """
     return [_one_condition(batch, index) for index in range(number)]
 

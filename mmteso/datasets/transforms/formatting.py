@@ -57,7 +57,6 @@ class PackAVTInputs(AVSTransform):
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
-        """Pack a sample."""
         inputs = {
             key: to_tensor(results[key])
             for key in _INPUT_KEYS if key in results

@@ -34,7 +34,6 @@ class AudioToLogMel(AVSTransform):
     output_key = 'log_mel'
 
     def transform(self, results: dict) -> dict:
-        """Compute the log-mel spectrogram."""
         waveform, rate = results['waveform'], results['sample_rate']
         if waveform.shape != (EXAMPLE_SAMPLES, ) or rate != SAMPLE_RATE:
             raise ValueError(
@@ -67,7 +66,6 @@ class AudioToFbank(AVSTransform):
     output_key = 'audio_values'
 
     def transform(self, results: dict) -> dict:
-        """Compute the filter bank."""
         waveform, rate = results['waveform'], results['sample_rate']
         if rate != FBANK_SAMPLE_RATE or len(waveform) < FBANK_WINDOW:
             raise ValueError(
@@ -134,7 +132,6 @@ class AudioToModelInput(AVSTransform):
         }
 
     def transform(self, results: dict) -> dict:
-        """Run the feature extractor."""
         rate = self.extractor.sampling_rate
         if results['sample_rate'] != rate:
             raise ValueError(
@@ -176,7 +173,6 @@ class MeasureSoundLevel(AVSTransform):
     output_key = 'sound_level'
 
     def transform(self, results: dict) -> dict:
-        """Measure."""
         power = np.mean(np.square(results['waveform'], dtype=np.float64))
         results['sound_level'] = torch.tensor(
             10 * np.log10(max(power, 1e-20)), dtype=torch.float32)

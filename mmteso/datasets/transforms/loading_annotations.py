@@ -1,18 +1,18 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Loads AVSBench's masks, whatever they are written in."""
 import functools
-import logging
 from typing import Optional, Sequence, Tuple
 
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
-from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
+from mmteso.choices import check_choices
 from mmteso.io import decode_labels
+from mmteso.logs import warn
 from ..avsbench_meta import IGNORE_INDEX, voc_palette
-from .base import AVSTransform
+from .base import AVSTransform, frame_name
 
 # What a pixel's value is called, and what it has to be.
 _KINDS = dict(
@@ -122,14 +122,10 @@ class LoadAVSAnnotations(AVSTransform):
                  source: str = 'sounding',
                  no_mask: str = 'error',
                  backend_args: Optional[dict] = None) -> None:
-        for name, value, known in (
-            ('unknown_color', unknown_color, ('ignore', 'background',
-                                              'error')),
-            ('source', source, ('sounding', 'visible')),
-            ('no_mask', no_mask, ('error', 'ignore'))):
-            if value not in known:
-                raise ValueError(f'{name} must be one of {known}, but got '
-                                 f'{value!r}')
+        check_choices(
+            unknown_color=(unknown_color, ('ignore', 'background', 'error')),
+            source=(source, ('sounding', 'visible')),
+            no_mask=(no_mask, ('error', 'ignore')))
         if not 0 <= max_unknown <= 1:
             raise ValueError('max_unknown must be a share of the pixels in '
                              f'[0, 1], but got {max_unknown}')
@@ -143,7 +139,6 @@ class LoadAVSAnnotations(AVSTransform):
         self._warned = False
 
     def transform(self, results: dict) -> dict:
-        """Load the mask or masks."""
         if not {'label_format', 'task', 'seg_fields'} <= results.keys():
             raise KeyError(
                 'LoadAVSAnnotations needs label_format, task and seg_fields, '
@@ -166,7 +161,7 @@ class LoadAVSAnnotations(AVSTransform):
         if self.load_classes:
             if label_format == 'binary':
                 raise ValueError(
-                    f'{self._describe(results)}: load_classes=True needs a '
+                    f'{frame_name(results)}: load_classes=True needs a '
                     f'mask with classes, but {results[key]} is black and '
                     'white, as all of AVSBench-object. Use the AVSBench-'
                     "semantic release, or drop it and targets='class'")
@@ -192,7 +187,7 @@ class LoadAVSAnnotations(AVSTransform):
     def _load(self, results: dict, key: str, label_format: str) -> np.ndarray:
         """Read one file as (H, W) uint8 labels of the class set."""
         path = results.get(key)
-        where = self._describe(results)
+        where = frame_name(results)
         if path is None:
             if self.no_mask == 'ignore' and key == 'seg_map_path':
                 return np.full(results['ori_shape'][:2], IGNORE_INDEX,
@@ -214,12 +209,9 @@ class LoadAVSAnnotations(AVSTransform):
             if labels.max() == IGNORE_INDEX and not self._warned and \
                     np.unique(labels).tolist() == [0, IGNORE_INDEX]:
                 self._warned = True
-                print_log(
-                    f'{where}: the mask {path} holds 0 and 255 alone, and 255 '
-                    'is ignored. If its object is white, write the index of '
-                    'its class there (in the binary task 1 will do).',
-                    logger='current',
-                    level=logging.WARNING)
+                warn(f'{where}: the mask {path} holds 0 and 255 alone, and '
+                     '255 is ignored. If its object is white, write the index '
+                     'of its class there (in the binary task 1 will do).')
         else:  # 0 and the most frequent other value
             counts = np.bincount(image.ravel())
             counts[0] = 0
@@ -248,14 +240,10 @@ class LoadAVSAnnotations(AVSTransform):
         """Decode a mask: (H, W, 3) RGB, (H, W) indices or (H, W) grey."""
         try:
             content = fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError as err:
-            raise FileNotFoundError(
-                f'{where}: the mask {path} is missing; expected it for this '
-                "frame. Complete the data, or build the data set with "
-                "check_files=True and missing='skip'") from err
         except OSError as err:
-            raise OSError(f"{where}: the mask {path} can't be read ({err}); "
-                          'copy it anew') from err
+            raise type(err)(
+                f"{where}: the mask {path} can't be read ({err}); copy it "
+                "anew, or leave such frames out: missing='skip'") from err
         try:
             if label_format == 'index':
                 image = decode_labels(content)
@@ -295,8 +283,3 @@ class LoadAVSAnnotations(AVSTransform):
             'LoadAVSAnnotations ignores them where they are at most '
             f'max_unknown of a frame (unknown_color={self.unknown_color!r}, '
             f'max_unknown={self.max_unknown}, here {share:.4f})')
-
-    @staticmethod
-    def _describe(results: dict) -> str:
-        return (f'{results.get("subset")}/{results.get("uid")}, frame '
-                f'{results.get("frame")}')

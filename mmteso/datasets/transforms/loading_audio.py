@@ -1,12 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The sound of a frame: from a sound file, AVSBench's log-mels, or a cache."""
-import logging
 import math
 import os.path as osp
 from typing import Dict, Optional
 
 import torch
-from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 from torch import Tensor
 
@@ -15,7 +13,8 @@ from mmteso.audio import (EXAMPLE_SECONDS, LOG_OFFSET, NUM_FRAMES,
                           last_clip_rule, load_waveform)
 from mmteso.io import (FeatureFile, FeatureFileError, TensorPickleError,
                        feature_key, load_tensor_pickle)
-from .base import AVSTransform
+from mmteso.logs import warn
+from .base import AVSTransform, frame_name
 
 # A sound that ends by less before its last frame's clip does is not worth a
 # warning: encoders cut and pad by some hundredths of a second.
@@ -31,7 +30,7 @@ def _refuse_second_sound(transform: AVSTransform, results: dict) -> None:
     if found:
         raise RuntimeError(
             f'{type(transform).__name__} would be a second source of sound '
-            f'for frame {results["frame"]} of "{results["uid"]}", which has '
+            f'for {frame_name(results)}, which has '
             f'{" and ".join(sorted(found))} already. Load the sound once: by '
             'LoadAudioClip and AudioToLogMel (which altered sound needs), or '
             'by LoadLogMel, or by LoadAudioFeatures.')
@@ -107,7 +106,6 @@ class LoadAudioClip(AVSTransform):
         self._reported: set = set()
 
     def transform(self, results: dict) -> dict:
-        """Load the clip."""
         _refuse_second_sound(self, results)
         if results.get('audio_path') is None:
             raise KeyError(
@@ -129,13 +127,10 @@ class LoadAudioClip(AVSTransform):
         if (frame * hop - start > _TOLERANCE * self.sample_rate
                 and path not in self._reported):
             self._reported.add(path)
-            print_log(
-                f'The sound file "{path}" of "{results["uid"]}" lasts '
-                f'{seconds:.3f} s, too short for frame {frame}: its clip, and '
-                f'those of later ones, are the {EXAMPLE_SECONDS} s from '
-                f'{start / self.sample_rate:.3f} s on.',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'The sound file "{path}" of "{results["uid"]}" lasts '
+                 f'{seconds:.3f} s, too short for frame {frame}: its clip, '
+                 f'and those of later ones, are the {EXAMPLE_SECONDS} s from '
+                 f'{start / self.sample_rate:.3f} s on.')
         if self.window is not None:
             width = min(
                 round(self.window * self.sample_rate), len(waveform))
@@ -203,7 +198,6 @@ class LoadLogMel(AVSTransform):
         self._reported: set = set()
 
     def transform(self, results: dict) -> dict:
-        """Load the log-mel."""
         _refuse_second_sound(self, results)
         path, frame = results.get('log_mel_path'), results['frame']
         if path is None:
@@ -214,12 +208,9 @@ class LoadLogMel(AVSTransform):
         examples = _read_examples(path, self.backend_args)
         if frame >= len(examples) and path not in self._reported:
             self._reported.add(path)
-            print_log(
-                f'The log-mel file "{path}" of "{results["uid"]}" has '
-                f'{len(examples)} examples; from frame {len(examples)} on the '
-                'last one is repeated.',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'The log-mel file "{path}" of "{results["uid"]}" has '
+                 f'{len(examples)} examples; from frame {len(examples)} on '
+                 'the last one is repeated.')
         # A copy, or the loader would send the whole file to the main process.
         results['log_mel'] = examples[min(frame, len(examples) - 1)].clone()
         results['audio_condition'] = 'normal'
@@ -305,7 +296,6 @@ class LoadAudioFeatures(AVSTransform):
         return file[feature_key(results['uid'], results['frame'])]
 
     def transform(self, results: dict) -> dict:
-        """Load the feature."""
         _refuse_second_sound(self, results)
         results['audio_feat'] = self.look_up(results).float()
         results['audio_condition'] = 'normal'

@@ -1,15 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
-from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmteso.io import CueBank, CueFile, CueFileError, normalize_phrase
+from mmteso.choices import check_choices
+from mmteso.logs import warn
 from ..class_synonyms import check_synonyms, load_class_synonyms
-from .base import AVSTransform
+from .base import AVSTransform, frame_name
+
 
 def open_cue_file(path: str) -> CueFile:
     """Read a cue file for training or testing, without the texts behind the
@@ -23,13 +25,23 @@ def open_cue_file(path: str) -> CueFile:
             "cues from it: tools/generate_text_cues.py with captioner=dict("
             "type='FixedCaptions', ...).")
     if cue_file.num_failed:
-        print_log(
-            f'Cue generation failed for {cue_file.num_failed} of '
-            f'{len(cue_file)} frames in "{path}"; they have the cues that '
-            'their records hold, mostly none.',
-            logger='current',
-            level=logging.WARNING)
+        warn(f'Cue generation failed for {cue_file.num_failed} of '
+             f'{len(cue_file)} frames in "{path}"; they have the cues that '
+             'their records hold, mostly none.')
     return cue_file
+
+
+def put_cues(results: dict,
+             cues: List[str],
+             num_cues: int,
+             features: Optional[Tensor] = None) -> None:
+    """Give a frame its cues and their features, (len(cues), D), if there are
+    any, padded to ``num_cues``."""
+    results['text_cues'] = cues
+    results['text_valid'] = torch.arange(num_cues) < len(cues)
+    if features is not None:
+        results['text_feat'] = F.pad(features,
+                                     (0, 0, 0, num_cues - len(cues)))
 
 
 @TRANSFORMS.register_module()
@@ -70,11 +82,8 @@ class LoadTextCues(AVSTransform):
             weaker; None for no target. Defaults to None.
         synonyms (str, optional): Words for the classes, for ``cue_target``
             alone, since a language model's cues seldom equal class names
-            ('person', 'ambulance') and a cue that names no class has no
-            target: 'auto', AVSBench's table for AVSBench's classes, else
-            none; 'avsbench'; a file of your own, see
-            :func:`mmteso.datasets.read_synonyms`; or None, names only.
-            Defaults to 'auto'.
+            ('person', 'ambulance'): see
+            :func:`mmteso.datasets.load_class_synonyms`. Defaults to 'auto'.
     """
 
     def __init__(self,
@@ -84,9 +93,7 @@ class LoadTextCues(AVSTransform):
         if num_cues < 1:
             raise ValueError(
                 f'num_cues must be at least 1, but got {num_cues}.')
-        if cue_target not in (None, 'mask', 'a_obj'):
-            raise ValueError("cue_target must be None, 'mask' or 'a_obj', but "
-                             f'got {cue_target!r}.')
+        check_choices(cue_target=(cue_target, (None, 'mask', 'a_obj')))
         check_synonyms(synonyms)  # complains here, not in a loader's worker
         self.num_cues = num_cues
         self.cue_target = cue_target
@@ -97,10 +104,9 @@ class LoadTextCues(AVSTransform):
              cue_bank: Optional[str]) -> Tuple[CueFile, Optional[CueBank]]:
         """Open the files, each pair once, and see that they fit.
 
-        Raises:
-            FileNotFoundError, CueFileError, FeatureFileError: If one of them
-                can't be read.
-            MissingPhrasesError: If the bank lacks cues of the file.
+        A FileNotFoundError, CueFileError or FeatureFileError if one of them
+        can't be read, a MissingPhrasesError if the bank lacks cues of the
+        file.
         """
         if (cue_file, cue_bank) not in self._opened:
             cues, bank = open_cue_file(cue_file), None
@@ -122,14 +128,10 @@ class LoadTextCues(AVSTransform):
         return list(record.cues[:self.num_cues])
 
     def transform(self, results: dict) -> dict:
-        """Load the cues and their features."""
-        results['text_cues'] = cues = self.look_up(results)
-        results['text_valid'] = torch.arange(self.num_cues) < len(cues)
+        cues = self.look_up(results)
         _, bank = self.open(results['cue_file'], results['cue_bank'])
-        if bank is not None:
-            features = torch.zeros(self.num_cues, bank.provenance.dims)
-            features[:len(cues)] = bank.look_up(cues)
-            results['text_feat'] = features
+        features = None if bank is None else bank.look_up(cues)
+        put_cues(results, cues, self.num_cues, features)
         if self.cue_target is not None:
             results['cue_target'] = self._targets(cues, results)
         return results
@@ -140,10 +142,9 @@ class LoadTextCues(AVSTransform):
         if results.get('class_names') is None or results.get(key) is None:
             raise ValueError(
                 f'cue_target={self.cue_target!r} needs classes, but '
-                f'frame {results["frame"]} of "{results["uid"]}" has none in '
-                f'"class_names" or "{key}". With binary masks: '
-                "cue_target='a_obj'; without classes: cue_target=None; "
-                "cue_target='mask' stands behind LoadAVSAnnotations.")
+                f'{frame_name(results)} has none in "class_names" or "{key}". '
+                "With binary masks: cue_target='a_obj'; without classes: "
+                "cue_target=None; 'mask' stands behind LoadAVSAnnotations.")
         lookup = load_class_synonyms(self.synonyms, results['class_names'])
         sounding = {normalize_phrase(name) for name in results[key]}
         targets = torch.full((self.num_cues, ), -1.)

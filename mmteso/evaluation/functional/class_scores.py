@@ -38,11 +38,8 @@ def count_classes(pred: Tensor,
             reference has none). Default: 255.
 
     Returns:
-        ClassCounts: Counts on the CPU; no classes if all of ``gt`` is
-        ignored.
-
-    Raises:
-        ValueError: If shapes differ or a class is not in [0, C).
+        ClassCounts: On the CPU; no classes if all of ``gt`` is ignored. A
+        ValueError if shapes differ or a class is not in [0, C).
     """
     if tuple(d for d in pred.shape if d != 1) != tuple(
             d for d in gt.shape if d != 1):
@@ -73,20 +70,16 @@ def average_classes(frames: Iterable[ClassCounts],
                     num_classes: int,
                     beta2: float = 0.3,
                     num_padded: int = 0) -> Dict[str, np.ndarray]:
-    """Average IoU and F of each class over the frames in which it occurs.
+    """Average IoU and F, whose squared weight of recall is ``beta2``, of each
+    of C classes over the frames in which it occurs.
 
-    Args:
-        frames (Iterable[ClassCounts]): Counts of the frames.
-        num_classes (int): Number of classes C.
-        beta2 (float): Squared weight of recall in F. Default: 0.3.
-        num_padded (int): Number of further frames that are background in
-            truth and prediction, so perfect: the reference's padding of short
-            clips, whose outputs it multiplies by 0. Default: 0.
+    ``num_padded`` further frames are background in truth and prediction, so
+    perfect: the reference's padding of short clips, whose outputs it
+    multiplies by 0.
 
-    Returns:
-        dict[str, np.ndarray]: ``IoU`` and ``F``, (C, ) float64 in [0, 1], NaN
-        for classes that occur in no frame, and ``frames``, (C, ) int64, the
-        number of frames in which the class occurs.
+    Gives ``IoU`` and ``F``, (C, ) float64 in [0, 1], NaN for classes that
+    occur in no frame, and ``frames``, (C, ) int64, the number of frames in
+    which the class occurs.
     """
     sums = np.zeros((2, num_classes))
     occurs = np.zeros(num_classes, dtype=np.int64)
@@ -107,18 +100,13 @@ def average_classes(frames: Iterable[ClassCounts],
 
 def mean_over_classes(values: np.ndarray,
                       protocol: str = 'occurring') -> Tuple[float, float]:
-    """Average per-class values (C, ), background first, over the classes.
+    """Average per-class values (C, ), background first, over the classes, with
+    and without background; NaN if there is no class to average over.
 
-    Args:
-        values (np.ndarray): NaN for classes that never occurred.
-        protocol (str): 'occurring' averages over the classes that occur, and
-            without class 0 for the figure without background. 'avsbench'
-            counts classes that never occur as 0, and drops the *last* class,
-            not background, for the figure without background.
-
-    Returns:
-        tuple[float, float]: The mean with and without background; NaN if
-        there is no class to average over.
+    Of values that are NaN, for classes that never occurred, 'occurring' takes
+    no notice, and leaves out class 0 for the figure without background.
+    'avsbench' counts classes that never occur as 0, and drops the *last*
+    class, not background, for the figure without background.
     """
     if protocol == 'avsbench':
         values = np.nan_to_num(values, nan=0.0)

@@ -46,16 +46,12 @@ class FrameRecognition:
 
 
 def true_classes(frame: Mapping[str, Any], truth: str) -> FrozenSet[str]:
-    """The classes that sound in a frame.
+    """The classes that sound in a frame, of its metainfo or result dict.
 
-    Args:
-        frame (Mapping): Metainfo or result dict of the frame.
-        truth (str): 'mask', the classes in its semantic mask
-            (``frame_classes``); or 'a_obj', the video's label, the same for
-            all frames and where there is a label also for silent ones.
-
-    Raises:
-        KeyError, ValueError: If the frame lacks what the truth needs.
+    ``truth`` is 'mask', the classes in its semantic mask (``frame_classes``);
+    or 'a_obj', the video's label, the same for all frames and where there is a
+    label also for silent ones. A KeyError or ValueError if the frame lacks
+    what the truth needs.
     """
     key = dict(mask='frame_classes', a_obj='a_obj')[truth]
     where = (f'frame {frame.get("frame", "?")} of '
@@ -147,20 +143,15 @@ def recognize_cues(cues: Sequence[str],
 
 def average_recognition(frames: Iterable[FrameRecognition],
                         average: str = 'frame') -> Dict[str, float]:
-    """From frames to a test set.
+    """From frames to a test set: ``precision``, ``recall``, ``F1`` and ``AP``
+    in [0, 1]; NaN where no frame counts.
 
-    Args:
-        frames (Iterable[FrameRecognition]): The frames.
-        average (str): 'frame', each frame weighs the same: precision is
-            averaged over the frames with cues (those where nothing sounds
-            have 0), recall and AP over the frames where a class sounds (those
-            without cues have 0), F1 over the frames that have either.
-            'pooled', each thing named and each class weighs the same:
-            precision, recall and F1 of the sums. AP is per frame in both.
-
-    Returns:
-        dict[str, float]: ``precision``, ``recall``, ``F1`` and ``AP`` in
-        [0, 1]; NaN where no frame counts.
+    With 'frame' each frame weighs the same: precision is averaged over the
+    frames with cues (those where nothing sounds have 0), recall and AP over
+    the frames where a class sounds (those without cues have 0), F1 over the
+    frames that have either. With 'pooled' each thing named and each class
+    weighs the same: precision, recall and F1 of the sums. AP is per frame in
+    both.
     """
     frames = list(frames)
 

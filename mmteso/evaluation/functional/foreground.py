@@ -183,22 +183,15 @@ def mean(values: Iterable[float]) -> float:
 
 def average_frames(frames: Sequence[FrameScore],
                    blank_share: float = 0.002) -> Dict[str, float]:
-    """Average over frames, each weighing the same, whatever their order.
+    """Average over frames, at least one, each weighing the same, whatever
+    their order.
 
-    Args:
-        frames (Sequence[FrameScore]): Scores of at least one frame.
-        blank_share (float): A frame with a smaller share of its pixels
-            predicted is blank. Default: 0.002.
-
-    Returns:
-        dict[str, float]: The results of :class:`AVSMetric`, in its order, as
-        fractions in [0, 1]; NaN where no frame qualifies. Without ``J_part``
-        if the visible objects are not known, without ``F`` and ``F_curve`` if
-        the frames carry no curves.
-
-    Raises:
-        ValueError: If there are no frames, or only some of them know the
-            visible objects.
+    Gives the results of :class:`AVSMetric`, in its order, as fractions in [0,
+    1]; NaN where no frame qualifies. Without ``J_part`` if the visible objects
+    are not known, without ``F`` and ``F_curve`` if the frames carry no curves.
+    A frame with a share of its pixels predicted below ``blank_share`` is
+    blank. A ValueError if there are no frames, or only some of them know the
+    visible objects.
     """
     if not frames:
         raise ValueError('No frame was scored; expected at least one.')
@@ -229,24 +222,20 @@ def average_frames(frames: Sequence[FrameScore],
 
 def average_avsbench(frames: Sequence[FrameScore],
                      group_size: int) -> Tuple[float, float]:
-    """J and F as AVSBench's test scripts print them, digit for digit.
+    """J and F as AVSBench's test scripts print them, digit for digit, as
+    fractions in [0, 1].
 
     The scripts average within a batch and then over batches, so the result
-    depends on the batch: a last, smaller batch weighs as much as the others,
-    F takes its maximum over a curve that is averaged over the non-empty
-    frames of the batch (so it rises as batches shrink), and a batch whose
-    ground truth is all empty adds 0 to F. All sums are in float32, in the
-    frames' order, except that F is summed over batches in float64; a run of
-    the scripts on a GPU can still differ from them in the last digit.
+    depends on the batch: a last, smaller batch weighs as much as the others, F
+    takes its maximum over a curve that is averaged over the non-empty frames
+    of the batch (so it rises as batches shrink), and a batch whose ground
+    truth is all empty adds 0 to F. All sums are in float32, in the frames'
+    order, except that F is summed over batches in float64; a run of the
+    scripts on a GPU can still differ from them in the last digit.
 
-    Args:
-        frames (Sequence[FrameScore]): Scores with F curves of at least one
-            frame, in the order of the dataset.
-        group_size (int): Frames per batch: the scripts' ``test_batch_size``
-            (in videos) times the frames of a video.
-
-    Returns:
-        tuple[float, float]: J and F as fractions in [0, 1].
+    ``frames``, at least one, have F curves and are in the order of the
+    dataset; ``group_size`` is the number in a batch: the scripts'
+    ``test_batch_size`` (in videos) times the frames of a video.
     """
     starts = range(0, len(frames), group_size)
     j_sum, f_sum = torch.zeros(()), 0.0
@@ -264,22 +253,14 @@ def average_avsbench(frames: Sequence[FrameScore],
 
 def reference_scores(frames: Sequence[dict],
                      ignore_index: int = 255) -> Dict[str, Dict[str, float]]:
-    """J of "everything visible" and of "all blank", which need no model.
+    """J and J_part, in percent, of 'everything' visible and of all 'blank',
+    which need no model.
 
     Segmenting whatever is visible already scores high where most visible
-    objects sound, and a blank mask scores the share of silent frames.
-
-    Args:
-        frames (Sequence[dict]): A data set, or items of one, whose
-            ``data_samples`` have ``gt_sem_seg`` and ``gt_visible``.
-        ignore_index (int): Pixels to leave out. Default: 255.
-
-    Returns:
-        dict[str, dict[str, float]]: For 'everything' and 'blank' the ``J``
-        and ``J_part`` in percent; ``J_part`` is NaN if no frame qualifies.
-
-    Raises:
-        KeyError: If items lack ground truth or visible objects.
+    objects sound, and a blank mask scores the share of silent frames. The
+    frames are a data set, or items of one, whose ``data_samples`` have
+    ``gt_sem_seg`` and ``gt_visible`` (else a KeyError); pixels of
+    ``ignore_index`` are left out. ``J_part`` is NaN if no frame qualifies.
     """
     rows: Dict[str, List[FrameScore]] = dict(everything=[], blank=[])
     # not every wrapper of data sets raises an IndexError at its end

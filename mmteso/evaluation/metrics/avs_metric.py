@@ -7,9 +7,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
+from mmteso.choices import check_choices
 from ..functional import (FrameScore, average_avsbench, average_frames,
                           score_frame)
-from .samples import naming, needs, write_prediction
+from .samples import by_group, group_of, naming, needs, write_prediction
 
 
 @METRICS.register_module()
@@ -104,9 +105,7 @@ class AVSMetric(BaseMetric):
                  report_by: Optional[str] = None,
                  **kwargs) -> None:
         super().__init__(**kwargs)
-        if protocol not in ('frame', 'avsbench'):
-            raise ValueError(
-                f"protocol is {protocol!r}; expected 'frame' or 'avsbench'.")
+        check_choices(protocol=(protocol, ('frame', 'avsbench')))
         if (protocol == 'avsbench') != bool(group_size):
             raise ValueError(
                 f'group_size is {group_size!r} with protocol={protocol!r}; '
@@ -175,13 +174,10 @@ class AVSMetric(BaseMetric):
             if self.format_only:
                 self.results.append(None)
                 continue
-            needed = dict(
+            needs(
+                sample,
                 gt_sem_seg='a test set without masks can\'t be scored; '
                 'otherwise add LoadAVSAnnotations to the pipeline')
-            if self.report_by is not None:
-                needed[self.report_by] = 'report_by names it: add it to ' \
-                    'the meta_keys of PackAVTInputs, or leave report_by out'
-            needs(sample, **needed)
             gt = sample['gt_sem_seg']['data']
             visible = None
             if 'gt_visible' in sample:
@@ -196,11 +192,11 @@ class AVSMetric(BaseMetric):
             with naming(sample):
                 frame = score_frame(score, gt, visible, **self.frame_args)
             self.results.append(
-                (sample.get('sample_idx'), frame,
-                 str(sample.get(self.report_by)), tuple(gt.shape[-2:])))
+                (group_of(sample, self.report_by), frame,
+                 sample.get('sample_idx'), tuple(gt.shape[-2:])))
 
     def compute_metrics(
-            self, results: List[Tuple[Optional[int], FrameScore, str,
+            self, results: List[Tuple[str, FrameScore, Optional[int],
                                       Tuple[int, int]]]) -> Dict[str, float]:
         """Average over the frames of all processes, and over each group of
         ``report_by``; see the class. Nothing with ``format_only``."""
@@ -208,15 +204,8 @@ class AVSMetric(BaseMetric):
             return {}
         self._sizes = sorted({row[3] for row in results},
                              key=lambda size: (size[0] * size[1], size))
-        scores = self._average(results)
-        if self.report_by is not None:
-            for group in sorted({row[2] for row in results}):
-                part = self._average([r for r in results if r[2] == group])
-                scores.update({
-                    f'{key}@{group}': part[key]
-                    for key in ('J', 'F', 'J_part', 'foreground')
-                    if key in part
-                })
+        scores = by_group(results, self._average,
+                          ('J', 'F', 'J_part', 'foreground'))
         undefined = [key for key, value in scores.items() if math.isnan(value)]
         if undefined:
             print_log(
@@ -233,7 +222,7 @@ class AVSMetric(BaseMetric):
         scores = average_frames([row[1] for row in results], self.blank_share)
         if self.protocol != 'avsbench':
             return scores
-        indices = [row[0] for row in results]
+        indices = [row[2] for row in results]
         if None in indices:
             raise KeyError(
                 "protocol='avsbench' forms groups in the dataset's order and "
@@ -246,6 +235,6 @@ class AVSMetric(BaseMetric):
                 "protocol='avsbench' needs the dataset's order. Test one "
                 'dataset at a time (no ConcatDataset) with '
                 'sampler=dict(type=\'DefaultSampler\', shuffle=False).')
-        in_order = [row[1] for row in sorted(results, key=lambda r: r[0])]
+        in_order = [row[1] for row in sorted(results, key=lambda r: r[2])]
         scores['J'], scores['F'] = average_avsbench(in_order, self.group_size)
         return scores

@@ -6,6 +6,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
+from mmteso.choices import check_choices
 from mmteso.tables import format_table
 from ..functional.class_scores import (ClassCounts, average_classes,
                                        count_classes, mean_over_classes)
@@ -87,10 +88,7 @@ class AVSSMetric(BaseMetric):
                  format_only: bool = False,
                  **kwargs) -> None:
         super().__init__(**kwargs)
-        if protocol not in ('occurring', 'avsbench'):
-            raise ValueError(
-                f"protocol is {protocol!r}; expected 'occurring' or "
-                "'avsbench'.")
+        check_choices(protocol=(protocol, ('occurring', 'avsbench')))
         self.protocol = protocol
         self.pad_clips_to = pad_clips_to
         self.num_classes = num_classes

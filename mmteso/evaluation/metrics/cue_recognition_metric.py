@@ -4,7 +4,7 @@ from typing import Collection, Dict, List, Optional, Sequence, Tuple
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from mmteso.choices import AVERAGES, TRUTHS, UNKNOWN
+from mmteso.choices import AVERAGES, TRUTHS, UNKNOWN, check_choices
 from mmteso.datasets import (check_synonyms, choose_synonyms,
                              load_class_synonyms)
 from ..functional import (FrameRecognition, average_recognition,
@@ -54,10 +54,8 @@ class CueRecognitionMetric(BaseMetric):
             'a_obj', the video's label, for data whose masks are binary. An
             empty label (AVS-V3's lists leave some out) counts as silence.
             Default: 'mask'.
-        synonyms (str, optional): Words for the classes: 'auto', AVSBench's
-            table for AVSBench's classes, else none; 'avsbench'; a file of
-            your own (see :func:`mmteso.datasets.read_synonyms`); or None, a
-            cue has to be a class's name. Default: 'auto'.
+        synonyms (str, optional): Words for the classes, see
+            :func:`mmteso.datasets.load_class_synonyms`. Default: 'auto'.
         head_noun (bool): With ``synonyms``: a phrase that is not known means
             what its last words do, e.g. 'acoustic guitar'. Default: True.
         unknown (str): A cue that means no class is 'wrong', or left out
@@ -84,12 +82,10 @@ class CueRecognitionMetric(BaseMetric):
                  average: str = 'frame',
                  **kwargs) -> None:
         super().__init__(**kwargs)
-        for name, value, known in (('truth', truth, TRUTHS),
-                                   ('unknown', unknown, UNKNOWN),
-                                   ('average', average, AVERAGES)):
-            if value not in known:
-                raise ValueError(f'{name} must be one of {list(known)}, but '
-                                 f'got {value!r}.')
+        check_choices(
+            truth=(truth, TRUTHS),
+            unknown=(unknown, UNKNOWN),
+            average=(average, AVERAGES))
         check_synonyms(synonyms)
         self.truth = truth
         self.synonyms = synonyms

@@ -4,7 +4,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 
-from .samples import needs
+from .samples import by_group, group_of, needs
 
 
 @METRICS.register_module()
@@ -55,39 +55,23 @@ class CueSelectionMetric(BaseMetric):
                 'pipeline')
             kept = sample['cue_kept'].cpu().bool()
             target = sample['gt_cues']['label'].cpu()
-            group = None
-            if self.report_by is not None:
-                needs(
-                    sample,
-                    **{
-                        self.report_by: 'report_by names it: add it to the '
-                        'meta_keys of PackAVTInputs, or leave report_by out'
-                    })
-                group = str(sample[self.report_by])
             counts = tuple(
                 int(count)
                 for value in (1, 0)
                 for count in ((kept & (target == value)).sum(),
                               (target == value).sum()))
-            self.results.append((group, counts))
+            self.results.append((group_of(sample, self.report_by), counts))
 
     def compute_metrics(
-        self, results: List[Tuple[Optional[str], Tuple[int, int, int, int]]]
+        self, results: List[Tuple[str, Tuple[int, int, int, int]]]
     ) -> Dict[str, float]:
         """Shares over all frames, in percent; NaN where no cue counts."""
-        scores = _shares([counts for _, counts in results])
-        if self.report_by is not None:
-            for name in sorted({name for name, _ in results}):
-                part = _shares([c for group, c in results if group == name])
-                scores.update({
-                    f'{key}@{name}': share
-                    for key, share in part.items()
-                })
-        return scores
+        return by_group(results, _shares, ('sounding_kept', 'silent_kept'))
 
 
-def _shares(counts: List[Tuple[int, int, int, int]]) -> Dict[str, float]:
-    sounding_kept, sounding, silent_kept, silent = map(sum, zip(*counts))
+def _shares(rows: Sequence[tuple]) -> Dict[str, float]:
+    sounding_kept, sounding, silent_kept, silent = map(
+        sum, zip(*(counts for _, counts in rows)))
     return {
         key: 100. * part / whole if whole else float('nan')
         for key, part, whole in (('sounding_kept', sounding_kept, sounding),

@@ -3,7 +3,7 @@
 import os
 import os.path as osp
 from contextlib import contextmanager
-from typing import Iterator, Optional, Sequence
+from typing import Callable, Dict, Iterator, Optional, Sequence
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,29 @@ def needs(sample: dict, **cures: str) -> None:
                            f'{sorted(sample)}.')
 
 
+def group_of(sample: dict, report_by: Optional[str]) -> str:
+    """A frame's group, by the key of the metainfo that ``report_by`` names;
+    '' if it names none."""
+    if report_by is None:
+        return ''
+    needs(sample, **{report_by: 'report_by names it: add it to the meta_keys '
+                     'of PackAVTInputs, or leave report_by out'})
+    return str(sample[report_by])
+
+
+def by_group(rows: Sequence[tuple],
+             average: Callable[[Sequence[tuple]], Dict[str, float]],
+             keys: Sequence[str]) -> Dict[str, float]:
+    """Averages over all frames, and as '{key}@{group}' over those of each
+    group, which the rows begin with."""
+    scores = average(rows)
+    for group in sorted({row[0] for row in rows} - {''}):
+        part = average([row for row in rows if row[0] == group])
+        scores.update({f'{key}@{group}': part[key]
+                       for key in keys if key in part})
+    return scores
+
+
 @contextmanager
 def naming(sample: dict) -> Iterator[None]:
     """Put the frame's name before the message of a ValueError."""
@@ -42,16 +65,10 @@ def write_prediction(output_dir: str,
     """Write a frame's labels to ``{output_dir}/{subset}/{uid}/{frame}.png``.
 
     The layout is AVSBench's, where the name of a frame's file alone ('0.png')
-    says nothing about its video. A file that exists is overwritten.
-
-    Args:
-        output_dir (str): Folder; made if needed.
-        sample (dict): Data sample, with ``subset``, ``uid`` and ``frame``.
-        labels (Tensor): (1, H, W) or (H, W), integer in [0, 255].
-        palette (Sequence[Sequence[int]], optional): RGB colour of each
-            label. The file is then an index PNG: its pixels are the labels
-            where Pillow reads it (OpenCV gives the colours). Default: None,
-            a grey PNG.
+    says nothing about its video. A file that exists is overwritten. The labels
+    are (1, H, W) or (H, W), integer in [0, 255]. With a palette, RGB by label,
+    the file is an index PNG: its pixels are the labels where Pillow reads it
+    (OpenCV gives the colours); without it is a grey one.
     """
     cure = 'it names the file in output_dir: add it to the meta_keys of ' \
         'PackAVTInputs'

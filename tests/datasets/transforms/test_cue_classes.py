@@ -32,9 +32,9 @@ def test_cues_that_are_names():
 
 def test_what_is_missing_is_said():
     transform = CuesToClasses()
-    with pytest.raises(ValueError, match='frame 3 of "u" has none'):
+    with pytest.raises(ValueError, match='u, frame 3 has None'):
         transform(dict(uid='u', frame=3, text_cues=[], class_names=None))
-    with pytest.raises(ValueError, match='needs background.*frame 3 of "u"'):
+    with pytest.raises(ValueError, match='u, frame 3.*zero_label=True'):
         transform(
             dict(
                 uid='u',

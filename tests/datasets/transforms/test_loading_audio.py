@@ -203,5 +203,5 @@ def test_no_sound_is_loaded_over_another(sample, feature_file):
                   [cached, clip]):
         with pytest.raises(RuntimeError) as error:
             Compose(steps)(sample(0))
-        assert ('would be a second source of sound for frame 0 of "u"' in str(
+        assert ('would be a second source of sound for None/u, frame 0' in str(
             error.value))

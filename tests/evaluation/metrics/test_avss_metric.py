@@ -91,7 +91,7 @@ def test_number_of_classes():
 
 
 def test_errors_say_what_to_do():
-    with pytest.raises(ValueError, match="protocol is 'x'"):
+    with pytest.raises(ValueError, match="protocol must be .*'x'"):
         AVSSMetric('x')
     sample = SAMPLES[0].to_dict()
     for key in ('pred_sem_seg', 'gt_sem_seg', 'num_frames'):
