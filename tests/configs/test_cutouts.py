@@ -1,11 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Configs on cutouts: they fit what its generator writes."""
-import pytest
 from narrow import CONFIGS, load
 
 from mmteso.analysis.records import read_rows
-from mmteso.testbeds.cutouts import read_catalogue
-from mmteso.testbeds.cutouts.generator import TEXT_DIMS
 
 BENCH = CONFIGS / 'ablations' / 'cutouts'
 
@@ -22,30 +19,3 @@ def test_rows():
         for metric in config.test_evaluator:
             assert (metric.get('report_by') == 'split') == (
                 metric.type != 'CueRecognitionMetric')
-
-
-@pytest.mark.parametrize('name, bank, dims', [
-    ('full', 'cue_bank_minilm.safetensors', 384),
-    ('plus', 'cue_bank_minilm.safetensors', 384),
-    ('hash-text', 'cue_bank.safetensors', TEXT_DIMS),
-    ('plus_hash-text', 'cue_bank.safetensors', TEXT_DIMS),
-])
-def test_text(name, bank, dims):
-    config = load(f'ablations/cutouts/{name}.py')
-    for split in ('train', 'val', 'test'):
-        assert config[f'{split}_dataloader'].dataset.cue_bank == bank
-    assert config.model.prompt_encoder.text_dims == dims
-
-
-def test_visual_start():
-    """One mask of all that is visible; pixels tell all classes apart."""
-    config = load('ablations/cutouts/pretrain.py')
-    head = config.model.decode_head
-    assert head.num_classes == 2
-    assert head.pixel_classes == len(read_catalogue().classes)
-    dataset = config.train_dataloader.dataset
-    assert dataset.data_root == 'data/cutouts-pretrain'
-    assert dataset.cue_bank is None and dataset.split == 'train'
-    masks, = (step for step in dataset.pipeline
-              if step.type == 'LoadAVSAnnotations')
-    assert masks.source == 'visible' and masks.load_classes
