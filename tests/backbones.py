@@ -24,74 +24,37 @@ class Backbone(NamedTuple):
         return len(set(self.channels)) == 1
 
 
-_SWIN = dict(
-    pretrain_img_size=SIZE,
-    embed_dims=8,
-    depths=(2, 1, 1, 1),
-    num_heads=HEADS,
-    window_size=4)
+_SWIN = dict(pretrain_img_size=SIZE, embed_dims=8, depths=(2, 1, 1, 1),
+             num_heads=HEADS, window_size=4)
 _PVT = dict(embed_dims=8, num_heads=HEADS, num_layers=(1, 1, 2, 1))
-_TWINS = dict(
-    embed_dims=list(CHANNELS),
-    num_heads=HEADS,
-    depths=[1, 2, 2, 1],
-    qkv_bias=True)
-_VIT = dict(
-    img_size=(SIZE, SIZE),
-    patch_size=8,
-    embed_dims=24,
-    num_layers=4,
-    num_heads=2,
-    mlp_ratio=2,
-    out_indices=(0, 1, 2, 3))
+_TWINS = dict(embed_dims=list(CHANNELS), num_heads=HEADS, depths=[1, 2, 2, 1],
+              qkv_bias=True)
+_VIT = dict(img_size=(SIZE, SIZE), patch_size=8, embed_dims=24, num_layers=4,
+            num_heads=2, mlp_ratio=2, out_indices=(0, 1, 2, 3))
 _DEPTHS = [1, 1, 2, 1]
 _HF_PYRAMID = dict(hidden_sizes=list(CHANNELS), depths=_DEPTHS)
 _HF_SWIN = dict(
     embed_dim=8, depths=_DEPTHS, num_heads=list(HEADS), window_size=4)
-_HF_VIT = dict(
-    hidden_size=24,
-    num_hidden_layers=4,
-    num_attention_heads=2,
-    image_size=SIZE,
-    patch_size=8)
+_HF_VIT = dict(hidden_size=24, num_hidden_layers=4, num_attention_heads=2,
+               image_size=SIZE, patch_size=8)
 #: Fields of transformers' models, by type.
 HF = dict(
-    convnext=_HF_PYRAMID,
-    convnextv2=_HF_PYRAMID,
-    dinov3_convnext=_HF_PYRAMID,
+    convnext=_HF_PYRAMID, convnextv2=_HF_PYRAMID, dinov3_convnext=_HF_PYRAMID,
     resnet=dict(_HF_PYRAMID, embedding_size=8, layer_type='basic'),
-    bit=dict(_HF_PYRAMID, embedding_size=8, num_groups=4),
-    swin=_HF_SWIN,
-    swinv2=_HF_SWIN,
-    pvt_v2=dict(_HF_PYRAMID, num_attention_heads=list(HEADS)),
-    dinov2=_HF_VIT,
-    dinov2_with_registers=_HF_VIT,
+    bit=dict(_HF_PYRAMID, embedding_size=8, num_groups=4), swin=_HF_SWIN,
+    swinv2=_HF_SWIN, pvt_v2=dict(_HF_PYRAMID, num_attention_heads=list(HEADS)),
+    dinov2=_HF_VIT, dinov2_with_registers=_HF_VIT,
     dinov3_vit=dict(_HF_VIT, intermediate_size=48),
-    beit=dict(
-        _HF_VIT,
-        intermediate_size=48,
-        use_relative_position_bias=True,
-        layer_scale_init_value=0.5),
-    vitdet=_HF_VIT)
-_HF_ADAPTERS = dict(
-    swin=dict(window=5), swinv2=dict(window=5), pvt_v2=dict(
-        spatial_reduction=5))
-_TIMM = dict(
-    embed_dims=CHANNELS, depths=(1, 1, 2, 1), num_heads=(1, 2, 2, 4))
+    beit=dict(_HF_VIT, intermediate_size=48, use_relative_position_bias=True,
+              layer_scale_init_value=0.5), vitdet=_HF_VIT)
+_HF_ADAPTERS = dict(swin=dict(window=5), swinv2=dict(window=5),
+                    pvt_v2=dict(spatial_reduction=5))
+_TIMM = dict(embed_dims=CHANNELS, depths=(1, 1, 2, 1), num_heads=(1, 2, 2, 4))
 # timm's Swin gives channels last, but not to this reader of features
-_TIMM_SWIN = dict(
-    img_size=SIZE,
-    embed_dim=8,
-    depths=(2, 1, 1, 1),
-    num_heads=(1, 2, 2, 4),
-    window_size=2,
-    feature_cls='getter')
-_TIMM_VIT = dict(
-    img_size=SIZE,
-    embed_dim=16,
-    depth=4,
-    num_heads=2,
-    out_indices=(0, 1, 2, 3))
+_TIMM_SWIN = dict(img_size=SIZE, embed_dim=8, depths=(2, 1, 1, 1),
+                  num_heads=(1, 2, 2, 4), window_size=2, feature_cls='getter')
+_TIMM_VIT = dict(img_size=SIZE, embed_dim=16, depth=4, num_heads=2,
+                 out_indices=(0, 1, 2, 3))
 #: Arguments, adapters and channels of timm's models, by name.
 TIMM = dict(
     # the stem counts

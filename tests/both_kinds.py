@@ -7,11 +7,8 @@ other.
 """
 import copy
 import itertools
-import runpy
-import sys
 from pathlib import Path
 from typing import Tuple
-from unittest import mock
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -20,7 +17,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from narrow import fcn_config, fusion_parts, load, narrow_config
-from processes import ROOT
+from processes import call_tool
 
 _numbers = itertools.count()
 KINDS = ('teso', 'fusion')
@@ -31,11 +28,8 @@ def fusion_model() -> ConfigDict:
     return ConfigDict(dict(fcn_config(), **fusion_parts((64, ))))
 
 
-def whole_config(kind: str,
-                 data_root,
-                 work_dir,
-                 name: str = 'teso/teso_r18_synthavs.py',
-                 **kwargs) -> Config:
+def whole_config(kind: str, data_root, work_dir,
+                 name: str = 'teso/teso_r18_synthavs.py', **kwargs) -> Config:
     """A narrow config over a SynthAVS with data, schedule and hooks.
 
     ``kwargs`` are ``frames`` and ``epochs`` of :func:`narrow.narrow_config`.
@@ -70,15 +64,12 @@ def run_training(cfg: Config, *hooks: Hook) -> Runner:
     return runner
 
 
-def run_test(cfg: Config,
-             checkpoint=None,
+def run_test(cfg: Config, checkpoint=None,
              *hooks: Hook) -> Tuple[Runner, dict]:
     """Test as tools/test.py does, with further hooks."""
     cfg = copy.deepcopy(cfg)
-    cfg.update(
-        load_from=checkpoint and str(checkpoint),
-        resume=False,
-        experiment_name=f'{cfg.experiment_name}-test-{next(_numbers)}')
+    cfg.update(load_from=checkpoint and str(checkpoint), resume=False,
+               experiment_name=f'{cfg.experiment_name}-test-{next(_numbers)}')
     _name_visualizer(cfg)
     runner = Runner.from_cfg(cfg)
     for hook in hooks:
@@ -103,10 +94,8 @@ def run_tool(name: str, cfg: Config, *words) -> None:
     folder = Path(cfg.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{cfg.experiment_name}.py'
-    argv = [name, path, *words]
-    with mock.patch.object(sys, 'argv', [str(word) for word in argv]):
-        cfg.dump(path)
-        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+    cfg.dump(path)
+    call_tool(name, path, *words)
 
 
 def random_checkpoint(cfg: Config) -> str:

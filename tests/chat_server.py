@@ -26,11 +26,9 @@ _NAMES = re.compile(rf'\b(?:{"|".join(VOCABULARY)})\b')
 
 def objects(request):
     """Names from the description that the user gave last."""
-    described = [
-        message['content'].split('Caption:')[-1]
-        for message in request['messages']
-        if message['role'] == 'user' and 'Caption:' in message['content']
-    ] or ['']
+    described = [message['content'].split('Caption:')[-1]
+                 for message in request['messages'] if message['role'] ==
+                 'user' and 'Caption:' in message['content']] or ['']
     names = list(dict.fromkeys(_NAMES.findall(described[-1].lower())))
     if not names:
         drawn = random.Random(zlib.crc32(described[-1].encode()))
@@ -89,12 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(reply, str):
                 reply = dict(content=reply)
             reason = dict(reply).pop('finish_reason', 'stop')
-            reply = dict(choices=[
-                dict(
-                    index=0,
-                    finish_reason=reason,
-                    message=dict(reply, role='assistant'))
-            ])
+            reply = dict(choices=[dict(index=0, finish_reason=reason,
+                                       message=dict(reply, role='assistant'))])
         body = reply if isinstance(reply, bytes) else json.dumps(
             reply).encode()
         self.send_response(status)
@@ -118,11 +112,7 @@ class ChatServer:
         delay (float): Seconds until an answer.
     """
 
-    def __init__(self,
-                 script=(),
-                 schema='keep',
-                 key=None,
-                 model='tiny-chat',
+    def __init__(self, script=(), schema='keep', key=None, model='tiny-chat',
                  delay=0.):
         self.script, self.schema, self.key = iter(script), schema, key
         self.model, self.delay = model, delay

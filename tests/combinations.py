@@ -30,17 +30,15 @@ class Head(NamedTuple):
     levels: Optional[Tuple[int, ...]] = None
 
 
-HEADS = dict(
-    teso=Head('teso_r18_synthavs-800it.py'),
-    mask2former=Head('fusion-mask2former_r18_synthavs.py'),
-    maskformer=Head('fusion-maskformer_r18_synthavs.py'),
-    knet=Head('fusion-knet_r18_synthavs.py'),
-    upernet=Head('fusion-upernet_swin_synthavs.py'),
-    segformer=Head('fusion-segformer_mit_synthavs.py'),
-    fcn=Head('fusion-fcn_r18_synthavs.py', 'any', (2, 3)),
-    segmenter=Head('fusion-segmenter_vit_synthavs.py', 'map', (3, )),
-    setr=Head('fusion-setr_vit_synthavs.py', 'map', (0, 1)),
-)
+HEADS = dict(teso=Head('teso_r18_synthavs-800it.py'),
+             mask2former=Head('fusion-mask2former_r18_synthavs.py'),
+             maskformer=Head('fusion-maskformer_r18_synthavs.py'),
+             knet=Head('fusion-knet_r18_synthavs.py'),
+             upernet=Head('fusion-upernet_swin_synthavs.py'),
+             segformer=Head('fusion-segformer_mit_synthavs.py'),
+             fcn=Head('fusion-fcn_r18_synthavs.py', 'any', (2, 3)),
+             segmenter=Head('fusion-segmenter_vit_synthavs.py', 'map', (3, )),
+             setr=Head('fusion-setr_vit_synthavs.py', 'map', (0, 1)))
 PAIRS = [(head, name) for head in HEADS for name in NAMES
          if HEADS[head].reads != 'map' or BACKBONES[name].plain]
 
@@ -72,11 +70,9 @@ def swap_backbone(model: ConfigDict, target: Backbone,
     model.pop('neck', None)
     channels = list(target.channels)
     if with_neck:  # a pyramid of one resolution
-        model.neck = ConfigDict(
-            type='Feature2Pyramid',
-            embed_dim=channels[0],
-            rescales=[2, 1, 0.5, 0.25],
-            norm_cfg=dict(type='BN', requires_grad=True))
+        model.neck = ConfigDict(type='Feature2Pyramid', embed_dim=channels[0],
+                                rescales=[2, 1, 0.5, 0.25],
+                                norm_cfg=dict(type='BN', requires_grad=True))
     auxiliary = model.get('auxiliary_head') or []
     if not isinstance(auxiliary, list):
         auxiliary = [auxiliary]
@@ -88,7 +84,6 @@ def swap_backbone(model: ConfigDict, target: Backbone,
             head.in_channels = channels[head.get('in_index', -1)]
         if head.type == 'SegmenterMaskTransformerHead':
             # its layers are as wide as what they read
-            head.update(
-                channels=head.in_channels, embed_dims=head.in_channels)
+            head.update(channels=head.in_channels, embed_dims=head.in_channels)
     if model.get('fusion'):
         model.fusion.in_channels = channels

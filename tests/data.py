@@ -66,17 +66,13 @@ def _frame_image(labels: np.ndarray, palette: np.ndarray,
                    255).astype(np.uint8)
 
 
-def make_avsbench(root,
-                  subsets: Sequence[str] = ('v1s', 'v1m', 'v2'),
-                  splits: Sequence[str] = SPLITS,
-                  clips: int = 1,
-                  frame_size: Tuple[int, int] = (24, 32),
-                  frames: Optional[int] = None,
-                  class_names: Sequence[str] = AVSBENCH_CLASSES,
-                  palette: Optional[Sequence[Sequence[int]]] = None,
-                  label_base: int = 0,
-                  visible: bool = False,
-                  seed: int = 0) -> str:
+def make_avsbench(
+        root, subsets: Sequence[str] = ('v1s', 'v1m', 'v2'),
+        splits: Sequence[str] = SPLITS, clips: int = 1,
+        frame_size: Tuple[int, int] = (24, 32), frames: Optional[int] = None,
+        class_names: Sequence[str] = AVSBENCH_CLASSES,
+        palette: Optional[Sequence[Sequence[int]]] = None, label_base: int = 0,
+        visible: bool = False, seed: int = 0) -> str:
     """Write a data set in the layout of the AVSBench-semantic release.
 
     Clips of v1s hold one class, the others two, which change from clip to
@@ -117,27 +113,19 @@ def make_avsbench(root,
                 chosen = 1 + rng.permutation(len(class_names) - 1)[:count]
                 *sounding, distractor = chosen.tolist()
                 names = [class_names[label] for label in sounding]
-                rows.append([
-                    f'{subset}-{split}', uid, 0, 0, '_'.join(names), split,
-                    subset
-                ])
+                rows.append([f'{subset}-{split}', uid, 0, 0, '_'.join(names),
+                             split, subset])
                 masked = 1 if (subset, split) == ('v1s', 'train') else length
                 _write_clip(root / subset / uid, sounding, length, masked,
                             frame_size, palette, visible, rng)
-                cues += [
-                    dict(
-                        uid=uid,
-                        frame=frame,
-                        cues=names + [class_names[distractor]])
-                    for frame in range(length)
-                ]
+                cues += [dict(uid=uid, frame=frame,
+                              cues=names + [class_names[distractor]])
+                         for frame in range(length)]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(
         root / 'metadata.csv', index=False)
     (root / 'label2idx.json').write_text(
-        json.dumps({
-            name: index
-            for index, name in enumerate(class_names, label_base)
-        }))
+        json.dumps({name: index
+                    for index, name in enumerate(class_names, label_base)}))
     (root / 'cues.jsonl').write_text(''.join(
         json.dumps(cue) + '\n' for cue in cues))
     return str(root)
@@ -168,10 +156,9 @@ def _write_clip(clip: Path, sounding: Sequence[int], length: int, masked: int,
                                         f'{frame}.png')
             Image.fromarray(palette[heard].astype(
                 np.uint8)).save(clip / 'labels_rgb' / f'{frame}.png')
-    write_wav(
-        clip / 'audio.wav',
-        length, [tone_of(label) for label in sounding],
-        silent_from=length - 1 if length > 1 else None)
+    write_wav(clip / 'audio.wav', length,
+              [tone_of(label) for label in sounding], silent_from=length - 1
+              if length > 1 else None)
 
 
 def make_v3_lists(root) -> str:
@@ -184,11 +171,10 @@ def make_v3_lists(root) -> str:
     """
     folder = Path(root, 'v3')
     clips = pd.read_csv(Path(root, 'metadata.csv'))
-    lists = {
-        f'meta_v3_{word}.csv': clips[clips.split == split].assign(split=word)
-        for word, split in (('seen_train', 'train'), ('seen_val', 'val'),
-                            ('unseen', 'test'))
-    }
+    lists = {f'meta_v3_{word}.csv': clips[clips.split == split].assign(
+                 split=word) for word, split in (
+                 ('seen_train', 'train'), ('seen_val', 'val'),
+                 ('unseen', 'test'))}
     unseen = lists['meta_v3_unseen.csv'].assign(
         s_min='', s_sec='', a_obj='', split='v3_1_shot_train')
     for shots in (1, 3, 5):
@@ -234,15 +220,11 @@ def make_synthavs_index(root, clips: Sequence[Tuple[str, str]],
     return str(root)
 
 
-def make_avsbench_object(root,
-                         subset: str = 's4',
-                         splits: Sequence[str] = SPLITS,
-                         clips: int = 1,
-                         frame_size: Tuple[int, int] = (24, 24),
-                         mask_mode: str = '1',
-                         audio: Sequence[str] = ('wav', 'log_mel'),
-                         header: bool = True,
-                         seed: int = 0) -> str:
+def make_avsbench_object(
+        root, subset: str = 's4', splits: Sequence[str] = SPLITS,
+        clips: int = 1, frame_size: Tuple[int, int] = (24, 24),
+        mask_mode: str = '1', audio: Sequence[str] = ('wav', 'log_mel'),
+        header: bool = True, seed: int = 0) -> str:
     """Write a data set in the layout of the AVSBench-object release.
 
     Every clip has 5 frames; the last one is silent. S4 train clips have a
@@ -306,7 +288,6 @@ def make_avsbench_object(root,
                 (folder / f'{name}.pkl').write_bytes(
                     pickle.dumps(log_mel.requires_grad_()))
     columns = ['name', 'start', 'category', 'split']
-    pd.DataFrame(
-        rows, columns=columns if single else columns[::3]).to_csv(
-            home / f'{subset}_meta_data.csv', index=False, header=header)
+    pd.DataFrame(rows, columns=columns if single else columns[::3]).to_csv(
+        home / f'{subset}_meta_data.csv', index=False, header=header)
     return str(root)

@@ -65,12 +65,9 @@ class Blank(Hook):
 
 def blank_gradients(data_root, work_dir, launcher, batch_size):
     with plain_config_text():
-        return {
-            what: gradients(
-                NAMES[0], data_root, work_dir, launcher, batch_size,
-                hook=Blank(what))
-            for what in BLANK
-        }
+        return {what: gradients(NAMES[0], data_root, work_dir, launcher,
+                                batch_size, hook=Blank(what))
+                for what in BLANK}
 
 
 if __name__ == '__main__':

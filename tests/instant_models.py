@@ -32,10 +32,8 @@ class ColourCaptioner(BaseCaptioner):
                 file.writelines(f'{item.frame.key}\n' for item in frames)
         time.sleep(self.delay)
         self.batches.append([loaded.frame.key for loaded in frames])
-        return [
-            ' '.join(str(image.getpixel((0, 0))[0]) for image in loaded.images)
-            for loaded in frames
-        ]
+        return [' '.join(str(image.getpixel((0, 0))[0])
+                         for image in loaded.images) for loaded in frames]
 
 
 @REASONERS.register_module()
@@ -59,8 +57,6 @@ class EchoReasoner(BaseReasoner):
         self.batches.append(keys)
         if self.unavailable & set(keys):
             raise ModelUnavailableError('the server is gone')
-        return [
-            Reasoning((), 'raw', 'no answer') if key in self.fail else
-            Reasoning(tuple(caption.split()), f'echo of {caption}')
-            for key, caption in zip(keys, captions)
-        ]
+        return [Reasoning((), 'raw', 'no answer') if key in self.fail
+                else Reasoning(tuple(caption.split()), f'echo of {caption}')
+                for key, caption in zip(keys, captions)]

@@ -20,10 +20,8 @@ FILE = Path(__file__).with_suffix('.json')
 def reference() -> dict:
     """The file's content, with ``shapes`` as lists by name."""
     content = json.loads(FILE.read_text(encoding='utf-8'))
-    content['shapes'] = {
-        name: [int(size) for size in sizes.split()]
-        for name, sizes in content['shapes'].items()
-    }
+    content['shapes'] = {name: [int(size) for size in sizes.split()]
+                         for name, sizes in content['shapes'].items()}
     return content
 
 
@@ -34,10 +32,8 @@ def _draw(number: int, shape, scale: float) -> Tensor:
 
 def random_state_dict(shapes: Dict[str, list]) -> Dict[str, Tensor]:
     """Weights under Meta's names, each from a seed of its own."""
-    return {
-        name: _draw(number, shapes[name], 0.3)
-        for number, name in enumerate(sorted(shapes))
-    }
+    return {name: _draw(number, shapes[name], 0.3)
+            for number, name in enumerate(sorted(shapes))}
 
 
 def images() -> Tensor:
@@ -49,10 +45,8 @@ def summary(values: Tensor) -> dict:
     """Deviation and a few values of a tensor, enough to tell it."""
     flat = values.flatten().double()
     places = torch.linspace(0, len(flat) - 1, min(len(flat), 24)).long()
-    return dict(
-        shape=list(values.shape),
-        std=flat.std().item(),
-        values=flat[places].tolist())
+    return dict(shape=list(values.shape), std=flat.std().item(),
+                values=flat[places].tolist())
 
 
 def assert_equals_summary(values: Tensor, expected: dict) -> None:

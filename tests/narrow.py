@@ -37,31 +37,22 @@ PROMPT_DIMS = 40
 KEEP_ALL = -100.
 _BACKBONES = dict(
     EfficientNetLite=dict(),  # as narrow as it is
-    SwinTransformer=dict(
-        embed_dims=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
-        window_size=4),
+    SwinTransformer=dict(embed_dims=8, depths=[2, 1, 1, 1],
+                         num_heads=[1, 2, 4, 8], window_size=4),
     ResNet=dict(base_channels=8, stem_channels=8),
-    MixVisionTransformer=dict(
-        embed_dims=8, num_layers=[1, 1, 1, 1], num_heads=[1, 2, 4, 8]),
-    VisionTransformer=dict(
-        img_size=(SIZE, SIZE),
-        embed_dims=16,
-        num_layers=4,
-        num_heads=2,
-        out_indices=(0, 1, 2, 3)))
+    MixVisionTransformer=dict(embed_dims=8, num_layers=[1, 1, 1, 1],
+                              num_heads=[1, 2, 4, 8]),
+    VisionTransformer=dict(img_size=(SIZE, SIZE), embed_dims=16, num_layers=4,
+                           num_heads=2, out_indices=(0, 1, 2, 3)))
 _BACKBONES['mmdet.PyramidVisionTransformerV2'] = \
     _BACKBONES['MixVisionTransformer']
 # of TransformersBackbone, by model type; `config` is merged with theirs
 _HF_BACKBONES = dict(
-    convnext=dict(
-        config=dict(hidden_sizes=[8, 16, 32, 64], depths=[1, 1, 2, 1])),
+    convnext=dict(config=dict(hidden_sizes=[8, 16, 32, 64],
+                              depths=[1, 1, 2, 1])),
     beit=dict(
-        config=dict(
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=4,
-            num_attention_heads=2,
-            image_size=SIZE),
+        config=dict(hidden_size=16, intermediate_size=32, num_hidden_layers=4,
+                    num_attention_heads=2, image_size=SIZE),
         out_indices=(0, 1, 2, 3)))
 _numbers = itertools.count()
 #: mmseg's own Mask2Formers.
@@ -81,8 +72,7 @@ def plain_config_text():
                       'mmengine.config.config.FormatCode'):
             # the two distributions import it at different places
             stack.enter_context(
-                mock.patch(
-                    where, lambda text, **_: (text, True), create=True))
+                mock.patch(where, lambda text, **_: (text, True), create=True))
         yield
 
 
@@ -146,11 +136,8 @@ def set_classes(model: ConfigDict, number: int) -> ConfigDict:
 
 def adapters_of(model: nn.Module) -> dict:
     """All adapters, by their paths."""
-    return {
-        path: module
-        for path, module in model.named_modules()
-        if isinstance(module, BottleneckAdapter)
-    }
+    return {path: module for path, module in model.named_modules()
+            if isinstance(module, BottleneckAdapter)}
 
 
 def narrow_model(model: ConfigDict) -> ConfigDict:
@@ -167,16 +154,12 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
         head.pmqs.update(
             prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
     if 'prompt_encoder' in model and model.prompt_encoder:
-        widths = dict(
-            audio_dims=128,
-            text_dims=TEXT_DIMS,
-            embed_dims=PROMPT_DIMS,
-            hidden_dims=16)
+        widths = dict(audio_dims=128, text_dims=TEXT_DIMS,
+                      embed_dims=PROMPT_DIMS, hidden_dims=16)
         # an ablation has no text, or no sound
-        model.prompt_encoder.update({
-            name: width
-            for name, width in widths.items() if name in model.prompt_encoder
-        })
+        model.prompt_encoder.update({name: width
+                                     for name, width in widths.items()
+                                     if name in model.prompt_encoder})
         model.audio_encoder = ConfigDict(type='LogMelStats')
     for sizes in (preprocessor, preprocessor.get('test_cfg') or {}):
         if sizes.get('size'):
@@ -208,12 +191,9 @@ def _narrow_mask2former(model: ConfigDict) -> None:
     if 'neck' in model:  # Feature2Pyramid, behind a plain ViT
         model.neck.embed_dim = 16
         widths = [16] * 4
-    head.update(
-        in_channels=widths,
-        feat_channels=WIDTH,
-        out_channels=WIDTH,
-        num_queries=8,
-        positional_encoding=dict(num_feats=WIDTH // 2, normalize=True))
+    head.update(in_channels=widths, feat_channels=WIDTH, out_channels=WIDTH,
+                num_queries=8,
+                positional_encoding=dict(num_feats=WIDTH // 2, normalize=True))
     pixel, decoder = head.pixel_decoder, head.transformer_decoder
     pixel.positional_encoding.num_feats = WIDTH // 2
     pixel.norm_cfg.num_groups = 8
@@ -232,33 +212,20 @@ def _narrow_mask2former(model: ConfigDict) -> None:
 
 def fcn_config() -> ConfigDict:
     """A segmentor, without its type, whose heads know nothing of sound."""
-    head = dict(
-        type='FCNHead',
-        in_channels=64,
-        in_index=0,
-        channels=8,
-        num_convs=1,
-        num_classes=2,
-        loss_decode=dict(type='CrossEntropyLoss'))
-    return ConfigDict(
-        data_preprocessor=None,
-        backbone=dict(
-            type='ResNet',
-            depth=18,
-            base_channels=8,
-            stem_channels=8,
-            out_indices=(3, )),
-        decode_head=head,
-        auxiliary_head=copy.deepcopy(head),
-        train_cfg=dict(),
-        test_cfg=dict(mode='whole'))
+    head = dict(type='FCNHead', in_channels=64, in_index=0, channels=8,
+                num_convs=1, num_classes=2,
+                loss_decode=dict(type='CrossEntropyLoss'))
+    return ConfigDict(data_preprocessor=None,
+                      backbone=dict(type='ResNet', depth=18, base_channels=8,
+                                    stem_channels=8, out_indices=(3, )),
+                      decode_head=head, auxiliary_head=copy.deepcopy(head),
+                      train_cfg=dict(), test_cfg=dict(mode='whole'))
 
 
 def random_prompt(batch_size: int = 2, seed: int = 0) -> AudioTextPrompt:
     """What a new SeDAM makes of random sound and cues."""
     torch.manual_seed(seed)
-    sedam = SeDAM(
-        text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
+    sedam = SeDAM(text_dims=TEXT_DIMS, embed_dims=PROMPT_DIMS, hidden_dims=16)
     return sedam(
         torch.randn(batch_size, 128), torch.randn(batch_size, 4, TEXT_DIMS),
         torch.ones(batch_size, 4, dtype=torch.bool))
@@ -267,21 +234,13 @@ def random_prompt(batch_size: int = 2, seed: int = 0) -> AudioTextPrompt:
 def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
                  **fusion) -> dict:
     """What makes a segmentor's config hear through its features."""
-    return dict(
-        type='AudioTextSegmentor',
-        audio_encoder=dict(type='LogMelStats'),
-        prompt_encoder=dict(
-            type='SeDAM',
-            text_dims=TEXT_DIMS,
-            embed_dims=PROMPT_DIMS,
-            hidden_dims=16),
-        fusion=dict(
-            type='AudioTextFusion',
-            in_channels=in_channels,
-            prompt_dims=prompt_dims,
-            embed_dims=16,
-            hidden_dims=16,
-            **fusion))
+    return dict(type='AudioTextSegmentor',
+                audio_encoder=dict(type='LogMelStats'),
+                prompt_encoder=dict(type='SeDAM', text_dims=TEXT_DIMS,
+                                    embed_dims=PROMPT_DIMS, hidden_dims=16),
+                fusion=dict(type='AudioTextFusion', in_channels=in_channels,
+                            prompt_dims=prompt_dims, embed_dims=16,
+                            hidden_dims=16, **fusion))
 
 
 def narrow_bank(data_root) -> str:
@@ -311,9 +270,9 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
     (narrow or narrow_model)(config.model)
     for loader in (config.train_dataloader, config.val_dataloader,
                    config.test_dataloader):
-        loader.update(
-            batch_size=2, num_workers=0, persistent_workers=False)
-        loader.dataset.update(data_root=str(data_root), indices=frames)
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        loader.dataset.update(data_root=str(data_root), indices=frames,
+                              serialize_data=False)
         if loader.dataset.cue_bank:
             loader.dataset.cue_bank = narrow_bank(data_root)
         for transform in loader.dataset.pipeline:
@@ -322,20 +281,14 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
     loop = config.train_cfg
     loop.val_interval = 1
     loop['max_epochs' if 'max_epochs' in loop else 'max_iters'] = epochs
-    config.update(
-        load_from=None,
-        work_dir=str(work_dir),
-        experiment_name=f'narrow-{next(_numbers)}',
-        log_level='ERROR',
-        randomness=dict(seed=0))
+    config.update(load_from=None, work_dir=str(work_dir),
+                  experiment_name=f'narrow-{next(_numbers)}',
+                  log_level='ERROR', randomness=dict(seed=0))
     return config
 
 
-def make_batch(batch_size: int = 2,
-               size: int = SIZE,
-               num_classes: int = 2,
-               seed: int = 0,
-               silent: Optional[int] = None) -> dict:
+def make_batch(batch_size: int = 2, size: int = SIZE, num_classes: int = 2,
+               seed: int = 0, silent: Optional[int] = None) -> dict:
     """What the segmentor's ``loss`` and ``predict`` take.
 
     Frames of one side, background the first of the classes, and an empty mask
@@ -356,10 +309,8 @@ def make_batch(batch_size: int = 2,
                 top = size // 8 * (i % 4) + 3 * label
                 mask[:, top:top + size // 4, 3 * label:size // 2] = label
         sample = SegDataSample(
-            metainfo=dict(
-                ori_shape=(size, size),
-                img_shape=(size, size),
-                pad_shape=(size, size)))
+            metainfo=dict(ori_shape=(size, size), img_shape=(size, size),
+                          pad_shape=(size, size)))
         sample.gt_sem_seg = PixelData(data=mask)
         sample.gt_cues = LabelData(label=torch.tensor([1., 0., -1., -1.]))
         samples.append(sample)
@@ -401,8 +352,7 @@ def save_model(root, name, narrow=None):
         tuple[str, str]: Config and checkpoint.
     """
     config = load(f'{name}.py')
-    config = narrow_config(config, root / 'data', root / 'work',
-                           narrow=narrow)
+    config = narrow_config(config, root / 'data', root / 'work', narrow=narrow)
     for key in ('train', 'val', 'test'):
         config[f'{key}_dataloader'].dataset.pop('metainfo', None)
     init_default_scope('mmseg')
@@ -411,9 +361,8 @@ def save_model(root, name, narrow=None):
     model.init_weights()
     open_gates(model)
     stem = Path(name).name
-    torch.save(
-        dict(state_dict=model.state_dict(),
-             meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
+    torch.save(dict(state_dict=model.state_dict(),
+                    meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
     config.dump(str(root / f'{stem}.py'))
     return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
 
@@ -425,5 +374,4 @@ class CallHook(Hook):
 
     def __init__(self, **functions) -> None:
         for name, function in functions.items():
-            setattr(self, name,
-                    lambda runner, *_, f=function, **__: f(runner))
+            setattr(self, name, lambda runner, *_, f=function, **__: f(runner))

@@ -1,10 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Start Python programs the way a user does."""
 import os
+import runpy
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,8 +15,7 @@ def environment(**variables):
     """This process's environment, with the checkout importable."""
     path = os.pathsep.join(
         filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
-    return dict(
-        os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1', **variables)
+    return dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1', **variables)
 
 
 def run(command, check=True, timeout=600, cwd=ROOT, **variables):
@@ -23,15 +24,23 @@ def run(command, check=True, timeout=600, cwd=ROOT, **variables):
     ``check``: whether it is one of the test. ``variables`` are of the
     environment.
     """
-    result = subprocess.run([str(word) for word in command],
-                            cwd=cwd,
-                            env=environment(**variables),
-                            capture_output=True,
-                            text=True,
-                            timeout=timeout)
+    result = subprocess.run([str(word) for word in command], cwd=cwd,
+                            env=environment(**variables), capture_output=True,
+                            text=True, timeout=timeout)
     if check:
         assert result.returncode == 0, result.stdout + result.stderr
     return result
+
+
+def call_tool(name, *words):
+    """Run one of tools/ in this process; an exit with 0 is a return."""
+    path = str(ROOT / 'tools' / name)
+    with mock.patch.object(sys, 'argv', [path, *map(str, words)]):
+        try:
+            runpy.run_path(path, run_name='__main__')
+        except SystemExit as end:
+            if end.code:
+                raise
 
 
 def run_python(code, check=True, **kwargs):

@@ -18,9 +18,8 @@ def test_spaces_in_a_single_value(text):
     """All others are as mmengine reads them."""
     assert parse('n=2', f'root={text}', 'list=[1, 2]', 'nested=[(a, b),(c,d)]',
                  'paths=[/my data/a, b]') == dict(
-                     n=2, root='my data/avsbench', list=[1, 2],
-                     nested=[('a', 'b'), ('c', 'd')],
-                     paths=['/mydata/a', 'b'])
+        n=2, root='my data/avsbench', list=[1, 2],
+        nested=[('a', 'b'), ('c', 'd')], paths=['/mydata/a', 'b'])
 
 
 def test_an_option_without_value(capsys):
@@ -31,9 +30,8 @@ def test_an_option_without_value(capsys):
 
 def test_tools_read_their_arguments_first():
     """Help and mistakes come before what takes seconds to import."""
-    tools = sorted(
-        str(path) for path in (ROOT / 'tools').rglob('*.py')
-        if 'parse_args' in path.read_text(encoding='utf-8'))
+    tools = sorted(str(path) for path in (ROOT / 'tools').rglob('*.py')
+                   if 'parse_args' in path.read_text(encoding='utf-8'))
     assert len(tools) > 20
     output = run_python(f'''
 import os, runpy, sys

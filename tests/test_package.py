@@ -41,13 +41,6 @@ def tracked_files():
     return [name for name in names if name and (ROOT / name).is_file()]
 
 
-def test_order_of_the_rooms(monkeypatch):
-    """pyproject.toml says who may import whom."""
-    cli = pytest.importorskip('importlinter.cli')
-    monkeypatch.chdir(ROOT)
-    assert cli.lint_imports(no_cache=True) == 0
-
-
 def test_imports_without_optional_packages():
     """All of it, and without network or a look at a GPU."""
     # names of packages are those of their modules here, but for 'jinja2'
@@ -150,8 +143,7 @@ def test_wheel_and_sdist(tmp_path):
     # every file of the package, and nothing of the projects beside it
     assert {name for name in names if name.startswith('mmteso/')} <= packed
     assert {name.split('/')[0] for name in packed} == {
-        'mmteso', f'mmteso-{mmteso.__version__}.dist-info'
-    }
+        'mmteso', f'mmteso-{mmteso.__version__}.dist-info'}
     # mim's list of models, which names files beside it
     index = site / 'mmteso' / '.mim' / 'model-index.yml'
     for name in read_yaml(str(index))['Import']:

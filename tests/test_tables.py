@@ -9,9 +9,8 @@ def test_table():
     frame = pd.DataFrame([['a', '1.50', 3], ['bb', '-', 10]],
                          columns=['name', 'J', 'J'])
     assert format_table(frame).splitlines()[1:5] == [
-        '| name |    J |  J |', '+------+------+----+',
-        '| a    | 1.50 |  3 |', '| bb   |    - | 10 |'
-    ]
+        '| name |    J |  J |', '+------+------+----+', '| a    | 1.50 |  3 |',
+        '| bb   |    - | 10 |']
     lines = format_table(frame, markdown=True, left=2).splitlines()
     assert lines[1] == '|:-------|:-----|----:|'
     rows = frame.iloc[:, :2].to_dict('records')

@@ -71,10 +71,8 @@ def test_wrong_combinations(found, message):
 
 def test_all_problems_are_told_at_once():
     with pytest.raises(ImportError) as error:
-        check_versions(
-            dict(
-                without(CLASSIC, 'mmdet'), torch='1.9.0',
-                mmsegmentation='1.0.0'), nothing)
+        check_versions(dict(without(CLASSIC, 'mmdet'), torch='1.9.0',
+                            mmsegmentation='1.0.0'), nothing)
     assert str(error.value).count('\n  - ') == 3
 
 

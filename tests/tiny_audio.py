@@ -3,14 +3,9 @@
 import torch
 
 #: A BEATs of two layers.
-BEATS_SMALL = dict(
-    embed_dim=16,
-    encoder_layers=2,
-    encoder_embed_dim=32,
-    encoder_ffn_embed_dim=48,
-    encoder_attention_heads=4,
-    conv_pos=16,
-    conv_pos_groups=4)
+BEATS_SMALL = dict(embed_dim=16, encoder_layers=2, encoder_embed_dim=32,
+                   encoder_ffn_embed_dim=48, encoder_attention_heads=4,
+                   conv_pos=16, conv_pos_groups=4)
 
 
 def _save(folder, model, extractor) -> str:
@@ -45,33 +40,19 @@ def write_clap(folder, fusion: bool = False) -> str:
         fusion (bool): As clap-htsat-fused, else as clap-htsat-unfused.
     """
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
-    settings = dict(
-        spec_size=64,
-        num_mel_bins=16,
-        patch_embeds_hidden_size=8,
-        hidden_size=16,
-        depths=[1, 1],
-        num_attention_heads=[2, 4],
-        window_size=4,
-        enable_fusion=fusion,
-        fusion_type='aff_2d' if fusion else None,
-        initializer_factor=10.)
-    text = dict(
-        vocab_size=8,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        intermediate_size=8)
+    settings = dict(spec_size=64, num_mel_bins=16, patch_embeds_hidden_size=8,
+                    hidden_size=16, depths=[1, 1], num_attention_heads=[2, 4],
+                    window_size=4, enable_fusion=fusion, fusion_type='aff_2d'
+                    if fusion else None, initializer_factor=10.)
+    text = dict(vocab_size=8, hidden_size=8, num_hidden_layers=1,
+                num_attention_heads=1, intermediate_size=8)
     torch.manual_seed(0)
-    model = ClapModel(
-        ClapConfig(
-            text_config=text, audio_config=settings, projection_dim=24))
-    return _save(
-        folder, model,
-        ClapFeatureExtractor(
-            feature_size=16,
-            max_length_s=2,
-            truncation='fusion' if fusion else 'rand_trunc'))
+    model = ClapModel(ClapConfig(text_config=text, audio_config=settings,
+                                 projection_dim=24))
+    return _save(folder, model,
+                 ClapFeatureExtractor(feature_size=16, max_length_s=2,
+                                      truncation='fusion' if fusion
+                                      else 'rand_trunc'))
 
 
 def write_wav2vec2(folder) -> str:
@@ -80,14 +61,10 @@ def write_wav2vec2(folder) -> str:
                               Wav2Vec2Model)
     torch.manual_seed(0)
     model = Wav2Vec2Model(
-        Wav2Vec2Config(
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            intermediate_size=48,
-            conv_dim=(16, ) * 7,
-            num_conv_pos_embeddings=16,
-            num_conv_pos_embedding_groups=4))
+        Wav2Vec2Config(hidden_size=32, num_hidden_layers=2,
+                       num_attention_heads=4, intermediate_size=48,
+                       conv_dim=(16, ) * 7, num_conv_pos_embeddings=16,
+                       num_conv_pos_embedding_groups=4))
     return _save(folder, model, Wav2Vec2FeatureExtractor(do_normalize=False))
 
 
@@ -97,21 +74,12 @@ def write_whisper(folder) -> str:
                               WhisperForConditionalGeneration)
     torch.manual_seed(0)
     model = WhisperForConditionalGeneration(
-        WhisperConfig(
-            vocab_size=32,
-            d_model=32,
-            encoder_layers=2,
-            decoder_layers=1,
-            encoder_attention_heads=4,
-            decoder_attention_heads=4,
-            encoder_ffn_dim=48,
-            decoder_ffn_dim=48,
-            max_source_positions=100,
-            pad_token_id=0,
-            bos_token_id=1,
-            eos_token_id=2,
-            decoder_start_token_id=1,
-            begin_suppress_tokens=None))
+        WhisperConfig(vocab_size=32, d_model=32, encoder_layers=2,
+                      decoder_layers=1, encoder_attention_heads=4,
+                      decoder_attention_heads=4, encoder_ffn_dim=48,
+                      decoder_ffn_dim=48, max_source_positions=100,
+                      pad_token_id=0, bos_token_id=1, eos_token_id=2,
+                      decoder_start_token_id=1, begin_suppress_tokens=None))
     return _save(folder, model, WhisperFeatureExtractor(chunk_length=2))
 
 
@@ -144,12 +112,8 @@ def write_beats(path, finetuned: bool = False, **changes) -> str:
         for new, old in names.items():
             key = key.replace(f'parametrizations.weight.{new}', old)
         state[key] = value
-    cfg = dict(
-        model.cfg,
-        finetuned_model=finetuned,
-        predictor_class=5,
-        dropout=0.1,
-        encoder_layerdrop=0.05)
+    cfg = dict(model.cfg, finetuned_model=finetuned, predictor_class=5,
+               dropout=0.1, encoder_layerdrop=0.05)
     if finetuned:
         state['predictor.weight'] = torch.randn(5, model.embed_dims)
         state['predictor.bias'] = torch.randn(5)

@@ -48,8 +48,7 @@ def _write_json(folder: str, name: str, content: dict) -> None:
         json.dump(content, file, indent=2)
 
 
-def write_tokenizer(folder: str,
-                    chat_template: Optional[str] = None,
+def write_tokenizer(folder: str, chat_template: Optional[str] = None,
                     pad_token: Optional[str] = '<pad>',
                     extra: Sequence[str] = ()):
     """Train a byte-level BPE that starts texts with <s>, and save it.
@@ -72,22 +71,15 @@ def write_tokenizer(folder: str,
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     bpe.train(
-        sorted(map(str, PROMPTS.glob('*.yaml'))),
-        trainers.BpeTrainer(
-            vocab_size=1000,
-            special_tokens=special,
-            show_progress=False,
+        sorted(map(str, PROMPTS.glob('*.yaml'))), trainers.BpeTrainer(
+            vocab_size=1000, special_tokens=special, show_progress=False,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     bpe.post_processor = processors.TemplateProcessing(
-        single='<s> $A',
-        pair='<s> $A <s> $B',
+        single='<s> $A', pair='<s> $A <s> $B',
         special_tokens=[('<s>', bpe.token_to_id('<s>'))])
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        unk_token='<unk>',
-        bos_token='<s>',
-        eos_token='</s>',
-        pad_token=pad_token,
+        tokenizer_object=bpe, unk_token='<unk>', bos_token='<s>',
+        eos_token='</s>', pad_token=pad_token,
         additional_special_tokens=list(extra),
         model_input_names=['input_ids', 'attention_mask'],
         model_max_length=4096)
@@ -101,17 +93,11 @@ def _llama_config(vocab_size: int):
     from transformers import LlamaConfig
 
     # wide weights, so that different inputs give visibly different outputs
-    return LlamaConfig(
-        vocab_size=vocab_size,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        initializer_range=0.5,
-        bos_token_id=1,
-        eos_token_id=2)
+    return LlamaConfig(vocab_size=vocab_size, hidden_size=32,
+                       intermediate_size=64, num_hidden_layers=2,
+                       num_attention_heads=4, num_key_value_heads=2,
+                       max_position_embeddings=4096, initializer_range=0.5,
+                       bos_token_id=1, eos_token_id=2)
 
 
 def _save(model, folder: str, **ids) -> None:
@@ -120,12 +106,8 @@ def _save(model, folder: str, **ids) -> None:
 
     # sampling by default, as LLaMA-2's file has it
     model.generation_config = GenerationConfig(
-        bos_token_id=1,
-        eos_token_id=2,
-        do_sample=True,
-        temperature=0.6,
-        top_p=0.9,
-        **ids)
+        bos_token_id=1, eos_token_id=2, do_sample=True, temperature=0.6,
+        top_p=0.9, **ids)
     model.save_pretrained(folder)
 
 
@@ -154,54 +136,32 @@ def _write_vlm(folder: str, kind: str, tokens: Sequence[str], settings: dict,
     import transformers
     tokenizer = write_tokenizer(folder, extra=tokens)
     vision = transformers.CLIPVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        projection_dim=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=IMAGE_SIZE,
-        patch_size=PATCH_SIZE,
-        initializer_range=0.5)
+        hidden_size=32, intermediate_size=64, projection_dim=32,
+        num_hidden_layers=2, num_attention_heads=2, image_size=IMAGE_SIZE,
+        patch_size=PATCH_SIZE, initializer_range=0.5)
     config = getattr(transformers, f'{kind}Config')(
-        vision_config=vision,
-        text_config=_llama_config(len(tokenizer)),
-        vision_feature_layer=-2,
-        vision_feature_select_strategy='default',
-        **{
-            f'{token[1:-1]}_token_index': tokenizer.convert_tokens_to_ids(
-                token)
-            for token in tokens
-        },
-        **settings)
+        vision_config=vision, text_config=_llama_config(len(tokenizer)),
+        vision_feature_layer=-2, vision_feature_select_strategy='default',
+        **{f'{token[1:-1]}_token_index': tokenizer.convert_tokens_to_ids(token)
+           for token in tokens}, **settings)
     torch.manual_seed(0)
     model = getattr(transformers, f'{kind}ForConditionalGeneration')(config)
-    images = dict(
-        crop_size=dict(height=IMAGE_SIZE, width=IMAGE_SIZE),
-        do_center_crop=True,
-        do_convert_rgb=True,
-        do_normalize=True,
-        do_rescale=True,
-        do_resize=True,
-        image_mean=[0.48145466, 0.4578275, 0.40821073],
-        image_std=[0.26862954, 0.26130258, 0.27577711],
-        processor_class=f'{kind}Processor',
-        resample=3,
-        rescale_factor=1 / 255,
-        size=dict(shortest_edge=IMAGE_SIZE))
+    images = dict(crop_size=dict(height=IMAGE_SIZE, width=IMAGE_SIZE),
+                  do_center_crop=True, do_convert_rgb=True, do_normalize=True,
+                  do_rescale=True, do_resize=True,
+                  image_mean=[0.48145466, 0.4578275, 0.40821073],
+                  image_std=[0.26862954, 0.26130258, 0.27577711],
+                  processor_class=f'{kind}Processor', resample=3,
+                  rescale_factor=1 / 255, size=dict(shortest_edge=IMAGE_SIZE))
     _write_json(folder, 'preprocessor_config.json',
                 dict(images, **image_processor))
     if '<video>' in tokens:
-        _write_json(
-            folder, 'video_preprocessor_config.json',
-            dict(images, video_processor_type=f'{kind}VideoProcessor'))
-    _write_json(
-        folder, 'processor_config.json',
-        dict(
-            processor_class=f'{kind}Processor',
-            image_token='<image>',
-            patch_size=PATCH_SIZE,
-            num_additional_image_tokens=1,
-            vision_feature_select_strategy='default'))
+        _write_json(folder, 'video_preprocessor_config.json',
+                    dict(images, video_processor_type=f'{kind}VideoProcessor'))
+    _write_json(folder, 'processor_config.json',
+                dict(processor_class=f'{kind}Processor', image_token='<image>',
+                     patch_size=PATCH_SIZE, num_additional_image_tokens=1,
+                     vision_feature_select_strategy='default'))
     _write_json(folder, 'chat_template.json',
                 dict(chat_template=LLAVA_TEMPLATE))
     _save(model, folder, pad_token_id=tokenizer.pad_token_id)
@@ -210,22 +170,19 @@ def _write_vlm(folder: str, kind: str, tokens: Sequence[str], settings: dict,
 
 def write_llava(folder: str) -> str:
     """Write a LLaVA-1.5 of two layers with random weights; the folder."""
-    return _write_vlm(
-        folder,
-        'Llava', ['<image>'],
-        dict(pad_token_id=3, image_seq_length=(IMAGE_SIZE // PATCH_SIZE)**2),
-        image_processor_type='CLIPImageProcessor')
+    return _write_vlm(folder, 'Llava', ['<image>'],
+                      dict(pad_token_id=3,
+                           image_seq_length=(IMAGE_SIZE // PATCH_SIZE)**2),
+                      image_processor_type='CLIPImageProcessor')
 
 
 def write_video_llava(folder: str) -> str:
     """Write a LLaVA-NeXT-Video likewise; the folder."""
     pinpoints = [[IMAGE_SIZE, 2 * IMAGE_SIZE]]
-    return _write_vlm(
-        folder,
-        'LlavaNextVideo', ['<image>', '<video>'],
-        dict(image_grid_pinpoints=pinpoints),
-        image_processor_type='LlavaNextImageProcessor',
-        image_grid_pinpoints=pinpoints)
+    return _write_vlm(folder, 'LlavaNextVideo', ['<image>', '<video>'],
+                      dict(image_grid_pinpoints=pinpoints),
+                      image_processor_type='LlavaNextImageProcessor',
+                      image_grid_pinpoints=pinpoints)
 
 
 def main() -> None:

@@ -12,11 +12,8 @@ VOCABULARY, CONTEXT = 49408, 77
 END = VOCABULARY - 1
 
 
-def random_checkpoint(width: int = 16,
-                      blocks: int = 2,
-                      dims: int = 24,
-                      log_scale: float = math.log(30),
-                      seed: int = 0) -> dict:
+def random_checkpoint(width: int = 16, blocks: int = 2, dims: int = 24,
+                      log_scale: float = math.log(30), seed: int = 0) -> dict:
     """Random weights under the names of ``imagebind_huge.pth``.
 
     The whole text tower, whose factor's logarithm is ``log_scale``, and a few
@@ -28,16 +25,13 @@ def random_checkpoint(width: int = 16,
         return mean + std * torch.randn(*shape, generator=generator)
 
     def norm(name):
-        return {
-            f'{name}.weight': normal(width, std=0.3, mean=1),
-            f'{name}.bias': normal(width, std=0.3)
-        }
+        return {f'{name}.weight': normal(width, std=0.3, mean=1),
+                f'{name}.bias': normal(width, std=0.3)}
 
     def linear(name, outputs, inputs, dot='.'):
-        return {
-            f'{name}{dot}weight': normal(outputs, inputs, std=inputs**-0.5),
-            f'{name}{dot}bias': normal(outputs, std=0.3)
-        }
+        return {f'{name}{dot}weight': normal(
+                    outputs, inputs, std=inputs**-0.5),
+                f'{name}{dot}bias': normal(outputs, std=0.3)}
 
     text = {
         # small, so that the epsilon of the first norm can be seen
@@ -55,8 +49,7 @@ def random_checkpoint(width: int = 16,
     }
     for index in range(blocks):
         block = f'modality_trunks.text.blocks.{index}'
-        text.update(
-            linear(f'{block}.attn.in_proj', 3 * width, width, dot='_'))
+        text.update(linear(f'{block}.attn.in_proj', 3 * width, width, dot='_'))
         text.update(linear(f'{block}.attn.out_proj', width, width))
         text.update(linear(f'{block}.mlp.fc1', 4 * width, width))
         text.update(linear(f'{block}.mlp.fc2', width, 4 * width))
@@ -71,9 +64,7 @@ def random_checkpoint(width: int = 16,
     return {**others, **text}
 
 
-def text_embeddings(weights: dict,
-                    tokens: Tensor,
-                    num_heads: int,
+def text_embeddings(weights: dict, tokens: Tensor, num_heads: int,
                     scaled: bool = True) -> Tensor:
     """What ImageBind's text tower computes, head by head, in float64.
 

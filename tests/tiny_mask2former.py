@@ -15,10 +15,8 @@ from narrow import narrow_model, set_classes, stock_model
 WIDTH = 64
 STOCK = dict(swin='swin-t', resnet='r50')
 _BACKBONES = dict(
-    swin=dict(
-        embed_dim=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
-        window_size=4, image_size=64),
-    resnet=dict(
+    swin=dict(embed_dim=8, depths=[2, 1, 1, 1], num_heads=[1, 2, 4, 8],
+              window_size=4, image_size=64), resnet=dict(
         embedding_size=8, hidden_sizes=[32, 64, 128, 256],
         depths=[3, 4, 6, 3]))
 
@@ -47,26 +45,16 @@ def tiny_hf_mask2former(kind, backbone=(), num_classes=5, **settings):
     backbone = dict(swin=SwinConfig, resnet=ResNetConfig)[kind](
         out_features=['stage1', 'stage2', 'stage3', 'stage4'],
         **{**_BACKBONES[kind], **dict(backbone)})
-    settings = {
-        **dict(
-            feature_size=WIDTH,
-            mask_feature_size=WIDTH,
-            hidden_dim=WIDTH,
-            encoder_feedforward_dim=WIDTH,
-            dim_feedforward=WIDTH,
-            encoder_layers=2,
-            decoder_layers=5,
-            num_attention_heads=4,
-            num_queries=8),
-        **settings
-    }
+    settings = {**dict(feature_size=WIDTH, mask_feature_size=WIDTH,
+                       hidden_dim=WIDTH, encoder_feedforward_dim=WIDTH,
+                       dim_feedforward=WIDTH, encoder_layers=2,
+                       decoder_layers=5, num_attention_heads=4, num_queries=8),
+                **settings}
     torch.manual_seed(0)
     model = Mask2FormerForUniversalSegmentation(
-        Mask2FormerConfig(
-            backbone_config=backbone,
-            id2label={i: f'class {i}'
-                      for i in range(num_classes)},
-            **settings))
+        Mask2FormerConfig(backbone_config=backbone,
+                          id2label={i: f'class {i}'
+                                    for i in range(num_classes)}, **settings))
     return shake(model).eval()
 
 
@@ -95,8 +83,7 @@ def stock_logits(model, image):
     shape = tuple(image.shape[-2:])
     samples = [
         SegDataSample(metainfo=dict(img_shape=shape, batch_input_shape=shape))
-        for _ in image
-    ]
+        for _ in image]
     classes, masks = model.decode_head(model.backbone(image), samples)
     return classes[-1], masks[-1]
 

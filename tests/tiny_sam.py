@@ -3,22 +3,12 @@
 
 IMG_SIZE, WIDTH = 64, 32
 #: Fields of SamVisionConfig; narrow.py's SAM has the same.
-VISION = dict(
-    hidden_size=16,
-    output_channels=WIDTH,
-    num_hidden_layers=3,
-    num_attention_heads=2,
-    patch_size=8,
-    window_size=3,
-    global_attn_indexes=[1],
-    initializer_range=0.1)
+VISION = dict(hidden_size=16, output_channels=WIDTH, num_hidden_layers=3,
+              num_attention_heads=2, patch_size=8, window_size=3,
+              global_attn_indexes=[1], initializer_range=0.1)
 #: Fields of SamMaskDecoderConfig.
-DECODER = dict(
-    hidden_size=WIDTH,
-    mlp_dim=WIDTH,
-    num_attention_heads=4,
-    iou_head_hidden_dim=WIDTH,
-    layer_norm_eps=1e-5)
+DECODER = dict(hidden_size=WIDTH, mlp_dim=WIDTH, num_attention_heads=4,
+               iou_head_hidden_dim=WIDTH, layer_norm_eps=1e-5)
 
 
 def write_sam(folder) -> str:

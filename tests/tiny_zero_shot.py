@@ -22,14 +22,10 @@ def _json(folder, name: str, content: dict) -> None:
 
 def _write_processor(folder, **settings) -> None:
     """The file of an image processor, with what most of them have."""
-    common = dict(
-        do_normalize=True,
-        do_rescale=True,
-        do_resize=True,
-        image_mean=[0.485, 0.456, 0.406],
-        image_std=[0.229, 0.224, 0.225],
-        resample=2,
-        rescale_factor=1 / 255)
+    common = dict(do_normalize=True, do_rescale=True, do_resize=True,
+                  image_mean=[0.485, 0.456, 0.406],
+                  image_std=[0.229, 0.224, 0.225], resample=2,
+                  rescale_factor=1 / 255)
     _json(folder, 'preprocessor_config.json', dict(common, **settings))
 
 
@@ -45,17 +41,12 @@ def _write_bpe(folder, kind: str, vocab: list, length: int, **special) -> int:
 def write_clip_tokenizer(folder, length: int) -> dict:
     """A CLIP tokenizer; the fields of a config that fit."""
     ends = ['<|startoftext|>', '<|endoftext|>']
-    size = _write_bpe(
-        folder, 'CLIPTokenizer',
-        [*_BYTES, *(f'{byte}</w>' for byte in _BYTES), *ends], length,
-        pad_token=ends[1], bos_token=ends[0], eos_token=ends[1],
-        unk_token=ends[1])
-    return dict(
-        vocab_size=size,
-        bos_token_id=size - 2,
-        eos_token_id=size - 1,
-        pad_token_id=size - 1,
-        max_position_embeddings=length)
+    size = _write_bpe(folder, 'CLIPTokenizer',
+                      [*_BYTES, *(f'{byte}</w>' for byte in _BYTES), *ends],
+                      length, pad_token=ends[1], bos_token=ends[0],
+                      eos_token=ends[1], unk_token=ends[1])
+    return dict(vocab_size=size, bos_token_id=size - 2, eos_token_id=size - 1,
+                pad_token_id=size - 1, max_position_embeddings=length)
 
 
 def _widen(model, scale: float = 0.3) -> None:
@@ -98,9 +89,8 @@ def wave(kind: str) -> np.ndarray:
     if kind == 'noise':
         return np.random.default_rng(0).normal(0, .1, RATE).astype('float32')
     tones = dict(mute=[], dog=[300], flute=[3000], both=[300, 3000])[kind]
-    return np.float32(
-        sum((.2 * np.sin(2 * np.pi * tone * time) for tone in tones),
-            0 * time))
+    return np.float32(sum((.2 * np.sin(2 * np.pi * tone * time)
+                           for tone in tones), 0 * time))
 
 
 def audio_values(folder: str, kind: str) -> torch.Tensor:
@@ -122,16 +112,14 @@ def teach_clap(scorer, sounds: dict, sentences: list) -> None:
     scorer._texts.clear()
     model = scorer.model
     with torch.no_grad():
-        texts = torch.cat([
-            model.text_model(**scorer.tokenize(sentence)).pooler_output
-            for sentence in sentences
-        ])
-        heard = torch.cat([
-            model.audio_model(
-                input_features=values,
-                is_longer=torch.zeros(1, 1, dtype=torch.bool)).pooler_output
-            for values in sounds.values()
-        ])
+        texts = torch.cat(
+            [model.text_model(**scorer.tokenize(sentence)).pooler_output
+             for sentence in sentences])
+        heard = torch.cat(
+            [model.audio_model(
+                 input_features=values,
+                 is_longer=torch.zeros(1, 1, dtype=torch.bool)).pooler_output
+             for values in sounds.values()])
         places = [sentences.index(sentence) for sentence in sounds]
         for projection, inputs, rows in (
             (model.text_projection, texts, range(len(sentences))),
@@ -152,27 +140,19 @@ def write_clipseg(folder) -> str:
     transformer was made for, as that of the published ones."""
     from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
     tokens = write_clip_tokenizer(folder, 77)
-    width = dict(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=2)
+    width = dict(hidden_size=16, intermediate_size=32, num_hidden_layers=3,
+                 num_attention_heads=2)
     model = CLIPSegForImageSegmentation(
-        CLIPSegConfig(
-            text_config=dict(width, **tokens),
-            vision_config=dict(width, image_size=32, patch_size=8),
-            projection_dim=16,
-            extract_layers=[0, 1, 2],
-            reduce_dim=8,
-            decoder_num_attention_heads=2,
-            decoder_intermediate_size=16))
+        CLIPSegConfig(text_config=dict(width, **tokens),
+                      vision_config=dict(width, image_size=32, patch_size=8),
+                      projection_dim=16, extract_layers=[0, 1, 2],
+                      reduce_dim=8, decoder_num_attention_heads=2,
+                      decoder_intermediate_size=16))
     _widen(model)
     model.save_pretrained(folder)
-    _write_processor(
-        folder,
-        image_processor_type='ViTImageProcessor',
-        processor_class='CLIPSegProcessor',
-        size=dict(height=48, width=48))
+    _write_processor(folder, image_processor_type='ViTImageProcessor',
+                     processor_class='CLIPSegProcessor',
+                     size=dict(height=48, width=48))
     return str(folder)
 
 
@@ -186,22 +166,13 @@ def write_sam3(folder, video: bool = False) -> str:
     config = Sam3Config(
         vision_config=dict(
             backbone_config=dict(
-                model_type='sam3_vit_model',
-                num_hidden_layers=2,
-                image_size=56,
-                patch_size=14,
-                pretrain_image_size=28,
-                window_size=2,
-                global_attn_indexes=[1],
-                **width),
+                model_type='sam3_vit_model', num_hidden_layers=2,
+                image_size=56, patch_size=14, pretrain_image_size=28,
+                window_size=2, global_attn_indexes=[1], **width),
             fpn_hidden_size=32,
             backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]]),
-        text_config=dict(
-            model_type='clip_text_model',
-            num_hidden_layers=1,
-            projection_dim=16,
-            **tokens,
-            **width),
+        text_config=dict(model_type='clip_text_model', num_hidden_layers=1,
+                         projection_dim=16, **tokens, **width),
         geometry_encoder_config=dict(num_layers=1, **width),
         detr_encoder_config=dict(num_layers=1, **width),
         detr_decoder_config=dict(num_layers=2, num_queries=5, **width),
@@ -209,8 +180,7 @@ def write_sam3(folder, video: bool = False) -> str:
     if video:
         model = Sam3VideoModel(
             Sam3VideoConfig(
-                detector_config=config.to_dict(),
-                tracker_config=dict(
+                detector_config=config.to_dict(), tracker_config=dict(
                     vision_config=config.vision_config.to_dict(),
                     memory_attention_num_layers=1,
                     memory_attention_hidden_size=32,
@@ -221,13 +191,10 @@ def write_sam3(folder, video: bool = False) -> str:
         model = Sam3Model(config)
         _widen(model)
     model.save_pretrained(folder)
-    _write_processor(
-        folder,
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
-        image_processor_type='Sam3ImageProcessorFast',
-        processor_class='Sam3Processor',
-        size=dict(height=56, width=56))
+    _write_processor(folder, image_mean=[0.5] * 3, image_std=[0.5] * 3,
+                     image_processor_type='Sam3ImageProcessorFast',
+                     processor_class='Sam3Processor',
+                     size=dict(height=56, width=56))
     return str(folder)
 
 
@@ -251,34 +218,20 @@ def write_grounding_dino(folder) -> str:
     model = GroundingDinoForObjectDetection(
         GroundingDinoConfig(
             backbone_config=SwinConfig(
-                image_size=64,
-                embed_dim=8,
-                depths=[1, 1, 1, 1],
-                num_heads=[1, 2, 2, 2],
-                window_size=2,
-                out_indices=[2, 3, 4]),
-            text_config=BertConfig(
-                vocab_size=len(vocab),
-                hidden_size=16,
-                num_hidden_layers=1,
-                num_attention_heads=2,
-                intermediate_size=16),
-            d_model=32,
-            num_queries=6,
-            encoder_layers=1,
-            decoder_layers=2,
-            encoder_ffn_dim=16,
-            decoder_ffn_dim=16,
-            encoder_attention_heads=2,
+                image_size=64, embed_dim=8, depths=[1, 1, 1, 1],
+                num_heads=[1, 2, 2, 2], window_size=2, out_indices=[2, 3, 4]),
+            text_config=BertConfig(vocab_size=len(vocab), hidden_size=16,
+                                   num_hidden_layers=1, num_attention_heads=2,
+                                   intermediate_size=16), d_model=32,
+            num_queries=6, encoder_layers=1, decoder_layers=2,
+            encoder_ffn_dim=16, decoder_ffn_dim=16, encoder_attention_heads=2,
             decoder_attention_heads=2))
     _widen(model, 0.2)
     model.save_pretrained(folder)
-    _write_processor(
-        folder,
-        do_pad=True,
-        image_processor_type='GroundingDinoImageProcessor',
-        processor_class='GroundingDinoProcessor',
-        size=dict(shortest_edge=64, longest_edge=96))
+    _write_processor(folder, do_pad=True,
+                     image_processor_type='GroundingDinoImageProcessor',
+                     processor_class='GroundingDinoProcessor',
+                     size=dict(shortest_edge=64, longest_edge=96))
     return str(folder)
 
 
@@ -287,40 +240,27 @@ def write_sam(folder) -> str:
     import tiny_sam
     tiny_sam.write_sam(folder)
     side = tiny_sam.IMG_SIZE
-    _write_processor(
-        folder,
-        do_convert_rgb=True,
-        do_pad=True,
-        image_processor_type='SamImageProcessor',
-        processor_class='SamProcessor',
-        pad_size=dict(height=side, width=side),
-        size=dict(longest_edge=side))
+    _write_processor(folder, do_convert_rgb=True, do_pad=True,
+                     image_processor_type='SamImageProcessor',
+                     processor_class='SamProcessor',
+                     pad_size=dict(height=side, width=side),
+                     size=dict(longest_edge=side))
     return str(folder)
 
 
 def write_all(folder) -> dict:
     """Write all of these models; their folders by name."""
-    return {
-        name: write(Path(folder, name))
-        for name, write in dict(
-            clap=write_clap,
-            clipseg=write_clipseg,
-            sam3=write_sam3,
-            dino=write_grounding_dino,
-            sam=write_sam).items()
-    }
+    return {name: write(Path(folder, name)) for name, write in dict(
+                clap=write_clap, clipseg=write_clipseg, sam3=write_sam3,
+                dino=write_grounding_dino, sam=write_sam).items()}
 
 
 def segmenter_configs(folders: dict) -> dict:
     """A config of each segmenter; nothing they find is too unsure."""
     return dict(
         clipseg=dict(type='CLIPSegSegmenter', pretrained=folders['clipseg']),
-        sam3=dict(
-            type='SAM3Segmenter',
-            pretrained=folders['sam3'],
-            score_threshold=0.),
-        grounded_sam=dict(
+        sam3=dict(type='SAM3Segmenter', pretrained=folders['sam3'],
+                  score_threshold=0.), grounded_sam=dict(
             type='GroundedSAMSegmenter',
             detector=dict(pretrained=folders['dino']),
-            sam=dict(pretrained=folders['sam']),
-            box_threshold=0.))
+            sam=dict(pretrained=folders['sam']), box_threshold=0.))

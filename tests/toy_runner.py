@@ -66,41 +66,29 @@ class ToyDrawingMetric(BaseMetric):
 
 def toy_config(work_dir, **overrides):
     """A config for :class:`mmengine.runner.Runner`."""
-    loader = dict(
-        batch_size=2,
-        num_workers=0,
-        dataset=dict(type='ToyRandomData'),
-        sampler=dict(type='DefaultSampler', shuffle=False))
+    loader = dict(batch_size=2, num_workers=0,
+                  dataset=dict(type='ToyRandomData'),
+                  sampler=dict(type='DefaultSampler', shuffle=False))
     config = dict(
-        default_scope='mmseg',
-        work_dir=str(work_dir),
+        default_scope='mmseg', work_dir=str(work_dir),
         model=dict(type='ToyDropoutModel'),
         train_dataloader=dict(
             loader, sampler=dict(type='InfiniteSampler', shuffle=True)),
-        val_dataloader=loader,
-        val_evaluator=dict(type='ToyDrawingMetric'),
+        val_dataloader=loader, val_evaluator=dict(type='ToyDrawingMetric'),
         val_cfg=dict(),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=7, val_interval=3),
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.05)),
         param_scheduler=[
             dict(type='LinearLR', start_factor=0.1, end=3, by_epoch=False),
             dict(type='MultiStepLR', milestones=[5], by_epoch=False),
-            dict(type='PolyLR', eta_min=0.0, power=0.9, by_epoch=False)
-        ],
+            dict(type='PolyLR', eta_min=0.0, power=0.9, by_epoch=False)],
         default_hooks=dict(
-            logger=dict(type='LoggerHook', interval=1),
-            checkpoint=dict(
-                type='CheckpointHook',
-                by_epoch=False,
-                interval=3,
-                save_best='mean',
-                rule='greater')),
-        custom_hooks=[
-            dict(type='RandomStateHook'),
-            dict(type='PlainCheckpointHook')
-        ],
-        randomness=dict(seed=5),
-        log_level='WARNING')
+            logger=dict(type='LoggerHook', interval=1), checkpoint=dict(
+                type='CheckpointHook', by_epoch=False, interval=3,
+                save_best='mean', rule='greater')),
+        custom_hooks=[dict(type='RandomStateHook'),
+                      dict(type='PlainCheckpointHook')],
+        randomness=dict(seed=5), log_level='WARNING')
     config.update(overrides)
     return config
 

@@ -54,8 +54,7 @@ def narrowed(name, data_root, work_dir, launcher):
     if config.model.backbone.type == 'ResNet':
         config.model.backbone.norm_eval = True
         for loader in (config.train_dataloader, config.test_dataloader):
-            loader.dataset.update(
-                subsets='v1m')
+            loader.dataset.update(subsets='v1m')
             for transform in loader.dataset.pipeline:
                 transform.pop('load_visible', None)
     config.train_dataloader.sampler = dict(
@@ -108,11 +107,10 @@ def gradients(name, data_root, work_dir, launcher, batch_size,
     def capture(runner):
 
         def step(**kwargs):
-            steps.append({
-                name: None if p.grad is None else p.grad.clone()
-                for name, p in unwrap(runner.model).named_parameters()
-                if p.requires_grad
-            })
+            steps.append(
+                {name: None if p.grad is None else p.grad.clone()
+                 for name, p in unwrap(runner.model).named_parameters()
+                 if p.requires_grad})
 
         runner.optim_wrapper.step = step
 
@@ -137,8 +135,7 @@ def metrics(name, data_root, work_dir, launcher, clips=False):
     config.test_dataloader.dataset.indices = 7
     if clips:
         config.test_dataloader.update(
-            batch_size=1,
-            sampler=dict(type='ClipSampler', shuffle=False),
+            batch_size=1, sampler=dict(type='ClipSampler', shuffle=False),
             batch_sampler=dict(type='ClipBatchSampler'))
     config.test_evaluator = [
         # within the narrow range of untrained scores
@@ -159,10 +156,8 @@ def audio_report(data_root, work_dir, launcher):
     config.test_dataloader.dataset.update(
         indices=7, split=['train', 'val', 'test'])
     config.test_cfg = dict(type='AudioControlLoop', conditions=CONDITIONS)
-    config.test_evaluator = [
-        ConfigDict(type='AVSMetric', threshold=0.46),
-        ConfigDict(type='ScoreDigest')
-    ]
+    config.test_evaluator = [ConfigDict(type='AVSMetric', threshold=0.46),
+                             ConfigDict(type='ScoreDigest')]
     runner = Runner.from_cfg(config)
     set_weights(runner)
     runner.test()
@@ -173,16 +168,13 @@ def everything(data_root, work_dir, launcher, batch_size):
     """All that is compared between numbers of processes."""
     args = (data_root, work_dir, launcher)
     with plain_config_text():
-        return dict(
-            gradients={
-                name: gradients(name, *args, batch_size)
-                for name in NAMES
-            },
-            stock=gradients(NAMES[0], *args, batch_size, stock_loss=True),
-            metrics={name: metrics(name, *args)
-                     for name in NAMES},
-            clips=metrics(NAMES[1], *args, clips=True),
-            report=audio_report(*args))
+        return dict(gradients={name: gradients(name, *args, batch_size)
+                               for name in NAMES},
+                    stock=gradients(NAMES[0], *args, batch_size,
+                                    stock_loss=True),
+                    metrics={name: metrics(name, *args) for name in NAMES},
+                    clips=metrics(NAMES[1], *args, clips=True),
+                    report=audio_report(*args))
 
 
 if __name__ == '__main__':

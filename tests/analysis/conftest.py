@@ -3,9 +3,7 @@ import copy
 
 import narrow
 import pytest
-import torch
-from mmengine.registry import DefaultScope
-from mmseg.registry import MODELS
+from both_kinds import random_checkpoint
 
 from mmteso.testbeds.synthavs import generate_synthavs
 
@@ -22,17 +20,11 @@ def listening_data(tmp_path_factory):
 def _listening_model(listening_data, tmp_path_factory):
     """The demo's config, narrow, over these clips, and random weights."""
     cfg = narrow.load('teso/teso-cue_r18_synthavs.py')
-    narrow.narrow_config(
-        cfg, listening_data, tmp_path_factory.mktemp('work'))
+    narrow.narrow_config(cfg, listening_data, tmp_path_factory.mktemp('work'))
     cfg.test_dataloader.dataset.update(
         indices=None,  # all of the test split
         serialize_data=False)  # which takes 0.2 s
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        torch.manual_seed(0)
-        model = MODELS.build(cfg.model)
-    path = tmp_path_factory.mktemp('weights') / 'model.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return cfg, str(path)
+    return cfg, random_checkpoint(cfg)
 
 
 @pytest.fixture

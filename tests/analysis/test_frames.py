@@ -67,9 +67,8 @@ def test_frames_where_nothing_tells_what_is_silent():
 
 
 def test_frames_by_name(dataset):
-    names = [
-        frame_name(dataset.get_data_info(i)) for i in (len(dataset) - 1, 0)
-    ]
+    names = [frame_name(dataset.get_data_info(i))
+             for i in (len(dataset) - 1, 0)]
     found = load_frames(dataset, names)
     assert [frame_name(item['data_samples']) for item in found] == names
     with pytest.raises(
@@ -89,18 +88,15 @@ def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
 
     monkeypatch.setattr('mmteso.analysis.frames.load_frames', lent)
     names = choose_frames(masks_only(listening_cfg), 2)
-    items = {
-        name: load_frames(build_test_set(listening_cfg, name), names)
-        for name in ('normal', 'wgn-10db')
-    }
+    items = {name: load_frames(build_test_set(listening_cfg, name), names)
+             for name in ('normal', 'wgn-10db')}
     model = init_model(listening_cfg, checkpoint)
     scores = [
-        model.test_step({
-            key: [item[key]] if key == 'data_samples' else
-            {name: [value] for name, value in item[key].items()}
-            for key in item
-        })[0].sounding_score.data[0].numpy() for item in items['normal']
-    ]
+        model.test_step({key: [item[key]] if key == 'data_samples'
+                         else {name: [value]
+                               for name, value in item[key].items()}
+                         for key in item})[0].sounding_score.data[0].numpy()
+        for item in items['normal']]
     # random weights: a threshold that divides the pixels, far from all
     values = np.sort(np.ravel(scores))
     middle = values[len(values) // 4:-len(values) // 4]
@@ -112,9 +108,8 @@ def test_rows_of_masks(listening_cfg, checkpoint, monkeypatch):
         dict(one=model, other=model), names, ['normal', 'wgn-10db'])
     assert len(rows) == 2 * len(names)
     for i, row in enumerate(rows):
-        assert list(row.pictures) == [
-            'frame', 'ground truth', 'normal', 'wgn-10db'
-        ]
+        assert list(
+            row.pictures) == ['frame', 'ground truth', 'normal', 'wgn-10db']
         item = items['normal'][i // 2]
         mask = scores[i // 2] > threshold
         np.testing.assert_array_equal(row.pictures['normal'],

@@ -7,8 +7,7 @@ from mmseg.structures import SegDataSample
 from narrow import SIZE, load, narrow_model
 
 from mmteso.analysis.influence import measure_influence
-from mmteso.analysis.simulated import (TEXT_STATISTICS, model_without_files,
-                                       simulated_batches)
+from mmteso.analysis.simulated import (model_without_files, simulated_batches)
 
 
 def influences(name, narrow=True):
@@ -26,13 +25,6 @@ def influences(name, narrow=True):
     batch = next(simulated_batches(cfg, model, 3))
     data = model.data_preprocessor(batch, False)
     return measure_influence(model, **data)
-
-
-def test_stages_of_a_prompted_head():
-    """From a config whose weights are files that aren't here."""
-    found = influences('teso/teso_r50_v1m.py')
-    assert list(found) == ['F_S', "F_Q'", 'masks']
-    assert all(value > 0 for values in found.values() for value in values)
 
 
 @pytest.mark.parametrize('row, unheard', [('without-audio', 0),
@@ -55,38 +47,15 @@ def test_change_is_relative():
         def predict(self, inputs, data_samples):
             x = self.prompt_encoder(
                 torch.cat([inputs['audio_feat'], inputs['text_feat']], 1))
-            return [
-                SegDataSample(
-                    sounding_score=PixelData(data=row[None, None]))
-                for row in x
-            ]
+            return [SegDataSample(
+                        sounding_score=PixelData(data=row[None, None]))
+                    for row in x]
 
-    inputs = dict(
-        img=torch.zeros(2, 1),
-        audio_feat=torch.tensor([[3.], [-3.]]),
-        text_feat=torch.tensor([[4.], [4.]]))
+    inputs = dict(img=torch.zeros(2, 1),
+                  audio_feat=torch.tensor([[3.], [-3.]]),
+                  text_feat=torch.tensor([[4.], [4.]]))
     for sound, text in measure_influence(Model(), inputs).values():
         assert sound == pytest.approx(120)  # 6 of 5
         assert text == 0
     with pytest.raises(ValueError, match='two frames'):
         measure_influence(Model(), {k: v[:1] for k, v in inputs.items()})
-
-
-@pytest.mark.parametrize('name', TEXT_STATISTICS)
-def test_simulated_text(name):
-    """As long and as alike as it says; padding is zero."""
-    cfg = load('teso/teso_r18_synthavs.py')
-    cfg.model.data_preprocessor.update(size=(8, 8), size_divisor=None)
-    cfg.model.prompt_encoder.text_dims = 1024
-    init_default_scope('mmseg')
-    model = model_without_files(cfg)
-    inputs = next(
-        simulated_batches(cfg, model, 30, TEXT_STATISTICS[name]))['inputs']
-    text, valid = (
-        torch.stack(inputs[key]) for key in ('text_feat', 'text_valid'))
-    assert (text[~valid] == 0).all()
-    length, cosine = TEXT_STATISTICS[name]
-    assert text[valid].norm(dim=-1).mean() == pytest.approx(length, rel=0.05)
-    unit = torch.nn.functional.normalize(text[valid], dim=-1)
-    others = ~torch.eye(len(unit), dtype=torch.bool)
-    assert (unit @ unit.mT)[others].mean() == pytest.approx(cosine, abs=0.03)

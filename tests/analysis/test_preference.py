@@ -3,9 +3,7 @@ import copy
 import json
 
 import pytest
-import torch
-from mmengine.registry import DefaultScope
-from mmseg.registry import MODELS
+from both_kinds import random_checkpoint
 from narrow import PROMPT_DIMS
 from PIL import Image
 from processes import ROOT
@@ -36,13 +34,9 @@ def no_text(listening_cfg, tmp_path):
     cfg.model.cue_loss = None
     # no cues are selected
     cfg.test_evaluator = [dict(type='AVSMetric')]
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        torch.manual_seed(1)
-        model = MODELS.build(cfg.model)
-    path = str(tmp_path / 'no_text.pth')
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return ComparedModel(
-        'without text', 'no_text.py', cfg, path, attention=True)
+    cfg.work_dir = str(tmp_path / 'no_text')
+    return ComparedModel('without text', 'no_text.py', cfg,
+                         random_checkpoint(cfg), attention=True)
 
 
 def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
@@ -61,9 +55,8 @@ def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
     draw_grid = preference.draw_picture_grid
     monkeypatch.setattr(preference, 'evaluate_audio_conditions', spy)
     monkeypatch.setattr(preference, 'draw_picture_grid', draw)
-    report = make_preference_report([full, no_text],
-                                    str(out), ['normal', 'mute'],
-                                    frames=2,
+    report = make_preference_report([full, no_text], str(out),
+                                    ['normal', 'mute'], frames=2,
                                     note='random weights')
     assert json.loads((out / 'report.json').read_text()) == report
     assert list(report['models']) == ['full', 'without text']
@@ -88,10 +81,8 @@ def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
     masks, attention = drawn
     assert len(masks) == 4 and len(attention) == 2
     for row in attention:
-        assert list(row.pictures) == [
-            'frame', 'ground truth', 'full', 'full, cues taken away',
-            'without text'
-        ]
+        assert list(row.pictures) == ['frame', 'ground truth', 'full',
+                                      'full, cues taken away', 'without text']
         truth = (row.pictures['ground truth'] == row.pictures['frame']).all(-1)
         for name, note in row.notes.items():
             # nearly: what is grey in the frame looks as if it sounded
@@ -101,21 +92,17 @@ def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
 
 def test_scores_of_a_report(full, tmp_path):
     """Given ones are not computed again; a model may have nothing else."""
-    given = dict(
-        conditions=dict(
-            normal=dict(J=81.5), mute=dict(J=7.25), other=dict(J=1.)),
-        metrics=['AVSMetric: as it was'],
-        reference='snr',
-        seed=0)
+    given = dict(conditions=dict(normal=dict(J=81.5), mute=dict(J=7.25),
+                                 other=dict(J=1.)),
+                 metrics=['AVSMetric: as it was'], reference='snr', seed=0)
     path = str(tmp_path / 'audio.json')
     write_json(given, path)
     full.report = path
     models = [full, ComparedModel('elsewhere', report=path)]
 
     def report(conditions, pictures):
-        return make_preference_report(
-            models, str(tmp_path / 'out'), conditions, frames=1,
-            pictures=pictures)
+        return make_preference_report(models, str(tmp_path / 'out'),
+                                      conditions, frames=1, pictures=pictures)
 
     found = report(['normal', 'mute'], ['scores', 'masks'])
     for entry in found['models'].values():
@@ -130,9 +117,8 @@ def test_scores_of_a_report(full, tmp_path):
     with pytest.raises(ValueError, match='none of .*wgn-10db'):
         report(['wgn-10db'], ['scores'])
     # of another noise than the one that the report would name
-    given.update(
-        conditions={'normal': dict(J=80.), 'wgn-10db': dict(J=8.)},
-        reference='pcm16')
+    given.update(conditions={'normal': dict(J=80.), 'wgn-10db': dict(J=8.)},
+                 reference='pcm16')
     write_json(given, path)
     with pytest.raises(ValueError, match='reference is pcm16 and snr'):
         report(['wgn-10db'], ['scores'])
@@ -142,48 +128,21 @@ def test_scores_of_a_report(full, tmp_path):
         report(['wgn-10db'], ['scores'])
 
 
-# ------------------------------------------------------------------ numbers
 def audio_report(**changes):
-    conditions = {
-        'normal': dict(J=80., F=90., foreground=5., aAcc=1.),
-        'mute': dict(J=20., F=None, foreground=0., aAcc=1.),
-    }
-    return dict(
-        dict(
-            conditions=conditions,
-            drop_percent=dict(mute=dict(J=75., F=None)),
-            metrics=[PROTOCOL, 'CueSelectionMetric: shares'],
-            reference='snr',
-            seed=0,
-            source='tested here'), **changes)
+    conditions = {'normal': dict(J=80., F=90., foreground=5., aAcc=1.),
+                  'mute': dict(J=20., F=None, foreground=0., aAcc=1.)}
+    return dict(dict(conditions=conditions,
+                     drop_percent=dict(mute=dict(J=75., F=None)),
+                     metrics=[PROTOCOL, 'CueSelectionMetric: shares'],
+                     reference='snr', seed=0, source='tested here'), **changes)
 
 
 def report(**changes):
-    return dict(
-        dict(
-            data='synthavs, test',
-            audio=['normal', 'mute'],
-            models={'TeSO': audio_report()},
-            references=dict(everything=dict(J=68.), blank=dict(J=12.)),
-            noise_reference='snr',
-            seed=0,
-            off_screen_groups=None,
-            paper=None), **changes)
-
-
-def test_paper_numbers(tmp_path):
-    """A few of them, and that the drop is the paper's."""
-    paper = read_paper_numbers(PAPER)
-    teso = paper['models']['TeSO']
-    assert teso['conditions']['normal'] == dict(
-        J=66.02, F=pytest.approx(80.1))
-    assert teso['drop_percent']['mute']['J'] == pytest.approx(42.6, abs=0.05)
-    assert 'F' not in paper['models']['label-filter baseline']['conditions'][
-        'mute']
-    path = tmp_path / 'paper.yml'
-    path.write_text('source: s\ndata: d\nmodels: {m: {normal: {mIoU: 3}}}')
-    with pytest.raises(ValueError, match='paper.yml": expected source, data'):
-        read_paper_numbers(str(path))
+    return dict(dict(data='synthavs, test', audio=['normal', 'mute'],
+                     models={'TeSO': audio_report()},
+                     references=dict(everything=dict(J=68.),
+                                     blank=dict(J=12.)), noise_reference='snr',
+                     seed=0, off_screen_groups=None, paper=None), **changes)
 
 
 @pytest.mark.parametrize('changes, conditions, match', [

@@ -67,19 +67,17 @@ def test_words_of_a_language_model(config, tmp_path):
     class_names = truth[keys[0]][1]
     truth = {key: (frozenset(['man', 'dog']), class_names) for key in keys}
     path = str(tmp_path / 'cues.jsonl')
-    write_cue_file(path, [
-        CueRecord(*keys[0], ('Microphone', 'barking dogs', 'people')),
-        CueRecord(*keys[1], ('microphone', 'stage', 'man', 'dog')),
-        CueRecord(*keys[2], (), status='failed'),
-    ])
+    write_cue_file(
+        path, [CueRecord(*keys[0], ('Microphone', 'barking dogs', 'people')),
+               CueRecord(*keys[1], ('microphone', 'stage', 'man', 'dog')),
+               CueRecord(*keys[2], (), status='failed')])
     result = evaluate_cue_file(truth, path)
     assert result['failed'] == result['without_cues'] == 1
     assert result['recall'] == pytest.approx(200 / 3)
     assert result['precision'] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
     assert result['unknown_phrases'] == dict(microphone=2, stage=1)
     assert result['unknown_share'] == pytest.approx(300 / 7)
-    assert evaluate_cue_file(
-        truth, path, unknown='ignore')['precision'] == 100
+    assert evaluate_cue_file(truth, path, unknown='ignore')['precision'] == 100
     names = evaluate_cue_file(truth, path, synonyms='none')
     assert names['recall'] == pytest.approx(100 / 3)
     exact = evaluate_cue_file(truth, path, head_noun=False)
@@ -90,24 +88,19 @@ def test_words_of_a_language_model(config, tmp_path):
     other = {key: (frozenset(['dog']), ('background', 'dog')) for key in keys}
     assert evaluate_cue_file(other, path)['unknown_phrases']['people'] == 1
     # a file that nobody reasoned about has no score, not the score 0
-    write_cue_file(path, [
-        CueRecord(*key, (), caption='A dog.', status='captioned')
-        for key in truth
-    ])
+    write_cue_file(path, [CueRecord(*key, (), caption='A dog.',
+                                    status='captioned') for key in truth])
     with pytest.raises(CueFileError, match='3 of 3 frames.*caption'):
         evaluate_cue_file(truth, path)
 
 
 def test_binary_masks_say_so(tmp_path):
     root = make_avsbench_object(tmp_path, 's4', splits=['test'])
-    config = Config(
-        dict(
-            test_dataloader=dict(
-                dataset=dict(
-                    type='AVSBenchObjectDataset',
-                    data_root=root,
-                    split='test',
-                    pipeline=[dict(type='LoadAVSAnnotations')]))))
+    config = Config(dict(test_dataloader=dict(
+                             dataset=dict(
+                                 type='AVSBenchObjectDataset', data_root=root,
+                                 split='test',
+                                 pipeline=[dict(type='LoadAVSAnnotations')]))))
     with pytest.raises(ValueError, match="binary. Use truth='a_obj'"):
         read_truth(config)
     (sounding, names), *_ = read_truth(config, truth='a_obj').values()
@@ -116,7 +109,6 @@ def test_binary_masks_say_so(tmp_path):
         configured_cues(config)
 
 
-# ------------------------------------------------------------------- command
 def test_command(config, root, tmp_path, capsys):
     other = str(tmp_path / 'other.jsonl')
     records = CueFile(f'{root}/cues.jsonl')
@@ -133,11 +125,3 @@ def test_command(config, root, tmp_path, capsys):
     first, second = json.loads(out.read_text())['results']
     assert first['precision'] == second['precision'] == pytest.approx(40)
     assert second['AP'] < second['recall'] == pytest.approx(75)
-
-
-def test_one_line_for_mistakes(config, capsys):
-    with pytest.raises(SystemExit) as error:
-        run_tool(TOOL, config, '--cues', 'none.jsonl')
-    assert error.value.code == 2
-    assert 'cue file "none.jsonl" does not exist' in \
-        capsys.readouterr().err.splitlines()[-1]

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+from both_kinds import random_checkpoint
 from mmengine.config import Config
 from mmengine.model import BaseModule
 from mmengine.registry import DefaultScope
@@ -51,15 +52,12 @@ def pretrained(folder, seed=5, gain=1.):
     path = folder / f'{seed}.pth'
     torch.manual_seed(seed)
     torch.save(SmallAudioEncoder().state_dict(), path)
-    return dict(
-        type='SmallAudioEncoder',
-        gain=gain,
-        init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    return dict(type='SmallAudioEncoder', gain=gain,
+                init_cfg=dict(type='Pretrained', checkpoint=str(path)))
 
 
 def config_of(name, root, work_dir, encoder=None, feature_file=None):
-    config = narrow_config(
-        load(name), root, work_dir, frames=4, epochs=2)
+    config = narrow_config(load(name), root, work_dir, frames=4, epochs=2)
     config.model.audio_encoder = encoder or dict(type='LogMelStats')
     config.default_hooks.checkpoint = None
     for split in ('train', 'val', 'test'):
@@ -76,7 +74,6 @@ def extract(config, tmp_path, **options):
         **dict(dict(num_workers=0), **options))
 
 
-# ------------------------------------------------------------------ content
 @pytest.mark.parametrize('options', [
     dict(batch_size=4), dict(num_workers=2, batch_size=1)])
 def test_every_frame_of_every_clip(root, tmp_path, options):
@@ -96,11 +93,9 @@ def test_every_frame_of_every_clip(root, tmp_path, options):
     for index in range(len(dataset)):
         item = dataset[index]
         sample = item['data_samples']
-        torch.testing.assert_close(
-            features[f'{sample.uid}/{sample.frame}'],
-            encoder(item['inputs']['log_mel'][None])[0],
-            atol=1e-6,
-            rtol=1e-5)
+        torch.testing.assert_close(features[f'{sample.uid}/{sample.frame}'],
+                                   encoder(item['inputs']['log_mel'][None])[0],
+                                   atol=1e-6, rtol=1e-5)
     provenance = features.provenance
     weights = encoder_config['init_cfg']['checkpoint']
     with open(weights, 'rb') as file:
@@ -108,14 +103,10 @@ def test_every_frame_of_every_clip(root, tmp_path, options):
             file.read()).hexdigest()
     settings = provenance.settings
     assert settings.pop('log_mel')['sample_rate'] == vggish_params.SAMPLE_RATE
-    assert settings == dict(
-        sound='waveform',
-        clip_hop=1.0,
-        last_clip='aligned',
-        sample_rate=16000,
-        resampling='soxr HQ',
-        encoder_args=dict(gain=2.),
-        state_sha256=state_sha256(encoder))
+    assert settings == dict(sound='waveform', clip_hop=1.0,
+                            last_clip='aligned', sample_rate=16000,
+                            resampling='soxr HQ', encoder_args=dict(gain=2.),
+                            state_sha256=state_sha256(encoder))
 
 
 def test_frames_without_a_mask_and_other_subsets(root, tmp_path):
@@ -124,10 +115,8 @@ def test_frames_without_a_mask_and_other_subsets(root, tmp_path):
     config.train_dataloader.dataset.pop('indices')
     extract(config, tmp_path, splits=['train'], subsets=['v1s', 'v1m'])
     assert set(FeatureFile(str(tmp_path / 'new' / 'audio.safetensors'))) == {
-        f'{subset}-train-{clip}_0_5000/{frame}'
-        for subset in ('v1s', 'v1m') for clip in range(2)
-        for frame in range(5)
-    }
+        f'{subset}-train-{clip}_0_5000/{frame}' for subset in ('v1s', 'v1m')
+        for clip in range(2) for frame in range(5)}
 
 
 def test_log_mel_files(tmp_path):
@@ -136,28 +125,21 @@ def test_log_mel_files(tmp_path):
     path, = (tmp_path / 'data').rglob('audio_log_mel/test/*/*.pkl')
     log_mel = pickle.loads(path.read_bytes())[:3].detach().clamp(min=-4.6)
     path.write_bytes(pickle.dumps(log_mel))
-    loader = dict(
-        dataset=dict(
-            type='AVSBenchObjectDataset',
-            data_root=root,
-            audio='log_mel',
-            split='test',
-            pipeline=[dict(type='LoadLogMel'), dict(type='PackAVTInputs')]))
-    config = Config(
-        dict(
-            test_dataloader=loader,
-            model=dict(audio_encoder=dict(type='LogMelStats'))))
+    loader = dict(dataset=dict(type='AVSBenchObjectDataset', data_root=root,
+                               audio='log_mel', split='test',
+                               pipeline=[dict(type='LoadLogMel'),
+                                         dict(type='PackAVTInputs')]))
+    config = Config(dict(test_dataloader=loader,
+                         model=dict(audio_encoder=dict(type='LogMelStats'))))
     assert extract(config, tmp_path, splits=['test']).frames == 5
-    features = FeatureFile(
-        str(tmp_path / 'new' / 'audio.safetensors'),
-        dict(settings=dict(sound='log_mel', clip_hop=0.96)))
+    features = FeatureFile(str(tmp_path / 'new' / 'audio.safetensors'),
+                           dict(settings=dict(sound='log_mel', clip_hop=0.96)))
     expected = MODELS.get('LogMelStats')()(log_mel)
     for frame in range(5):
         torch.testing.assert_close(features[f's4-test-0/{frame}'],
                                    expected[min(frame, 2)])
 
 
-# ------------------------------------------------------------- training
 def train(config):
     """Losses of each iteration, the encoder's calls, the model's state."""
     losses, heard = [], []
@@ -204,11 +186,7 @@ def test_other_sound_is_encoded_on_the_fly(root, tmp_path, monkeypatch,
     """As it ships, and with a test pipeline that reads the cache."""
     plain = config_of(CONFIG, root, tmp_path / 'plain')
     extract(plain, tmp_path)
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        torch.manual_seed(0)
-        model = MODELS.build(plain.model)
-    checkpoint = str(tmp_path / 'model.pth')
-    torch.save(dict(state_dict=model.state_dict()), checkpoint)
+    checkpoint = random_checkpoint(plain)
     conditions = ['normal', 'mute', 'wgn-10db']
     expected = evaluate_audio_conditions(plain, checkpoint, conditions)
     cached = config_of(CACHED, root, tmp_path / 'cached', None,
@@ -237,7 +215,6 @@ def test_other_sound_is_encoded_on_the_fly(root, tmp_path, monkeypatch,
         torch.testing.assert_close(log_mel, silence.expand_as(log_mel))
 
 
-# ----------------------------------------------------------- what is refused
 def test_broken_files_are_all_named_and_nothing_is_written(tmp_path):
     root = make_avsbench(tmp_path / 'data', subsets=['v1m'], clips=3)
     for clip, content in ((0, b'RIFF'), (2, b'')):

@@ -44,9 +44,8 @@ def made(tmp_path_factory):
     make_avsbench(root / 'data')
     (root / 'data/cues.jsonl').write_text(
         '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
-    for source, name in zip(
-            save_model(root, 'teso/teso_r18_synthavs'),
-            ('config.py', 'model.pth')):
+    for source, name in zip(save_model(root, 'teso/teso_r18_synthavs'),
+                            ('config.py', 'model.pth')):
         Path(source).rename(root / name)
     write_video(str(root / 'clip.mp4'), pictures(), [noise()], RATE)
     write_video(str(root / 'silent.mp4'), pictures())
@@ -72,9 +71,8 @@ def test_a_clip_gives_a_frame_a_second(inferencer, made):
 def test_several_sounds_equal_one_after_the_other(inferencer, made):
     clip = str(made / 'clip.mp4')
     sounds = ['normal', 'mute', 'noise', str(made / 'clip.mp4')]
-    together = list(
-        inferencer.compare(clip, [Condition(s) for s in sounds],
-                           cues=['dog']))
+    together = list(inferencer.compare(clip, [Condition(s) for s in sounds],
+                                       cues=['dog']))
     for number, sound in enumerate(sounds):
         alone = inferencer(clip, sound=sound, cues=['dog'])
         for frame, results in zip(alone, together, strict=True):
@@ -99,13 +97,11 @@ def test_all_forms_of_a_clip(inferencer, made, tmp_path):
     images = [image for _, image in pictures(3, 1)]
     for i, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f'{i}.png')
-    forms = [
-        dict(frames=[image[..., ::-1] for image in images],
-             audio=(noise(), RATE)),
-        dict(frames=str(tmp_path), audio=(np.stack([noise()] * 2), RATE)),
-        dict(frames=[Image.fromarray(image) for image in images],
-             audio=(noise(), RATE)),
-    ]
+    forms = [dict(frames=[image[..., ::-1] for image in images],
+                  audio=(noise(), RATE)),
+             dict(frames=str(tmp_path), audio=(np.stack([noise()] * 2), RATE)),
+             dict(frames=[Image.fromarray(image) for image in images],
+                  audio=(noise(), RATE))]
     scores = [[frame.score for frame in inferencer(form, cues=['dog'])]
               for form in forms]
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
@@ -126,9 +122,8 @@ def test_a_clip_without_sound(inferencer, made):
         inferencer(
             dict(video=silent, audio=silent), cues=['dog'], allow_silent=True)
     allowed = inferencer(silent, cues=['dog'], allow_silent=True)
-    muted = inferencer(
-        dict(video=silent, audio=str(made / 'clip.mp4')), cues=['dog'],
-        sound='mute')
+    muted = inferencer(dict(video=silent, audio=str(made / 'clip.mp4')),
+                       cues=['dog'], sound='mute')
     np.testing.assert_array_equal(allowed[1].score, muted[1].score)
 
 
@@ -146,12 +141,10 @@ def test_command_python_and_page_give_the_same_masks(inferencer, made,
                                                      tmp_path):
     broken = tmp_path / 'broken.mp4'
     broken.write_bytes(b'no video')
-    command = [
-        sys.executable, 'tools/infer.py', str(broken), str(made / 'clip.mp4'),
-        '--config', str(made / 'config.py'), '--checkpoint',
-        str(made / 'model.pth'), '--cues', 'dog', '<b>man</b>', '--out',
-        str(tmp_path / 'command')
-    ]
+    command = [sys.executable, 'tools/infer.py', str(broken),
+               str(made / 'clip.mp4'), '--config', str(made / 'config.py'),
+               '--checkpoint', str(made / 'model.pth'), '--cues', 'dog',
+               '<b>man</b>', '--out', str(tmp_path / 'command')]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1, done.stderr
@@ -159,9 +152,8 @@ def test_command_python_and_page_give_the_same_masks(inferencer, made,
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert '"status": "there"' in again.stdout
 
-    result = inferencer.write(
-        str(made / 'clip.mp4'), tmp_path / 'python',
-        cues=['dog', '<b>man</b>'])
+    result = inferencer.write(str(made / 'clip.mp4'), tmp_path / 'python',
+                              cues=['dog', '<b>man</b>'])
     session = ClipSession(inferencer, parent=str(tmp_path))
     session.take_clip(shutil.copy(made / 'clip.mp4', tmp_path))
     list(session.find(['dog', '<b>man</b>']))
@@ -195,10 +187,9 @@ def test_semantic_masks_hold_classes(made, tmp_path):
         assert picture.getpalette()[3:6] == list(model.palette[1])
 
 
-@pytest.mark.parametrize('name, narrow', [
-    ('teso-sam/teso-sam_tiny_synthavs', None),
-    ('combinations/fusion-knet_r18_synthavs', narrow_text)
-])
+@pytest.mark.parametrize(
+    'name, narrow', [('teso-sam/teso-sam_tiny_synthavs', None),
+                     ('combinations/fusion-knet_r18_synthavs', narrow_text)])
 def test_other_heads(made, name, narrow):
     model = AVSInferencer(*save_model(made, name, narrow))
     clip = str(made / 'clip.mp4')
@@ -220,8 +211,7 @@ def test_cues_are_generated_from_the_frames(inferencer, made, tmp_path):
     with ChatServer(model='tiny-chat') as server:
         model = dict(base_url=server.url, model='tiny-chat')
         result = inferencer.write(
-            str(made / 'clip.mp4'), tmp_path, save=[],
-            cue_generator=dict(
+            str(made / 'clip.mp4'), tmp_path, save=[], cue_generator=dict(
                 captioner=dict(type='OpenAICaptioner', **model),
                 reasoner=dict(type='OpenAIReasoner', prompt='few_shot_cot',
                               **model)))

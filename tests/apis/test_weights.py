@@ -7,8 +7,7 @@ import torch
 from mmengine.config import Config
 from narrow import CONFIGS
 
-from mmteso.apis import (check_weights, download_weights, find_weights,
-                         format_weights)
+from mmteso.apis import (check_weights, download_weights)
 from mmteso.apis.weights import SOURCES_FILE
 from mmteso.io import read_yaml
 
@@ -40,12 +39,9 @@ def server(tmp_path, monkeypatch):
 
 def check(*references, sources=(), hashes=True, **top):
     config = Config(
-        dict(
-            top,
-            model=[
-                dict(init_cfg=dict(type='Pretrained', checkpoint=reference))
-                for reference in references
-            ]))
+        dict(top, model=[
+                 dict(init_cfg=dict(type='Pretrained', checkpoint=reference))
+                 for reference in references]))
     return check_weights({'x/a.py': config}, hashes, list(sources))
 
 
@@ -53,7 +49,6 @@ def source(file='weights*', **fields):
     return dict(fields or dict(by_hand='ask'), file=file, what='a model')
 
 
-# ------------------------------------------------------------------- configs
 def test_every_file_of_every_config_has_a_source(monkeypatch):
     """And every source is of a config; names have the digits they must."""
     monkeypatch.setenv('OPENAI_BASE_URL', 'http://server.invalid/v1')
@@ -73,30 +68,6 @@ def test_every_file_of_every_config_has_a_source(monkeypatch):
     assert not [s['file'] for s in sources if s not in used]
 
 
-def names_of(name, **options):
-    config = Config.fromfile(CONFIGS / name)
-    config.merge_from_dict(options)
-    return {reference.rsplit('/', 1)[-1] for reference in find_weights(config)}
-
-
-def test_what_a_config_names():
-    assert names_of('teso/teso-cached-audio_swin-b_v1m.py') == {
-        'mask2former_swin-b-in22k-384x384-pre_8xb2-160k_ade20k-640x640_'
-        '20221203_235230-7ec0f569.pth', 'vggish-10086976.pth',
-        'cue_bank_imagebind.safetensors', 'audio_vggish.safetensors',
-        'cues.jsonl'
-    }
-    # VGGish, which it replaces, is not needed
-    names = names_of('teso/teso-beats_swin-b_v1m.py', load_from=None)
-    assert 'BEATs_iter3_plus_AS2M.pt' in names
-    assert not [n for n in names if 'vggish' in n or 'mask2former' in n]
-    # what is read; the cue file is what it writes
-    assert names_of('text_cues/teso.py') == {
-        'llava-1.5-7b-hf', 'Llama-2-7b-chat-hf'
-    }
-
-
-# --------------------------------------------------------------------- state
 def test_file_and_hash(place):
     known = source(url='config', sha256='name')
     good, bad = (f'weights-{digits}.pth' for digits in (DIGEST[:8], '0' * 8))
@@ -109,8 +80,7 @@ def test_file_and_hash(place):
     assert [f.detail for f in files] == [
         f'SHA-256 {DIGEST[:8]}... matches',
         f'SHA-256 {DIGEST}, but 00000000... is expected',
-        f'SHA-256 {DIGEST}, not known'
-    ]
+        f'SHA-256 {DIGEST}, not known']
     assert files[2].how == 'not known'
     # what is made here has no hash to compare with
     made, = check('other.pth', sources=[source('other*', made_by='a tool')])
@@ -154,9 +124,8 @@ def write_folder(folder, *names):
 def test_folder(place, names, lacking):
     """Also a model by its name on the Hub, of which there is a folder."""
     write_folder(place / 'owner' / 'm', *names.split())
-    for reference, known in (
-        ('owner/m', source('owner/m', hf='config')),
-        ('owner/m/', source('m', hf='owner/name'))):
+    for reference, known in (('owner/m', source('owner/m', hf='config')),
+                             ('owner/m/', source('m', hf='owner/name'))):
         file, = check(reference, sources=[known])
         assert file.state == ('wrong' if lacking else 'unverified')
         if lacking:
@@ -166,10 +135,9 @@ def test_folder(place, names, lacking):
 def test_hub_cache(place, monkeypatch):
     """Where a model lies that a config has by its name on the Hub."""
     hub = pytest.importorskip('huggingface_hub')
-    monkeypatch.setattr(
-        hub, 'try_to_load_from_cache',
-        functools.partial(
-            hub.try_to_load_from_cache, cache_dir=str(place / 'cache')))
+    monkeypatch.setattr(hub, 'try_to_load_from_cache',
+                        functools.partial(hub.try_to_load_from_cache,
+                                          cache_dir=str(place / 'cache')))
     known = source('owner/m', hf='config')
     file, = check('owner/m', sources=[known])
     assert (file.state, file.path) == ('missing', '')
@@ -187,20 +155,17 @@ def test_hub_cache(place, monkeypatch):
 
 
 def test_what_a_missing_file_is_made_of(place):
-    sources = [
-        source('bank', made_by='make it', needs=['weights.pth', 'cues']),
-        source(), source('cues', made_by='write them')
-    ]
+    sources = [source('bank', made_by='make it',
+                      needs=['weights.pth', 'cues']), source(),
+               source('cues', made_by='write them')]
     files = check('bank', sources=sources)
     assert [(f.reference, f.used_by) for f in files] == [
         ('bank', 'a.py: model.init_cfg.checkpoint'),
-        ('weights.pth', 'making bank'), ('cues', 'making bank')
-    ]
+        ('weights.pth', 'making bank'), ('cues', 'making bank')]
     (place / 'bank').write_bytes(b'1')
     assert [f.reference for f in check('bank', sources=sources)] == ['bank']
 
 
-# ------------------------------------------------------------------ download
 def test_download(server, place):
     name = f'weights-{DIGEST[:8]}.pth'
     known = source(url=f'{server}/{name}', sha256='name')
@@ -208,48 +173,8 @@ def test_download(server, place):
     download_weights(file, progress=False)
     assert (place / 'new' / name).read_bytes() == CONTENT
     # nothing is kept of something else
-    file, = check(
-        load_from=f'{server}/weights-{"0" * 8}.pth',
-        sources=[source(url='config', sha256='name')])
+    file, = check(load_from=f'{server}/weights-{"0" * 8}.pth',
+                  sources=[source(url='config', sha256='name')])
     with pytest.raises(OSError, match='invalid hash value'):
         download_weights(file, progress=False)
     assert not list((place / 'hub').rglob('*.*'))
-
-
-def test_download_from_the_hub(monkeypatch):
-    """Which arguments its library gets; into the folder, or its cache."""
-    hub = pytest.importorskip('huggingface_hub')
-    calls = []
-    monkeypatch.setattr(hub, 'snapshot_download',
-                        lambda name, **kwargs: calls.append((name, kwargs)))
-    for reference, known in (
-        ('checkpoints/weights', source(hf='owner/name')),
-        ('o/n', source('o/n', hf='config'))):
-        file, = check(reference, sources=[known])
-        download_weights(file)
-    assert calls == [('owner/name', dict(local_dir='checkpoints/weights')),
-                     ('o/n', dict(local_dir=None))]
-
-
-# --------------------------------------------------------------------- table
-def test_table(place):
-    (place / 'weights.pth').write_bytes(CONTENT)
-    text = format_weights(
-        check(
-            'weights.pth',
-            'bank',
-            'own.pth',
-            sources=[
-                source(url='a', license='MIT'),
-                source('bank', made_by='make it', size='3 GB')
-            ]))
-    rows = [[cell.strip() for cell in line.split('|')[1:-1]]
-            for line in text.splitlines() if line.startswith('|')]
-    assert rows == [['state', 'size', 'license', 'what', 'file'],
-                    ['unverified', '0.007 MB', 'MIT', 'a model',
-                     'weights.pth'],
-                    ['missing', '3 GB', '', 'a model', 'bank'],
-                    ['missing', '', '', 'not known', 'own.pth']]
-    assert ('missing: bank\n  for a.py: model.init_cfg.checkpoint\n  from '
-            'make it') in text
-    assert format_weights([]) == 'No files are needed besides the data set.'

@@ -13,22 +13,15 @@ def sounds():
     time = torch.arange(15600, dtype=torch.float64) / 16000
     rng = torch.Generator().manual_seed(0)
     noise = torch.randn(15600, generator=rng, dtype=torch.float64)
-    return torch.stack([
-        0.5 * torch.sin(2 * math.pi * 440 * time), 0.3 * noise, 1e-5 * noise,
-        0.2 + 0.01 * noise, 0 * noise
-    ])
+    return torch.stack([0.5 * torch.sin(2 * math.pi * 440 * time), 0.3 * noise,
+                        1e-5 * noise, 0.2 + 0.01 * noise, 0 * noise])
 
 
 def test_equals_the_kaldi_bank_of_transformers():
     audio_utils = pytest.importorskip('transformers.audio_utils')
     filters = audio_utils.mel_filter_bank(
-        num_frequency_bins=257,
-        num_mel_filters=128,
-        min_frequency=20,
-        max_frequency=8000,
-        sampling_rate=16000,
-        norm=None,
-        mel_scale='kaldi',
+        num_frequency_bins=257, num_mel_filters=128, min_frequency=20,
+        max_frequency=8000, sampling_rate=16000, norm=None, mel_scale='kaldi',
         triangularize_in_mel_space=True)
     window = np.hanning(400)**0.85
     waves = sounds()
@@ -36,17 +29,9 @@ def test_equals_the_kaldi_bank_of_transformers():
     assert actual.shape == (5, 96, 128) and actual.dtype == torch.float64
     for wave, found in zip(waves, actual):
         expected = audio_utils.spectrogram(
-            wave.numpy() * 2**15,
-            window,
-            frame_length=400,
-            hop_length=160,
-            fft_length=512,
-            power=2.0,
-            center=False,
-            preemphasis=0.97,
-            remove_dc_offset=True,
-            mel_filters=filters,
-            log_mel='log',
+            wave.numpy() * 2**15, window, frame_length=400, hop_length=160,
+            fft_length=512, power=2.0, center=False, preemphasis=0.97,
+            remove_dc_offset=True, mel_filters=filters, log_mel='log',
             mel_floor=np.finfo(np.float32).eps).T
         # theirs is a float32 inside, which a tone shows
         np.testing.assert_allclose(found.numpy(), expected, atol=2e-3)

@@ -39,9 +39,8 @@ def test_stored_numbers():
     waveform = 0.5 * torch.sin(2 * math.pi * 1000 * time) * (1 - time)
     result = log_mel_examples(waveform)[0, 0]
     found = result[[0, 0, 50, 95, 95], [0, 18, 18, 18, 63]]
-    expected = torch.tensor(
-        [-4.54300127, 1.98802967, 1.28373128, -1.21098923, -4.60508629],
-        dtype=torch.float64)
+    expected = torch.tensor([-4.54300127, 1.98802967, 1.28373128, -1.21098923,
+                             -4.60508629], dtype=torch.float64)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 

@@ -67,11 +67,9 @@ def test_cache_reads_a_file_once_and_notices_changes(tmp_path, monkeypatch):
 def test_short_sounds(seconds, aligned, repeated):
     waveform = np.arange(round(seconds * RATE), dtype=np.float64) / RATE
     for clip_hop, expected in ((1., aligned), (0.96, repeated)):
-        starts = [
-            cut_clip(waveform, frame, round(clip_hop * RATE),
-                     last_clip=last_clip_rule(clip_hop))[0][0]
-            for frame in range(5)
-        ]
+        starts = [cut_clip(waveform, frame, round(clip_hop * RATE),
+                           last_clip=last_clip_rule(clip_hop))[0][0]
+                  for frame in range(5)]
         np.testing.assert_allclose(starts, expected, atol=1e-9)
     clip, _ = cut_clip(waveform, 0, RATE)
     assert len(clip) == EXAMPLE_SAMPLES == 15600

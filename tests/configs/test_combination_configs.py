@@ -22,15 +22,8 @@ FULL_SIZE = [name for name in NAMES if not name.split('_')[-1].startswith(
     'synthavs')]
 QUICK = ('fusion-segformer_mit_synthavs', 'upernet_swin_synthavs',
          'fusion-segformer_mit-b2_v1m', 'fusion-upernet_swin-t_avss')
-TINY = dict(
-    SwinTransformer='swin',
-    ResNetV1c='resnet',
-    MixVisionTransformer='mit',
-    VisionTransformer='vit')
-
-
-def config_of(name):
-    return load(f'combinations/{name}.py')
+TINY = dict(SwinTransformer='swin', ResNetV1c='resnet',
+            MixVisionTransformer='mit', VisionTransformer='vit')
 
 
 @pytest.fixture(scope='module')
@@ -59,7 +52,7 @@ def narrow(model):
 
 
 def narrow_combination(name, synthavs, avsbench, work_dir):
-    config = config_of(name)
+    config = load(f'combinations/{name}.py')
     root = avsbench if name in FULL_SIZE else synthavs
     config.model.frozen = []  # LogMelStats has nothing to freeze
     if name.startswith('teso_'):
@@ -68,10 +61,9 @@ def narrow_combination(name, synthavs, avsbench, work_dir):
     return narrow_config(config, root, work_dir, narrow=narrow)
 
 
-@pytest.mark.parametrize('name', [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
-    for name in NAMES
-])
+@pytest.mark.parametrize(
+    'name', [pytest.param(name, marks=() if name in QUICK
+                          else pytest.mark.slow) for name in NAMES])
 def test_trains_and_tests(name, synthavs, avsbench, tmp_path):
     """With its own data, schedule, hooks and metrics; the best is kept."""
     config = narrow_combination(name, synthavs, avsbench, tmp_path)
@@ -91,7 +83,7 @@ def test_trains_and_tests(name, synthavs, avsbench, tmp_path):
 @pytest.mark.parametrize('name', FULL_SIZE)
 def test_at_full_size(name):
     """Shapes without memory: the fusion expects what the backbone gives."""
-    config = config_of(name)
+    config = load(f'combinations/{name}.py')
     init_default_scope('mmseg')
     with shapes_without_memory():
         model = MODELS.build(config.model).eval()
@@ -129,8 +121,7 @@ def test_two_processes(synthavs, avsbench, tmp_path):
     config.log_level = 'INFO'
     path = tmp_path / 'two.py'
     config.dump(path)
-    output = run([
-        'bash', ROOT / 'tools' / 'dist_train.sh', path, 2
-    ], PYTHON=sys.executable, PORT=str(free_port()))
+    output = run(['bash', ROOT / 'tools' / 'dist_train.sh', path, 2],
+                 PYTHON=sys.executable, PORT=str(free_port()))
     assert 'BatchNorm is not synchronised' in output.stdout + output.stderr
     assert list((tmp_path / 'work').glob('best_J_*.pth'))

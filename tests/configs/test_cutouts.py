@@ -1,11 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Configs on cutouts: they fit what its generator writes."""
-import pytest
 from narrow import CONFIGS, load
 
 from mmteso.analysis.records import read_rows
 from mmteso.testbeds.cutouts import read_catalogue
-from mmteso.testbeds.cutouts.generator import TEXT_DIMS
 
 BENCH = CONFIGS / 'ablations' / 'cutouts'
 
@@ -22,19 +20,6 @@ def test_rows():
         for metric in config.test_evaluator:
             assert (metric.get('report_by') == 'split') == (
                 metric.type != 'CueRecognitionMetric')
-
-
-@pytest.mark.parametrize('name, bank, dims', [
-    ('full', 'cue_bank_minilm.safetensors', 384),
-    ('plus', 'cue_bank_minilm.safetensors', 384),
-    ('hash-text', 'cue_bank.safetensors', TEXT_DIMS),
-    ('plus_hash-text', 'cue_bank.safetensors', TEXT_DIMS),
-])
-def test_text(name, bank, dims):
-    config = load(f'ablations/cutouts/{name}.py')
-    for split in ('train', 'val', 'test'):
-        assert config[f'{split}_dataloader'].dataset.cue_bank == bank
-    assert config.model.prompt_encoder.text_dims == dims
 
 
 def test_visual_start():

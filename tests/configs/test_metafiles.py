@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The metafiles and model-index.yml; what repeats their numbers agrees."""
-import re
 
 from narrow import CONFIGS
 from processes import ROOT
@@ -9,23 +8,13 @@ from mmteso.io import read_yaml
 
 PAPER = 'Paper '
 
-FOLDERS = ('ablations', 'combinations', 'teso', 'teso-sam', 'v3',
-           'zero_shot')
-# of METHOD.md's tables, so that a number can't get lost
-TESO = {
-    'teso_swin-b_v1s': (83.27, .933),
-    'teso_swin-b_v1m': (66.02, .801),
-    'teso_swin-b_avss-binary': (68.53, .813),
-    'teso_swin-b_avss': (38.96, .451)
-}
+FOLDERS = ('ablations', 'combinations', 'teso', 'teso-sam', 'v3', 'zero_shot')
 
 
 def metafiles():
     """Contents by path, in the order of model-index.yml."""
-    return {
-        path: read_yaml(str(ROOT / path))
-        for path in read_yaml(str(ROOT / 'model-index.yml'))['Import']
-    }
+    return {path: read_yaml(str(ROOT / path))
+            for path in read_yaml(str(ROOT / 'model-index.yml'))['Import']}
 
 
 def models():
@@ -39,15 +28,12 @@ def results(model):
 
 
 def test_every_config_is_in_a_metafile():
-    assert set(metafiles()) == {
-        f'configs/{folder}/metafile.yml' for folder in FOLDERS
-    }
+    assert set(metafiles()) == {f'configs/{folder}/metafile.yml'
+                                for folder in FOLDERS}
     listed = [model['Config'] for model in models()]
     assert len(set(listed)) == len(listed)
-    there = {
-        path.relative_to(ROOT).as_posix()
-        for folder in FOLDERS for path in (CONFIGS / folder).rglob('*.py')
-    }
+    there = {path.relative_to(ROOT).as_posix() for folder in FOLDERS
+             for path in (CONFIGS / folder).rglob('*.py')}
     assert set(listed) == there
 
 
@@ -80,32 +66,3 @@ def test_the_papers_numbers_say_so():
                 assert not any(key.startswith(PAPER) for key in metrics)
             else:
                 assert all(key.startswith(PAPER) for key in metrics)
-
-
-def test_main_results():
-
-    def of_paper(metrics):
-        return metrics[f'{PAPER}mIoU'], metrics[f'{PAPER}F']
-
-    assert TESO == {
-        model['Name']: of_paper(results(model)[0][1])
-        for model in models() if model['Name'] in TESO
-    }
-    others = metafiles()['configs/teso/metafile.yml']['Others In The Paper']
-    assert of_paper(others['GAVS']['AVSBench V1M']) == (63.70, .774)
-
-
-def test_cues_of_results_exist():
-    """'..., cues NAME' is a config of configs/text_cues."""
-    names = set()
-    for model in models():
-        for where, _ in results(model):
-            found = re.search(r', cues (\S+?)(,|$)', where)
-            if found:
-                names.add(found.group(1))
-    assert {f'{name}.py' for name in names} == {
-        path.name
-        for path in (CONFIGS / 'text_cues').glob('*.py')
-        if path.stem not in ('teso', 'teso_4bit', 'teso_openai',
-                             'captions_llava')
-    }

@@ -2,8 +2,6 @@
 """Zero-shot configs with small random models of the real kinds: a test of
 generated data under all kinds of sound."""
 import math
-import runpy
-import sys
 
 import pytest
 import torch
@@ -12,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from narrow import CONFIGS, load
+from processes import call_tool
 
 pytest.importorskip('transformers')
 import tiny_zero_shot  # noqa: E402
@@ -101,17 +100,11 @@ def test_one_sound_and_a_checkpoint(folders, root, tmp_path):
     assert again.model.cue_scorer.is_init
 
 
-def test_command(folders, root, tmp_path, monkeypatch, capsys):
+def test_command(folders, root, tmp_path, capsys):
     """tools/test.py without a checkpoint; other models need one."""
     path = tmp_path / 'zero-shot.py'
     small('clap-clipseg_v1m', folders, root, tmp_path).dump(path)
-    script = str(CONFIGS.parent / 'tools' / 'test.py')
-    monkeypatch.setattr(
-        sys, 'argv',
-        [script, str(path), '--tta', '--audio', 'normal', 'mute'])
-    runpy.run_path(script, run_name='__main__')
+    call_tool('test.py', path, '--tta', '--audio', 'normal', 'mute')
     assert '| mute ' in capsys.readouterr().out
-    monkeypatch.setattr(
-        sys, 'argv', [script, str(CONFIGS / 'teso/teso_swin-b_v1m.py')])
     with pytest.raises(SystemExit, match='needs a CHECKPOINT'):
-        runpy.run_path(script, run_name='__main__')
+        call_tool('test.py', CONFIGS / 'teso/teso_swin-b_v1m.py')

@@ -9,22 +9,6 @@ from mmteso.datasets.avsbench_meta import (AVSBENCH_CLASSES, get_class_set,
 MINE = ('background', 'fire truck', 'dog')
 
 
-def test_avsbench():
-    names, palette = get_class_set()
-    assert names == AVSBENCH_CLASSES
-    assert len(set(names)) == 71
-    assert (names[0], names[28], names[70]) == ('background', 'guitar',
-                                                'woman')
-    # index order is alphabetical after background
-    assert list(names[1:]) == sorted(names[1:])
-    assert palette[28] == [64, 64, 128]
-    palette = voc_palette(256)
-    assert palette[:5] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0],
-                           [0, 0, 128]]
-    assert palette[255] == [224, 224, 192]
-    assert len({tuple(color) for color in palette}) == 256
-
-
 @pytest.mark.parametrize('file, content', [
     ('label2idx.json', json.dumps(dict(zip(MINE, (1, 2, 3))))),
     ('classes.json', json.dumps(MINE)),

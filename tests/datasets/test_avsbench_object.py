@@ -46,22 +46,10 @@ def test_every_file_exists(clean_root, subset, split, frames, audio,
         assert (info['task'], info['label_format']) == ('binary', 'binary')
 
 
-def test_classes(clean_root):
-    s4 = build(clean_root, 's4', 'test')
-    names = ('background', 'dog_barking', 'playing_piano')
-    info = s4.get_data_info(5)
-    assert info['class_names'] == s4.metainfo['class_names'] == names
-    assert info['a_obj'] == ('playing_piano', )
-    assert s4.metainfo['classes'] == ('background', 'sounding')
-    ms3 = build(clean_root, 'ms3', 'test').get_data_info(0)
-    assert (ms3['class_names'], ms3['a_obj']) == (None, ())
-
-
-@pytest.mark.parametrize('arguments, message', [
-    (dict(subset='v1s'), r"subset.*\['s4', 'ms3'\].*'v1s'"),
-    (dict(split='all'), "split.*'all'"),
-    (dict(audio='mp3'), "audio.*'mp3'"),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [(dict(subset='v1s'), r"subset.*\['s4', 'ms3'\].*'v1s'"),
+     (dict(split='all'), "split.*'all'"), (dict(audio='mp3'), "audio.*'mp3'")])
 def test_wrong_arguments(clean_root, arguments, message):
     with pytest.raises(ValueError, match=message):
         build(clean_root, **arguments)

@@ -18,10 +18,8 @@ def build(*args, **kwargs):
 
 
 def uids(dataset):
-    return {
-        dataset.get_data_info(index)['uid']
-        for index in range(len(dataset))
-    }
+    return {dataset.get_data_info(index)['uid']
+            for index in range(len(dataset))}
 
 
 @pytest.fixture(scope='module')
@@ -53,13 +51,9 @@ def test_lists_of_each_setting(clean_root):
 
 def test_samples(root):
     """A list without objects and with another split is completed."""
-    dataset = DATASETS.build(
-        dict(
-            type='AVSBenchV3Dataset',
-            data_root=root,
-            setting='5-shot',
-            split='test',
-            frames_per_clip=2))
+    dataset = DATASETS.build(dict(type='AVSBenchV3Dataset', data_root=root,
+                                  setting='5-shot', split='test',
+                                  frames_per_clip=2))
     text = Path(root, 'v3', 'v3_5_shot', 'test.csv').read_text()
     assert ',,,,v3_1_shot_train,v' in text  # as in the published lists
     for index in range(len(dataset)):

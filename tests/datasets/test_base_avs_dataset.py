@@ -36,9 +36,8 @@ def test_masks_of_the_task(root, task, reduced):
     """Ours and mmseg's LoadAnnotations agree; background may be no class."""
     args = dict(task=task, mask_source='labels_semantic')
     whole = build(root, pipeline=OURS, **args)
-    ours, stock = (
-        build(root, pipeline=pipeline, reduce_zero_label=reduced, **args)
-        for pipeline in (OURS, STOCK))
+    ours, stock = (build(root, pipeline=pipeline, reduce_zero_label=reduced,
+                         **args) for pipeline in (OURS, STOCK))
     assert ours.metainfo['reduce_zero_label'] is reduced
     if reduced:
         assert ours.metainfo['classes'] == AVSBENCH_CLASSES[1:]

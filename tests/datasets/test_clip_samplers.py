@@ -16,26 +16,18 @@ def dataset(tmp_path_factory):
     """Train clips: three with a mask in one of 5 frames, three of 10."""
     root = make_avsbench(
         tmp_path_factory.mktemp('clips'), ('v1s', 'v2'), ('train', ), clips=3)
-    return AVSBenchDataset(
-        data_root=root,
-        subsets=['v1s', 'v2'],
-        split='train',
-        task='binary',
-        with_masks=False,
-        pipeline=[])
+    return AVSBenchDataset(data_root=root, subsets=['v1s', 'v2'],
+                           split='train', task='binary', with_masks=False,
+                           pipeline=[])
 
 
 def loader(dataset, batch_size=2, rank=0, processes=1, **sampler):
     with mock.patch('mmengine.dataset.sampler.get_dist_info',
                     lambda: (rank, processes)):
         return Runner.build_dataloader(
-            dict(
-                dataset=dataset,
-                batch_size=batch_size,
-                sampler=sampler,
-                batch_sampler=dict(type='ClipBatchSampler'),
-                collate_fn=dict(type='pseudo_collate')),
-            seed=3)
+            dict(dataset=dataset, batch_size=batch_size, sampler=sampler,
+                 batch_sampler=dict(type='ClipBatchSampler'),
+                 collate_fn=dict(type='pseudo_collate')), seed=3)
 
 
 def names(dataset, batch):
@@ -55,9 +47,8 @@ def test_clips_stay_whole_and_mix(dataset):
     batches = list(
         loader(dataset, type='ClipSampler', shuffle=True).batch_sampler)
     assert [len(names(dataset, batch)) for batch in batches] == [2, 2, 2]
-    assert all(
-        whole(frames) for batch in batches
-        for frames in names(dataset, batch).values())
+    assert all(whole(frames) for batch in batches
+               for frames in names(dataset, batch).values())
     assert sorted(sum(batches, [])) == list(range(len(dataset)))
     # of 5 and 10 frames in one batch
     assert 15 in [len(batch) for batch in batches]
@@ -74,37 +65,24 @@ def test_epochs_have_an_order_of_their_own(dataset):
 @pytest.mark.parametrize('processes', [2, 4, 7])
 def test_a_test_has_each_frame_once(dataset, processes):
     """Whether or not the clips can be shared evenly."""
-    parts = [
-        sum(
-            loader(
-                dataset, 1, rank, processes, type='ClipSampler',
-                shuffle=False).batch_sampler, [])
-        for rank in range(processes)
-    ]
+    parts = [sum(loader(dataset, 1, rank, processes, type='ClipSampler',
+                        shuffle=False).batch_sampler, [])
+             for rank in range(processes)]
     assert sorted(sum(parts, [])) == list(range(len(dataset)))
 
 
 def test_training_has_as_many_batches_everywhere(dataset):
-    parts = [
-        list(
-            loader(
-                dataset, 1, rank, 4, type='ClipSampler',
-                shuffle=True).batch_sampler) for rank in range(4)
-    ]
+    parts = [list(loader(dataset, 1, rank, 4, type='ClipSampler',
+                         shuffle=True).batch_sampler) for rank in range(4)]
     assert [len(part) for part in parts] == [2] * 4
     assert set(sum(sum(parts, []), [])) == set(range(len(dataset)))
 
 
 def test_endless_sampling(dataset):
     """Each pass over the data has all clips, shared by the processes."""
-    parts = [
-        list(
-            islice(
-                loader(
-                    dataset, 3, rank, 2,
-                    type='InfiniteClipSampler').batch_sampler, 2))
-        for rank in range(2)
-    ]
+    parts = [list(islice(loader(dataset, 3, rank, 2,
+                                type='InfiniteClipSampler').batch_sampler, 2))
+             for rank in range(2)]
     for turn in range(2):
         frames = sorted(parts[0][turn] + parts[1][turn])
         assert frames == list(range(len(dataset)))

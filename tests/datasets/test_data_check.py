@@ -32,12 +32,9 @@ def pipeline(tta=False):
         masks = [dict(type='TestTimeAug', transforms=[
             [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)
              ], masks])]
-    return [
-        dict(type='LoadImageFromFile'),
-        dict(type='LoadAudioClip'),
-        dict(type='AudioToLogMel'),
-        dict(type='LoadTextCues', cue_target='a_obj'), *masks
-    ]
+    return [dict(type='LoadImageFromFile'), dict(type='LoadAudioClip'),
+            dict(type='AudioToLogMel'),
+            dict(type='LoadTextCues', cue_target='a_obj'), *masks]
 
 
 def build(root, **kwargs):
@@ -117,8 +114,7 @@ def test_only_what_has_changed_is_read_again(root):
     again = build(root).check_frames()
     assert again.num_read == 0
     assert again.unknown == report.unknown == {
-        f'{CLIP}, frame 1': (4, 4 / 768)
-    }
+        f'{CLIP}, frame 1': (4, 4 / 768)}
     assert 'unknown colour: 4, in 1 masks, at most 0.52%' in again.summary()
     # a loader that is told otherwise looks for itself
     strict = pipeline()
@@ -144,19 +140,13 @@ def test_data_that_cannot_be_written_to(root, monkeypatch, tmp_path):
 def test_wrappers_and_views(root):
     """Data sets in wrappers, loaders in TestTimeAug."""
     (root / CLIP / 'labels_rgb/0.png').write_bytes(b'')
-    config = dict(
-        type='AVSBenchDataset',
-        data_root=str(root),
-        cue_file='cues.jsonl',
-        pipeline=pipeline(tta=True))
-    reports = check_dataset(
-        DATASETS.build(
-            dict(
-                type='ConcatDataset',
-                datasets=[
-                    config,
-                    dict(type='RepeatDataset', dataset=config, times=2)
-                ])))
+    config = dict(type='AVSBenchDataset', data_root=str(root),
+                  cue_file='cues.jsonl', pipeline=pipeline(tta=True))
+    reports = check_dataset(DATASETS.build(
+                                dict(type='ConcatDataset', datasets=[
+                                         config, dict(
+                                             type='RepeatDataset',
+                                             dataset=config, times=2)])))
     assert [list(report.faults) for report in reports] == [[5], [5]]
 
 

@@ -13,29 +13,23 @@ CLASSES = AVSBENCH_CLASSES[1:]
 
 
 def clip(uid, *a_obj, **more):
-    return dict(
-        dict(uid=uid, audio_path=f'{uid}.wav', a_obj=a_obj), **more)
+    return dict(dict(uid=uid, audio_path=f'{uid}.wav', a_obj=a_obj), **more)
 
 
 def pair(clips, **options):
     """UIDs of the donors by uid."""
     table = off_screen_table(clips, AVSBENCH_CLASSES, **options)
-    return {
-        uid: [donor['uid'] for donor in found]
-        for uid, found in table.items()
-    }
+    return {uid: [donor['uid'] for donor in found]
+            for uid, found in table.items()}
 
 
 def random_clips(seed, number=60):
     """Clips with 0 to 2 classes of 12; some of one video, some unlabelled."""
     rng = random.Random(seed)
-    return [
-        clip(
-            f'u{i}',
-            *rng.sample(CLASSES[:12], rng.choice([0, 1, 1, 1, 2])),
-            vid=rng.choice(['', f'v{i % 20}']),
-            unseen_source=rng.random() < 0.1) for i in range(number)
-    ]
+    return [clip(f'u{i}',
+                 *rng.sample(CLASSES[:12], rng.choice([0, 1, 1, 1, 2])),
+                 vid=rng.choice(['', f'v{i % 20}']),
+                 unseen_source=rng.random() < 0.1) for i in range(number)]
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -53,13 +47,9 @@ def test_a_donor_is_foreign(seed, tmp_path):
         f'{group}: {[n for n in CLASSES if groups_of[n] == group]}\n'
         for group in 'abcdefgh'))
     alike = list(zip(CLASSES[:4], CLASSES[4:8])) if seed % 3 else []
-    donors = pair(
-        clips,
-        seed=seed,
-        cue_file=str(tmp_path / 'cues.jsonl'),
-        synonyms=None,
-        groups=str(tmp_path / 'groups.yaml') if seed % 2 else None,
-        sound_alikes=alike)
+    donors = pair(clips, seed=seed, cue_file=str(tmp_path / 'cues.jsonl'),
+                  synonyms=None, groups=str(tmp_path / 'groups.yaml')
+                  if seed % 2 else None, sound_alikes=alike)
     assert list(donors) == list(by_uid)
     for one in clips:
         found = donors[one['uid']]
@@ -89,13 +79,10 @@ def test_the_seed_chooses():
             ] == ['15', '62', '07', '56', '21', '37', '03', '63', '21']
 
 
-@pytest.mark.parametrize('other', [
-    clip('b', 'cat', audio_path=''),
-    clip('b'),
-    clip('b', 'cat', unseen_source=True),
-    clip('b', 'cat', vid='v'),
-    clip('b', 'dog', 'cat'),
-])
+@pytest.mark.parametrize('other', [clip('b', 'cat', audio_path=''), clip('b'),
+                                   clip('b', 'cat', unseen_source=True),
+                                   clip('b', 'cat', vid='v'),
+                                   clip('b', 'dog', 'cat')])
 def test_no_donor(other):
     target = clip('a', 'dog', vid='v')
     with pytest.raises(
@@ -111,18 +98,6 @@ def test_what_there_has_to_be():
         pair([clip('a', 'dog', audio_path=None)])
 
 
-# --------------------------------------------------------------------- groups
-def test_groups_of_avsbench():
-    groups_of = read_class_groups('avsbench', CLASSES)
-    assert set(groups_of) == set(CLASSES)
-    assert {group for groups in groups_of.values() for group in groups
-            } == {'music', 'human', 'animal', 'device'}
-    assert {name for name, groups in groups_of.items() if len(groups) > 1
-            } == {'keyboard', 'bell'}
-    assert groups_of['violin'] == {'music'} and groups_of['wolf'] == {'animal'}
-    assert groups_of['baby'] == {'human'} and groups_of['axe'] == {'device'}
-
-
 def test_wrong_groups(tmp_path):
     path = tmp_path / 'groups.yaml'
     for text, message in (('music: [dog]', r"no group for the classes .'cat'"),
@@ -134,12 +109,10 @@ def test_wrong_groups(tmp_path):
         read_class_groups('no/such.yaml', [])
 
 
-# ------------------------------------------------------------- with data sets
 def test_dirt_of_avsbench(tmp_path):
     """'off-the-screen' and 'background' lend nothing and may borrow."""
-    root = make_avsbench(
-        tmp_path, subsets=('v2', ), splits=('test', ), clips=5, frames=1,
-        seed=1)
+    root = make_avsbench(tmp_path, subsets=('v2', ), splits=('test', ),
+                         clips=5, frames=1, seed=1)
     lines = (tmp_path / 'metadata.csv').read_text().splitlines()
     labels = ['dog', 'man_off-the-screen', 'off-the-screen', 'background',
               'guitar']
@@ -150,15 +123,10 @@ def test_dirt_of_avsbench(tmp_path):
     (tmp_path / 'metadata.csv').write_text('\n'.join(lines))
 
     def donors(cue_file=None, alike=(), **kwargs):
-        dataset = AVSBenchDataset(
-            root,
-            subsets='v2',
-            split='test',
-            frames_per_clip=1,
-            pipeline=[],
-            metainfo=dict(sound_alikes=alike),
-            cue_file=cue_file,
-            off_screen=kwargs)
+        dataset = AVSBenchDataset(root, subsets='v2', split='test',
+                                  frames_per_clip=1, pipeline=[],
+                                  metainfo=dict(sound_alikes=alike),
+                                  cue_file=cue_file, off_screen=kwargs)
         infos = [dataset.get_data_info(i) for i in range(5)]
         assert all(f'/{donor["uid"]}/audio.wav' in donor['audio_path']
                    for info in infos for donor in info['off_screen'])

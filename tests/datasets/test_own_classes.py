@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from narrow import CONFIGS, KEEP_ALL, narrow_config, plain_config_text
+from narrow import CONFIGS, KEEP_ALL, narrow_config
 
 from data import make_avsbench
 from mmteso.datasets import check_dataset
@@ -54,19 +54,16 @@ def root(tmp_path_factory):
 def test_ten_iterations(root, tmp_path, base, more, classes, metrics):
     from mmengine.runner import Runner
     path = tmp_path / 'mine.py'
-    path.write_text(
-        CONFIG.format(
-            base=str(CONFIGS / 'teso' / base), root=root, palette=PALETTE) +
-        more)
+    path.write_text(CONFIG.format(base=str(CONFIGS / 'teso' / base), root=root,
+                                  palette=PALETTE) + more)
     config = narrow_config(
         Config.fromfile(path), root, tmp_path / 'work', frames=6, epochs=10)
     config.train_cfg.val_interval = 10
     config.model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
-    with plain_config_text():
-        runner = Runner.from_cfg(config)
-        runner.train()
-        assert runner.iter == 10
-        scores = runner.test()
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert runner.iter == 10
+    scores = runner.test()
     dataset = runner.test_dataloader.dataset
     assert dataset.metainfo['classes'] == classes
     assert dataset.metainfo['class_names'] == CLASSES

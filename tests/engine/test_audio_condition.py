@@ -13,12 +13,8 @@ from mmteso.engine import (audio_conditions_dataloader,
                            insert_audio_conditions)
 from mmteso.io import Provenance, write_feature_file
 
-PIPELINE = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAudioClip'),
-    dict(type='AudioToLogMel'),
-    dict(type='PackAVTInputs')
-]
+PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAudioClip'),
+            dict(type='AudioToLogMel'), dict(type='PackAVTInputs')]
 
 
 @pytest.mark.parametrize('name', AUDIO_CONDITIONS)
@@ -28,19 +24,13 @@ def test_transforms_can_be_built_and_name_their_condition(name, tmp_path):
         assert name == 'normal'
         return
     if name == 'wgn-10db':
-        assert config == dict(
-            type='ReplaceAudioWithNoise', level_db=10., reference='pcm16',
-            seed=3)
+        assert config == dict(type='ReplaceAudioWithNoise', level_db=10.,
+                              reference='pcm16', seed=3)
     write_wav(tmp_path / 'other.wav', 2, [300.])
     results = TRANSFORMS.build(config)(
-        dict(
-            waveform=np.ones(15600, np.float32),
-            sample_rate=16000,
-            uid='a',
-            frame=0,
-            off_screen=[
-                dict(uid='b', audio_path=str(tmp_path / 'other.wav'))
-            ]))
+        dict(waveform=np.ones(15600, np.float32), sample_rate=16000, uid='a',
+             frame=0, off_screen=[
+                 dict(uid='b', audio_path=str(tmp_path / 'other.wav'))]))
     assert results['audio_condition'] == name
 
 
@@ -54,8 +44,7 @@ def test_inserted_after_the_sound_is_read():
     changed = insert_audio_conditions(pipeline, ['mute'])
     assert [step['type'] for step in changed] == [
         'LoadImageFromFile', 'LoadAudioClip', 'MuteAudio', 'AudioToLogMel',
-        'PackAVTInputs'
-    ]
+        'PackAVTInputs']
     assert pipeline == PIPELINE
     assert insert_audio_conditions(pipeline, ['normal']) == PIPELINE
 
@@ -64,11 +53,9 @@ def cached(tmp_path, **settings):
     path = str(tmp_path / 'audio.safetensors')
     write_feature_file(path, {'u/0': torch.zeros(128)},
                        Provenance('audio', 'VGGish', 'ab', 128, settings))
-    return [
-        dict(type='LoadImageFromFile'),
-        dict(type='LoadAudioFeatures', feature_file='audio.safetensors'),
-        dict(type='PackAVTInputs')
-    ]
+    return [dict(type='LoadImageFromFile'),
+            dict(type='LoadAudioFeatures', feature_file='audio.safetensors'),
+            dict(type='PackAVTInputs')]
 
 
 def test_cached_features_give_way_to_the_sound(tmp_path):
@@ -77,22 +64,17 @@ def test_cached_features_give_way_to_the_sound(tmp_path):
         tmp_path, sound='waveform', clip_hop=0.96, sample_rate=16000)
     changed = insert_audio_conditions(
         pipeline, ['mute'], data_root=str(tmp_path))
-    assert changed == [
-        dict(type='LoadImageFromFile'),
-        dict(type='LoadAudioClip', clip_hop=0.96, sample_rate=16000),
-        dict(type='MuteAudio'),
-        dict(type='AudioToLogMel'),
-        dict(type='PackAVTInputs')
-    ]
+    assert changed == [dict(type='LoadImageFromFile'),
+                       dict(type='LoadAudioClip', clip_hop=0.96,
+                            sample_rate=16000), dict(type='MuteAudio'),
+                       dict(type='AudioToLogMel'), dict(type='PackAVTInputs')]
     # nothing is altered, nothing is wrong
     assert insert_audio_conditions(pipeline, ['normal']) == pipeline
 
 
-@pytest.mark.parametrize('settings', [
-    dict(),
-    dict(sound='log_mel', clip_hop=0.96),
-    dict(sound='waveform', clip_hop=1.0),
-])
+@pytest.mark.parametrize('settings', [dict(),
+                                      dict(sound='log_mel', clip_hop=0.96),
+                                      dict(sound='waveform', clip_hop=1.0)])
 def test_features_of_unknown_sound_are_refused(tmp_path, settings):
     pipeline = cached(tmp_path, **settings)
     with pytest.raises(ValueError, match='reads ".*audio.safetensors'):
@@ -106,11 +88,10 @@ def test_pipeline_without_waveform():
             insert_audio_conditions([dict(type=name)], ['mute'])
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda d: d,
-    lambda d: dict(type='RepeatDataset', times=2, dataset=d),
-    lambda d: dict(type='ConcatDataset', datasets=[d, copy.deepcopy(d)]),
-])
+@pytest.mark.parametrize(
+    'wrap', [
+        lambda d: d, lambda d: dict(type='RepeatDataset', times=2, dataset=d),
+        lambda d: dict(type='ConcatDataset', datasets=[d, copy.deepcopy(d)])])
 def test_dataloader(wrap):
     config = ConfigDict(
         batch_size=2,

@@ -3,10 +3,10 @@ import json
 
 import pytest
 import torch
+from both_kinds import random_checkpoint
 from mmengine.config import ConfigDict
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS, METRICS, MODELS
 from narrow import load, narrow_config
@@ -32,10 +32,8 @@ class ConditionDigest(BaseMetric):
                  score.mean().item(), score.std().item()))
 
     def compute_metrics(self, results):
-        return {
-            f'{index}/{condition}': mean + std
-            for index, condition, mean, std in sorted(results)
-        }
+        return {f'{index}/{condition}': mean + std
+                for index, condition, mean, std in sorted(results)}
 
 
 @HOOKS.register_module()
@@ -74,10 +72,8 @@ def cfg(root, tmp_path):
                 'val_evaluator'):
         cfg.pop(key)
     cfg.default_hooks.checkpoint = None
-    cfg.test_evaluator = [
-        ConfigDict(type='AVSMetric', threshold=0.48),
-        ConfigDict(type='ConditionDigest')
-    ]
+    cfg.test_evaluator = [ConfigDict(type='AVSMetric', threshold=0.48),
+                          ConfigDict(type='ConditionDigest')]
     cfg.test_cfg = dict(type='AudioControlLoop')
     cfg.custom_hooks = [dict(type='CountingHook')]
     return cfg
@@ -104,10 +100,8 @@ def run(cfg, **test_cfg):
 
 
 def digests(metrics, condition):
-    return {
-        key: value
-        for key, value in metrics.items() if key.endswith(f'/{condition}')
-    }
+    return {key: value for key, value in metrics.items()
+            if key.endswith(f'/{condition}')}
 
 
 def test_one_pass_equals_separate_passes(cfg, monkeypatch):
@@ -137,10 +131,8 @@ def test_one_pass_equals_separate_passes(cfg, monkeypatch):
             if value == value:
                 assert flat[f'{name}/{key}'] == value
     # they do differ; noise 40 dB below the sound is next to silence
-    scores = {
-        tuple(digests(flat, name).values())
-        for name in CONDITIONS if name != 'wgn-40db'
-    }
+    scores = {tuple(digests(flat, name).values()) for name in CONDITIONS
+              if name != 'wgn-40db'}
     assert len(scores) == len(CONDITIONS) - 1
 
 
@@ -162,7 +154,6 @@ def test_hooks_are_called_once_per_batch(cfg, tmp_path):
     assert f'\n{words}\n' in text[text.index('| mute '):]
 
 
-# ------------------------------------------------------------- other models
 @MODELS.register_module()
 class OneSoundSegmentor(AudioTextSegmentor):
     """Knows nothing of several sounds."""
@@ -180,14 +171,9 @@ def test_model_that_takes_one_sound_at_a_time(cfg):
         assert value == pytest.approx(expected[key], abs=0, nan_ok=True)
 
 
-# ----------------------------------------------- evaluate_audio_conditions()
 @pytest.fixture
-def checkpoint(cfg, tmp_path):
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        model = MODELS.build(cfg.model)
-    path = tmp_path / 'model.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return str(path)
+def checkpoint(cfg):
+    return random_checkpoint(cfg)
 
 
 def test_each_condition_reaches_the_model(cfg, checkpoint, monkeypatch):

@@ -10,16 +10,14 @@ NORMAL = {'J': 80., 'F': 90., 'J_sounding': 85., 'foreground': 12.,
 MUTE = {'J': 20., 'F': 45., 'J_sounding': 10., 'foreground': 1.5,
         'cues/AP': 7., 'J@test_unseen': 30.}
 OTHER = dict(MUTE, J=40., J_sounding=30., foreground=2.25)
-FACTS = dict(
-    metrics=['AVSMetric: x'], reference='pcm16', seed=4,
-    off_screen_groups=None)
+FACTS = dict(metrics=['AVSMetric: x'], reference='pcm16', seed=4,
+             off_screen_groups=None)
 
 
 def report(**conditions):
     conditions = conditions or dict(normal=NORMAL, mute=MUTE)
-    return make_audio_report(
-        {name.replace('_', '-'): value
-         for name, value in conditions.items()}, **FACTS)
+    return make_audio_report({name.replace('_', '-'): value
+                              for name, value in conditions.items()}, **FACTS)
 
 
 def test_numbers():
@@ -27,21 +25,17 @@ def test_numbers():
     assert made['conditions']['off-screen'] == OTHER
     assert made['drop_percent'] == {
         'mute': {'J': 75., 'F': 50., 'J@test_unseen': 50.},
-        'off-screen': {'J': 50., 'F': 50., 'J@test_unseen': 50.},
-    }
+        'off-screen': {'J': 50., 'F': 50., 'J@test_unseen': 50.}}
     assert made['false_positive_percent'] == {
         'mute': dict(foreground=1.5), 'off-screen': dict(foreground=2.25)}
-    assert made['listening_score'] == dict(
-        J=pytest.approx(2 * 80 * 80 / 160))
+    assert made['listening_score'] == dict(J=pytest.approx(2 * 80 * 80 / 160))
     assert made['seed'] == 4 and made['metrics'] == ['AVSMetric: x']
 
 
 def test_several_metrics_keep_apart():
-    both = {
-        f'{prefix}/{key}': value
-        for prefix, factor in (('a', 1.), ('b', .5))
-        for key, value in ((k, factor * v) for k, v in NORMAL.items())
-    }
+    both = {f'{prefix}/{key}': value
+            for prefix, factor in (('a', 1.), ('b', .5))
+            for key, value in ((k, factor * v) for k, v in NORMAL.items())}
     made = report(normal=both, mute=both)
     assert set(made['listening_score']) == {'a/J', 'b/J'}
     assert made['listening_score']['a/J'] != made['listening_score']['b/J']

@@ -9,10 +9,9 @@ from mmteso.version import __version__
 NAME = 'teso/teso_swin-b_v1m.py'
 PROMPT = 'model.prompt_encoder'
 # their paths in the config, by type
-STEPS = {
-    step.type: f'test_dataloader.dataset.pipeline.{index}'
-    for index, step in enumerate(load(NAME).test_dataloader.dataset.pipeline)
-}
+STEPS = {step.type: f'test_dataloader.dataset.pipeline.{index}'
+         for index, step in enumerate(
+             load(NAME).test_dataloader.dataset.pipeline)}
 AUDIO, CUES = STEPS['LoadAudioClip'], STEPS['LoadTextCues']
 
 
@@ -98,9 +97,8 @@ def test_steps_of_the_pipeline():
     new.test_dataloader.dataset = dict(
         type='ConcatDataset', datasets=[dataset])
     assert config_differences(meta_of(old), new) == []
-    dataset['pipeline'] = [
-        step for step in dataset['pipeline'] if step['type'] != 'Resize'
-    ]
+    dataset['pipeline'] = [step for step in dataset['pipeline']
+                           if step['type'] != 'Resize']
     new.test_dataloader.dataset = dict(
         type='ConcatDataset', datasets=[dataset])
     difference, = config_differences(meta_of(old), new)
@@ -142,8 +140,3 @@ def test_nothing_of_the_checkpoint_is_imported(tmp_path, monkeypatch):
     new.model.prompt_encoder.source_pool = True
     for others in ({}, dict(mmteso_version=__version__)):
         assert len(config_differences(meta_of(old, **others), new)) == 1
-
-
-def test_no_config():
-    with pytest.raises(ValueError, match='text'):
-        config_differences({}, Config(dict(model=dict(type='A'))))

@@ -15,8 +15,7 @@ def test_data_root():
     cfg = load('ablations/synthavs/no-silent_full.py')
     leaf = cfg.train_dataloader.dataset
     cfg.train_dataloader.dataset = dict(
-        type='RepeatDataset',
-        times=2,
+        type='RepeatDataset', times=2,
         dataset=dict(type='ConcatDataset', datasets=[leaf, leaf]))
     parser = argparse.ArgumentParser()
     add_data_root(parser)
@@ -62,17 +61,15 @@ def test_start_is_not_taken_for_the_latest(load_from, trained, tmp_path):
         (tmp_path / 'last_checkpoint').write_text(str(latest))
     resume_from_work_dir(cfg)
     assert cfg.resume == trained
-    assert cfg.load_from == (
-        str(latest) if trained else load_from)
+    assert cfg.load_from == (str(latest) if trained else load_from)
 
 
-@pytest.mark.parametrize('device, before, after', [
-    ('cpu', dict(), dict(type='CPUAmpOptimWrapper')),
-    ('cuda', dict(type='OptimWrapper'),
-     dict(type='AmpOptimWrapper', loss_scale='dynamic')),
-    ('cuda', dict(type='AmpOptimWrapper', loss_scale=8.),
-     dict(type='AmpOptimWrapper', loss_scale=8.)),
-])
+@pytest.mark.parametrize('device, before, after',
+                         [('cpu', dict(), dict(type='CPUAmpOptimWrapper')),
+                          ('cuda', dict(type='OptimWrapper'),
+                           dict(type='AmpOptimWrapper', loss_scale='dynamic')),
+                          ('cuda', dict(type='AmpOptimWrapper', loss_scale=8.),
+                           dict(type='AmpOptimWrapper', loss_scale=8.))])
 def test_amp_for_the_device(monkeypatch, device, before, after):
     monkeypatch.setattr(options, 'get_device', lambda: device)
     cfg = Config(dict(optim_wrapper=before))

@@ -25,10 +25,7 @@ class InterruptHook(Hook):
 
     priority = 'LOWEST'
 
-    def after_train_iter(self,
-                         runner,
-                         batch_idx,
-                         data_batch=None,
+    def after_train_iter(self, runner, batch_idx, data_batch=None,
                          outputs=None):
         if runner.iter == SAVED:
             raise _Interrupted
@@ -60,23 +57,20 @@ def moments(runner):
     return {
         (index, name): value
         for index, state in runner.optim_wrapper.state_dict()['state'].items()
-        for name, value in state.items()
-    }
+        for name, value in state.items()}
 
 
 def assert_equal(actual, expected):
     assert actual.keys() == expected.keys()
-    different = [
-        key for key in expected if not torch.equal(actual[key], expected[key])
-    ]
+    different = [key for key in expected
+                 if not torch.equal(actual[key], expected[key])]
     assert not different, different
 
 
 @pytest.mark.parametrize('num_workers', [0, 2])
 def test_resumed_equals_uninterrupted(synthavs, tmp_path, num_workers):
     """Bit for bit: weights, statistics and the optimizer's moments."""
-    whole, iters = train(
-        config_of(synthavs, tmp_path / 'whole', num_workers))
+    whole, iters = train(config_of(synthavs, tmp_path / 'whole', num_workers))
     assert iters == list(range(ITERS))
 
     stopped = Runner.from_cfg(
@@ -96,8 +90,6 @@ def test_resumed_equals_uninterrupted(synthavs, tmp_path, num_workers):
     assert_equal(resumed.model.state_dict(), whole.model.state_dict())
     assert_equal(moments(resumed), moments(whole))
     # what was to be repeated is more than nothing
-    moved = [
-        name for name, parameter in whole.model.named_parameters()
-        if not torch.equal(parameter, halfway['state_dict'][name])
-    ]
+    moved = [name for name, parameter in whole.model.named_parameters()
+             if not torch.equal(parameter, halfway['state_dict'][name])]
     assert len(moved) > 50

@@ -7,14 +7,13 @@ from mmteso.engine import describe_sound, find_sound_steps
 
 
 def steps_of(*pipelines):
-    return Config({
-        f'{split}_dataloader': dict(
-            dataset=dict(type='X', pipeline=[
-                step if isinstance(step, dict) else dict(type=step)
-                for step in pipeline
-            ]))
-        for split, pipeline in zip(('train', 'val', 'test'), pipelines)
-    })
+    return Config(
+        {f'{split}_dataloader': dict(
+             dataset=dict(type='X',
+                          pipeline=[step if isinstance(step, dict)
+                                    else dict(type=step)
+                                    for step in pipeline]))
+         for split, pipeline in zip(('train', 'val', 'test'), pipelines)})
 
 
 SOUND = ('LoadAudioClip', 'AudioToLogMel')

@@ -49,10 +49,9 @@ def test_missing_keys(cfg, saved, tta):
     checkpoint = saved(drop_pmqs)
     if tta:
         use_tta(cfg)
-    with pytest.raises(
-            RuntimeError,
-            match=r'random\.pth does not fit.*--allow-keys'
-            r'[\s\S]*missing.*decode_head\.pmqs\.'):
+    with pytest.raises(RuntimeError,
+                       match=r'random\.pth does not fit.*--allow-keys'
+                       r'[\s\S]*missing.*decode_head\.pmqs\.'):
         strict_test(cfg, checkpoint)
     assert 'J' in strict_test(cfg, checkpoint, 'decode_head.pmqs.*')
     # what the config allows stays allowed
@@ -67,23 +66,13 @@ def test_unexpected_keys_and_other_shapes(cfg, saved):
         state_dict[name] = state_dict[name].new_zeros(9)
 
     checkpoint = saved(change)
-    with pytest.raises(
-            RuntimeError,
-            match=r'size mismatch.*cls_embed.bias[\s\S]*'
-            'unexpected.*extra.weight'):
+    with pytest.raises(RuntimeError,
+                       match=r'size mismatch.*cls_embed.bias[\s\S]*'
+                       'unexpected.*extra.weight'):
         strict_test(cfg, checkpoint)
     # a shape is never allowed
     with pytest.raises(RuntimeError, match='cls_embed.bias'):
         strict_test(cfg, checkpoint, '*')
-
-
-def test_prefix_of_several_gpus(cfg, saved):
-
-    def wrap(state_dict):
-        for key in list(state_dict):
-            state_dict[f'module.{key}'] = state_dict.pop(key)
-
-    assert 'J' in strict_test(cfg, saved(wrap))
 
 
 @pytest.fixture

@@ -27,12 +27,10 @@ def results(tmp_path_factory):
             cue['cues'] = cue['cues'][:1]
     Path(root, 'cues.jsonl').write_text(''.join(
         json.dumps(cue) + '\n' for cue in cues))
-    run([
-        sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
-        '--nproc_per_node=2', '--rdzv-backend=c10d',
-        '--rdzv-endpoint=127.0.0.1:0', WORKER, root, folder / 'work2',
-        folder / 'two.pth'
-    ])
+    run([sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
+         '--nproc_per_node=2', '--rdzv-backend=c10d',
+         '--rdzv-endpoint=127.0.0.1:0', WORKER, root, folder / 'work2',
+         folder / 'two.pth'])
     two = torch.load(folder / 'two.pth', weights_only=True)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -54,10 +52,9 @@ def difference(one, two):
     largest = {name: gradient.abs().max() for name, gradient in one.items()}
     floor = 1e-3 * max(largest.values())
     return {
-        name: ((one[name] - two[name]).abs().max() /
-               max(largest[name], floor)).item()
-        for name in one
-    }
+        name: (
+            (one[name] - two[name]).abs().max() / max(
+                largest[name], floor)).item() for name in one}
 
 
 def relative_norm(one, two):

@@ -15,10 +15,9 @@ def plain(value):
     return value
 
 
-@pytest.mark.parametrize('name', [
-    'teso/teso_swin-b_v1m.py', 'combinations/fusion-knet_r18_synthavs.py',
-    'text_cues/teso.py'
-])
+@pytest.mark.parametrize('name', ['teso/teso_swin-b_v1m.py',
+                                  'combinations/fusion-knet_r18_synthavs.py',
+                                  'text_cues/teso.py'])
 @pytest.mark.parametrize('laid_out', [False, True])
 def test_what_mmengine_writes(name, laid_out):
     cfg = load(name)

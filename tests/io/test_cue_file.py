@@ -6,21 +6,11 @@ import pytest
 from mmteso.io import (CueFile, CueFileError, CueRecord, append_cue_records,
                        iter_cue_records, write_cue_file)
 
-FULL = dict(
-    uid='-0AB_0_5000',
-    frame=3,
-    cues=['dog', 'café'],
-    caption='A dog.\n"Two"',
-    reasoning='Answer: dog',
-    captioner='llava',
-    reasoner='llama',
-    prompt='few_shot_cot',
-    prompt_hash='ab',
-    status='ok',
-    seconds=1.5,
-    caption_prompt_hash='cd',
-    error='',
-    version='0.1.0')
+FULL = dict(uid='-0AB_0_5000', frame=3, cues=['dog', 'café'],
+            caption='A dog.\n"Two"', reasoning='Answer: dog',
+            captioner='llava', reasoner='llama', prompt='few_shot_cot',
+            prompt_hash='ab', status='ok', seconds=1.5,
+            caption_prompt_hash='cd', error='', version='0.1.0')
 
 
 @pytest.fixture
@@ -95,11 +85,3 @@ def test_the_last_record_of_a_frame_counts(tmp_path, path):
         assert cue_file['a', 1].cues == ('cat', )
         assert len(cue_file) == 4
         assert (cue_file.num_failed, cue_file.num_captioned) == (1, 1)
-
-
-def test_files_that_are_missing(tmp_path, path):
-    with pytest.raises(FileNotFoundError, match='generate_text_cues.py'):
-        CueFile(path)
-    append(str(tmp_path / 'cues.rank0.jsonl'), CueRecord('a', 0, ()))
-    with pytest.raises(FileNotFoundError, match='cat .*rank'):
-        CueFile(path)

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import hashlib
 import json
 import math
 import os
@@ -9,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmteso.io import (atomic_write, file_sha256, parse_json, parse_yaml,
+from mmteso.io import (atomic_write, parse_yaml,
                        plain, read_json, read_yaml, write_json)
 
 
@@ -30,13 +29,6 @@ def test_atomic_write_replaces_whole_files_only(tmp_path):
             raise KeyboardInterrupt
     assert path.read_bytes() == content
     assert os.listdir(path.parent) == [path.name]
-
-
-def test_file_sha256(tmp_path):
-    content = bytes(range(256)) * (1 << 15)  # 8 MiB, read in several pieces
-    (tmp_path / 'file').write_bytes(content)
-    assert file_sha256(str(
-        tmp_path / 'file')) == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize('content, message', [
@@ -66,12 +58,6 @@ def test_json_refused(content, tmp_path):
         read_json(str(path))
 
 
-def test_plain_data_is_read():
-    assert parse_json(b'{"a": [1e-5, null]}') == dict(a=[1e-5, None])
-    assert parse_yaml('a: [1, é]\nb: {c: null}'.encode()) == dict(
-        a=[1, 'é'], b=dict(c=None))
-
-
 @pytest.mark.parametrize('value, expected', [
     (math.nan, None),
     (np.float32('-inf'), None),
@@ -81,7 +67,7 @@ def test_plain_data_is_read():
     ('nan', 'nan'),
     ((1, math.nan), [1, None]),
     ({1: dict(a=[math.inf, None])}, {'1': dict(a=[None, None])}),
-])  # yapf: disable
+])
 def test_plain(value, expected):
     result = plain(value)
     assert result == expected and type(result) is type(expected)

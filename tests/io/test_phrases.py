@@ -4,10 +4,9 @@ import pytest
 from mmteso.io import normalize_phrase
 
 
-@pytest.mark.parametrize('phrase', [
-    'emergency-car', 'Emergency Car', ' emergency_car\n', 'EMERGENCY  -  CAR',
-    'emergency–car', 'emergency\tcar'
-])
+@pytest.mark.parametrize('phrase', ['emergency-car', 'Emergency Car',
+                                    ' emergency_car\n', 'EMERGENCY  -  CAR',
+                                    'emergency–car', 'emergency\tcar'])
 def test_case_space_and_separators_do_not_matter(phrase):
     assert normalize_phrase(phrase) == 'emergency car'
 

@@ -135,15 +135,3 @@ def numbers(content=None):
 def test_anything_but_a_tensor_is_refused(save, content, message):
     with pytest.raises(TensorPickleError, match=f'lm.pkl"(.|\n)*{message}'):
         load_tensor_pickle(save(content))
-
-
-def test_every_truncation_is_an_error(save):
-    content = pickle.dumps(torch.arange(4.))
-    for length in range(0, len(content), 7):
-        with pytest.raises(TensorPickleError, match='lm.pkl'):
-            load_tensor_pickle(save(content[:length]))
-
-
-def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match='lm.pkl" does not exist'):
-        load_tensor_pickle(str(tmp_path / 'lm.pkl'))

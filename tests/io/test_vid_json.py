@@ -9,9 +9,8 @@ from mmteso.io import (CueRecord, VidClip, VidJsonError, export_vid_json,
 
 def write(tmp_path, values):
     path = tmp_path / 'cues.json'
-    path.write_text(
-        values if isinstance(values, str) else json.dumps(values),
-        encoding='utf-8')
+    path.write_text(values if isinstance(values, str) else json.dumps(values),
+                    encoding='utf-8')
     return str(path)
 
 
@@ -21,17 +20,12 @@ def clips(**vids):
 
 def test_cues_are_cleaned(tmp_path):
     table, counts = read_vid_json(
-        write(
-            tmp_path,
-            dict(
-                v=dict(
-                    f0='guitar,man,',
-                    f1='guitar,man',
-                    f2=' emergency car , Man,man,None,None',
-                    f3='',
-                    f4='None,none, NONE ,,'),
-                w=dict(f10='Emergency-Car,emergency car,犬,none of these'),
-                x={})))
+        write(tmp_path, dict(
+                  v=dict(f0='guitar,man,', f1='guitar,man',
+                         f2=' emergency car , Man,man,None,None', f3='',
+                         f4='None,none, NONE ,,'),
+                  w=dict(f10='Emergency-Car,emergency car,犬,none of these'),
+                  x={})))
     assert table == dict(
         v={
             0: ('guitar', 'man'),
@@ -60,10 +54,8 @@ def test_other_formats(tmp_path, values, message):
 
 def test_collisions_are_named():
     table = {f'v{i:02}': {0: ('dog', ), 1: ()} for i in range(12)}
-    wanted = clips(alone='v00', **{
-        f'{letter}{i}': f'v{i:02}'
-        for i in range(1, 12) for letter in 'ab'
-    })
+    wanted = clips(alone='v00', **{f'{letter}{i}': f'v{i:02}'
+                                   for i in range(1, 12) for letter in 'ab'})
     with pytest.raises(VidJsonError) as error:
         import_vid_json(table, wanted)
     lines = str(error.value).splitlines()
@@ -88,20 +80,17 @@ def test_all_that_does_not_fit_is_reported_at_once():
         '(--skip-unknown leaves them out)', '  "x"',
         '  frame 2 of "a", which has 2', '  frame 7 of "a", which has 2',
         'Clips or frames without cues: 2 (--skip-missing goes on without '
-        'them)', '  frame 1 of "a"', '  "b"'
-    ]
+        'them)', '  frame 1 of "a"', '  "b"']
     found = import_vid_json(table, wanted, {'y'}, ['unknown', 'missing'])
     assert [record.frame for record in found.records] == [0]
 
 
 def test_export_and_back(tmp_path):
-    records = [
-        CueRecord('b', 10, ('犬', )),
-        CueRecord('b', 9, (' emergency car ', 'man')),
-        CueRecord('b', 2, (), status='failed'),
-        CueRecord('b', 3, (), status='captioned'),
-        CueRecord('a', 0, ())
-    ]
+    records = [CueRecord('b', 10, ('犬', )),
+               CueRecord('b', 9, (' emergency car ', 'man')),
+               CueRecord('b', 2, (), status='failed'),
+               CueRecord('b', 3, (), status='captioned'),
+               CueRecord('a', 0, ())]
     made = export_vid_json(records, dict(b='v', a='u', c='u'))
     assert made.unserved == 2
     assert made.left_out == dict(colliding=[], unknown=[])
@@ -113,7 +102,7 @@ def test_export_and_back(tmp_path):
     # before it takes the text apart
     assert values == dict(
         u=dict(f0=''),
-        v=dict(f2='', f3='', f9='emergency car,man,', f10='犬,'))
+        v=dict(f2='', f3='', f9='emergency car,man,', f10='\u72ac,'))
     assert [list(values), list(values['v'])] == [['u', 'v'],
                                                  ['f2', 'f3', 'f9', 'f10']]
     table, counts = read_vid_json(path)
@@ -121,9 +110,8 @@ def test_export_and_back(tmp_path):
     wanted = dict(a=VidClip('u', 12, 0), b=VidClip('v', 12, 0))
     assert [(record.uid, record.frame, record.cues)
             for record in import_vid_json(table, wanted).records] == [
-                ('a', 0, ()), ('b', 2, ()), ('b', 3, ()),
-                ('b', 9, ('emergency car', 'man')), ('b', 10, ('犬', ))
-            ]
+        ('a', 0, ()), ('b', 2, ()), ('b', 3, ()),
+        ('b', 9, ('emergency car', 'man')), ('b', 10, ('犬', ))]
 
 
 @pytest.mark.parametrize('cue', ['dog, man', 'None', ' none', '--'])

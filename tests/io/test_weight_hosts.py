@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.runner import CheckpointLoader
 
-from mmteso.engine import OPENMMLAB_HOSTS, download_file, same_files
+from mmteso.engine import OPENMMLAB_HOSTS, download_file
 
 
 def content():
@@ -34,10 +34,8 @@ def hosts(tmp_path, monkeypatch):
     folders = [tmp_path / name for name in ('first', 'second')]
     for folder in folders:
         (folder / 'folder').mkdir(parents=True)
-    places = {
-        host: f'{folder.as_uri()}/'
-        for host, folder in zip(OPENMMLAB_HOSTS, folders)
-    }
+    places = {host: f'{folder.as_uri()}/'
+              for host, folder in zip(OPENMMLAB_HOSTS, folders)}
     real = torch.hub.download_url_to_file
 
     def download(url, *args, **kwargs):
@@ -47,16 +45,6 @@ def hosts(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
     return folders, places
-
-
-def test_addresses():
-    """From whichever host a config has it."""
-    first, second = (host + 'a/b.pth' for host in OPENMMLAB_HOSTS)
-    assert same_files(first) == [first, second]
-    assert same_files(second) == [second, first]
-    assert same_files('https://example.com/b.pth') == [
-        'https://example.com/b.pth'
-    ]
 
 
 @pytest.mark.parametrize('first, asked', [(None, 0), (b'an error page', 1),
@@ -82,11 +70,8 @@ def test_host_that_does_not_answer(hosts, tmp_path):
     with socket.create_server(('127.0.0.1', 0)) as silent:
         places[OPENMMLAB_HOSTS[0]] = 'http://{}:{}/'.format(
             *silent.getsockname())
-        download_file(
-            OPENMMLAB_HOSTS[0] + PATH,
-            str(target),
-            progress=False,
-            timeout=0.5)
+        download_file(OPENMMLAB_HOSTS[0] + PATH, str(target), progress=False,
+                      timeout=0.5)
     assert target.read_bytes() == CONTENT
     assert socket.getdefaulttimeout() == before
 

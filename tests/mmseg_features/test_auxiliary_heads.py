@@ -38,15 +38,12 @@ def test_several_heads(kind, synthavs, tmp_path):
     hook.after_train_iter = lambda runner, batch_idx, data_batch, outputs: (
         logged.update(outputs))
     run_training(cfg, hook)
-    parts = {
-        name for name in logged
-        if name.startswith('aux_') and 'loss' in name
-    }
+    parts = {name for name in logged if name.startswith('aux_')
+             and 'loss' in name}
     assert parts == {'aux_0.loss_ce', 'aux_1.loss_ce'}
     assert any(name.startswith('decode.') for name in logged)
-    total = sum(
-        value for name, value in logged.items()
-        if name.split('.')[-1].startswith('loss_'))
+    total = sum(value for name, value in logged.items()
+                if name.split('.')[-1].startswith('loss_'))
     torch.testing.assert_close(logged['loss'], total)
 
     calls = []
@@ -79,10 +76,8 @@ def test_prompt_goes_where_it_is_taken(kind, synthavs, tmp_path):
     for frames in (batch, other):
         torch.manual_seed(0)  # Mask2Former samples points
         losses.append(model.loss(**frames))
-    hear = {
-        name.split('.')[0]
-        for name, loss in losses[0].items() if loss != losses[1][name]
-    }
+    hear = {name.split('.')[0] for name, loss in losses[0].items()
+            if loss != losses[1][name]}
     # the fusion is untrained
     hear -= {'loss_latent'}
     assert hear == ({'aux_1', 'decode'} if kind == 'teso' else {'aux_1'})

@@ -48,10 +48,9 @@ def test_train(kind, synthavs, tmp_path, built):
     assert written.model.prompt_encoder.num_latents == 3
 
 
-@pytest.mark.parametrize('option, word', [
-    ('model.audio_encoder.freez=False', 'freez'),
-    ('model.fuson.levels=[0]', 'fuson'),
-])
+@pytest.mark.parametrize('option, word',
+                         [('model.audio_encoder.freez=False', 'freez'),
+                          ('model.fuson.levels=[0]', 'fuson')])
 def test_misspelt_fields_are_errors(option, word, synthavs, tmp_path):
     """Of the constructors, which name them."""
     cfg = whole_config('fusion', synthavs, tmp_path)

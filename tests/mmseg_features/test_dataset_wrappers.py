@@ -12,11 +12,8 @@ from mmseg.registry import DATASETS
 from data import make_synthavs_index
 from mmteso.testbeds.synthavs import CLASSES as NAMES
 
-SYNTHAVS = dict(
-    type='AVSBenchDataset',
-    metainfo=dict(classes=NAMES),
-    subsets='v2',
-    serialize_data=False)
+SYNTHAVS = dict(type='AVSBenchDataset', metainfo=dict(classes=NAMES),
+                subsets='v2', serialize_data=False)
 
 
 def wrap(kind, dataset, **kwargs):
@@ -29,7 +26,6 @@ def sounding(dataset):
                    for name in dataset.get_data_info(i)['a_obj'])
 
 
-# -------------------------------------------------------- ClassBalancedDataset
 @pytest.mark.parametrize('task', ['binary', 'semantic'])
 def test_what_sounds_rarely_is_repeated(tmp_path, task):
     """Not what is seen rarely: the last class is visible in all clips."""
@@ -38,9 +34,8 @@ def test_what_sounds_rarely_is_repeated(tmp_path, task):
     clips = [(f'{common}_{mute}', common)] * 9
     clips += [(f'{rare}_{mute}', rare), (mute, '')]
     root = make_synthavs_index(tmp_path / 'data', clips, NAMES)
-    plain = dict(
-        SYNTHAVS, data_root=root, task=task, check_files=False,
-        frames_per_clip=2)
+    plain = dict(SYNTHAVS, data_root=root, task=task, check_files=False,
+                 frames_per_clip=2)
     assert sounding(DATASETS.build(plain)) == {common: 18, rare: 2}
     balanced = DATASETS.build(
         wrap('ClassBalancedDataset', plain, oversample_thr=0.5))
@@ -51,7 +46,6 @@ def test_what_sounds_rarely_is_repeated(tmp_path, task):
     assert len(balanced) == 18 + 2 * repeats + 2
 
 
-# --------------------------------------------------------------- ConcatDataset
 @pytest.mark.parametrize('kind, lazy', zip(KINDS, [False, True]))
 def test_sets_together(kind, lazy, synthavs, tmp_path):
     """Scores as those of one set, under each of several sounds."""
@@ -60,12 +54,9 @@ def test_sets_together(kind, lazy, synthavs, tmp_path):
     dataset = cfg.test_dataloader.dataset
     one.test_dataloader.dataset.split = ['val', 'test']
     both.test_dataloader.dataset = dict(
-        type='ConcatDataset',
-        lazy_init=lazy,
-        datasets=[
+        type='ConcatDataset', lazy_init=lazy, datasets=[
             dict(dataset, split=split, lazy_init=lazy)
-            for split in ('val', 'test')
-        ])
+            for split in ('val', 'test')])
     results = []
     for config in (one, both):
         config.test_cfg = dict(

@@ -31,10 +31,8 @@ def test_out_of_the_tool(tested, tmp_path):
     """``tools/test.py --out results.pkl``; mmengine's own metric beside."""
     cfg, checkpoint = tested
     path, stock = tmp_path / 'out' / 'results.pkl', tmp_path / 'stock.pkl'
-    cfg.test_evaluator = [
-        *cfg.test_evaluator,
-        dict(type='DumpResults', out_file_path=str(stock))
-    ]
+    cfg.test_evaluator = [*cfg.test_evaluator,
+                          dict(type='DumpResults', out_file_path=str(stock))]
     run_tool('test.py', cfg, checkpoint, '--out', path, '--work-dir',
              tmp_path / 'run')
     expected = scores_of(tmp_path / 'run')

@@ -17,10 +17,8 @@ def clone(model):
 
 def assert_equal(actual, expected):
     assert expected
-    different = [
-        name for name in expected
-        if not torch.equal(actual[name], expected[name])
-    ]
+    different = [name for name in expected
+                 if not torch.equal(actual[name], expected[name])]
     assert not different, different
 
 
@@ -32,32 +30,26 @@ def test_average_validation_and_resuming(kind, synthavs, tmp_path):
     cfg.default_hooks.checkpoint.update(interval=3, max_keep_ckpts=-1)
     trained, validated = [], []
     run_training(
-        copy.deepcopy(cfg),
-        CallHook(
+        copy.deepcopy(cfg), CallHook(
             after_train_iter=lambda r: trained.append(clone(r.model)),
             before_val_iter=lambda r: validated.append(clone(r.model))))
 
     # until begin_iter the average is the model itself, then it lags behind
     averages = [trained[0]]
     for weights in trained[1:]:
-        averages.append({
-            name: torch.lerp(averages[-1][name], weights[name], MOMENTUM)
-            if len(averages) > 1 else weights[name] for name in weights
-        })
-    saved = {
-        n: read_checkpoint(tmp_path / 'whole' / f'iter_{n}.pth')
-        for n in (3, 5)
-    }
+        averages.append({name: torch.lerp(averages[-1][name], weights[name],
+                                          MOMENTUM) if len(averages) > 1
+                         else weights[name] for name in weights})
+    saved = {n: read_checkpoint(tmp_path / 'whole' / f'iter_{n}.pth')
+             for n in (3, 5)}
     for n, checkpoint in saved.items():
         assert_equal(checkpoint['state_dict'], averages[n - 1])
-        assert_equal(checkpoint['ema_state_dict'], {
-            f'module.{name}': value
-            for name, value in trained[n - 1].items()
-        })
+        assert_equal(checkpoint['ema_state_dict'],
+                     {f'module.{name}': value
+                      for name, value in trained[n - 1].items()})
     assert_equal(validated[0], averages[2])
-    assert any(
-        not torch.equal(averages[2][name], trained[2][name])
-        for name in trained[2])
+    assert any(not torch.equal(averages[2][name], trained[2][name])
+               for name in trained[2])
 
     # interrupted and resumed
     cfg.work_dir = str(tmp_path / 'parts')

@@ -26,10 +26,9 @@ def reduced_config(kind, root, work_dir, loader='LoadAVSAnnotations'):
         dataset.pipeline[1] = dict(type=loader)
         for step in dataset.pipeline:
             step.pop('cue_target', None)  # needs LoadAVSAnnotations
-    cfg.test_evaluator = [
-        dict(type='AVSSMetric'),
-        dict(type='IoUMetric', iou_metrics=['mIoU'], prefix='mmseg')
-    ]
+    cfg.test_evaluator = [dict(type='AVSSMetric'),
+                          dict(type='IoUMetric', iou_metrics=['mIoU'],
+                               prefix='mmseg')]
     cfg.val_evaluator = copy.deepcopy(cfg.test_evaluator)
     cfg.default_hooks.checkpoint.save_best = 'avss/mIoU'
     return cfg
@@ -43,10 +42,8 @@ def test_train_and_test(kind, loader, synthavs, tmp_path):
     cfg.train_dataloader.batch_size = 6
     runner = run_training(cfg)
     assert np.isfinite(runner.message_hub.get_scalar('train/loss').current())
-    frames = [
-        sample['data_samples'].gt_sem_seg.data.unique().tolist()
-        for sample in runner.train_dataloader.dataset
-    ]
+    frames = [sample['data_samples'].gt_sem_seg.data.unique().tolist()
+              for sample in runner.train_dataloader.dataset]
     assert [255] in frames
     labels = {label for frame in frames for label in frame} - {255}
     assert len(labels) > 1 and labels <= set(range(NUM_CLASSES))
@@ -64,9 +61,7 @@ def test_train_and_test(kind, loader, synthavs, tmp_path):
     assert len(written) == 2
     assert len(list((tmp_path / 'show').rglob('*.png'))) == 2
     # the indices of the masks' files, in which 0 is background
-    seen = {
-        label for path in written for label in np.unique(Image.open(path))
-    }
+    seen = {label for path in written for label in np.unique(Image.open(path))}
     assert seen <= set(range(1, NUM_CLASSES + 1))
 
 

@@ -23,12 +23,9 @@ def test_pictures(kind, options, conditions, synthavs, tmp_path):
              tmp_path / 'show')
     images = {
         path.name: np.asarray(Image.open(path))
-        for path in (tmp_path / 'show' / 'vis_data' / 'vis_image').iterdir()
-    }
+        for path in (tmp_path / 'show' / 'vis_data' / 'vis_image').iterdir()}
     clip = 'test_v2_synthavs-test-00000_0_2000'
-    assert set(images) == {
-        f'{clip}_{frame}{condition}_0.png'
-        for frame in (0, 1) for condition in conditions
-    }
+    assert set(images) == {f'{clip}_{frame}{condition}_0.png'
+                           for frame in (0, 1) for condition in conditions}
     for image in images.values():
         assert image.shape == (32, 64, 3)

@@ -41,9 +41,8 @@ def test_switches_together(kind, synthavs, tmp_path):
     moved = [not torch.equal(*pair) for pair in zip(states, states[1:])]
     assert moved == [True, False, True]
     groups = runner.optim_wrapper.optimizer.param_groups
-    assert {group['lr'] for group in groups} == {
-        cfg.optim_wrapper.optimizer.lr / 4
-    }
+    assert {group['lr']
+            for group in groups} == {cfg.optim_wrapper.optimizer.lr / 4}
     # what mmseg's analyze_logs.py reads
     path, = tmp_path.glob('*/vis_data/scalars.json')
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -90,11 +89,9 @@ def test_checkpointing_has_the_same_gradients(backbone, warned):
                 nn.init.normal_(module.up.weight, std=0.1)
         torch.manual_seed(1)
         sum(model.train().loss(**make_batch()).values()).backward()
-        gradients.append({
-            name: parameter.grad
-            for name, parameter in model.named_parameters()
-            if parameter.requires_grad
-        })
+        gradients.append({name: parameter.grad
+                          for name, parameter in model.named_parameters()
+                          if parameter.requires_grad})
     assert any('backbone' in name for name in gradients[0])
     assert all(gradient is not None for gradient in gradients[1].values())
     # transformers can't recompute what is frozen

@@ -9,26 +9,20 @@ from mmseg.structures import SegDataSample
 
 from mmteso.models import AVTDataPreProcessor
 
-SETTINGS = dict(
-    mean=[123.675, 116.28, 103.53],
-    std=[58.395, 57.12, 57.375],
-    bgr_to_rgb=True,
-    pad_val=0,
-    seg_pad_val=255)
+SETTINGS = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375],
+                bgr_to_rgb=True, pad_val=0, seg_pad_val=255)
 
 
 def sample(height=20, width=24, seed=0, audio='log_mel'):
     """What PackAVTInputs gives."""
     generator = torch.Generator().manual_seed(seed)
     shape = (3, height, width)
-    inputs = dict(
-        img=torch.randint(
-            256, shape, dtype=torch.uint8, generator=generator),
-        text_feat=torch.randn(4, 6, generator=generator),
-        text_valid=torch.rand(4, generator=generator) < 0.5)
-    inputs[audio] = torch.randn(
-        *((1, 96, 64) if audio == 'log_mel' else (128, )),
-        generator=generator)
+    inputs = dict(img=torch.randint(256, shape, dtype=torch.uint8,
+                                    generator=generator),
+                  text_feat=torch.randn(4, 6, generator=generator),
+                  text_valid=torch.rand(4, generator=generator) < 0.5)
+    inputs[audio] = torch.randn(*((1, 96, 64) if audio == 'log_mel'
+                                  else (128, )), generator=generator)
     data_sample = SegDataSample(
         metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
     data_sample.gt_sem_seg = PixelData(
@@ -37,20 +31,17 @@ def sample(height=20, width=24, seed=0, audio='log_mel'):
 
 
 def images_only(samples):
-    return pseudo_collate([
-        dict(inputs=s['inputs']['img'], data_samples=s['data_samples'].clone())
-        for s in samples
-    ])
+    return pseudo_collate([dict(inputs=s['inputs']['img'],
+                                data_samples=s['data_samples'].clone())
+                           for s in samples])
 
 
 @pytest.mark.parametrize('training', [True, False])
 def test_images_are_mmsegs(training):
     """Normalised, padded, ground truth and metainfo included."""
-    settings = dict(
-        SETTINGS, size_divisor=32, test_cfg=dict(size_divisor=16))
+    settings = dict(SETTINGS, size_divisor=32, test_cfg=dict(size_divisor=16))
     samples = [sample(seed=0), sample(seed=1)]
-    expected = SegDataPreProcessor(**settings)(
-        images_only(samples), training)
+    expected = SegDataPreProcessor(**settings)(images_only(samples), training)
     actual = MODELS.build(dict(type='AVTDataPreProcessor', **settings))(
         pseudo_collate(samples), training)
     assert set(actual) == {'inputs', 'data_samples'}

@@ -17,13 +17,12 @@ pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 NAME = 'teso-sam/teso-sam_vit-b_v1m.py'
 TRAINED = ('prompt_encoder.', 'decode_head.pmqs.')
 ATTENTION = 'decode_head.mask_decoder.transformer'
-ADAPTERS = {
-    *(f'backbone.vision_encoder.layers.{i}.attn.proj.adapter'
-      for i in range(3)),
-    *(f'{ATTENTION}.layers.{i}.cross_attn_{way}.out_proj.adapter'
-      for i in range(2) for way in ('token_to_image', 'image_to_token')),
-    f'{ATTENTION}.final_attn_token_to_image.out_proj.adapter',
-}
+ADAPTERS = {*(f'backbone.vision_encoder.layers.{i}.attn.proj.adapter'
+              for i in range(3)),
+            *(f'{ATTENTION}.layers.{i}.cross_attn_{way}.out_proj.adapter'
+              for i in range(2)
+              for way in ('token_to_image', 'image_to_token')),
+            f'{ATTENTION}.final_attn_token_to_image.out_proj.adapter'}
 
 
 def with_weights(model, folder):
@@ -33,7 +32,6 @@ def with_weights(model, folder):
     return model
 
 
-# ---------------------------------------------------------------- start
 @torch.no_grad()
 def test_starts_as_sam(sam_folder):
     """Adapted, prompted through a closed gate: SAM's own mask."""
@@ -70,7 +68,6 @@ def test_slide():
     assert samples[0].sounding_score.data.shape == (1, SIZE + 32, SIZE + 32)
 
 
-# ---------------------------------------------------------------- runner
 def test_what_trains(sam_folder, tmp_path):
     """Two epochs with a validation after each, through a real runner."""
     root = make_avsbench(tmp_path / 'data', subsets=('v1m', ))
@@ -90,11 +87,9 @@ def test_what_trains(sam_folder, tmp_path):
     sam = read_sam_folder(sam_folder)
     expected = {
         f'{prefix}.{key}': value
-        for prefix, part in (
-            ('backbone.vision_encoder', sam.vision_encoder),
-            ('decode_head.mask_decoder', sam.mask_decoder))
-        for key, value in part.state_dict().items()
-    }
+        for prefix, part in (('backbone.vision_encoder', sam.vision_encoder),
+                             ('decode_head.mask_decoder', sam.mask_decoder))
+        for key, value in part.state_dict().items()}
     expected['decode_head.positional_embedding'] = \
         sam.shared_image_embedding.positional_embedding
     for key, value in expected.items():

@@ -42,15 +42,8 @@ class StandInFunction(torch.autograd.Function):
     def backward(ctx, grad_output):
         value, shapes, starts, locations, weights = ctx.saved_tensors
         grads = [torch.zeros_like(t) for t in (value, locations, weights)]
-        ms_deform_attn_backward(
-            value,
-            shapes,
-            starts,
-            locations,
-            weights,
-            grad_output,
-            *grads,
-            im2col_step=64)
+        ms_deform_attn_backward(value, shapes, starts, locations, weights,
+                                grad_output, *grads, im2col_step=64)
         return grads[0], None, None, grads[1], grads[2]
 
 
@@ -76,9 +69,8 @@ def test_backward_adds_to_the_buffers():
     value, shapes, starts, locations, weights = make_inputs(torch.float32)
     results = []
     for start in (0.0, 2.0):
-        grads = [
-            torch.full_like(t, start) for t in (value, locations, weights)
-        ]
+        grads = [torch.full_like(t, start)
+                 for t in (value, locations, weights)]
         ms_deform_attn_backward(value, shapes, starts, locations, weights,
                                 torch.ones(2, 4, 6), *grads, 64)
         results.append(grads)
@@ -102,10 +94,8 @@ def test_computes_in_float32(dtype):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         ms_deform_attn_backward(value, shapes, starts, locations, weights,
                                 torch.ones(2, 4, 6, dtype=dtype), *grads, 64)
-    wide = [
-        torch.zeros_like(t, dtype=torch.float32)
-        for t in (value, locations, weights)
-    ]
+    wide = [torch.zeros_like(t, dtype=torch.float32)
+            for t in (value, locations, weights)]
     ms_deform_attn_backward(value.float(), shapes, starts, locations.float(),
                             weights.float(), torch.ones(2, 4, 6), *wide, 64)
     for a, b in zip(grads, wide):
@@ -131,10 +121,7 @@ def test_float32_autograd_function_of_mmcv():
 def test_module_on_gpu_equals_cpu():
     torch.manual_seed(0)
     module = MultiScaleDeformableAttention(
-        embed_dims=16,
-        num_heads=2,
-        num_levels=3,
-        num_points=4,
+        embed_dims=16, num_heads=2, num_levels=3, num_points=4,
         batch_first=True)
     module.init_weights()
     _, shapes, starts, _, _ = make_inputs()
@@ -145,12 +132,10 @@ def test_module_on_gpu_equals_cpu():
     for device in ('cpu', 'cuda'):
         module.zero_grad()
         module.to(device)
-        output = module(
-            query.to(device),
-            value=value.to(device),
-            reference_points=reference.to(device),
-            spatial_shapes=shapes.to(device),
-            level_start_index=starts.to(device))
+        output = module(query.to(device), value=value.to(device),
+                        reference_points=reference.to(device),
+                        spatial_shapes=shapes.to(device),
+                        level_start_index=starts.to(device))
         output.square().sum().backward()
         outputs.append(output.detach().cpu())
         gradients.append([p.grad.cpu().clone() for p in module.parameters()])

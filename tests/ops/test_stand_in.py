@@ -90,10 +90,8 @@ print('ok', ext_module.__name__)
 def test_compiled_extension_that_does_not_load():
     broken = ("(_ for _ in ()).throw(ImportError('undefined symbol: "
               "_ZN2at4_ops'))")
-    output = run_python(
-        FAKE_EXTENSION.replace('{exec}', broken) +
-        '\nimport mmteso, mmcv.ops',
-        check=False)
+    output = run_python(FAKE_EXTENSION.replace('{exec}', broken) +
+                        '\nimport mmteso, mmcv.ops', check=False)
     message = output.stderr.strip().splitlines()[-1]
     assert message.startswith('ImportError: mmcv has a compiled extension')
     assert 'undefined symbol' in message and 'another torch' in message

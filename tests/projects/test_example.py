@@ -50,18 +50,6 @@ def script(command):
     return words[1] if words[0] == '-m' else words[0]
 
 
-def test_only_the_audio_encoder_differs():
-    config, base = (Config.fromfile(path) for path in (
-        PROJECT / 'configs' / 'teso-conv_r18_synthavs.py',
-        CONFIGS / 'teso' / 'teso_r18_synthavs.py'))
-    assert base.model.audio_encoder == dict(type='LogMelStats')
-    for cfg in (config, base):
-        for key in ('custom_imports', 'audio_dims'):
-            cfg.pop(key, None)
-        cfg.model.pop('audio_encoder')
-    assert config.to_dict() == base.to_dict()
-
-
 def test_another_input(tmp_path, monkeypatch):
     """The README's transform, in AudioToLogMel's place."""
     transform, _ = blocks('python')
@@ -112,10 +100,8 @@ def test_on_avsbench(tmp_path):
         assert type(model.audio_encoder).__name__ == 'LogMelConv'
         assert not any(p.requires_grad for n, p in model.named_parameters()
                        if n.startswith('backbone.') and 'adapter' not in n)
-        trained[frozen is None] = {
-            p.requires_grad
-            for p in model.audio_encoder.parameters()
-        }
+        trained[frozen is None] = {p.requires_grad
+                                   for p in model.audio_encoder.parameters()}
     assert trained == {True: {True}, False: {False}}
 
 
@@ -132,10 +118,8 @@ def fresh(tmp_path):
     except importlib.metadata.PackageNotFoundError:
         pytest.skip('needs mmteso installed, as the README says')
     copy = tmp_path / 'repository'
-    shutil.copytree(
-        PROJECT,
-        copy / 'projects' / 'example',
-        ignore=shutil.ignore_patterns(*OUTPUTS))
+    shutil.copytree(PROJECT, copy / 'projects' / 'example',
+                    ignore=shutil.ignore_patterns(*OUTPUTS))
     for name in ('configs', 'tools'):
         (copy / name).symlink_to(ROOT / name)
     folder = tmp_path / 'venv'
@@ -144,11 +128,9 @@ def fresh(tmp_path):
     # with their .pth files, of editable packages
     packages.joinpath('below.pth').write_text('import site; ' + '; '.join(
         f'site.addsitedir({name!r})' for name in site.getsitepackages()))
-    return copy, dict(
-        PATH=f'{folder / "bin"}{os.pathsep}{os.environ["PATH"]}',
-        VIRTUAL_ENV=str(folder),
-        PIP_NO_INDEX='1',
-        PIP_DISABLE_PIP_VERSION_CHECK='1')
+    return copy, dict(PATH=f'{folder / "bin"}{os.pathsep}{os.environ["PATH"]}',
+                      VIRTUAL_ENV=str(folder), PIP_NO_INDEX='1',
+                      PIP_DISABLE_PIP_VERSION_CHECK='1')
 
 
 @pytest.mark.slow

@@ -68,44 +68,30 @@ def good(tmp_path_factory):
                    collect_phrases([f'{root}/cues.jsonl']))
     other = make_avsbench_object(home / 'object', 's4', ['test'])
     (home / 'nothing').mkdir()
-    return {
-        build_config: (home / 'nothing', None)
-    } | {
-        reader: (Path(path), reader(path))
-        for reader, path in ((read, root), (read_object, other),
-                             (read_clip, make_clip(home / 'clip')),
-                             (read_checkpoint,
-                              make_checkpoint(home / 'checkpoint')))
-    }
+    return {build_config: (home / 'nothing', None)} | {
+        reader: (Path(path), reader(path)) for reader, path in (
+            (read, root), (read_object, other),
+            (read_clip, make_clip(home / 'clip')),
+            (read_checkpoint, make_checkpoint(home / 'checkpoint')))}
 
 
 def read(root, frames=(0, 4), **options):
     """Frames of the clip as they come out of a pipeline."""
-    masks = dict(
-        type='LoadAVSAnnotations', **options.pop('masks', {}))
-    options = dict(
-        dict(
-            subsets='v1m',
-            split='test',
-            task='semantic',
-            cue_file='cues.jsonl',
-            cue_bank='bank.safetensors'), **options)
+    masks = dict(type='LoadAVSAnnotations', **options.pop('masks', {}))
+    options = dict(dict(subsets='v1m', split='test', task='semantic',
+                        cue_file='cues.jsonl', cue_bank='bank.safetensors'),
+                   **options)
     with DefaultScope.overwrite_default_scope('mmseg'):
         dataset = AVSBenchDataset(
-            str(root),
-            serialize_data=False,
-            pipeline=[
-                dict(type='LoadImageFromFile'), masks,
-                dict(type='LoadAudioClip'),
-                dict(type='LoadTextCues')
-            ],
+            str(root), serialize_data=False,
+            pipeline=[dict(type='LoadImageFromFile'), masks,
+                      dict(type='LoadAudioClip'), dict(type='LoadTextCues')],
             **options)
         return [dataset[frame] for frame in frames]
 
 
 # ------------------------------------------------------------------ expected
-PARTS = dict(
-    img='img', mask='gt_seg_map', sound='waveform', cues='text_feat')
+PARTS = dict(img='img', mask='gt_seg_map', sound='waveform', cues='text_feat')
 
 
 def same(**other):
@@ -768,9 +754,8 @@ def bank_too(spoil):
 
     def spoil_and_encode(root):
         spoil(root)
-        write_cue_bank(
-            str(root / 'bank.safetensors'), HashTextEncoder(8),
-            collect_phrases([str(root / 'cues.jsonl')]))
+        write_cue_bank(str(root / 'bank.safetensors'), HashTextEncoder(8),
+                       collect_phrases([str(root / 'cues.jsonl')]))
 
     return spoil_and_encode
 
@@ -927,15 +912,10 @@ def read_object(root, audio='wav', masks=None, **options):
     load = {'wav': 'LoadAudioClip', 'log_mel': 'LoadLogMel'}[audio]
     with DefaultScope.overwrite_default_scope('mmseg'):
         dataset = AVSBenchObjectDataset(
-            str(root),
-            split='test',
-            audio=audio,
-            serialize_data=False,
-            pipeline=[
-                dict(type='LoadImageFromFile'),
-                dict(type='LoadAVSAnnotations', **(masks or {})),
-                dict(type=load)
-            ])
+            str(root), split='test', audio=audio, serialize_data=False,
+            pipeline=[dict(type='LoadImageFromFile'),
+                      dict(type='LoadAVSAnnotations', **(masks or {})),
+                      dict(type=load)])
         return [dataset[0], dataset[4]]
 
 
@@ -1101,11 +1081,9 @@ def read_clip(root, clip='clip.mp4', fps=1., **options):
     clip = Clip(clip, **options)
     images = [image for _, _, image in clip.steps(clip.fps(fps))]
     sound = clip.sound(RATE)
-    return dict(
-        name=file_name(clip.name),
-        images=images,
-        sound=sound and [sound.window(i, 1.) for i in range(3)],
-        problems=' '.join(problem.what for problem in clip.problems))
+    return dict(name=file_name(clip.name), images=images, sound=sound
+                and [sound.window(i, 1.) for i in range(3)],
+                problems=' '.join(problem.what for problem in clip.problems))
 
 
 def levels(found):
@@ -1413,10 +1391,9 @@ def configured(**options):
 def parts(registry, cases):
     """Parts that are built alone: by what is wrong the config and the
     error."""
-    return {
-        f'{config["type"]}: {what}': (
-            configured(registry=registry, **config), expected)
-        for what, config, expected in cases}
+    return {f'{config["type"]}: {what}': (
+                configured(registry=registry, **config), expected)
+            for what, config, expected in cases}
 
 
 def arguments(kind, *cases):

@@ -23,9 +23,8 @@ ITERS, KILLS = 240, 20
 def train(data_root, work_dir, iters, resume=True):
     """What tools/train.py does, with a narrow model."""
     torch.set_num_threads(1)
-    config = narrow_config(
-        load(CONFIG), data_root, work_dir, frames=6,
-        epochs=ITERS)
+    config = narrow_config(load(CONFIG), data_root, work_dir, frames=6,
+                           epochs=ITERS)
     config.train_cfg.val_interval = 20
     config.val_dataloader.dataset.indices = 2
     config.train_dataloader.update(num_workers=1, persistent_workers=True)
@@ -85,13 +84,11 @@ def test_killed_twenty_times(synthavs, tmp_path):
         # no more is lost than what the last checkpoint didn't hold yet
         assert began < 0 or killed - began < 8
     whole = tmp_path / 'whole'
-    process = context.Process(
-        target=train, args=(synthavs, str(whole), iters))
+    process = context.Process(target=train, args=(synthavs, str(whole), iters))
     process.start()
     process.join()
-    one, two = (
-        torch.load(part / f'iter_{ITERS}.pth', weights_only=True)
-        for part in (whole, parts))
+    one, two = (torch.load(part / f'iter_{ITERS}.pth', weights_only=True)
+                for part in (whole, parts))
     for key in ('state_dict', 'optimizer'):
         torch.testing.assert_close(two[key], one[key], rtol=0, atol=0)
     assert two['message_hub']['runtime_info']['best_score'] == one[
@@ -132,8 +129,7 @@ def test_memory_is_flat(synthavs, tmp_path):
 def test_mixed_precision_stays_finite(name, dtype, synthavs, v1m, tmp_path):
     """200 steps; FiniteLossHook ends the training otherwise."""
     root = v1m if 'v1m' in name else synthavs
-    config = narrow_config(
-        load(name), root, tmp_path, frames=4, epochs=200)
+    config = narrow_config(load(name), root, tmp_path, frames=4, epochs=200)
     config.train_cfg = dict(
         type='IterBasedTrainLoop', max_iters=200, val_interval=100)
     config.optim_wrapper.update(type='CPUAmpOptimWrapper', dtype=dtype)

@@ -41,31 +41,26 @@ def scores_of(prediction, truth):
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    side=st.integers(10, 12), edge=st.integers(1, 2), top=st.integers(2, 24),
-    left=st.integers(2, 6))
+@given(side=st.integers(10, 12), edge=st.integers(1, 2),
+       top=st.integers(2, 24), left=st.integers(2, 6))
 def test_six_predictions_are_in_order(side, edge, top, left):
     """Of a square that sounds beside one that doesn't."""
     truth = square(top, left, side)
     silent = square(top, left + side + 3, side)
     half = side // 2
-    predictions = dict(
-        perfect=truth,
-        merged=truth | silent,
-        wrong=silent,
-        cut=square(top, left, side) - square(top, left, half),
-        eroded=square(top + edge, left + edge, side - 2 * edge),
-        dilated=square(top - edge, left - edge, side + 2 * edge))
-    j, f, fpr = ({
-        name: scores_of(mask, truth)[number]
-        for name, mask in predictions.items()
-    } for number in range(3))
+    predictions = dict(perfect=truth, merged=truth | silent, wrong=silent,
+                       cut=square(top, left, side) - square(top, left, half),
+                       eroded=square(top + edge, left + edge, side - 2 * edge),
+                       dilated=square(top - edge, left - edge, side +
+                                      2 * edge))
+    j, f, fpr = ({name: scores_of(mask, truth)[number]
+                  for name, mask in predictions.items()}
+                 for number in range(3))
     area = side * side
     kept = dict(cut=area - half * half, eroded=(side - 2 * edge)**2)
     more = dict(merged=2 * area, dilated=(side + 2 * edge)**2)
-    expected = dict(
-        perfect=1., wrong=0., **{n: kept[n] / area for n in kept},
-        **{n: area / more[n] for n in more})
+    expected = dict(perfect=1., wrong=0., **{n: kept[n] / area for n in kept},
+                    **{n: area / more[n] for n in more})
     assert j == pytest.approx({n: 100 * expected[n] for n in j}, abs=1e-3)
     assert max(j, key=j.get) == 'perfect' and min(j, key=j.get) == 'wrong'
     assert j['eroded'] < j['dilated'] < j['cut']
@@ -75,10 +70,9 @@ def test_six_predictions_are_in_order(side, edge, top, left):
         return 130 * precision * recall / (.3 * precision + recall)
 
     floor = measure(area / 1600, 1)  # threshold 0 marks all pixels
-    expected = dict(
-        perfect=100., wrong=floor,
-        **{n: measure(1, kept[n] / area) for n in kept},
-        **{n: measure(area / more[n], 1) for n in more})
+    expected = dict(perfect=100., wrong=floor,
+                    **{n: measure(1, kept[n] / area) for n in kept},
+                    **{n: measure(area / more[n], 1) for n in more})
     assert f == pytest.approx(expected, abs=1e-3)
     # precision weighs more: what is missing costs less than what is too much
     assert f['perfect'] > f['cut'] > f['dilated'] > f['merged'] > f['wrong']
@@ -158,9 +152,8 @@ def avs(samples):
         J_sounding=mean(iou for curve, iou in pairs if curve is not None),
         J_part=mean(iou for (curve, iou), part in zip(pairs, silent)
                     if curve is not None and part.any()),
-        foreground=mean(shares),
-        blank=mean((data(s, 'sounding_score') > .5).mean() < .002
-                   for s in heard))
+        foreground=mean(shares), blank=mean(
+            (data(s, 'sounding_score') > .5).mean() < .002 for s in heard))
 
 
 def avsbench(samples, size=4):
@@ -169,10 +162,9 @@ def avsbench(samples, size=4):
     pairs = [[curve_and_iou(sample) for sample in batch] for batch in batches]
     curves = [[curve for curve, _ in batch if curve is not None]
               for batch in pairs]
-    return dict(
-        avs(samples),
-        J=mean(mean(iou for _, iou in batch) for batch in pairs),
-        F=mean(np.mean(c, 0).max() if c else 0. for c in curves))
+    return dict(avs(samples),
+                J=mean(mean(iou for _, iou in batch) for batch in pairs),
+                F=mean(np.mean(c, 0).max() if c else 0. for c in curves))
 
 
 def avss(samples):
@@ -285,10 +277,9 @@ def test_one_process(batch, pickled, expected):
 
 def test_two_processes(tmp_path, expected):
     context = multiprocessing.get_context('fork')
-    processes = [
-        context.Process(target=run_process, args=(rank, str(tmp_path)))
-        for rank in range(2)
-    ]
+    processes = [context.Process(target=run_process,
+                                 args=(rank, str(tmp_path)))
+                 for rank in range(2)]
     for process in processes:
         process.start()
     for process in processes:

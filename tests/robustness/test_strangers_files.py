@@ -3,7 +3,6 @@
 import ast
 import json
 import logging
-import runpy
 import sys
 import threading
 from fractions import Fraction
@@ -18,7 +17,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, Runner
-from processes import ROOT
+from processes import ROOT, call_tool
 from tiny_hf import write_tokenizer
 from toy_runner import toy_config, train
 
@@ -104,10 +103,8 @@ def load_from(path, folder):
 
 
 def resume(path, folder):
-    runner = Runner.from_cfg(
-        toy_config(
-            folder, load_from=path, resume=True,
-            experiment_name=folder.name))
+    runner = Runner.from_cfg(toy_config(folder, load_from=path, resume=True,
+                                        experiment_name=folder.name))
     runner.train()
 
 
@@ -159,9 +156,8 @@ def test_refused_on_all_ways(way, where, trained, tmp_path, monkeypatch):
 ])
 def test_the_type_is_named(bad, named, zipped, tmp_path):
     path = tmp_path / 'x.pth'
-    torch.save(
-        dict(state_dict={}, x=bad), path,
-        _use_new_zipfile_serialization=zipped)
+    torch.save(dict(state_dict={}, x=bad), path,
+               _use_new_zipfile_serialization=zipped)
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(path)
     assert named in str(caught.value)
@@ -185,16 +181,12 @@ def test_what_checkpoints_hold_comes_back(zipped, tmp_path):
     history = HistoryBuffer(max_length=3)
     for value in range(5):
         history.update(float(value))
-    content = dict(
-        history=history,
-        empty=HistoryBuffer(),
-        numbers=[np.float64(.1), np.int64(3), np.bool_(True)],
-        arrays=[
-            np.arange(6.).reshape(2, 3).T, np.zeros((0, 3)),
-            np.array(['a', 'bcd']), np.arange(3, dtype='>i4'), np.array(1.5)
-        ],
-        kind=np.dtype('float32'),
-        sizes=torch.Size([1, 2]))
+    content = dict(history=history, empty=HistoryBuffer(),
+                   numbers=[np.float64(.1), np.int64(3), np.bool_(True)],
+                   arrays=[np.arange(6.).reshape(2, 3).T, np.zeros((0, 3)),
+                           np.array(['a', 'bcd']), np.arange(3, dtype='>i4'),
+                           np.array(1.5)], kind=np.dtype('float32'),
+                   sizes=torch.Size([1, 2]))
     path = tmp_path / 'x.pth'
     for _ in range(2):  # as well when it was saved again
         torch.save(content, path, _use_new_zipfile_serialization=zipped)
@@ -271,18 +263,15 @@ def test_safetensors_everywhere(trained, tmp_path):
         CheckpointLoader.load_checkpoint(path)
 
 
-def test_the_way_for_a_file_that_one_trusts(tmp_path, monkeypatch, capsys):
-    tool = str(ROOT / 'tools/model_converters/trusted_to_plain.py')
+def test_the_way_for_a_file_that_one_trusts(tmp_path, capsys):
+    tool = 'model_converters/trusted_to_plain.py'
     source, out = tmp_path / 'x.pth', tmp_path / 'plain.pth'
-    torch.save(
-        dict(state_dict=dict(a=torch.ones(1)), args=ast.Module([], [])),
-        source)
-    monkeypatch.setattr(sys, 'argv', [tool, str(source), str(out)])
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), args=ast.Module([], [])),
+               source)
     with pytest.raises(SystemExit):
-        runpy.run_path(tool, run_name='__main__')
+        call_tool(tool, source, out)
     assert 'add --trust' in capsys.readouterr().err and not out.exists()
-    sys.argv.append('--trust')
-    runpy.run_path(tool, run_name='__main__')
+    call_tool(tool, source, out, '--trust')
     assert 'args (Module)' in capsys.readouterr().out
     assert read_checkpoint(out) == dict(state_dict=dict(a=torch.ones(1)))
 
@@ -364,12 +353,11 @@ def test_a_cue_is_no_html(tmp_path):
     writer = ClipWriter(
         tmp_path / 'out', clip, 1., SAVE, ('background', 'sounding'),
         [[0, 0, 0], [9, 9, 9]], False)
-    writer.add(
-        FrameResult(
-            index=index, time=time, image=image, score=score,
-            mask=score.astype(np.uint8), best=None,
-            cues=[Cue('</script><i>', .5, True)],
-            sound=np.zeros(16000, np.float32), sample_rate=16000))
+    writer.add(FrameResult(index=index, time=time, image=image, score=score,
+                           mask=score.astype(np.uint8), best=None,
+                           cues=[Cue('</script><i>', .5, True)],
+                           sound=np.zeros(16000, np.float32),
+                           sample_rate=16000))
     writer.finish()
     page = next((tmp_path / 'out').rglob('player.html')).read_text()
     assert '<i>' not in page and '<b>x' not in page
@@ -438,11 +426,9 @@ def test_the_key_stays_where_it_is_meant_for(answer, servers, monkeypatch,
     assert 'kkk' not in said + caplog.text
 
 
-PLAYLISTS = {
-    'hls': '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nown.ts\n'
-           '#EXT-X-ENDLIST\n',
-    'concat': 'ffconcat version 1.0\nfile own.ts\n',
-}
+PLAYLISTS = {'hls': '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nown.ts\n'
+             '#EXT-X-ENDLIST\n',
+             'concat': 'ffconcat version 1.0\nfile own.ts\n'}
 
 
 @pytest.mark.parametrize('kind', PLAYLISTS)

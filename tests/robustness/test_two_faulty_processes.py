@@ -15,18 +15,15 @@ from data import make_avsbench
 
 pytestmark = [pytest.mark.dist, pytest.mark.slow]
 WORKER = ROOT / 'tests' / 'faulty_process.py'
-TORCHRUN = [
-    sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
-    '--nproc_per_node=2', '--rdzv-backend=c10d',
-    '--rdzv-endpoint=127.0.0.1:0', str(WORKER)
-]
+TORCHRUN = [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
+            '--nproc_per_node=2', '--rdzv-backend=c10d',
+            '--rdzv-endpoint=127.0.0.1:0', str(WORKER)]
 
 
 def write_config(synthavs, folder, **hook):
     """Of a training in whose iteration 3 a hook does something."""
-    config = narrow_config(
-        load('teso/teso-cue_r18_synthavs.py'), synthavs, folder / 'work',
-        frames=8, epochs=6)
+    config = narrow_config(load('teso/teso-cue_r18_synthavs.py'), synthavs,
+                           folder / 'work', frames=8, epochs=6)
     config.train_cfg.val_interval = 9
     config.default_hooks.checkpoint.interval = 2
     config.default_hooks.checkpoint.signal_interval = 5
@@ -45,15 +42,12 @@ def config(synthavs, tmp_path):
 def start(config):
     """Two processes that no launcher looks after."""
     port = str(free_port())
-    return [
-        subprocess.Popen(
-            [sys.executable, '-W', 'ignore', WORKER, 'train', config],
-            env=environment(
-                RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2',
-                MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True) for rank in '01'
-    ]
+    return [subprocess.Popen(
+                [sys.executable, '-W', 'ignore', WORKER, 'train', config],
+                env=environment(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2',
+                                MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
+                cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True) for rank in '01']
 
 
 def outputs_of(processes):

@@ -33,28 +33,19 @@ def sentence_piece(folder):
     bpe = Tokenizer(
         models.BPE(unk_token='<unk>', fuse_unk=True, byte_fallback=True))
     bpe.normalizer = normalizers.Sequence(
-        [normalizers.Prepend('▁'),
-         normalizers.Replace(' ', '▁')])
-    bpe.decoder = decoders.Sequence([
-        decoders.Replace('▁', ' '),
-        decoders.ByteFallback(),
-        decoders.Fuse(),
-        decoders.Strip(' ', 1, 0)
-    ])
+        [normalizers.Prepend('▁'), normalizers.Replace(' ', '▁')])
+    bpe.decoder = decoders.Sequence([decoders.Replace('▁', ' '),
+                                     decoders.ByteFallback(), decoders.Fuse(),
+                                     decoders.Strip(' ', 1, 0)])
     bpe.train(
-        sorted(map(str, tiny_hf.PROMPTS.glob('*.yaml'))),
-        trainers.BpeTrainer(
+        sorted(map(str, tiny_hf.PROMPTS.glob('*.yaml'))), trainers.BpeTrainer(
             vocab_size=900,
-            special_tokens=['<unk>', '<s>', '</s>'] +
-            [f'<0x{byte:02X}>' for byte in range(256)],
-            max_token_length=12,
+            special_tokens=['<unk>', '<s>', '</s>'] + [
+                f'<0x{byte:02X}>' for byte in range(256)], max_token_length=12,
             show_progress=False))
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        unk_token='<unk>',
-        bos_token='<s>',
-        eos_token='</s>',
-        pad_token='</s>')
+        tokenizer_object=bpe, unk_token='<unk>', bos_token='<s>',
+        eos_token='</s>', pad_token='</s>')
     return tokenizer, 2
 
 
@@ -68,14 +59,11 @@ def test_noise_keeps_the_schema(tmp_path, kind):
     counts = set()
     for call, sample in enumerate((False, True, True)):
         inputs = tokenizer([f'dog{" man" * (i + call)}' for i in range(6)],
-                           padding=True,
-                           return_tensors='pt')
+                           padding=True, return_tensors='pt')
         inputs.pop('token_type_ids', None)
-        output = model.generate(
-            **inputs,
-            do_sample=sample,
-            max_new_tokens=longest_answer(schema),
-            logits_processor=[constraint])
+        output = model.generate(**inputs, do_sample=sample,
+                                max_new_tokens=longest_answer(schema),
+                                logits_processor=[constraint])
         for text in tokenizer.batch_decode(
                 output[:, inputs.input_ids.shape[1]:],
                 skip_special_tokens=True):

@@ -25,14 +25,10 @@ def avsbench(tmp_path_factory):
 
 def test_every_frame_of_a_data_set_with_or_without_mask(avsbench):
     frames = FRAME_SOURCES.build(
-        dict(
-            type='DatasetFrames',
-            dataset=dict(
-                type='AVSBenchDataset',
-                data_root=avsbench,
-                subsets=('v1s', 'v1m', 'v2'),
-                split=None,
-                with_masks=False))).list_frames()
+        dict(type='DatasetFrames', dataset=dict(
+                 type='AVSBenchDataset', data_root=avsbench,
+                 subsets=('v1s', 'v1m', 'v2'), split=None,
+                 with_masks=False))).list_frames()
     assert len(set(keys(frames))) == len(frames)
     numbers = {}
     for frame in frames:
@@ -49,11 +45,9 @@ def test_every_frame_of_a_data_set_with_or_without_mask(avsbench):
 def test_a_data_set_without_clips_is_refused(tmp_path):
     write_images(tmp_path, 'a.png')
     with pytest.raises(ValueError, match='img_path, uid.*FolderFrames'):
-        DatasetFrames(
-            dict(
-                type='BaseSegDataset',
-                data_prefix=dict(img_path=str(tmp_path)),
-                img_suffix='.png')).list_frames()
+        DatasetFrames(dict(type='BaseSegDataset',
+                           data_prefix=dict(img_path=str(tmp_path)),
+                           img_suffix='.png')).list_frames()
 
 
 @pytest.mark.parametrize('below', ['', 'frames'])

@@ -126,8 +126,7 @@ def test_frames_fail_alone(frames, path):
 
 
 @pytest.mark.parametrize('overlap', [False, True])
-def test_what_was_reasoned_about_outlives_the_captioner(frames, path,
-                                                        overlap):
+def test_what_was_reasoned_about_outlives_the_captioner(frames, path, overlap):
     captioner = ColourCaptioner()
     describe = captioner.caption
 

@@ -52,10 +52,8 @@ def test_what_passes_is_repeated():
 
 
 def test_what_fails_fails_alone():
-    script = [
-        None, 400, b'<html>', b'{"id": "x"}', b'[]',
-        dict(content=None, reasoning_content='Answer: dog')
-    ]
+    script = [None, 400, b'<html>', b'{"id": "x"}', b'[]',
+              dict(content=None, reasoning_content='Answer: dog')]
     with ChatServer(script=script) as server:
         model = HTTPModel(
             server.url, server.model, concurrency=1, max_retries=0)
@@ -94,12 +92,9 @@ def test_addresses_that_are_none(url):
 def test_captioner_sends_the_picture():
     image = Image.new('RGB', (7, 5), (10, 200, 30))
     with ChatServer(script=['A green square.', 400]) as server:
-        captioner = CAPTIONERS.build(
-            dict(
-                type='OpenAICaptioner',
-                base_url=server.url,
-                model=server.model,
-                concurrency=1))
+        captioner = CAPTIONERS.build(dict(type='OpenAICaptioner',
+                                          base_url=server.url,
+                                          model=server.model, concurrency=1))
         frame = LoadedFrame(Frame('a', 0, 'a.png'), (image, ))
         good, bad = captioner.caption([frame, frame])
         picture, text = server.requests[0]['messages'][0]['content']
@@ -137,12 +132,9 @@ def test_a_server_in_trouble_leaves_no_frame_out(tmp_path, monkeypatch,
     frames = [Frame('clip', number, '') for number in range(8)]
     path = str(tmp_path / 'cues.jsonl')
     with ChatServer(script=script(), schema='ignore') as server:
-        reasoner = REASONERS.build(
-            dict(
-                type='OpenAIReasoner',
-                base_url=server.url,
-                model=server.model,
-                concurrency=1))
+        reasoner = REASONERS.build(dict(type='OpenAIReasoner',
+                                        base_url=server.url,
+                                        model=server.model, concurrency=1))
         captioner = ColourCaptioner(reads=None)
         captioner.caption = lambda batch: ['A dog.'] * len(batch)
         CueGenerator(captioner, reasoner, batch_size=1).run(frames, path)

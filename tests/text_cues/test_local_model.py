@@ -13,7 +13,6 @@ from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, Frame,
                               LoadedFrame, ModelUnavailableError)
 from mmteso.text_cues.answers import validate_answer
 from mmteso.text_cues.base import CutText
-from mmteso.text_cues.local_model import LocalModel
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('transformers')
@@ -36,21 +35,16 @@ def reasoner(model, kind='TransformersReasoner', **kwargs):
 def clip(uid, length, seed=0):
     """The frames of a clip, each with the images of all."""
     rng = np.random.default_rng(seed)
-    images = tuple(
-        Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8))
-        for _ in range(length))
+    images = tuple(Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8))
+                   for _ in range(length))
     paths = tuple(f'{uid}/{i}.png' for i in range(length))
-    return [
-        LoadedFrame(Frame(uid, i, paths[i], paths), images)
-        for i in range(length)
-    ]
+    return [LoadedFrame(Frame(uid, i, paths[i], paths), images)
+            for i in range(length)]
 
 
 def frames(*seeds):
-    return [
-        LoadedFrame(item.frame, item.images[:1]) for seed in seeds
-        for item in clip(str(seed), 1, seed)
-    ]
+    return [LoadedFrame(item.frame, item.images[:1]) for seed in seeds
+            for item in clip(str(seed), 1, seed)]
 
 
 def test_captions_are_those_of_transformers(llava, spy_generate):
@@ -69,17 +63,13 @@ def test_captions_are_those_of_transformers(llava, spy_generate):
     from transformers import AutoModelForImageTextToText, AutoProcessor
     model = AutoModelForImageTextToText.from_pretrained(llava)
     processor = AutoProcessor.from_pretrained(llava)
-    inputs = processor(
-        text=processor.apply_chat_template([
-            dict(
-                role='user',
-                content=[
-                    dict(type='image'),
-                    dict(type='text', text=found.prompt.text)
-                ])
-        ], add_generation_prompt=True),
-        images=frames(1)[0].images[0],
-        return_tensors='pt')
+    inputs = processor(text=processor.apply_chat_template(
+                           [dict(role='user', content=[
+                                     dict(type='image'), dict(
+                                         type='text',
+                                         text=found.prompt.text)])],
+                           add_generation_prompt=True),
+                       images=frames(1)[0].images[0], return_tensors='pt')
     output = model.generate(**inputs, max_new_tokens=12, do_sample=False)
     expected = processor.decode(
         output[0, inputs['input_ids'].shape[1]:], skip_special_tokens=True)
@@ -138,8 +128,7 @@ def test_captioner_and_reasoner_share_their_weights(llava):
     one = captioner(llava)
     two = reasoner(llava, 'CaptionerReasoner')
     assert one.model.loaded is two.model.loaded
-    assert one.model.loaded is not captioner(
-        llava, dtype='bf16').model.loaded
+    assert one.model.loaded is not captioner(llava, dtype='bf16').model.loaded
     text = two.model.render(CHAT)
     assert text == 'USER: Caption: a dog barks. ASSISTANT:'
     assert isinstance(two.chat([CHAT])[0], str)
@@ -198,33 +187,6 @@ def test_models_that_cannot_be_used(llama, llava, tmp_path):
         reasoner(llama, chat_template=strict).prepare([])
 
 
-def test_what_transformers_is_told(monkeypatch):
-    """Of loading that can't be tried here."""
-    import transformers
-    seen = {}
-
-    def from_pretrained(name, **kwargs):
-        seen.update(kwargs, name=name)
-        raise OSError('stop here')
-
-    monkeypatch.setattr(transformers.AutoTokenizer, 'from_pretrained',
-                        lambda *args, **kwargs: None)
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, 'from_pretrained',
-                        from_pretrained)
-    bits = dict(load_in_4bit=True, bnb_4bit_quant_type='nf4')
-    model = LocalModel(
-        'causal-lm', 'me/model', revision='v1', dtype='bf16',
-        device_map='auto', quantization=bits,
-        model_kwargs=dict(attn_implementation='sdpa'))
-    assert model.name == 'me/model@v1 (4 bits)'
-    with pytest.raises(ModelUnavailableError, match='stop here'):
-        model.loaded
-    assert seen['quantization_config'].bnb_4bit_quant_type == 'nf4'
-    assert (seen['name'], seen['dtype'], seen['device_map'],
-            seen['revision'], seen['attn_implementation']) == (
-                'me/model', 'bfloat16', 'auto', 'v1', 'sdpa')
-
-
 NO_TORCHVISION = importlib.util.find_spec('torchvision') is None
 
 
@@ -258,10 +220,8 @@ def video_llava(video_folder, monkeypatch):
                 assert not self.do_sample_frames
                 images = transformers.CLIPImageProcessorPil.from_pretrained(
                     video_folder)
-                pixels = [
-                    images(list(video), return_tensors='pt').pixel_values
-                    for video in videos
-                ]
+                pixels = [images(list(video), return_tensors='pt').pixel_values
+                          for video in videos]
                 return dict(pixel_values_videos=torch.stack(pixels))
 
         monkeypatch.setattr(video_processing_auto, 'AutoVideoProcessor',
@@ -329,9 +289,8 @@ def test_a_tower_without_class_token(llava, tmp_path, warned):
     """SigLIP's, with the settings that belong to CLIP's."""
     from transformers import (LlavaConfig, LlavaForConditionalGeneration,
                               SiglipVisionConfig)
-    right = copy_with(
-        llava, tmp_path / 'right', num_additional_image_tokens=0,
-        vision_feature_select_strategy='full')
+    right = copy_with(llava, tmp_path / 'right', num_additional_image_tokens=0,
+                      vision_feature_select_strategy='full')
     config = LlavaConfig.from_pretrained(right)
     config.vision_config = SiglipVisionConfig(
         hidden_size=32, intermediate_size=64, num_hidden_layers=2,

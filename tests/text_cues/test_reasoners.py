@@ -20,13 +20,9 @@ CAPTIONS = ['A dog and a cat.', 'A man with a guitar.', 'A car.', 'A train.']
 
 def connect(server, **kwargs):
     pytest.importorskip('openai')
-    return REASONERS.build(
-        dict(
-            type='OpenAIReasoner',
-            base_url=server.url,
-            model=server.model,
-            concurrency=1,
-            **dict(dict(max_retries=0), **kwargs)))
+    return REASONERS.build(dict(type='OpenAIReasoner', base_url=server.url,
+                                model=server.model, concurrency=1,
+                                **dict(dict(max_retries=0), **kwargs)))
 
 
 def reason(reasoner, count=4):
@@ -49,8 +45,7 @@ def test_a_free_answer_then_one_in_the_schema(warned):
     assert schema['additionalProperties'] is False
     assert second['messages'] == first['messages'] + [
         dict(role='assistant', content=found[0].text),
-        dict(role='user', content=reasoner.prompt.extraction)
-    ]
+        dict(role='user', content=reasoner.prompt.extraction)]
 
 
 @pytest.mark.parametrize('schema', ['ignore', 'refuse'])
@@ -147,15 +142,13 @@ def test_fixed_answers(tmp_path):
     assert (reasoner.name, reasoner.prompt_hash) == ('me', 'ab')
 
 
-@pytest.mark.parametrize('name, content', [
-    ('c.csv', 'uid,frame,caption\na,,A clip.\na,1,"One, two."\n'),
-    ('c.json', json.dumps([
-        dict(uid='a', caption='A clip.'),
-        dict(uid='a', frame=1, caption='One, two.')
-    ])),
-    ('c.jsonl', '{"uid": "a", "frame": null, "caption": "A clip."}\n\n'
-     '{"uid": "a", "frame": 1, "caption": "One, two."}\n'),
-])
+@pytest.mark.parametrize(
+    'name, content', [
+        ('c.csv', 'uid,frame,caption\na,,A clip.\na,1,"One, two."\n'),
+        ('c.json', json.dumps([dict(uid='a', caption='A clip.'),
+                               dict(uid='a', frame=1, caption='One, two.')])),
+        ('c.jsonl', '{"uid": "a", "frame": null, "caption": "A clip."}\n\n'
+         '{"uid": "a", "frame": 1, "caption": "One, two."}\n')])
 def test_fixed_captions(tmp_path, name, content):
     from mmteso.text_cues import CAPTIONERS, LoadedFrame
     path = tmp_path / name
@@ -206,10 +199,9 @@ def nltk_data(tmp_path_factory):
     data.mkdir()
     nouns = itertools.cycle(NOUNS)
     # often enough for the articles to get into the tagger's dictionary
-    sentences = [[
-        tuple(word.replace('{}', next(nouns)).rsplit('/', 1))
-        for word in line.split()
-    ] for line in TAGGED.split('\n') * 30 if line]
+    sentences = [[tuple(word.replace('{}', next(nouns)).rsplit('/', 1))
+                  for word in line.split()] for line in TAGGED.split('\n') * 30
+                 if line]
     tagger = nltk.tag.perceptron.PerceptronTagger(load=False)
     state = random.getstate()
     random.seed(0)  # train() shuffles
@@ -217,8 +209,7 @@ def nltk_data(tmp_path_factory):
     random.setstate(state)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nltk.data, 'path', [str(data)])
-        tagger.save_to_json(
-            'eng', str(data / 'taggers' / NounParser.tagger))
+        tagger.save_to_json('eng', str(data / 'taggers' / NounParser.tagger))
     return data
 
 

@@ -44,9 +44,8 @@ def test_report_and_exit_status(check):
     status, printed = check()
     assert status == 0
     lines = printed.splitlines()
-    assert [line.split(':')[0] for line in lines] == [
-        'train_dataloader', 'test_dataloader'
-    ]
+    assert [line.split(':')[0]
+            for line in lines] == ['train_dataloader', 'test_dataloader']
     assert all('5 frames, 5 of them read now; 0 can\'t' in s for s in lines)
 
     clip = check.root / 'v1m' / 'v1m-test-0_0_5000'

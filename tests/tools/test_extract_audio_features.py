@@ -46,10 +46,3 @@ def test_cached_config_makes_its_own_cache(command, capsys):
     assert 'is there already: --overwrite replaces it' in error
     assert len(command('--overwrite', '--split', 'train', '--subset', 'v1s',
                        'v1m')) == 10
-
-
-def test_one_line_for_mistakes(command, capsys):
-    with pytest.raises(SystemExit) as error:
-        command('--subset', 'v2')
-    assert error.value.code == 2
-    assert 'no clip of split' in capsys.readouterr().err.splitlines()[-1]

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The tool as users start it; its parts are tested in tests/text_cues."""
 import dataclasses
-import runpy
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 
 import pytest
 from PIL import Image
-from processes import ROOT, environment
+from processes import ROOT, call_tool, environment
 
 from data import make_avsbench
 from mmteso.io import CueFile, CueRecord, iter_cue_records
@@ -49,18 +48,14 @@ generator = dict(batch_size=2)
     return write
 
 
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, arguments)])
-    monkeypatch.syspath_prepend(TESTS)
-    runpy.run_path(TOOL, run_name='__main__')
+def run(*arguments):
+    call_tool('generate_text_cues.py', *arguments)
 
 
 def timeless(path):
     """The records of a cue file without the time that they took."""
-    return [
-        dataclasses.replace(record, seconds=None)
-        for _, record in iter_cue_records(path)
-    ]
+    return [dataclasses.replace(record, seconds=None)
+            for _, record in iter_cue_records(path)]
 
 
 def start(*arguments, **variables):
@@ -68,10 +63,8 @@ def start(*arguments, **variables):
     process_environment = environment(**variables)
     process_environment['PYTHONPATH'] += f':{TESTS}'
     return subprocess.Popen([sys.executable, TOOL, *map(str, arguments)],
-                            cwd=ROOT,
-                            env=process_environment,
-                            stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT,
+                            cwd=ROOT, env=process_environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True)
 
 
@@ -80,7 +73,7 @@ def count_lines(path):
 
 
 @pytest.mark.dist
-def test_killed_twice_and_resumed(folder, config, tmp_path, monkeypatch):
+def test_killed_twice_and_resumed(folder, config, tmp_path):
     """Nothing is lost but the batch in flight, nothing done twice."""
     frames = FolderFrames(str(folder)).list_frames()
     log = tmp_path / 'log.txt'
@@ -120,65 +113,56 @@ def test_killed_twice_and_resumed(folder, config, tmp_path, monkeypatch):
 
     # the same as a run that nobody killed
     whole = tmp_path / 'whole.jsonl'
-    run(monkeypatch, config(dict(type='FolderFrames', root=str(folder))),
-        '--out', whole)
+    run(config(dict(type='FolderFrames', root=str(folder))), '--out', whole)
     assert timeless(out) == timeless(whole)
     assert [(r.uid, r.frame) for r in timeless(out)
             ] == [frame.key for frame in frames]
 
 
-def test_folder_in_place_of_the_data_set(folder, config, monkeypatch, capsys):
+def test_folder_in_place_of_the_data_set(folder, config, capsys):
     path = config(dict(type='DatasetFrames', dataset=dict(type='nothing')))
-    run(monkeypatch, path, '--frames', folder, '--limit', 7)
+    run(path, '--frames', folder, '--limit', 7)
     cue_file = CueFile(folder / 'cues.jsonl')
     assert len(cue_file) == 7
     assert cue_file['clip1', 1].cues == ('11', )
     assert '7 frames served' in capsys.readouterr().out
 
 
-def test_data_set_options(config, tmp_path, monkeypatch):
+def test_data_set_options(config, tmp_path):
     root = tmp_path / 'avsbench'
     make_avsbench(root)
     path = config(
-        dict(
-            type='DatasetFrames',
-            dataset=dict(
-                type='AVSBenchDataset',
-                data_root='nowhere',
-                subsets=('v1s', 'v1m', 'v2'),
-                split=None,
-                with_masks=False)),
+        dict(type='DatasetFrames', dataset=dict(
+                 type='AVSBenchDataset', data_root='nowhere',
+                 subsets=('v1s', 'v1m', 'v2'), split=None, with_masks=False)),
         cue_file='nowhere/cues_test.jsonl')
-    run(monkeypatch, path, '--data-root', root, '--subset', 'v1m', 'v2',
-        '--split', 'test')
+    run(path, '--data-root', root, '--subset', 'v1m', 'v2', '--split', 'test')
     cue_file = CueFile(root / 'cues_test.jsonl')
-    clips = {
-        row.split(',')[1]
-        for row in (root / 'metadata.csv').read_text().splitlines()
-        if row.split(',')[5] == 'test' and row.split(',')[6] in ('v1m', 'v2')
-    }
+    clips = {row.split(',')[1]
+             for row in (root / 'metadata.csv').read_text().splitlines()
+             if row.split(',')[5] == 'test'
+             and row.split(',')[6] in ('v1m', 'v2')}
     assert {uid for uid, _ in cue_file} == clips and clips
-    run(monkeypatch, path, '--data-root', root, '--out',
+    run(path, '--data-root', root, '--out',
         tmp_path / 'other.jsonl', '--cfg-options', 'generator.batch_size=64')
     assert len(CueFile(tmp_path / 'other.jsonl')) > len(cue_file)
 
 
 def test_several_processes(folder, config, tmp_path, monkeypatch, capsys):
     """Each with its file; their number may change between runs."""
-    path = config(
-        dict(type='FolderFrames', root=str(folder)),
-        cue_file=str(tmp_path / 'cues.jsonl'))
+    path = config(dict(type='FolderFrames', root=str(folder)),
+                  cue_file=str(tmp_path / 'cues.jsonl'))
     monkeypatch.setenv('WORLD_SIZE', '3')
     for rank in '01':
         monkeypatch.setenv('RANK', rank)
-        run(monkeypatch, path)
+        run(path)
     files = sorted(tmp_path.glob('cues.rank*.jsonl'))
     assert [len(CueFile(file)) for file in files] == [10, 10]
-    assert 'exists already' in stops(monkeypatch, path)
+    assert 'exists already' in stops(path)
     monkeypatch.setenv('WORLD_SIZE', '2')
     for rank in '01':
         monkeypatch.setenv('RANK', rank)
-        run(monkeypatch, path, '--resume')
+        run(path, '--resume')
     frames = {f.key for f in FolderFrames(str(folder)).list_frames()}
     whole = CueFile(str(tmp_path / 'cues.rank*.jsonl'))
     assert set(whole) == frames
@@ -187,30 +171,25 @@ def test_several_processes(folder, config, tmp_path, monkeypatch, capsys):
         assert record.cues == (record.caption, )
     # and by one process: nothing is left
     monkeypatch.setenv('WORLD_SIZE', '1')
-    run(monkeypatch, path, '--resume')
+    run(path, '--resume')
     assert '30 were there already' in capsys.readouterr().out
     assert not (tmp_path / 'cues.jsonl').exists()
     # what other models made isn't gone on with
-    other = config(
-        dict(type='FolderFrames', root=str(folder)),
-        cue_file=str(tmp_path / 'cues.jsonl'),
-        reasoner=None)
-    assert 'other models' in stops(monkeypatch, other, '--resume')
+    other = config(dict(type='FolderFrames', root=str(folder)),
+                   cue_file=str(tmp_path / 'cues.jsonl'), reasoner=None)
+    assert 'other models' in stops(other, '--resume')
 
 
-def test_captions_move_with_the_data(config, tmp_path, monkeypatch):
+def test_captions_move_with_the_data(config, tmp_path):
     root = tmp_path / 'avsbench'
     make_avsbench(root)
-    dataset = dict(
-        type='AVSBenchDataset', data_root='nowhere', subsets='v1m')
+    dataset = dict(type='AVSBenchDataset', data_root='nowhere', subsets='v1m')
     frames = dict(type='DatasetFrames', dataset=dataset)
-    run(monkeypatch,
-        config(frames, reasoner=None, cue_file='nowhere/captions.jsonl'),
+    run(config(frames, reasoner=None, cue_file='nowhere/captions.jsonl'),
         '--data-root', root)
     captioner = dict(
         type='FixedCaptions', captions_file='nowhere/captions.jsonl')
-    run(monkeypatch,
-        config(frames, captioner=captioner, cue_file='nowhere/new.jsonl'),
+    run(config(frames, captioner=captioner, cue_file='nowhere/new.jsonl'),
         '--data-root', root)
     captions = CueFile(root / 'captions.jsonl')
     cue_file = CueFile(root / 'new.jsonl')
@@ -219,57 +198,54 @@ def test_captions_move_with_the_data(config, tmp_path, monkeypatch):
                for key in captions)
 
 
-def stops(monkeypatch, *arguments):
+def stops(*arguments):
     """The message that the tool ends with."""
     with pytest.raises(SystemExit) as stop:
-        run(monkeypatch, *arguments)
+        run(*arguments)
     return str(stop.value.code)
 
 
-def test_mistakes_end_with_a_message(folder, config, tmp_path, monkeypatch):
+def test_mistakes_end_with_a_message(folder, config, tmp_path):
     frames = dict(type='FolderFrames', root=str(folder))
     path = config(frames)
-    assert 'names no cue_file' in stops(monkeypatch, path)
-    assert 'no data set' in stops(monkeypatch, path, '--split', 'test')
+    assert 'names no cue_file' in stops(path)
+    assert 'no data set' in stops(path, '--split', 'test')
     out = tmp_path / 'cues.jsonl'
-    run(monkeypatch, path, '--out', out)
-    assert '--resume' in stops(monkeypatch, path, '--out', out)
-    assert 'does not exist' in stops(
-        monkeypatch, path, '--frames', tmp_path / 'none')
-    assert 'is it one of' in stops(
-        monkeypatch, ROOT / 'configs' / 'teso' / 'teso_r18_synthavs.py')
+    run(path, '--out', out)
+    assert '--resume' in stops(path, '--out', out)
+    assert 'does not exist' in stops(path, '--frames', tmp_path / 'none')
+    assert 'is it one of' in stops(ROOT / 'configs/teso/teso_r18_synthavs.py')
     for field, message in ((dict(type='EchoReasoner', fial=1), 'fial'),
                            (dict(type='EkoReasoner'), 'EkoReasoner'),
                            (dict(type='TransformersReasoner', model='m',
                                  prompt='few_shot_cto'), 'few_shot_cot')):
         other = tmp_path / 'other.jsonl'
-        assert message in stops(monkeypatch, config(frames, reasoner=field),
-                                '--out', other)
+        assert message in stops(config(frames, reasoner=field), '--out', other)
         assert not other.exists()  # which would be in the way
     for wrong in (['--retry-failed'], ['--frames', 'x', '--split', 'val']):
-        assert stops(monkeypatch, path, *wrong) == '2'
+        assert stops(path, *wrong) == '2'
 
 
 def test_a_run_in_which_all_frames_fail_is_no_success(folder, config,
-                                                      tmp_path, monkeypatch):
+                                                      tmp_path):
     for image in folder.rglob('*.png'):
         image.write_bytes(b'no image')
     path = config(dict(type='FolderFrames', root=str(folder)))
     out = tmp_path / 'cues.jsonl'
-    assert 'All frames failed' in stops(monkeypatch, path, '--out', out)
+    assert 'All frames failed' in stops(path, '--out', out)
     assert CueFile(out).num_failed == 30
 
 
-def test_failed_frames_are_tried_again(folder, config, tmp_path, monkeypatch):
+def test_failed_frames_are_tried_again(folder, config, tmp_path):
     frames = dict(type='FolderFrames', root=str(folder))
     out = tmp_path / 'cues.jsonl'
     failing = dict(type='EchoReasoner', fail=[('clip2', 3)])
-    run(monkeypatch, config(frames, reasoner=failing), '--out', out)
+    run(config(frames, reasoner=failing), '--out', out)
     assert CueFile(out).num_failed == 1
     path = config(frames)
-    run(monkeypatch, path, '--out', out, '--resume')
+    run(path, '--out', out, '--resume')
     assert CueFile(out).num_failed == 1
-    run(monkeypatch, path, '--out', out, '--resume', '--retry-failed')
+    run(path, '--out', out, '--resume', '--retry-failed')
     assert CueFile(out).num_failed == 0
     assert CueFile(out)['clip2', 3].cues == ('23', )
     assert len(CueFile(out)) == 30

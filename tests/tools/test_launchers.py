@@ -39,15 +39,13 @@ def test_command(name, tmp_path):
     path = os.pathsep.join([str(tmp_path), os.environ['PATH']])
     python = str(tmp_path / 'my python')
     output = run(['bash', TOOLS / name, *LAUNCHERS[name], '--x', 'a b'],
-                 PATH=path,
-                 PYTHON=python).stdout.splitlines()
+                 PATH=path, PYTHON=python).stdout.splitlines()
     launcher = 'slurm' if 'slurm' in name else 'pytorch'
     assert output[-4:] == ['--launcher', launcher, '--x', 'a b']
     tool = name.split('_')[1].replace('.sh', '.py')
     at = output.index(str(TOOLS / tool))
-    positional = [
-        word for word in LAUNCHERS[name] if word.startswith(('con', 'mod'))
-    ]
+    positional = [word for word in LAUNCHERS[name]
+                  if word.startswith(('con', 'mod'))]
     assert output[at + 1:-4] == positional
     if launcher == 'slurm':
         assert output[at - 2:at] == [python, '-u']

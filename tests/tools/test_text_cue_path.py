@@ -42,20 +42,17 @@ def test_from_frames_to_a_trained_model(tmp_path):
     llava = write_llava(str(tmp_path / 'llava'))
     config = tmp_path / 'cues.py'
     config.write_text(
-        CUES.format(
-            base=str(CONFIGS / 'text_cues' / 'teso_openai.py'),
-            data=str(data),
-            llava=llava))
+        CUES.format(base=str(CONFIGS / 'text_cues' / 'teso_openai.py'),
+                    data=str(data), llava=llava))
 
     # two processes, and a server that often misbehaves
     out = tmp_path / 'cues.jsonl'
     script = itertools.cycle([None, 500, None, None, 'cut', None, None])
     with ChatServer(script) as server:
-        run([
-            sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
-            f'--master_port={free_port()}', '--nproc_per_node=2',
-            ROOT / 'tools' / 'generate_text_cues.py', config, '--out', out
-        ], OPENAI_BASE_URL=f'{server.url}/v1')
+        run([sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run',
+             f'--master_port={free_port()}', '--nproc_per_node=2',
+             ROOT / 'tools' / 'generate_text_cues.py', config, '--out', out],
+            OPENAI_BASE_URL=f'{server.url}/v1')
     out.write_bytes(b''.join(
         (tmp_path / f'cues.rank{i}.jsonl').read_bytes() for i in range(2)))
     cue_file = CueFile(out)
@@ -66,13 +63,8 @@ def test_from_frames_to_a_trained_model(tmp_path):
     assert phrases
 
     # nothing is left to do, so neither model nor server is asked
-    again = tool(
-        'generate_text_cues.py',
-        config,
-        '--out',
-        out,
-        '--resume',
-        OPENAI_BASE_URL='http://server.invalid/v1')
+    again = tool('generate_text_cues.py', config, '--out', out, '--resume',
+                 OPENAI_BASE_URL='http://server.invalid/v1')
     assert '0 frames served' in again.stdout
 
     # the bank, from weights in the layout of imagebind_huge.pth
@@ -85,15 +77,11 @@ def test_from_frames_to_a_trained_model(tmp_path):
     assert set(FeatureFile(str(bank))) == phrases
 
     # training and testing with both
-    training = narrow_config(
-        load('teso/teso-cue_r18_synthavs.py'),
-        data,
-        tmp_path / 'work',
-        epochs=2)
+    training = narrow_config(load('teso/teso-cue_r18_synthavs.py'), data,
+                             tmp_path / 'work', epochs=2)
     loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
     for loader in loaders:
-        training[loader].dataset.update(
-            cue_file=str(out), cue_bank=str(bank))
+        training[loader].dataset.update(cue_file=str(out), cue_bank=str(bank))
     training.log_level = 'INFO'
     path = tmp_path / 'training.py'
     training.dump(path)

@@ -8,7 +8,7 @@ import mmseg
 import pytest
 import torch
 from narrow import CONFIGS, load, narrow_config
-from processes import ROOT, free_port, run
+from processes import ROOT, call_tool, free_port, run
 
 from mmteso.testbeds.synthavs import generate_synthavs
 
@@ -20,11 +20,8 @@ def config(tmp_path_factory):
     """A narrow config file with everything in it."""
     folder = tmp_path_factory.mktemp('tools')
     generate_synthavs(folder / 'synthavs', videos=6, frames=2, size=32)
-    cfg = narrow_config(
-        load('teso/teso_r18_synthavs.py'),
-        folder / 'synthavs',
-        folder / 'work',
-        epochs=2)
+    cfg = narrow_config(load('teso/teso_r18_synthavs.py'), folder / 'synthavs',
+                        folder / 'work', epochs=2)
     for key in ('work_dir', 'experiment_name'):
         cfg.pop(key)
     cfg.log_level = 'INFO'
@@ -77,29 +74,23 @@ def test_mmsegs_own_train_script(config, tmp_path):
     script = Path(mmseg.__file__).parent / '.mim' / 'tools' / 'train.py'
     python(script, config, '--work-dir', tmp_path / 'theirs')
     python(TOOLS / 'train.py', config, '--work-dir', tmp_path / 'ours')
-    assert same(
-        final(tmp_path / 'theirs')['state_dict'],
-        final(tmp_path / 'ours')['state_dict'])
+    assert same(final(tmp_path / 'theirs')['state_dict'],
+                final(tmp_path / 'ours')['state_dict'])
 
 
 @pytest.mark.slow
 @pytest.mark.dist
 def test_two_processes(config, tmp_path):
     run(['bash', TOOLS / 'dist_train.sh', config, 2, '--work-dir', tmp_path],
-        PYTHON=sys.executable,
-        PORT=str(free_port()))
+        PYTHON=sys.executable, PORT=str(free_port()))
     table = tmp_path / 'audio.json'
-    output = run([
-        'bash', TOOLS / 'dist_test.sh', config, tmp_path / 'iter_2.pth', 2,
-        '--work-dir', tmp_path, '--audio', 'normal', 'mute', '--audio-out',
-        table
-    ],
-                 PYTHON=sys.executable,
-                 PORT=str(free_port()))
+    output = run(['bash', TOOLS / 'dist_test.sh', config,
+                  tmp_path / 'iter_2.pth', 2, '--work-dir', tmp_path,
+                  '--audio', 'normal', 'mute', '--audio-out', table],
+                 PYTHON=sys.executable, PORT=str(free_port()))
     assert output.stdout.count('| mute ') == 1
-    assert list(json.loads(table.read_text())['conditions']) == [
-        'normal', 'mute'
-    ]
+    assert list(
+        json.loads(table.read_text())['conditions']) == ['normal', 'mute']
 
 
 @pytest.mark.parametrize('options, message', [
@@ -109,12 +100,9 @@ def test_two_processes(config, tmp_path):
     (['--audio', 'mute', '--off-screen-groups', 'avsbench'],
      'needs --audio off-screen'),
 ])
-def test_wrong_options(monkeypatch, capsys, options, message):
-    import runpy
+def test_wrong_options(capsys, options, message):
     config = CONFIGS / 'teso/teso_r18_synthavs.py'
-    monkeypatch.setattr(
-        sys, 'argv', ['test.py', str(config), 'model.pth', *options])
     with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(TOOLS / 'test.py'), run_name='__main__')
+        call_tool('test.py', config, 'model.pth', *options)
     assert error.value.code == 2
     assert message in capsys.readouterr().err

@@ -99,10 +99,8 @@ def test_a_file_that_does_not_begin_at_0(tmp_path):
     source = make(tmp_path / 'a.mp4', np.arange(30) / 10, tone(3, begin=1))
     path = str(tmp_path / 'a.ts')  # MPEG-TS begins later
     with av.open(source) as old, av.open(path, 'w') as new:
-        streams = {
-            stream.index: new.add_stream_from_template(stream)
-            for stream in old.streams
-        }
+        streams = {stream.index: new.add_stream_from_template(stream)
+                   for stream in old.streams}
         for packet in old.demux():
             if packet.dts is not None:
                 packet.stream = streams[packet.stream_index]

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib import colormaps
 from PIL import Image
 
@@ -50,14 +49,12 @@ def test_heat_goes_from_dark_to_bright():
 def test_rows_and_columns(tmp_path):
     """A strip of sound where there is one, pitch upwards, on one scale."""
     sound = np.arange(12.).reshape(3, 4)  # 3 times, 4 mels
-    rows = [
-        PictureRow(
-            dict(frame=picture(0), mute=picture(1)),
-            label='TeSO\na frame of a video with a long name',
-            sounds=dict(mute=sound),
-            notes=dict(mute='IoU 3 %\nsound of a video with a long name')),
-        PictureRow(dict(frame=picture(2), mute=picture(3)), 'row 1')
-    ]
+    rows = [PictureRow(
+                dict(frame=picture(0), mute=picture(1)),
+                label='TeSO\na frame of a video with a long name',
+                sounds=dict(mute=sound),
+                notes=dict(mute='IoU 3 %\nsound of a video with a long name')),
+            PictureRow(dict(frame=picture(2), mute=picture(3)), 'row 1')]
     path = str(tmp_path / 'grid.png')
     figure = draw_picture_grid(rows, path, title='all')
     assert min(Image.open(path).size) > 300
@@ -73,49 +70,27 @@ def test_rows_and_columns(tmp_path):
     assert axes[2].get_ylabel().splitlines()[0] == 'TeSO'
     assert axes[4].get_ylabel() == 'row 1'
     assert axes[3].get_xlabel().splitlines() == [
-        'IoU 3 %', 'sound of a video with a', 'long name'
-    ]
+        'IoU 3 %', 'sound of a video with a', 'long name']
     assert figure.get_suptitle() == 'all'
 
 
-def test_heat_scale(tmp_path):
-    rows = [PictureRow(dict(frame=picture(0)))]
-    figure = draw_picture_grid(
-        rows, str(tmp_path / 'heat.png'), heat_scale=(4., 'how much'))
-    bar = figure.axes[-1]
-    assert bar.get_ylabel() == 'how much' and bar.get_ylim() == (0, 4)
-
-
-def test_rows_must_have_the_same_columns(tmp_path):
-    rows = [PictureRow(dict(a=picture(0))), PictureRow(dict(b=picture(0)))]
-    for wrong in (rows, []):
-        with pytest.raises(ValueError, match='rows of the same pictures'):
-            draw_picture_grid(wrong, str(tmp_path / 'x.png'))
-
-
 def panels():
-    measured = pd.DataFrame(
-        dict(normal=[82.95, 75.], mute=[15.5, 40.], noise=[np.nan, 30.]),
-        ['TeSO', 'no text'])
+    measured = pd.DataFrame(dict(normal=[82.95, 75.], mute=[15.5, 40.],
+                                 noise=[np.nan, 30.]), ['TeSO', 'no text'])
     notes = measured.astype(object).map(lambda _: '')
     notes.loc['TeSO', 'mute'] = '-81 %'
-    return [
-        BarPanel(
-            'measured', measured, notes, lines={'everything visible': 68.2},
-            footnote='J: per frame\nseed 0'),
-        BarPanel(
-            'published',
-            pd.DataFrame(dict(mute=[42.5], normal=[np.nan]), ['GAVS']),
-            hatched=True)
-    ]
+    return [BarPanel('measured', measured, notes,
+                     lines={'everything visible': 68.2},
+                     footnote='J: per frame\nseed 0'), BarPanel(
+                'published',
+                pd.DataFrame(dict(mute=[42.5], normal=[np.nan]), ['GAVS']),
+                hatched=True)]
 
 
 def bars(axis):
     """Heights by the bars' name, 0 where unknown, and the texts above."""
-    heights = {
-        container.get_label(): [bar.get_height() for bar in container]
-        for container in axis.containers
-    }
+    heights = {container.get_label(): [bar.get_height() for bar in container]
+               for container in axis.containers}
     return heights, {text.get_text() for text in axis.texts} - {''}
 
 

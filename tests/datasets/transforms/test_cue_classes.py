@@ -10,9 +10,8 @@ from mmteso.datasets.transforms import CuesToClasses
 def named(cues, classes=AVSBENCH_CLASSES, **kwargs):
     """Names of the classes but background that the cues give."""
     transform = TRANSFORMS.build(dict(type='CuesToClasses', **kwargs))
-    found = transform(
-        dict(uid='u', frame=0, text_cues=cues,
-             class_names=classes))['cue_classes']
+    found = transform(dict(uid='u', frame=0, text_cues=cues,
+                           class_names=classes))['cue_classes']
     assert found.dtype == torch.bool and found.shape == (len(classes), )
     assert found[0]
     return [classes[i] for i in found.nonzero()[1:, 0].tolist()]

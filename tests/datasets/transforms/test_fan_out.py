@@ -9,10 +9,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from mmseg.registry import TRANSFORMS
 
-from mmteso.datasets.transforms import (AudioToLogMel, MuteAudio,
-                                        PackAVTInputs, PerCondition,
-                                        ReplaceAudioWithNoise,
-                                        split_conditions)
+from mmteso.datasets.transforms import (
+    AudioToLogMel, MuteAudio, PackAVTInputs, PerCondition,
+    ReplaceAudioWithNoise, split_conditions)
 
 MUTE = dict(type='MuteAudio')
 NOISE = dict(type='ReplaceAudioWithNoise', level_db=10, seed=3)
@@ -21,21 +20,15 @@ LOG_MEL = dict(type='AudioToLogMel')
 
 def sample():
     waveform = 0.5 * np.sin(np.arange(15600) / 9)
-    return dict(
-        uid='u',
-        frame=4,
-        img=np.zeros((2, 3, 3), np.uint8),
-        sample_rate=16000,
-        audio_condition='normal',
-        waveform=waveform.astype(np.float32))
+    return dict(uid='u', frame=4, img=np.zeros((2, 3, 3), np.uint8),
+                sample_rate=16000, audio_condition='normal',
+                waveform=waveform.astype(np.float32))
 
 
 def fan_out(*conditions, front_end=(LOG_MEL, )):
-    return TRANSFORMS.build(
-        dict(
-            type='FanOutAudioConditions',
-            conditions=list(conditions),
-            front_end=list(front_end)))
+    return TRANSFORMS.build(dict(type='FanOutAudioConditions',
+                                 conditions=list(conditions),
+                                 front_end=list(front_end)))
 
 
 def test_each_condition_is_what_it_is_alone():
@@ -43,11 +36,9 @@ def test_each_condition_is_what_it_is_alone():
     image, waveform = original['img'], original['waveform'].copy()
     results = fan_out(None, MUTE, NOISE)(original)
     assert results['log_mel'].shape == (3, 1, 96, 64)
-    alone = [
-        AudioToLogMel()(step(sample()))
-        for step in (lambda r: r, MuteAudio(),
-                     ReplaceAudioWithNoise(level_db=10, seed=3))
-    ]
+    alone = [AudioToLogMel()(step(sample())) for step in (
+                 lambda r: r, MuteAudio(),
+                 ReplaceAudioWithNoise(level_db=10, seed=3))]
     for log_mel, one in zip(results['log_mel'], alone):
         assert torch.equal(log_mel, one['log_mel'])
     assert results['audio_condition'] == ('normal', 'mute', 'wgn-10db')
@@ -89,10 +80,9 @@ def test_split(views):
         frames = [{key: [value] * views for key, value in packed.items()}] * 2
     batch = pseudo_collate(frames)
     for index, one in enumerate(split_conditions(batch, 2)):
-        parts = [one] if not views else [
-            {key: value[view] for key, value in one.items()}
-            for view in range(views)
-        ]
+        parts = [one] if not views else [{key: value[view]
+                                          for key, value in one.items()}
+                                         for view in range(views)]
         for part in parts:
             assert torch.equal(part['inputs']['log_mel'][1],
                                packed['inputs']['log_mel'][index])

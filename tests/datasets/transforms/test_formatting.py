@@ -12,31 +12,18 @@ from mmteso.datasets.transforms import PackAVTInputs
 @pytest.fixture
 def results():
     rng = np.random.default_rng(0)
-    return dict(
-        img=rng.integers(0, 256, (6, 8, 3), np.uint8),
-        gt_seg_map=rng.integers(0, 2, (6, 8), np.uint8),
-        gt_visible_map=np.ones((6, 8), np.uint8),
-        gt_class_map=np.full((6, 8), 41, np.uint8),
-        log_mel=torch.randn(1, 96, 64),
-        text_feat=torch.randn(4, 16),
-        text_valid=torch.tensor([True, True, False, False]),
-        cue_target=torch.tensor([1., 0., -1., -1.]),
-        img_path='0.jpg',
-        seg_map_path='0.png',
-        ori_shape=(6, 8),
-        img_shape=(6, 8),
-        flip=False,
-        reduce_zero_label=False,
-        uid='clip',
-        frame=2,
-        num_frames=5,
-        subset='v1m',
-        split='test',
-        text_cues=['dog', 'cat'],
-        a_obj=('dog', ),
-        frame_classes=('dog', ),
-        audio_condition='mute',
-        sample_idx=7)
+    return dict(img=rng.integers(0, 256, (6, 8, 3), np.uint8),
+                gt_seg_map=rng.integers(0, 2, (6, 8), np.uint8),
+                gt_visible_map=np.ones((6, 8), np.uint8),
+                gt_class_map=np.full((6, 8), 41, np.uint8),
+                log_mel=torch.randn(1, 96, 64), text_feat=torch.randn(4, 16),
+                text_valid=torch.tensor([True, True, False, False]),
+                cue_target=torch.tensor([1., 0., -1., -1.]), img_path='0.jpg',
+                seg_map_path='0.png', ori_shape=(6, 8), img_shape=(6, 8),
+                flip=False, reduce_zero_label=False, uid='clip', frame=2,
+                num_frames=5, subset='v1m', split='test',
+                text_cues=['dog', 'cat'], a_obj=('dog', ),
+                frame_classes=('dog', ), audio_condition='mute', sample_idx=7)
 
 
 def test_packs_everything(results):

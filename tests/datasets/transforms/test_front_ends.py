@@ -14,12 +14,8 @@ from mmteso.datasets.transforms import (MeasureSoundLevel, MuteAudio,
 def clip(rate=16000, seed=0, samples=None):
     rng = np.random.default_rng(seed)
     waveform = rng.standard_normal(samples or round(0.975 * rate)) / 10
-    return dict(
-        waveform=waveform.astype(np.float32),
-        sample_rate=rate,
-        uid='a',
-        frame=0,
-        audio_condition='normal')
+    return dict(waveform=waveform.astype(np.float32), sample_rate=rate,
+                uid='a', frame=0, audio_condition='normal')
 
 
 @pytest.mark.parametrize('kind, key, expected', [
@@ -39,7 +35,6 @@ def test_own_front_ends(kind, key, expected):
             transform(other)
 
 
-# ------------------------------------------------- extractors of transformers
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory):
     """Extractors alone; the transform reads no weights."""
@@ -48,8 +43,7 @@ def folders(tmp_path_factory):
     for name, extractor in dict(
             ast=transformers.ASTFeatureExtractor(),
             fused=transformers.ClapFeatureExtractor(),
-            unfused=transformers.ClapFeatureExtractor(
-                truncation='rand_trunc'),
+            unfused=transformers.ClapFeatureExtractor(truncation='rand_trunc'),
             scaled=transformers.Wav2Vec2FeatureExtractor(do_normalize=True),
             masked=transformers.SeamlessM4TFeatureExtractor()).items():
         extractor.save_pretrained(root / name)

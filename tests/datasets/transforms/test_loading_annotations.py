@@ -19,23 +19,14 @@ build = partial(AVSBenchDataset, serialize_data=False)
 
 @pytest.fixture(scope='module')
 def visible_root(tmp_path_factory):
-    return make_avsbench(
-        tmp_path_factory.mktemp('visible'), ('v1m', ), ('test', ),
-        visible=True)
+    return make_avsbench(tmp_path_factory.mktemp('visible'), ('v1m', ),
+                         ('test', ), visible=True)
 
 
 def sample(path, label_format, task='semantic', **more):
-    return dict(
-        seg_map_path=str(path),
-        label_format=label_format,
-        task=task,
-        class_names=AVSBENCH_CLASSES,
-        palette=PALETTE,
-        seg_fields=[],
-        uid='clip_0_5000',
-        frame=3,
-        subset='v1m',
-        **more)
+    return dict(seg_map_path=str(path), label_format=label_format, task=task,
+                class_names=AVSBENCH_CLASSES, palette=PALETTE, seg_fields=[],
+                uid='clip_0_5000', frame=3, subset='v1m', **more)
 
 
 def write_pair(folder, labels):
@@ -69,62 +60,6 @@ def test_colours_and_indices_agree(tmp_path, task, reduced):
         assert results['unknown_pixels'] == 0
 
 
-def test_turned_masks(tmp_path):
-    """Stored sideways and said so by EXIF, as the frame of a phone is."""
-    labels = np.array([[0, 1, 2], [28, 70, 255]], np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned to the right
-    for path, label_format in zip(
-            write_pair(tmp_path, np.rot90(labels)), ('rgb', 'index')):
-        Image.open(path).save(path, exif=exif)
-        results = LoadAVSAnnotations()(
-            sample(path, label_format, ori_shape=(2, 3)))
-        np.testing.assert_array_equal(results['gt_seg_map'], labels)
-
-
-def write_stray(folder, count):
-    """Masks of 10 x 20 pixels, `count` of them unknown, by label format."""
-    labels = np.zeros((10, 20), np.uint8)
-    labels[:5] = 28
-    stray = np.zeros_like(labels, bool)
-    stray.flat[50:50 + count] = True
-    rgb = np.array(PALETTE, np.uint8)[labels]
-    rgb[stray] = 11
-    grey = np.uint8(255) * (labels > 0)
-    grey[stray] = 254
-    values = dict(
-        rgb=rgb, index=np.where(stray, 71, labels).astype(np.uint8),
-        binary=grey)
-    for name, image in values.items():
-        Image.fromarray(image).save(folder / f'{name}.png')
-    return labels, stray
-
-
-@pytest.mark.parametrize('label_format, kind', [
-    ('rgb', r'colour: \(11, 11, 11\)'), ('index', 'index: 71'),
-    ('binary', 'grey value: 254')])
-def test_stray_pixels(tmp_path, label_format, kind):
-    """A few are ignored (1 %), or all made background; more are an error."""
-    task = 'binary' if label_format == 'binary' else 'semantic'
-    frame = sample(tmp_path / f'{label_format}.png', label_format, task)
-    for count, options, becomes in ((2, dict(), 255),
-                                    (3, dict(max_unknown=0.015), 255),
-                                    (40, dict(unknown_color='background'), 0)):
-        labels, stray = write_stray(tmp_path, count)
-        results = LoadAVSAnnotations(**options)(dict(frame))
-        expected = np.where(stray, becomes,
-                            labels > 0 if task == 'binary' else labels)
-        np.testing.assert_array_equal(results['gt_seg_map'], expected)
-        assert results['frame_classes'] == (None if task == 'binary' else
-                                            ('guitar', ))
-        assert results['unknown_pixels'] == count
-    write_stray(tmp_path, 3)
-    for options in (dict(), dict(unknown_color='error', max_unknown=1.)):
-        with pytest.raises(
-                ValueError, match=f'3 of 200 .* unknown {kind}.*0150'):
-            LoadAVSAnnotations(**options)(dict(frame))
-
-
 def test_masks_that_can_not_be_used(tmp_path):
     path = tmp_path / 'mask.png'
     with pytest.raises(FileNotFoundError, match='has no seg_map_path'):
@@ -137,20 +72,18 @@ def test_masks_that_can_not_be_used(tmp_path):
 @pytest.mark.parametrize('task', ['binary', 'semantic'])
 def test_visible(visible_root, task):
     """Beside what sounds, or in its place."""
-    beside, instead = (
-        build(
-            visible_root, split='test', task=task,
-            pipeline=[LoadAVSAnnotations(**how)])[1]
-        for how in (dict(load_visible=True), dict(source='visible')))
+    beside, instead = (build(visible_root, split='test', task=task,
+                             pipeline=[LoadAVSAnnotations(**how)])[1]
+                       for how in (dict(load_visible=True),
+                                   dict(source='visible')))
     # only the first of two objects sounds
     sounding, visible = beside['gt_seg_map'], beside['gt_visible_map']
     assert beside['seg_fields'] == ['gt_seg_map', 'gt_visible_map']
     assert 0 < np.count_nonzero(sounding) < np.count_nonzero(visible)
     np.testing.assert_array_equal(sounding[sounding > 0],
                                   visible[sounding > 0])
-    names = {1} if task == 'binary' else {
-        AVSBENCH_CLASSES.index(name) for name in beside['a_obj']
-    }
+    names = {1} if task == 'binary' else {AVSBENCH_CLASSES.index(name)
+                                          for name in beside['a_obj']}
     assert set(np.unique(visible)) - {0} == names
     assert len(beside['frame_classes']) == 1
     np.testing.assert_array_equal(instead['gt_seg_map'], visible)
@@ -159,14 +92,13 @@ def test_visible(visible_root, task):
 
 def test_picture_and_maps_move_together(visible_root, tmp_path):
     """Through mmseg's transforms; frame 0 shows nothing that is silent."""
-    steps = [
-        dict(type='LoadImageFromFile'),
-        dict(
-            type='LoadAVSAnnotations', load_visible=True, load_classes=True),
-        dict(type='RandomResize', scale=(64, 48), ratio_range=(0.5, 2.0),
-             keep_ratio=True),
-        dict(type='RandomCrop', crop_size=(16, 20), cat_max_ratio=0.75),
-        dict(type='RandomFlip', prob=1.0)]  # yapf: disable
+    steps = [dict(type='LoadImageFromFile'),
+             dict(type='LoadAVSAnnotations', load_visible=True,
+                  load_classes=True),
+             dict(type='RandomResize', scale=(64, 48), ratio_range=(0.5, 2.0),
+                  keep_ratio=True),
+             dict(type='RandomCrop', crop_size=(16, 20), cat_max_ratio=0.75),
+             dict(type='RandomFlip', prob=1.0)]
     results = build(visible_root, split='test', pipeline=steps)[0]
     size = results['img'].shape[:2]
     shown, visible, classes = (

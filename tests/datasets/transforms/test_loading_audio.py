@@ -19,7 +19,6 @@ from mmteso.io import (FeatureFileError, Provenance, write_feature_file)
 RATE = 16000
 
 
-# ------------------------------------------------------------- LoadAudioClip
 @pytest.fixture
 def sample(tmp_path):
     """Sample of a frame of a ramp that lasts the given seconds."""
@@ -72,23 +71,6 @@ def test_window_around_the_frames_second(sample, window, frame, expected,
         LoadAudioClip(window=0.5)
 
 
-@pytest.mark.parametrize('clip_hop, last', [(1.0, 1.525), (0.96, 0.96)])
-def test_short_files_end_with_their_last_clip(sample, warned, clip_hop, last):
-    transform = LoadAudioClip(clip_hop=clip_hop)
-    starts = [
-        transform(sample(frame, 2.5))['waveform'][0] * 20
-        for frame in (0, 1, 2, 3, 4, 2, 1)
-    ]
-    np.testing.assert_allclose(
-        starts, [0, clip_hop, last, last, last, last, clip_hop], atol=1e-4)
-    assert len(warned) == 1  # once per file
-    for part in ('u_2.5.wav', 'lasts 2.500 s', 'too short for frame 2',
-                 f'from {last:.3f} s'):
-        assert part in warned[0]
-    transform(sample(3, 2.5, uid='v'))
-    assert len(warned) == 2
-
-
 def test_sounds_that_can_not_be_loaded(sample):
     with pytest.raises(
             AudioFileError, match='u_0.9.wav" of "u" lasts 0.900 s.*0.975 s'):
@@ -101,7 +83,6 @@ def test_sounds_that_can_not_be_loaded(sample):
         LoadAudioClip(clip_hop=0)
 
 
-# ---------------------------------------------------------------- LoadLogMel
 def save(path, tensor):
     with open(path, 'wb') as file:
         pickle.dump(tensor, file)
@@ -131,15 +112,6 @@ def test_the_frames_own_example(tmp_path, warned):
         assert torch.equal(log_mel, tensor[0].float())
 
 
-def test_missing_file_or_key(tmp_path):
-    with pytest.raises(FileNotFoundError, match='a.pkl'):
-        LoadLogMel()(
-            dict(log_mel_path=str(tmp_path / 'a.pkl'), uid='u', frame=0))
-    with pytest.raises(KeyError, match='"u" lacks.*LoadAudioClip'):
-        LoadLogMel()(dict(uid='u', frame=0))
-
-
-# --------------------------------------------------------- LoadAudioFeatures
 @pytest.fixture
 def feature_file(tmp_path):
 
@@ -156,11 +128,9 @@ def feature_file(tmp_path):
 
 def test_cached_features(feature_file):
     path = feature_file(state_sha256='cd', audio_condition='normal')
-    transform = TRANSFORMS.build(
-        dict(
-            type='LoadAudioFeatures',
-            feature_file='audio.safetensors',
-            expect=dict(encoder='VGGish', dims=128)))
+    transform = TRANSFORMS.build(dict(type='LoadAudioFeatures',
+                                      feature_file='audio.safetensors',
+                                      expect=dict(encoder='VGGish', dims=128)))
     root = osp.dirname(path)
     for frame in range(3):
         results = transform(dict(uid='u', frame=frame, data_root=root))
@@ -183,9 +153,8 @@ def test_feature_files_that_are_refused(feature_file, tmp_path):
         LoadAudioFeatures(feature_file(audio_condition='mute')).open()
     with pytest.raises(FeatureFileError, match="'VGGish', expected 'BEATs'"):
         LoadAudioFeatures(feature_file(), dict(encoder='BEATs')).open()
-    write_feature_file(
-        str(tmp_path / 'bank'), dict(dog=torch.zeros(8)),
-        Provenance('cue_bank', 'ImageBind', '', 8))
+    write_feature_file(str(tmp_path / 'bank'), dict(dog=torch.zeros(8)),
+                       Provenance('cue_bank', 'ImageBind', '', 8))
     with pytest.raises(FeatureFileError, match="'cue_bank', expected 'audio'"):
         LoadAudioFeatures('bank').open(str(tmp_path))
     with pytest.raises(
@@ -196,8 +165,7 @@ def test_feature_files_that_are_refused(feature_file, tmp_path):
 def test_no_sound_is_loaded_over_another(sample, feature_file):
     """The later one would win, and what altered the earlier be in vain."""
     cached, clip = LoadAudioFeatures(feature_file()), LoadAudioClip()
-    for steps in ([clip, MuteAudio(), cached],
-                  [clip, AudioToLogMel(), cached],
+    for steps in ([clip, MuteAudio(), cached], [clip, AudioToLogMel(), cached],
                   [RandomApply([clip, MuteAudio()], prob=1.), cached],
                   [clip, LoadLogMel()], [cached, LoadLogMel()],
                   [cached, clip]):

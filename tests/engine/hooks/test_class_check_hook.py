@@ -43,10 +43,8 @@ def test_checkpoint_of_other_classes(synthavs, tmp_path):
     classes[2], classes[3] = classes[3], classes[2]
     checkpoint['meta']['dataset_meta']['classes'] = classes
     torch.save(checkpoint, path)
-    with pytest.raises(
-            ValueError,
-            match=f"class 2 is '{classes[3]}', but the "
-            f"checkpoint was trained on '{classes[2]}'"):
+    with pytest.raises(ValueError, match=f"class 2 is '{classes[3]}', but the "
+                       f"checkpoint was trained on '{classes[2]}'"):
         run_test(cfg, path)
     cfg.load_from = str(path)
     cfg.experiment_name += '-again'

@@ -46,35 +46,26 @@ def stray(root, split, frame, count):
 def make_runner(root, tmp_path, num_workers=0, **kwargs):
     def loader(split):
         return dict(
-            batch_size=2,
-            num_workers=num_workers,
+            batch_size=2, num_workers=num_workers,
             persistent_workers=num_workers > 0,
             sampler=dict(type='DefaultSampler', shuffle=False),
-            dataset=dict(
-                type='AVSBenchDataset',
-                data_root=str(root),
-                split=split,
-                pipeline=[
-                    dict(type='LoadImageFromFile'),
-                    dict(type='LoadAVSAnnotations'),
-                    dict(type='LoadAudioClip'),
-                    dict(type='AudioToLogMel'),
-                    dict(type='PackAVTInputs')
-                ]))
+            dataset=dict(type='AVSBenchDataset', data_root=str(root),
+                         split=split,
+                         pipeline=[dict(type='LoadImageFromFile'),
+                                   dict(type='LoadAVSAnnotations'),
+                                   dict(type='LoadAudioClip'),
+                                   dict(type='AudioToLogMel'),
+                                   dict(type='PackAVTInputs')]))
 
-    config = dict(
-        default_scope='mmseg',
-        work_dir=str(tmp_path / 'work'),
-        experiment_name=tmp_path.name,
-        model=dict(type='BlankModel'),
-        train_dataloader=loader('train'),
-        val_dataloader=loader('val'),
-        val_evaluator=dict(type='AVSMetric'),
-        val_cfg=dict(),
-        train_cfg=dict(by_epoch=True, max_epochs=2),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_hooks=dict(
-            checkpoint=None, data_check=dict(type='DataCheckHook')))
+    config = dict(default_scope='mmseg', work_dir=str(tmp_path / 'work'),
+                  experiment_name=tmp_path.name, model=dict(type='BlankModel'),
+                  train_dataloader=loader('train'),
+                  val_dataloader=loader('val'),
+                  val_evaluator=dict(type='AVSMetric'), val_cfg=dict(),
+                  train_cfg=dict(by_epoch=True, max_epochs=2),
+                  optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+                  default_hooks=dict(checkpoint=None,
+                                     data_check=dict(type='DataCheckHook')))
     config.update(kwargs)
     return Runner.from_cfg(config)
 
@@ -107,10 +98,9 @@ def test_iterations_without_epochs(root, tmp_path):
     """What was trained on is reported before each validation."""
     stray(root, 'train', 1, 4)
     records = train(
-        make_runner(
-            root,
-            tmp_path,
-            train_cfg=dict(by_epoch=False, max_iters=4, val_interval=2)))
+        make_runner(root, tmp_path,
+                    train_cfg=dict(by_epoch=False, max_iters=4,
+                                   val_interval=2)))
     found = [text for text in records if text.startswith('training: ')]
     assert len(found) == 1
     assert 'unknown colour: 4, in 1 of 4 masks' in found[0]

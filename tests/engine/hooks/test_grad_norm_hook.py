@@ -16,10 +16,8 @@ def test_norms_of_the_parts(clip, v1m, tmp_path):
     config.log_processor.window_size = 1  # a mean otherwise
     config.visualizer.name = str(tmp_path)  # one a process otherwise
     # the way that the docstring tells
-    config.merge_from_dict({
-        'default_hooks.grad_norm.type': 'GradNormHook',
-        'default_hooks.grad_norm.interval': 2
-    })
+    config.merge_from_dict({'default_hooks.grad_norm.type': 'GradNormHook',
+                            'default_hooks.grad_norm.interval': 2})
     squares = []
 
     def watch(runner):
@@ -40,14 +38,11 @@ def test_norms_of_the_parts(clip, v1m, tmp_path):
                              log.read_text().splitlines()) if 'loss' in step)
     prefix = 'gradient/'
     assert not any(key.startswith(prefix) for key in first)
-    norms = {
-        key[len(prefix):]: value
-        for key, value in second.items() if key.startswith(prefix)
-    }
-    assert {
-        'backbone adapters', 'decode_head.cls_embed',
-        'prompt_encoder.text_mlp', 'prompt_encoder.layers q, k'
-    } <= set(norms)
+    norms = {key[len(prefix):]: value for key, value in second.items()
+             if key.startswith(prefix)}
+    assert {'backbone adapters', 'decode_head.cls_embed',
+            'prompt_encoder.text_mlp',
+            'prompt_encoder.layers q, k'} <= set(norms)
     assert norms['decode_head.cls_embed']**2 == pytest.approx(
         sum(squares[1].values()), rel=1e-3)
     if clip:

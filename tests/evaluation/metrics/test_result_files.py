@@ -18,11 +18,10 @@ LABELS = torch.tensor([[0, 1, 2], [2, 0, 1]])
 
 def sample(**metainfo):
     metainfo = {**dict(subset='v1s', uid='clip_0', frame=0), **metainfo}
-    return SegDataSample(
-        sounding_score=PixelData(data=SCORE[None]),
-        pred_sem_seg=PixelData(data=LABELS[None]),
-        gt_sem_seg=PixelData(data=LABELS[None]),
-        metainfo=metainfo).to_dict()
+    return SegDataSample(sounding_score=PixelData(data=SCORE[None]),
+                         pred_sem_seg=PixelData(data=LABELS[None]),
+                         gt_sem_seg=PixelData(data=LABELS[None]),
+                         metainfo=metainfo).to_dict()
 
 
 @pytest.mark.parametrize('score_size', [None, (7, 7)])

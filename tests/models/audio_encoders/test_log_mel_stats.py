@@ -41,10 +41,8 @@ def test_features_are_brought_to_a_common_scale():
 
 
 def test_the_scale_is_known_to_cached_features():
-    states = [
-        state_sha256(LogMelStats(**kwargs))
-        for kwargs in ({}, dict(mean=(0., 0.)), dict(mean=(1., 0.)),
-                       dict(std=(2., 1.)))
-    ]
+    states = [state_sha256(LogMelStats(**kwargs))
+              for kwargs in ({}, dict(mean=(0., 0.)), dict(mean=(1., 0.)),
+                             dict(std=(2., 1.)))]
     assert states[0] == states[1]
     assert len(set(states)) == 3

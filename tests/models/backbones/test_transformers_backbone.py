@@ -32,8 +32,7 @@ def build(model_type, folder=None, **kwargs):
             and model_type not in transformers.CONFIG_MAPPING:
         pytest.skip(f'transformers has no {model_type} yet')
     if folder is not None:
-        kwargs.update(
-            init_cfg=dict(type='Pretrained', checkpoint=str(folder)))
+        kwargs.update(init_cfg=dict(type='Pretrained', checkpoint=str(folder)))
     torch.manual_seed(0)
     settings = dict(model_type=model_type, config=HF[model_type])
     return MODELS.build(
@@ -70,13 +69,11 @@ def folder(tmp_path_factory):
     return write(tmp_path_factory.mktemp('convnext'), 'convnext')
 
 
-# ---------------------------------------------------------------- outputs
 @pytest.mark.parametrize('model_type', HF)
 def test_equals_transformers(model_type):
     """Its maps; and each parameter that trains gets a gradient."""
     backbone = scatter(build(model_type)).eval()
-    config = transformers.AutoConfig.for_model(
-        model_type, **HF[model_type])
+    config = transformers.AutoConfig.for_model(model_type, **HF[model_type])
     config.out_features = ['stage1', 'stage2', 'stage3', 'stage4']
     stock = transformers.AutoBackbone.from_config(config).eval()
     stock.load_state_dict(backbone.model.state_dict())
@@ -112,10 +109,8 @@ def test_with_cp_has_the_same_gradients():
         torch.testing.assert_close(plain, recomputed)
 
 
-# ---------------------------------------------------------------- weights
-@pytest.mark.parametrize('model_type', [
-    'convnext', 'swin', 'dinov2', 'beit', 'resnet'
-])
+@pytest.mark.parametrize('model_type',
+                         ['convnext', 'swin', 'dinov2', 'beit', 'resnet'])
 @torch.no_grad()
 def test_reads_a_classifiers_folder(tmp_path, model_type):
     folder = write(tmp_path, model_type)
@@ -124,16 +119,13 @@ def test_reads_a_classifiers_folder(tmp_path, model_type):
     before = copy.deepcopy(backbone.state_dict())
     backbone.init_weights()
     stock = type(backbone.model).from_pretrained(
-        folder,
-        out_features=['stage1', 'stage2', 'stage3', 'stage4'],
+        folder, out_features=['stage1', 'stage2', 'stage3', 'stage4'],
         local_files_only=True).eval()
     expected = stock(images(64, 64)).feature_maps
     for ours, theirs in zip(backbone.eval()(images(64, 64)), expected):
         assert torch.equal(ours, theirs)
-    kept = [
-        key for key, value in backbone.state_dict().items()
-        if torch.equal(value, before[key])
-    ]
+    kept = [key for key, value in backbone.state_dict().items()
+            if torch.equal(value, before[key])]
     assert all('hidden_states_norms' in key or 'num_batches' in key
                or 'running' in key or 'position_ind' in key
                for key in kept), kept
@@ -144,17 +136,11 @@ def test_a_checkpoint_needs_no_folder(folder, tmp_path):
     """And mmengine's init_weights of a segmentor changes nothing."""
     config = dict(
         type='EncoderDecoder',
-        backbone=dict(
-            type='TransformersBackbone',
-            model_type='convnext',
-            config=HF['convnext'],
-            init_cfg=dict(type='Pretrained', checkpoint=folder)),
-        decode_head=dict(
-            type='FCNHead',
-            in_channels=64,
-            in_index=3,
-            channels=8,
-            num_classes=2))
+        backbone=dict(type='TransformersBackbone', model_type='convnext',
+                      config=HF['convnext'],
+                      init_cfg=dict(type='Pretrained', checkpoint=folder)),
+        decode_head=dict(type='FCNHead', in_channels=64, in_index=3,
+                         channels=8, num_classes=2))
     model = MODELS.build(config).eval()
     model.init_weights()
     stored = load_file(Path(folder) / 'model.safetensors')
@@ -166,12 +152,10 @@ def test_a_checkpoint_needs_no_folder(folder, tmp_path):
     again = MODELS.build(config).eval()
     load_checkpoint(
         again, str(tmp_path / 'epoch_1.pth'), strict=True, logger='silent')
-    assert torch.equal(
-        model(images(64, 64), mode='tensor'),
-        again(images(64, 64), mode='tensor'))
+    assert torch.equal(model(images(64, 64), mode='tensor'),
+                       again(images(64, 64), mode='tensor'))
 
 
-# ---------------------------------------------------------------- errors
 def test_weights_of_another_network(folder, tmp_path):
     backbone = build('convnext', 'checkpoints/nowhere')  # building needs none
     with pytest.raises(FileNotFoundError, match="'checkpoints/nowhere'"):
@@ -206,10 +190,8 @@ def test_a_checkpoint_of_other_names():
     backbone = nn.Module()
     backbone.backbone = build('dinov2')
     state = backbone.state_dict()
-    other = {
-        key.replace('layer.0.attention', 'layer.0.self_attention'): value
-        for key, value in state.items()
-    }
+    other = {key.replace('layer.0.attention', 'layer.0.self_attention'): value
+             for key, value in state.items()}
     with pytest.raises(
             RuntimeError, match='layer.0.attention.* are missing or unknown'):
         load_state_dict(backbone, other, strict=False)
@@ -235,10 +217,9 @@ def test_wrong_arguments(arguments, message):
 
 def test_maps_that_are_not_what_transformers_says():
     """FocalNet's are taken after downsampling."""
-    backbone = TransformersBackbone(
-        'focalnet',
-        dict(
-            embed_dim=8, depths=[1, 1, 2, 1], hidden_sizes=[8, 16, 32, 64]))
+    backbone = TransformersBackbone('focalnet',
+                                    dict(embed_dim=8, depths=[1, 1, 2, 1],
+                                         hidden_sizes=[8, 16, 32, 64]))
     with pytest.raises(RuntimeError, match=r'\(8, 16, 32, 64\) channels, but '
                        r'they have \(16, 32, 64, 64\)'):
         backbone(images(64, 64))

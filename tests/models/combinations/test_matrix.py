@@ -35,8 +35,7 @@ def batches(tmp_path_factory):
     return dict(
         train=read(cfg.train_dataloader),
         normal=read(copy.deepcopy(cfg.test_dataloader)),
-        mute=read(
-            audio_conditions_dataloader(cfg.test_dataloader, ['mute'])))
+        mute=read(audio_conditions_dataloader(cfg.test_dataloader, ['mute'])))
 
 
 def build(head, backbone, seed=0):
@@ -59,20 +58,16 @@ def test_pair(head, backbone, batches, tmp_path):
     model = build(head, backbone)
     if model.fusion is not None:
         # untrained, the host doesn't hear
-        torch.testing.assert_close(
-            maps(predict(model, batches['normal'])),
-            maps(predict(model, batches['mute'])),
-            rtol=0,
-            atol=0)
+        torch.testing.assert_close(maps(predict(model, batches['normal'])),
+                                   maps(predict(model, batches['mute'])),
+                                   rtol=0, atol=0)
 
     # two steps: the first moves what is zero at the start away from it
     optimizer = OptimWrapper(
         torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0))
-    before = {
-        name: parameter.detach().clone()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    before = {name: parameter.detach().clone()
+              for name, parameter in model.named_parameters()
+              if parameter.requires_grad}
     felt = set()
     for name in before:
         model.get_parameter(name).register_hook(
@@ -85,10 +80,9 @@ def test_pair(head, backbone, batches, tmp_path):
     # for levels that a head may not read; that is as in mmseg.
     assert felt >= {name for name in before if not name.startswith('backbone')}
     for part in ('prompt_encoder', 'fusion', 'decode_head'):
-        still = [
-            name for name, value in before.items() if name.startswith(part)
-            and torch.equal(model.get_parameter(name), value)
-        ]
+        still = [name for name, value in before.items()
+                 if name.startswith(part)
+                 and torch.equal(model.get_parameter(name), value)]
         assert not still
 
     normal = predict(model, batches['normal'])

@@ -28,11 +28,8 @@ LARGE = {'lraspp_m-v3-d8': 512}
 def without_sync_bn(value):
     """BN in SyncBN's place, which needs a process group, and no weights."""
     if isinstance(value, dict):
-        value = {
-            key: without_sync_bn(item)
-            for key, item in value.items()
-            if key not in ('pretrained', 'init_cfg')
-        }
+        value = {key: without_sync_bn(item) for key, item in value.items()
+                 if key not in ('pretrained', 'init_cfg')}
         if value.get('type') == 'SyncBN':
             value['type'] = 'BN'
         return value
@@ -57,10 +54,9 @@ def told(name, size):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', [
-    path.stem for path in sorted(FOLDER.glob('*.py'))
-    if path.stem not in OTHERS
-])
+@pytest.mark.parametrize('name', [path.stem
+                                  for path in sorted(FOLDER.glob('*.py'))
+                                  if path.stem not in OTHERS])
 def test_hears(name):
     if name in NEED_MMPRETRAIN:
         pytest.importorskip('mmpretrain')

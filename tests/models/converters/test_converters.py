@@ -2,8 +2,6 @@
 """Weights of other projects, against those projects' own models."""
 import copy
 import re
-import runpy
-import sys
 
 import meta_sam
 import pytest
@@ -12,28 +10,20 @@ from meta_sam import assert_equals_summary, random_state_dict, reference
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from narrow import build, load
-from processes import ROOT
+from processes import call_tool
 from safetensors.torch import load_file, save_file
 from tiny_mask2former import (hf_logits, narrow_like_hf, stock_logits,
                               tiny_hf_mask2former, tiny_stock_config)
 
 from mmteso.models import SAMImageEncoder, TeSOSAMHead
-from mmteso.models.converters import (convert_mask2former, convert_sam,
-                                      find_differences, load_hf_mask2former,
-                                      pixel_settings, sam_settings,
-                                      write_sam_folder)
+from mmteso.models.converters import (
+    convert_mask2former, convert_sam, find_differences, load_hf_mask2former,
+    sam_settings, write_sam_folder)
 from mmteso.models.sam import read_sam_folder
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 
 
-def run_tool(monkeypatch, name, *arguments):
-    path = str(ROOT / 'tools' / 'model_converters' / name)
-    monkeypatch.setattr(sys, 'argv', [path, *map(str, arguments)])
-    runpy.run_path(path, run_name='__main__')
-
-
-# ---------------------------------------------------------------- Mask2Former
 # kind, transformers' backbone, transformers' model, mmsegmentation's model
 PAIRS = [
     ('swin', {}, {}, {}),
@@ -87,7 +77,7 @@ def test_mask2former_has_the_same_logits(kind, backbone, settings, changes):
 
 
 @pytest.mark.parametrize('kind', ['swin', 'resnet'])
-def test_mask2former_from_a_folder(kind, tmp_path, monkeypatch, capsys):
+def test_mask2former_from_a_folder(kind, tmp_path, capsys):
     """Names in files aren't those in memory; through the tool."""
     model = tiny_hf_mask2former(kind)
     model.save_pretrained(tmp_path / 'hf')
@@ -103,8 +93,9 @@ def test_mask2former_from_a_folder(kind, tmp_path, monkeypatch, capsys):
     Config(dict(model=config)).dump(tmp_path / 'other.py')
 
     def convert(out, config):
-        run_tool(monkeypatch, 'mask2former_hf_to_mmseg.py', tmp_path / 'hf',
-                 tmp_path / out, '--config', tmp_path / config)
+        call_tool('model_converters/mask2former_hf_to_mmseg.py',
+                  tmp_path / 'hf', tmp_path / out, '--config',
+                  tmp_path / config)
         return capsys.readouterr()
 
     assert ' 5 classes' in convert('out.pth', 'config.py').out
@@ -119,8 +110,7 @@ def test_mask2former_from_a_folder(kind, tmp_path, monkeypatch, capsys):
     assert not (tmp_path / 'no.pth').exists()
     # weights that are not whole
     del stored['class_predictor.bias']
-    save_file(stored, tmp_path / 'hf' / 'model.safetensors',
-              dict(format='pt'))
+    save_file(stored, tmp_path / 'hf' / 'model.safetensors', dict(format='pt'))
     with pytest.raises(ValueError, match='lack 1 .*class_predictor.bias'):
         load_hf_mask2former(str(tmp_path / 'hf'))
 
@@ -138,41 +128,25 @@ def test_mask2former_what_shapes_do_not_tell():
         convert_mask2former({'more.weight': torch.zeros(1)})
 
 
-def test_mask2former_pixels():
-    own = load('teso/teso_swin-b_v1m.py').model.data_preprocessor
-    found = pixel_settings(
-        dict(
-            rescale_factor=0.00392156862745098,
-            image_mean=[0.48500001430511475, 0.456, 0.4059999883174896],
-            image_std=[0.2290000021457672, 0.224, 0.225]))
-    assert found['bgr_to_rgb'] is own.bgr_to_rgb
-    for name in ('mean', 'std'):
-        assert found[name] == pytest.approx(own[name], abs=1e-2)
-    assert pixel_settings(dict(do_normalize=False))['std'] == [255] * 3
-
-
-# ---------------------------------------------------------------- SAM
 @pytest.fixture(scope='module')
 def source():
     return random_state_dict(reference()['shapes'])
 
 
 @torch.no_grad()
-def test_sam_equals_metas_own_code(source, tmp_path, monkeypatch, capsys):
+def test_sam_equals_metas_own_code(source, tmp_path, capsys):
     """Through the tool; by what Meta's code gave for the same weights."""
     torch.save(source, tmp_path / 'meta.pth')
     folder = tmp_path / 'new' / 'sam'
-    run_tool(monkeypatch, 'sam_to_transformers.py', tmp_path / 'meta.pth',
-             folder)
+    call_tool('model_converters/sam_to_transformers.py', tmp_path / 'meta.pth',
+              folder)
     assert '189 tensors' in capsys.readouterr().out
     outputs, images = reference()['outputs'], meta_sam.images()
     model = read_sam_folder(str(folder)).eval()
     assert_equals_summary(model.vision_encoder(images)[0],
                           outputs['embeddings'])
-    both = [
-        model(pixel_values=images, multimask_output=many)
-        for many in (False, True)
-    ]
+    both = [model(pixel_values=images, multimask_output=many)
+            for many in (False, True)]
     masks = torch.cat([one.pred_masks for one in both], dim=2)[:, 0]
     assert_equals_summary(masks, outputs['masks'])
     ious = torch.cat([one.iou_scores for one in both], dim=2)[:, 0]

@@ -32,9 +32,8 @@ def prompted():
 
 def features(batch_size=2, seed=0, sides=(16, 8, 4, 2)):
     rng = torch.Generator().manual_seed(seed)
-    return tuple(
-        torch.randn(batch_size, 8 * 2**i, side, side, generator=rng)
-        for i, side in enumerate(sides))
+    return tuple(torch.randn(batch_size, 8 * 2**i, side, side, generator=rng)
+                 for i, side in enumerate(sides))
 
 
 def test_without_pmqs_equals_mask2former_bit_for_bit(heads):
@@ -110,9 +109,8 @@ def test_without_pmqs_has_the_losses_of_mask2former(heads, second,
 def test_more_masks_than_queries(heads, same_points):
     """The best of them are matched, as in mmdet."""
     queries, rng = heads[0].num_queries, torch.Generator().manual_seed(0)
-    cls, masks = ([
-        torch.randn(2, queries, *shape, generator=rng) for _ in range(5)
-    ] for shape in ((6, ), (16, 16)))
+    cls, masks = ([torch.randn(2, queries, *shape, generator=rng)
+                   for _ in range(5)] for shape in ((6, ), (16, 16)))
     gt = InstanceData(
         labels=torch.arange(queries + 3) % 5,
         masks=(torch.randn(queries + 3, 64, 64, generator=rng) > 0).long())
@@ -141,9 +139,7 @@ def test_pmqs_feeds_the_unchanged_decoder(prompted):
     stock = build(stock_head_config(num_classes=2))
     state = prompted.state_dict()
     state['query_feat.weight'] = queries[0]
-    stock.load_state_dict(
-        {name: state[name]
-         for name in stock.state_dict()})
+    stock.load_state_dict({name: state[name] for name in stock.state_dict()})
     for outputs, references in zip(stock(features(1), None), expected):
         for output, reference in zip(outputs, references):
             torch.testing.assert_close(output, reference)
@@ -164,7 +160,6 @@ def test_sounding_score():
     assert TeSOHead.sounding_score(torch.zeros(2, 1, 1)).item() == 0
 
 
-# --------------------------------------------------- a target for each class
 def by_class(head):
     """The same head with ``targets='class'``."""
     config = narrow_model(load('teso/teso_swin-b_v1m.py').model).decode_head

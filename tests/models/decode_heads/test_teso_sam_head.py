@@ -25,8 +25,7 @@ def stock(sam_folder):
 def build(folder=None, **kwargs):
     if folder is not None:
         kwargs.update(init_cfg=dict(type='Pretrained', checkpoint=folder))
-    settings = dict(
-        type='TeSOSAMHead', decoder_config=DECODER, num_points=64)
+    settings = dict(type='TeSOSAMHead', decoder_config=DECODER, num_points=64)
     return build_model(dict(settings, **kwargs))
 
 
@@ -40,14 +39,12 @@ def features(batch_size=2, seed=0):
     return torch.randn(batch_size, WIDTH, GRID, GRID, generator=rng),
 
 
-# ---------------------------------------------------------------- SamModel
 def stock_masks(stock, image_embeddings):
     """All four masks without prompts."""
     with torch.no_grad():
-        one, three = (
-            stock(image_embeddings=image_embeddings,
-                  multimask_output=many).pred_masks[:, 0]
-            for many in (False, True))
+        one, three = (stock(image_embeddings=image_embeddings,
+                            multimask_output=many).pred_masks[:, 0]
+                      for many in (False, True))
     return torch.cat([one, three], dim=1)
 
 
@@ -65,22 +62,8 @@ def test_equals_transformers(sam_folder, stock, token):
             plain(features(), prompt=given), expected, atol=1e-5, rtol=1e-5)
     gated = build(
         sam_folder, mask_token=token, pmqs=dict(PMQS, norm='zero_gated'))
-    torch.testing.assert_close(
-        gated(features(), prompt=random_prompt()),
-        expected,
-        atol=1e-5,
-        rtol=1e-5)
-
-
-@torch.no_grad()
-def test_positions_are_those_of_transformers(sam_folder, stock):
-    head = build(sam_folder)
-    expected = stock.get_image_wide_positional_embeddings()
-    found = head.positional_encoding(GRID, GRID)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
-    assert head.positional_encoding(3, 5).shape == (1, WIDTH, 3, 5)
-    with torch.autocast('cpu', torch.bfloat16):
-        assert torch.equal(head.positional_encoding(GRID, GRID), found)
+    torch.testing.assert_close(gated(features(), prompt=random_prompt()),
+                               expected, atol=1e-5, rtol=1e-5)
 
 
 def test_pmqs_feeds_the_unchanged_decoder(prompted, stock):
@@ -88,22 +71,17 @@ def test_pmqs_feeds_the_unchanged_decoder(prompted, stock):
     given = random_prompt(batch_size=1)
     decoder = copy.deepcopy(stock)
     with torch.no_grad():
-        tokens = torch.cat([
-            stock.mask_decoder.iou_token.weight,
-            stock.mask_decoder.mask_tokens.weight
-        ])
+        tokens = torch.cat([stock.mask_decoder.iou_token.weight,
+                            stock.mask_decoder.mask_tokens.weight])
         tokens = prompted.pmqs(tokens[None], given)[0]
         decoder.mask_decoder.iou_token.weight.copy_(tokens[:1])
         decoder.mask_decoder.mask_tokens.weight.copy_(tokens[1:])
         found = prompted(features(1), prompt=given)
-        torch.testing.assert_close(
-            found,
-            stock_masks(decoder, features(1)[0])[:, :1],
-            atol=1e-5,
-            rtol=1e-5)
+        torch.testing.assert_close(found,
+                                   stock_masks(decoder, features(1)[0])[:, :1],
+                                   atol=1e-5, rtol=1e-5)
 
 
-# ---------------------------------------------------------------- losses
 def samples(silent=None, ignored=None):
     batch = make_batch(size=IMG_SIZE, silent=silent)['data_samples']
     if ignored is not None:
@@ -202,7 +180,6 @@ def test_every_trainable_parameter_gets_a_gradient(token):
     assert head.mask_decoder.mask_tokens.weight.requires_grad
 
 
-# ---------------------------------------------------------------- weights
 @pytest.mark.parametrize('arguments, message', [
     (dict(mask_token=4), 'one of 0 to 3, but got 4'),
     (dict(decoder_config=dict(depth=2)), r"no fields \['depth'\]"),

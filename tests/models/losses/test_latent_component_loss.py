@@ -13,10 +13,8 @@ def reference(latents, tau):
     terms = []
     for frame in latents:
         for a in frame:
-            sims = [
-                math.exp(
-                    float(a @ b / a.norm() / b.norm()) / tau) for b in frame
-            ]
+            sims = [math.exp(float(a @ b / a.norm() / b.norm()) / tau)
+                    for b in frame]
             own = math.exp(1 / tau)
             terms.append(-math.log(own / sum(sims)))
     return sum(terms) / len(terms)

@@ -8,10 +8,9 @@ from mmteso.models.prompting import AudioTextPrompt
 
 AUDIO, TEXT, DIMS = 6, 5, 8
 WIDTHS = dict(embed_dims=DIMS, hidden_dims=7)
-ENCODERS = dict(
-    AudioPrompt=dict(audio_dims=AUDIO, num_latents=3, **WIDTHS),
-    TextPrompt=dict(text_dims=TEXT, **WIDTHS),
-    ConcatPrompt=dict(audio_dims=AUDIO, text_dims=TEXT, **WIDTHS))
+ENCODERS = dict(AudioPrompt=dict(audio_dims=AUDIO, num_latents=3, **WIDTHS),
+                TextPrompt=dict(text_dims=TEXT, **WIDTHS),
+                ConcatPrompt=dict(audio_dims=AUDIO, text_dims=TEXT, **WIDTHS))
 FEATURES = dict(AudioPrompt=3, TextPrompt=4, ConcatPrompt=5)
 
 
@@ -85,16 +84,13 @@ def test_concat_prompt_puts_sound_beside_text(batch):
 
 def test_pooled_prompt_is_one_vector_for_all_queries():
     torch.manual_seed(2)
-    pooled = MODELS.build(
-        dict(
-            type='PooledPrompt', prompt_dims=DIMS, query_dims=6,
-            hidden_dims=7)).double()
+    pooled = MODELS.build(dict(type='PooledPrompt', prompt_dims=DIMS,
+                               query_dims=6, hidden_dims=7)).double()
     query = torch.randn(2, 5, 6, dtype=torch.float64)
     gate = torch.tensor([[1, 0.5, 0], [0, 0, 0]], dtype=torch.float64)
     prompt = AudioTextPrompt(
         features=torch.randn(2, 3, DIMS, dtype=torch.float64),
-        no_cue=torch.randn(2, DIMS, dtype=torch.float64),
-        gate=gate)
+        no_cue=torch.randn(2, DIMS, dtype=torch.float64), gate=gate)
     result = pooled(query, prompt)
     f, no_cue = prompt.features, prompt.no_cue
     means = torch.stack([(no_cue[0] + f[0, 0] + 0.5 * f[0, 1]) / 2.5,

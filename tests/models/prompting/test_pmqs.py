@@ -28,10 +28,8 @@ def make_prompt(gate):
     return AudioTextPrompt(
         features=torch.randn(batch, cues, 8, dtype=torch.float64),
         no_cue=torch.randn(batch, 8, dtype=torch.float64),
-        scores=torch.randn(batch, cues, dtype=torch.float64),
-        gate=gate,
-        kept=gate > 0,
-        latents=torch.randn(batch, 4, 8, dtype=torch.float64))
+        scores=torch.randn(batch, cues, dtype=torch.float64), gate=gate,
+        kept=gate > 0, latents=torch.randn(batch, 4, 8, dtype=torch.float64))
 
 
 GATE = [[1, 0, 1], [0, 0, 0]]
@@ -80,9 +78,8 @@ def test_zero_gated_starts_as_identity():
 
 def sedam_of(**kwargs):
     torch.manual_seed(0)
-    return SeDAM(
-        audio_dims=6, text_dims=5, embed_dims=8, hidden_dims=10, num_heads=2,
-        **kwargs)
+    return SeDAM(audio_dims=6, text_dims=5, embed_dims=8, hidden_dims=10,
+                 num_heads=2, **kwargs)
 
 
 @pytest.mark.parametrize('no_cue', ['learned', 'audio'])
@@ -92,10 +89,7 @@ def test_every_parameter_gets_a_gradient(mode, no_cue):
     # no cue reaches the first threshold, whatever is valid
     for threshold, scale in ((1e9, 1.), ('mean', 1e4)):
         sedam = sedam_of(
-            num_layers=2,
-            source_pool=True,
-            no_cue=no_cue,
-            dynamic_mask=dict(
+            num_layers=2, source_pool=True, no_cue=no_cue, dynamic_mask=dict(
                 type='DynamicMask', mode=mode, threshold=threshold))
         pmqs = PMQS(**SIZES, num_layers=2)
         for valid in ([1, 1, 1], [0, 0, 0]):

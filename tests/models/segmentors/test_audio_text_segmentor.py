@@ -10,8 +10,7 @@ from narrow import SIZE, build, make_batch, open_gates
 SWIN = 'teso/teso_swin-b_v1m.py'
 CUE_LOSS = 'teso/teso-cue_swin-b_v1m.py'
 SAM = pytest.param(
-    'teso-sam/teso-sam_vit-b_v1m.py',
-    marks=pytest.mark.skipif(
+    'teso-sam/teso-sam_vit-b_v1m.py', marks=pytest.mark.skipif(
         importlib.util.find_spec('transformers') is None,
         reason="needs pip install 'mmteso[text]'"))
 
@@ -21,14 +20,12 @@ def model():
     return open_gates(build(SWIN)).eval()
 
 
-# ---------------------------------------------------------------- loss
 def test_losses(model):
     losses = model.train().loss(**make_batch(silent=0))
     assert set(losses) == {'loss_latent'} | {
         f'decode.{prefix}loss_{kind}'
         for prefix in ('', 'd0.', 'd1.', 'd2.', 'd3.')
-        for kind in ('cls', 'mask', 'dice')
-    }
+        for kind in ('cls', 'mask', 'dice')}
     sum(losses.values()).backward()
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
@@ -66,7 +63,6 @@ def test_missing_inputs_are_named(model):
     assert len(model.predict(inputs)) == 2
 
 
-# ---------------------------------------------------------------- predict
 @pytest.mark.parametrize('name', [SWIN, SAM])
 def test_predictions(name):
     model, batch = open_gates(build(name)).eval(), make_batch()
@@ -88,17 +84,6 @@ def test_predictions(name):
         assert 'cue_kept' in sample.to_dict()
 
 
-def test_predict_without_data_samples(model):
-    batch = make_batch()
-    bare = model.predict(batch['inputs'])
-    full = model.predict(**batch)
-    for a, b in zip(bare, full):
-        assert torch.equal(a.sounding_score.data, b.sounding_score.data)
-        assert torch.equal(a.cue_kept, b.cue_kept)
-    assert model(batch['inputs'], mode='tensor')[0][-1].shape == (2, 8, 3)
-
-
-# ---------------------------------------------------------------- slide
 def slide(model, crop, stride):
     model.test_cfg = ConfigDict(mode='slide', crop_size=crop, stride=stride)
 
@@ -137,7 +122,6 @@ def test_slide_averages_crops(model):
         assert sample.metainfo['pad_shape'] == (SIZE, SIZE)
 
 
-# ---------------------------------------------------------------- bfloat16
 @pytest.mark.parametrize('name', [CUE_LOSS, SAM])
 def test_bfloat16_autocast(name):
     model = open_gates(build(name)).train()
@@ -175,6 +159,3 @@ def test_pixel_decoder_keeps_float32_under_autocast():
     assert features[-1].dtype == torch.bfloat16
     assert seen == [torch.float32]
     assert memory.mask_features.dtype == torch.float32
-
-
-# ---------------------------------------------------------------- runner

@@ -36,8 +36,7 @@ def view(maps, frame=0, **fields):
         seg_logits=PixelData(data=maps),
         pred_sem_seg=PixelData(data=maps.argmax(0, keepdim=True)),
         sounding_score=PixelData(data=torch.full_like(maps[:1], -1)),
-        metainfo=dict(frame=frame, ori_shape=tuple(maps.shape[1:])),
-        **fields)
+        metainfo=dict(frame=frame, ori_shape=tuple(maps.shape[1:])), **fields)
 
 
 def test_merge():
@@ -66,9 +65,8 @@ def test_merge_of_a_single_channel():
     assert merged.pred_sem_seg.data.tolist() == [[[1, 0]]]
 
 
-@pytest.mark.parametrize('name', [
-    'teso/teso-cue_swin-b_v1m.py', 'teso/teso_r50_avss.py'
-])
+@pytest.mark.parametrize('name', ['teso/teso-cue_swin-b_v1m.py',
+                                  'teso/teso_r50_avss.py'])
 def test_shipped_configs(name, tmp_path, monkeypatch):
     """The merged score is that of the mean of both views, unflipped."""
     cfg = narrow_config(
@@ -95,8 +93,7 @@ def test_shipped_configs(name, tmp_path, monkeypatch):
     height, width = first[0].img_shape[:2]  # without padding
     # the second view's maps are flipped back: at the picture's own place
     unflipped = F.interpolate(
-        torch.stack(raw[1])[..., :height, :width].flip(-1),
-        first[0].ori_shape,
+        torch.stack(raw[1])[..., :height, :width].flip(-1), first[0].ori_shape,
         mode='bilinear')
     torch.testing.assert_close(
         torch.stack([sample.seg_logits.data for sample in second]), unflipped)

@@ -19,9 +19,8 @@ def cached_batch(model, **provenance):
     batch = make_batch()
     batch['inputs']['audio_feat'] = model.audio_encoder(
         batch['inputs'].pop('log_mel'))
-    provenance = dict(
-        dict(file='audio.safetensors', encoder='LogMelStats', state_sha256=''),
-        **provenance)
+    provenance = dict(dict(file='audio.safetensors', encoder='LogMelStats',
+                           state_sha256=''), **provenance)
     for sample in batch['data_samples']:
         sample.set_metainfo(dict(audio_provenance=provenance))
     return batch

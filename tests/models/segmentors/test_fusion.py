@@ -60,12 +60,9 @@ def test_weights_of_a_trained_fusion_survive_pretrained(tmp_path):
     assert state['fusion.layers.0.up.weight'].abs().max() > 0.1
     path = str(tmp_path / 'trained.pth')
     torch.save(dict(state_dict=state), path)
-    model = fcn(
-        trained=False,
-        init_cfg=[
-            dict(type='Normal', layer='Linear', std=1.0),
-            dict(type='Pretrained', checkpoint=path)
-        ])
+    model = fcn(trained=False,
+                init_cfg=[dict(type='Normal', layer='Linear', std=1.0),
+                          dict(type='Pretrained', checkpoint=path)])
     for name, value in model.state_dict().items():
         assert torch.equal(value, state[name]), name
 

@@ -6,7 +6,6 @@ import torch
 from narrow import SIZE, load, make_batch, narrow_model, set_classes
 from narrow import build as build_model
 
-from mmteso.models.segmentors.label_filter import drop_classes
 
 CLASSES = 5
 
@@ -18,8 +17,7 @@ def build(name='LabelFilterSegmentor'):
     def maps_of_all_classes(x, metas, *args, **kwargs):
         """A random model finds one class everywhere."""
         generator = torch.Generator().manual_seed(0)
-        return torch.rand(
-            len(metas), CLASSES, SIZE, SIZE, generator=generator)
+        return torch.rand(len(metas), CLASSES, SIZE, SIZE, generator=generator)
 
     model.decode_head.predict = maps_of_all_classes
     return model
@@ -45,18 +43,6 @@ def predict(model, data):
     return model.predict(data['inputs'], copy.deepcopy(data['data_samples']))
 
 
-def test_dropped_classes_become_background():
-    maps = torch.rand(CLASSES, 3, 4) * 5
-    allowed = torch.tensor([False, True, False, True, False])
-    kept = drop_classes(maps, allowed)
-    assert torch.equal(kept[[1, 3]], maps[[1, 3]])
-    assert not kept[[2, 4]].any()
-    torch.testing.assert_close(kept[0], maps[[0, 2, 4]].sum(0))
-    assert maps[2].any()  # the argument is as it was
-    everything = drop_classes(maps, torch.ones(CLASSES, dtype=torch.bool))
-    assert torch.equal(everything, maps)
-
-
 def test_predictions_are_of_the_cues_classes(model):
     data = batch([1, 3], [2], range(CLASSES))
     plain = predict(build('AudioTextSegmentor'), data)
@@ -76,16 +62,8 @@ def test_predictions_are_of_the_cues_classes(model):
         # the sums that make the score are taken in another order
         assert (score <= before.sounding_score.data + 1e-6).all()
         expected = sample.seg_logits.data[1:].sum(
-            0, keepdim=True) / before.seg_logits.data.sum(
-                0, keepdim=True)
+            0, keepdim=True) / before.seg_logits.data.sum(0, keepdim=True)
         torch.testing.assert_close(score, expected)
-
-
-def test_no_cue_drops_everything(model):
-    """An empty list, or cues that name no class."""
-    sample, = predict(model, batch([]))
-    assert not sample.pred_sem_seg.data.any()
-    assert not sample.sounding_score.data.any()
 
 
 def test_without_the_classes(model):

@@ -11,10 +11,9 @@ from narrow import (SIZE, build, fcn_config, fusion_parts, load, make_batch,
 
 
 @pytest.mark.parametrize('fused', [False, True])
-@pytest.mark.parametrize('test_cfg', [
-    dict(mode='whole'),
-    dict(mode='slide', crop_size=(48, 40), stride=(16, 24)),
-])
+@pytest.mark.parametrize(
+    'test_cfg', [dict(mode='whole'),
+                 dict(mode='slide', crop_size=(48, 40), stride=(16, 24))])
 def test_with_a_plain_head_is_an_encoder_decoder(test_cfg, fused):
     """With an untrained fusion, too, to the last bit."""
     config = dict(fcn_config(), test_cfg=ConfigDict(test_cfg))
@@ -38,9 +37,8 @@ def test_with_a_plain_head_is_an_encoder_decoder(test_cfg, fused):
         probability = reference.seg_logits.data.softmax(0)[1:]
         torch.testing.assert_close(sample.sounding_score.data, probability)
         assert ('cue_scores' in sample) == fused
-    assert torch.equal(
-        ours(batch['inputs'], mode='tensor'),
-        stock(batch['inputs']['img'], mode='tensor'))
+    assert torch.equal(ours(batch['inputs'], mode='tensor'),
+                       stock(batch['inputs']['img'], mode='tensor'))
 
 
 def test_one_channel_head_gives_its_sigmoid():

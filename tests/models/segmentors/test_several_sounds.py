@@ -5,12 +5,11 @@ import copy
 import narrow
 import pytest
 import torch
-from narrow import (KEEP_ALL, SIZE, fcn_config, fusion_parts, load, make_batch,
+from narrow import (SIZE, fcn_config, fusion_parts, load, make_batch,
                     narrow_model, open_gates, set_classes)
 
 from mmteso.datasets.transforms import split_conditions
 from mmteso.datasets.transforms.fan_out import PerCondition
-from mmteso.structures import ImageMemory
 
 NAMES = ('normal', 'mute', 'off-screen')
 SLIDE = dict(mode='slide', crop_size=(48, 40), stride=(16, 24))
@@ -45,9 +44,8 @@ def raw_batch():
     batch = make_batch()
     rng = torch.Generator().manual_seed(1)
     inputs = {key: list(value) for key, value in batch['inputs'].items()}
-    inputs['img'] = list(
-        torch.randint(
-            0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8, generator=rng))
+    inputs['img'] = list(torch.randint(0, 256, (2, 3, SIZE, SIZE),
+                                       dtype=torch.uint8, generator=rng))
     loudness = torch.tensor([0., -4., 3.]).view(3, 1, 1, 1)
     inputs['log_mel'] = list(
         torch.randn(2, 3, 1, 96, 64, generator=rng) + loudness)
@@ -68,10 +66,8 @@ def raw_batch():
 def test_equals_separate_tests(make, test_cfg, encodings):
     """Bit for bit, at the price of one backbone; and sounds do matter."""
     model, batch = build(make, test_cfg), raw_batch()
-    expected = [
-        model.test_step(one)
-        for one in split_conditions(copy.deepcopy(batch), 3)
-    ]
+    expected = [model.test_step(one)
+                for one in split_conditions(copy.deepcopy(batch), 3)]
     calls = []
     # what is costly and needs no prompt
     parts = [model.backbone]
@@ -96,22 +92,3 @@ def test_equals_separate_tests(make, test_cfg, encodings):
     # nothing was written into what was given
     assert batch['data_samples'][0].audio_condition == NAMES
     assert 'sounding_score' not in batch['data_samples'][0]
-
-
-@torch.no_grad()
-def test_several_lists_of_cues():
-    """Not sounds alone: any prompt, by hand."""
-    model, inputs = build(teso), make_batch()['inputs']
-    model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
-    memory = model.encode_image(inputs)
-    assert isinstance(memory, ImageMemory)
-    assert memory.shape == (2, SIZE, SIZE) and len(memory.windows) == 1
-    scores = []
-    for shift in (0., 1.):
-        inputs['text_feat'] = inputs['text_feat'] + shift
-        samples = model.predict_prompt(memory, model.encode_prompt(inputs))
-        for sample, whole in zip(samples, model.predict(inputs)):
-            assert torch.equal(sample.sounding_score.data,
-                               whole.sounding_score.data)
-        scores.append(samples[0].sounding_score.data)
-    assert (scores[0] - scores[1]).abs().max() > 1e-4

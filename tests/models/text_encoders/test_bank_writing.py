@@ -27,17 +27,15 @@ def path(tmp_path):
 
 def test_collects_each_phrase_once(tmp_path):
     cues, words = str(tmp_path / 'cues.jsonl'), tmp_path / 'words.txt'
-    write_cue_file(cues, [
-        CueRecord('u', 0, ('Dog', 'emergency-car')),
-        CueRecord('u', 1, ()),
-        CueRecord('u', 2, ('dog', ' DOG ', 'Emergency car', 'x', 'y', 'z')),
-    ])
+    write_cue_file(
+        cues,
+        [CueRecord('u', 0, ('Dog', 'emergency-car')), CueRecord('u', 1, ()),
+         CueRecord('u', 2, ('dog', ' DOG ', 'Emergency car', 'x', 'y', 'z'))])
     words.write_text('\n\u00e9lan vital\n  dog \n\nzither', encoding='utf-8')
     assert collect_phrases([cues]) == ['dog', 'emergency car', 'x', 'y', 'z']
     assert collect_phrases([cues], [str(words)], ['Cat', 'cat']) == [
         'cat', 'dog', 'emergency car', 'x', 'y', 'z', 'zither',
-        '\u00e9lan vital'
-    ]
+        '\u00e9lan vital']
 
 
 def test_things_that_are_no_phrases(tmp_path):
@@ -66,17 +64,15 @@ def test_each_phrase_is_encoded_once_in_batches(path):
         dict(normalize=True, seed=0, phrases='normalized'))
     # half precision is stored in full
     assert all(file[key].dtype == torch.float32 for key in file)
-    assert torch.equal(
-        CueBank(path).look_up(['A-C', 'b']),
-        HashTextEncoder(8)(['a c', 'b']).half().float())
+    assert torch.equal(CueBank(path).look_up(['A-C', 'b']),
+                       HashTextEncoder(8)(['a c', 'b']).half().float())
 
 
 def test_update_encodes_what_is_missing_only(path):
     write_feature_file(path, dict(dog=torch.full((8, ), 7.)),
                        Recorder().provenance())
     encoder = Recorder()
-    assert write_cue_bank(
-        path, encoder, ['DOG', 'cat'], update=True) == (1, 1)
+    assert write_cue_bank(path, encoder, ['DOG', 'cat'], update=True) == (1, 1)
     assert encoder.batches == [['cat']]
     assert CueBank(path).look_up(['dog']).tolist() == [[7.] * 8]  # as it was
     # phrases that are no longer asked for stay

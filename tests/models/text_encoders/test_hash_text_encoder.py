@@ -16,30 +16,9 @@ def test_stored_numbers():
     torch.testing.assert_close(
         encoder(['dog', 'emergency car']),
         torch.tensor([[-0.6909654, 0.2261496, -0.228418, 0.647494],
-                      [-0.3966555, 0.3588792, 0.5126256, -0.6716287]]),
-        rtol=0,
+                      [-0.3966555, 0.3588792, 0.5126256, -0.6716287]]), rtol=0,
         atol=1e-7)
     assert not encoder.state_dict()
-
-
-def test_lengths():
-    direction = HashTextEncoder()(CUES)
-    assert direction.shape == (6, 1024) and direction.dtype == torch.float32
-    torch.testing.assert_close(direction.norm(dim=1), torch.ones(6))
-    feature = HashTextEncoder(normalize=False)(CUES)
-    assert feature.var().item() == pytest.approx(1, abs=0.05)
-    torch.testing.assert_close(
-        torch.nn.functional.normalize(feature), direction)
-
-
-def test_different_cues_are_nearly_orthogonal():
-    cues = [f'thing {i}' for i in range(200)]
-    feature = HashTextEncoder()(cues).double()
-    cosine = (feature @ feature.T)[~torch.eye(200, dtype=torch.bool)]
-    assert cosine.abs().max() < 0.2
-    assert cosine.std().item() == pytest.approx(1024**-0.5, rel=0.05)
-    other = HashTextEncoder(seed=1)(cues).double()
-    assert (feature * other).sum(1).abs().max() < 0.2
 
 
 def test_only_the_phrase_matters():
@@ -77,11 +56,9 @@ def test_composed_of_words(normalize):
 
 
 def test_provenance():
-    plain, *others = [
-        HashTextEncoder(8, **kwargs).provenance()
-        for kwargs in ({}, dict(seed=1), dict(normalize=False),
-                       dict(compose=True))
-    ]
+    plain, *others = [HashTextEncoder(8, **kwargs).provenance()
+                      for kwargs in ({}, dict(seed=1), dict(normalize=False),
+                                     dict(compose=True))]
     assert all(other != plain for other in others)
     assert (plain.kind, plain.encoder) == ('cue_bank', 'HashTextEncoder')
     assert (plain.dims, plain.weights_hash) == (8, '')

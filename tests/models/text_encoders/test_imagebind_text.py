@@ -34,7 +34,6 @@ def encoder(weights_file):
     return ImageBindText(weights_file)
 
 
-# ---------------------------------------------------------------- numbers
 @pytest.mark.parametrize('text, ids', [
     # what SimpleTokenizer gives in ImageBind at commit 53680b0
     ('This is a dog.', [589, 533, 320, 1929, 269]),
@@ -52,16 +51,11 @@ def test_tokens_are_imagebinds(text, ids):
     (1, dict()), (4, dict(scaled=False, template='{cue} makes a sound'))])
 def test_is_imagebinds_text_tower(checkpoint, weights_file, num_heads,
                                   settings):
-    encoder = MODELS.build(
-        dict(
-            type='ImageBindText',
-            weights=weights_file,
-            num_heads=num_heads if num_heads > 1 else None,
-            **settings))
-    sentences = [
-        encoder.template.format(cue=cue.replace('-', ' ').strip())
-        for cue in CUES
-    ]
+    encoder = MODELS.build(dict(type='ImageBindText', weights=weights_file,
+                                num_heads=num_heads if num_heads > 1 else None,
+                                **settings))
+    sentences = [encoder.template.format(cue=cue.replace('-', ' ').strip())
+                 for cue in CUES]
     expected = text_embeddings(checkpoint, tokenize(sentences), num_heads,
                                encoder.scaled)
     found = encoder(CUES)
@@ -91,7 +85,6 @@ def test_wrong_template(template, weights_file):
         ImageBindText(weights_file, template=template)
 
 
-# ---------------------------------------------------------------- frozen
 def test_is_frozen_and_goes_to_workers(encoder):
     assert not any(p.requires_grad for p in encoder.parameters())
     assert encoder.train() is encoder
@@ -102,18 +95,13 @@ def test_is_frozen_and_goes_to_workers(encoder):
     assert torch.equal(copy(['dog']), encoder(['dog']))
 
 
-# ---------------------------------------------------------------- files
 def test_provenance(encoder, weights_file):
     with open(weights_file, 'rb') as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     assert encoder.provenance() == Provenance(
-        'cue_bank', 'imagebind_huge', digest, 24,
-        dict(
-            scaled=True,
-            template='This is a {cue}.',
-            num_heads=1,
-            phrases='normalized',
-            tokenizer='clip_bpe_16e6'))
+        'cue_bank', 'imagebind_huge', digest, 24, dict(
+            scaled=True, template='This is a {cue}.', num_heads=1,
+            phrases='normalized', tokenizer='clip_bpe_16e6'))
 
 
 @pytest.mark.parametrize('changes, message', [

@@ -10,16 +10,13 @@ from tiny_hf import write_llama
 from tiny_zero_shot import write_clip_tokenizer
 
 from mmteso.models.text_encoders import SentenceEncoder
-from mmteso.models.text_encoders.sentence_encoder import pool_tokens
 
 transformers = pytest.importorskip(
     'transformers', reason="needs pip install 'mmteso[text]'")
 
 CUES = ['dog', 'Vacuum-Cleaner', 'man', 'a man with a dog']
-SENTENCES = [
-    'This is a dog.', 'This is a vacuum cleaner.', 'This is a man.',
-    'This is a a man with a dog.'
-]
+SENTENCES = ['This is a dog.', 'This is a vacuum cleaner.', 'This is a man.',
+             'This is a a man with a dog.']
 WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'this', 'is', 'a', 'dog', 'man',
          'with', 'vacuum', 'clean', '##er', '.']
 
@@ -30,18 +27,14 @@ def bert(tmp_path_factory):
     folder = tmp_path_factory.mktemp('models') / 'bert-small'
     torch.manual_seed(0)
     transformers.BertModel(
-        transformers.BertConfig(
-            vocab_size=len(WORDS),
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=32,
-            initializer_range=0.5)).save_pretrained(folder)
+        transformers.BertConfig(vocab_size=len(WORDS), hidden_size=16,
+                                num_hidden_layers=2, num_attention_heads=2,
+                                intermediate_size=32,
+                                max_position_embeddings=32,
+                                initializer_range=0.5)).save_pretrained(folder)
     (folder / 'vocab.txt').write_text('\n'.join(WORDS) + '\n')
     (folder / 'tokenizer_config.json').write_text(
-        json.dumps(
-            dict(tokenizer_class='BertTokenizer', model_max_length=32)))
+        json.dumps(dict(tokenizer_class='BertTokenizer', model_max_length=32)))
     return str(folder)
 
 
@@ -49,18 +42,14 @@ def bert(tmp_path_factory):
 def clip(tmp_path_factory):
     """A small random CLIP, pictures and texts."""
     folder = tmp_path_factory.mktemp('models') / 'clip-small'
-    width = dict(
-        hidden_size=16, intermediate_size=32, num_attention_heads=2)
+    width = dict(hidden_size=16, intermediate_size=32, num_attention_heads=2)
     torch.manual_seed(0)
     transformers.CLIPModel(
         transformers.CLIPConfig(
-            text_config=dict(
-                width,
-                num_hidden_layers=2,
-                initializer_factor=5.,
-                **write_clip_tokenizer(folder, 77)),
-            vision_config=dict(
-                width, num_hidden_layers=1, image_size=28, patch_size=14),
+            text_config=dict(width, num_hidden_layers=2, initializer_factor=5.,
+                             **write_clip_tokenizer(folder, 77)),
+            vision_config=dict(width, num_hidden_layers=1, image_size=28,
+                               patch_size=14),
             projection_dim=12)).save_pretrained(folder)
     return str(folder)
 
@@ -71,16 +60,11 @@ def tokens_of(folder, sentences):
     return [tokenizer(text, return_tensors='pt') for text in sentences]
 
 
-# ---------------------------------------------------------------- numbers
 @pytest.mark.parametrize('pooling, normalize', [('mean', True), ('cls', True),
                                                 ('eos', False)])
 def test_bert(bert, pooling, normalize):
-    encoder = MODELS.build(
-        dict(
-            type='SentenceEncoder',
-            model=bert,
-            pooling=pooling,
-            normalize=normalize))
+    encoder = MODELS.build(dict(type='SentenceEncoder', model=bert,
+                                pooling=pooling, normalize=normalize))
     found = encoder(CUES)
     assert found.dtype == torch.float32
     assert found.shape == (4, encoder.embed_dims) == (4, 16)
@@ -112,11 +96,9 @@ def test_clip(clip, text_only, tmp_path):
         text = transformers.CLIPTextConfig(
             **dict(both.config.text_config.to_dict(), projection_dim=12))
         model = transformers.CLIPTextModelWithProjection(text)
-        model.load_state_dict({
-            key: value
-            for key, value in both.state_dict().items()
-            if key.startswith('text_')
-        })
+        model.load_state_dict({key: value
+                               for key, value in both.state_dict().items()
+                               if key.startswith('text_')})
         model.save_pretrained(folder)
     encoder = SentenceEncoder(folder, pooling='eos')
     assert encoder.embed_dims == 12
@@ -125,7 +107,6 @@ def test_clip(clip, text_only, tmp_path):
     found = encoder(CUES)
     model = transformers.CLIPModel.from_pretrained(clip).eval()
     for row, inputs in zip(found, tokens_of(clip, SENTENCES)):
-
         with torch.no_grad():
             states = model.text_model(**inputs).last_hidden_state[0]
             expected = model.text_projection(states[-1])
@@ -160,30 +141,14 @@ def test_encoder_of_an_encoder_decoder(bert, tmp_path):
                 model_input_names=['input_ids', 'attention_mask'])))
     torch.manual_seed(0)
     transformers.T5Model(
-        transformers.T5Config(
-            vocab_size=len(WORDS),
-            d_model=16,
-            d_kv=8,
-            d_ff=32,
-            num_layers=1,
-            num_heads=2)).save_pretrained(folder)
+        transformers.T5Config(vocab_size=len(WORDS), d_model=16, d_kv=8,
+                              d_ff=32, num_layers=1,
+                              num_heads=2)).save_pretrained(folder)
     encoder = SentenceEncoder(str(folder))
     assert not any('decoder' in name for name, _ in encoder.named_parameters())
     assert encoder(CUES).shape == (4, 16)
 
 
-@pytest.mark.parametrize('pooling, expected', [('mean', [2., 6.5]),
-                                               ('cls', [1, 6]),
-                                               ('eos', [3, 7])])
-def test_padding_on_either_side(pooling, expected):
-    features = torch.tensor([[1., 2, 3, 100], [100, 100, 6, 7]])[..., None]
-    mask = torch.tensor([[1, 1, 1, 0], [0, 0, 1, 1]])
-    assert pool_tokens(features, mask, pooling).tolist() == [
-        [value] for value in expected
-    ]
-
-
-# ---------------------------------------------------------------- checkpoint
 def without(bert, folder, part):
     """A copy of a folder without the weights whose names hold a part."""
     shutil.copytree(bert, folder)
@@ -204,15 +169,6 @@ def test_missing_weights(bert, tmp_path):
     assert first.provenance() == second.provenance()
 
 
-# ---------------------------------------------------------------- frozen
-def test_is_frozen(bert):
-    encoder = SentenceEncoder(bert).train()
-    assert not any(p.requires_grad for p in encoder.parameters())
-    assert not any(module.training for module in encoder.modules())
-    assert encoder(['dog ' * 100]).isfinite().all()  # cut
-
-
-# ---------------------------------------------------------------- provenance
 def test_provenance(bert, tmp_path):
     encoder = SentenceEncoder(bert)
     found = encoder.provenance()
@@ -220,11 +176,10 @@ def test_provenance(bert, tmp_path):
     assert found.encoder == 'bert-small'  # no path of this machine
     assert len(found.weights_hash) == 64
     assert found == SentenceEncoder(bert).provenance()
-    others = [
-        SentenceEncoder(bert, **kwargs).provenance() for kwargs in (
-            dict(pooling='cls'), dict(normalize=False), dict(max_length=9),
-            dict(template='{cue}'), dict(name='mine'))
-    ]
+    others = [SentenceEncoder(bert, **kwargs).provenance()
+              for kwargs in (dict(pooling='cls'), dict(normalize=False),
+                             dict(max_length=9), dict(template='{cue}'),
+                             dict(name='mine'))]
     assert all(other.weights_hash == found.weights_hash for other in others)
 
     changed = tmp_path / 'bert-small'

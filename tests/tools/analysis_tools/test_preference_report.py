@@ -27,12 +27,9 @@ def test_whole_report(model, tmp_path, capsys):
     cfg, checkpoint = model
     uid = masks_only(cfg).get_data_info(1)['uid']
     out, given = tmp_path / 'out', tmp_path / 'audio.json'
-    write_json(
-        dict(
-            conditions={'normal': dict(J=50.), 'wgn-10db': dict(J=40.)},
-            metrics=[],
-            reference='pcm16',
-            seed=4), str(given))
+    write_json(dict(conditions={'normal': dict(J=50.),
+                                'wgn-10db': dict(J=40.)}, metrics=[],
+                    reference='pcm16', seed=4), str(given))
     run_tool(TOOL, cfg, checkpoint, '--out', out, '--name', 'ours', '--report',
              'given', given, '--paper', '--audio', 'normal', 'wgn-10db',
              '--audio-reference', 'pcm16', '--audio-seed', 4, '--frames',

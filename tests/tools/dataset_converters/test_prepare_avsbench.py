@@ -41,10 +41,8 @@ def prepare(monkeypatch, capsys, tmp_path):
 
 
 def contents(root):
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in Path(root).rglob('*') if path.is_file()
-    }
+    return {path.relative_to(root).as_posix(): path.read_bytes()
+            for path in Path(root).rglob('*') if path.is_file()}
 
 
 def test_a_whole_folder(prepare, tmp_path):
@@ -62,9 +60,8 @@ def test_a_whole_folder(prepare, tmp_path):
     # fewer clips than the release has
     status, report, printed = prepare(root, partial=False)
     assert status == 1
-    assert [row['published'] for row in report['counts']
-            ] == [*PUBLISHED_CLIPS['v1s'].values(),
-                  *PUBLISHED_CLIPS['v1m'].values()]
+    assert [row['published'] for row in report['counts']] == [
+        *PUBLISHED_CLIPS['v1s'].values(), *PUBLISHED_CLIPS['v1m'].values()]
     # classes of one's own aren't AVSBench
     own = make_avsbench(tmp_path / 'own', ('v1m', ), ('train', ),
                         class_names=('background', 'a', 'b', 'c'))
@@ -103,8 +100,7 @@ def test_what_is_wrong_is_named(prepare, tmp_path):
         assert part in faults
     (name, (count, _)), = report['unknown'].items()
     assert name.endswith('frame 0, labels_semantic') and count == 1
-    assert report['short'] == {
-        f'v1m/{other.name}/audio.wav': [4.5, 5.0]}
+    assert report['short'] == {f'v1m/{other.name}/audio.wav': [4.5, 5.0]}
     assert report['stray'] == ['v1m/unknown/', f'v1m/{other.name}/notes.txt']
 
     # two releases in one folder, and none
@@ -125,13 +121,11 @@ def test_fix_makes_what_is_missing_and_changes_nothing(prepare, tmp_path):
         (clip / 'audio.wav').unlink()
         write_video(str(clip / 'clip.mp4'),
                     [(i / 5, np.zeros((32, 48, 3), np.uint8))
-                     for i in range(5 * seconds)],
-                    [sound[:seconds * 44100]])
+                     for i in range(5 * seconds)], [sound[:seconds * 44100]])
     write_wav(clips[2] / 'other.wav', 5, [440.])  # which of the two?
     (clips[3] / 'audio.wav').write_bytes(b'no sound')
     write_wav(clips[3] / 'other.wav', 5, [440.])
-    masks = [clips[0] / 'labels_semantic/1.png',
-             clips[0] / 'labels_rgb/2.png']
+    masks = [clips[0] / 'labels_semantic/1.png', clips[0] / 'labels_rgb/2.png']
     wanted = [np.array(Image.open(path)) for path in masks]
     for path in masks:
         path.unlink()
@@ -189,8 +183,7 @@ def test_object_layout_is_completed_and_converted(prepare, tmp_path):
               for row in report['counts']}
     assert counts['v1s', 'train'] == 2 and counts['v1m', 'test'] == 1
     names = (out / 'classes.txt').read_text().split()
-    assert names == ['background', 'dog-barking', 'playing-piano',
-                     'sounding']
+    assert names == ['background', 'dog-barking', 'playing-piano', 'sounding']
     with open(out / 'metadata.csv') as file:
         rows = {row['uid']: row for row in csv.DictReader(file)}
     assert rows['s4-val-1']['a_obj'] == 'playing-piano'

@@ -1,16 +1,14 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import runpy
-import sys
 
 import pytest
 from cutout_files import write_cutout_files
-from processes import ROOT
+from processes import call_tool
 
 from mmteso.testbeds import cutouts
 from mmteso.choices import PACKAGES
 from mmteso.testbeds.cutouts import fetch_packages
 
-TOOL = ROOT / 'tools/dataset_converters/prepare_cutouts.py'
+TOOL = 'dataset_converters/prepare_cutouts.py'
 
 # They download a file and unpack it, and say so.
 APT_GET = """#!/bin/sh
@@ -24,11 +22,6 @@ mkdir -p "$3/usr/share/doc/$name" "$3/usr/share/tuxpaint/stamps" \
 """
 
 
-def _run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
-    runpy.run_path(str(TOOL), run_name='__main__')
-
-
 def test_arguments_reach_the_generator(tmp_path, monkeypatch, capsys):
     files = write_cutout_files(tmp_path)
     catalogue = cutouts.read_catalogue(str(files / 'catalogue.csv'))
@@ -37,36 +30,18 @@ def test_arguments_reach_the_generator(tmp_path, monkeypatch, capsys):
     arguments = (out, '--stamps', files / 'stamps', '--backgrounds',
                  files / 'backgrounds', '--videos', 6, '--frames', 2, '--size',
                  32, '--seed', 7, '--train-silent', 50, '--reuse')
-    _run(monkeypatch, *arguments)
+    call_tool(TOOL, *arguments)
     assert cutouts.CUTOUTS.read_manifest(str(out))['arguments'] == dict(
         videos=6, frames=2, size=32, seed=7, train_silent_percent=50)
     assert 'train: 2 videos, 4 frames, 50.0% silent' in \
         capsys.readouterr().out
-    _run(monkeypatch, *arguments)
+    call_tool(TOOL, *arguments)
     assert 'up to date' in capsys.readouterr().out
 
 
-def test_table(tmp_path, monkeypatch, capsys):
-    files = write_cutout_files(tmp_path)
-    catalogue = cutouts.read_catalogue(str(files / 'catalogue.csv'))
-    monkeypatch.setattr(cutouts, 'read_catalogue', lambda: catalogue)
-    _run(monkeypatch, '--table', '--stamps', files / 'stamps',
-         '--backgrounds', files / 'backgrounds')
-    lines = [' '.join(line.split())
-             for line in capsys.readouterr().out.splitlines()]
-    # four classes, two of them with a second picture or recording
-    assert '| known | 4 | 5 | 5 | 2.5 |' in lines
-    assert '| magenta-disc | unseen | red-disc | drawn | 1 | 1 | 0.5 |' in \
-        lines
-    assert 'still: black-disc' in lines
+def test_missing_packages(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        _run(monkeypatch)
-    assert 'name the folder' in capsys.readouterr().err
-
-
-def test_missing_packages(tmp_path, monkeypatch, capsys):
-    with pytest.raises(SystemExit):
-        _run(monkeypatch, tmp_path / 'out', '--stamps', tmp_path / 'none')
+        call_tool(TOOL, tmp_path / 'out', '--stamps', tmp_path / 'none')
     message = capsys.readouterr().err
     assert all(name in message for name in ('--fetch', *PACKAGES))
 

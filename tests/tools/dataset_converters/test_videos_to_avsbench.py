@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 from mmengine.config import Config
-from narrow import CONFIGS, KEEP_ALL, narrow_config, plain_config_text
+from narrow import CONFIGS, KEEP_ALL, narrow_config
 from PIL import Image
-from processes import ROOT
+from processes import ROOT, call_tool
 
 from mmteso.datasets import AVSBenchDataset, AVSBenchObjectDataset
 from mmteso.datasets.folders import DataFolder, check_folder
@@ -66,8 +66,7 @@ def test_clips_of_a_long_video(convert, tmp_path):
     status, (line, ) = convert(video, '--out', out, '--classes', 'dog', 'tram',
                                '--seconds', '5', '--split', 'val')
     assert status == 0 and not line['problems']
-    assert line['clips'] == ['a-b_0_5000', 'a-b_5000_10000',
-                             'a-b_10000_12000']
+    assert line['clips'] == ['a-b_0_5000', 'a-b_5000_10000', 'a-b_10000_12000']
     assert (out / 'classes.txt').read_text() == 'background\ndog\ntram\n'
     rows = rows_of(out / 'metadata.csv')
     assert [(row['uid'], row['s_sec'], row['split'], row['label'])
@@ -206,17 +205,7 @@ test_dataloader = dict(dataset=class_set)
 '''
 
 
-def run_tool(monkeypatch, name, *words):
-    monkeypatch.setattr(sys, 'argv', [name, *map(str, words)])
-    with plain_config_text():
-        try:
-            runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
-        except SystemExit as end:
-            assert not end.code
-
-
-def test_own_set_trains_and_is_predicted(convert, tmp_path, monkeypatch,
-                                         capsys):
+def test_own_set_trains_and_is_predicted(convert, tmp_path, capsys):
     """docs/own_data.md: videos, masks, ten iterations; then clips without
     masks, by tools/test.py and tools/infer.py."""
     out = tmp_path / 'mine'
@@ -233,39 +222,34 @@ def test_own_set_trains_and_is_predicted(convert, tmp_path, monkeypatch,
             mask[:, :24], mask[:, 24:] = 1, 2 * frame
             Image.fromarray(mask).save(
                 out / f'clips/{row["uid"]}/labels_semantic/{frame}.png')
-    write_cue_file(str(out / 'cues.jsonl'), [
-        CueRecord(row['uid'], frame, ['dog', 'man'])
-        for row in rows for frame in range(2)
-    ])
+    write_cue_file(str(out / 'cues.jsonl'),
+                   [CueRecord(row['uid'], frame, ['dog', 'man'])
+                    for row in rows for frame in range(2)])
     path = tmp_path / 'mine.py'
     path.write_text(
-        CONFIG.format(
-            base=str(CONFIGS / 'teso/teso_swin-b_v1m.py'),
-            root=str(out),
-            classes=['background', 'dog', 'fire-engine']))
+        CONFIG.format(base=str(CONFIGS / 'teso/teso_swin-b_v1m.py'),
+                      root=str(out),
+                      classes=['background', 'dog', 'fire-engine']))
     config = narrow_config(
         Config.fromfile(path), out, tmp_path / 'work', frames=2, epochs=10)
     config.train_cfg.val_interval = 10
     config.default_hooks.checkpoint.update(interval=10, save_best=None)
     config.model.prompt_encoder.dynamic_mask.threshold = KEEP_ALL
-    with plain_config_text():
-        config.dump(path)
-        from mmengine.runner import Runner
-        runner = Runner.from_cfg(config)
-        runner.train()
+    config.dump(path)
+    from mmengine.runner import Runner
+    runner = Runner.from_cfg(config)
+    runner.train()
     assert runner.iter == 10
 
     checkpoint, = (tmp_path / 'work').glob('epoch_10.pth')
-    run_tool(monkeypatch, 'test.py', path, checkpoint, '--out',
-             tmp_path / 'masks', '--cfg-options',
-             'test_dataloader.dataset.with_masks=False')
+    call_tool('test.py', path, checkpoint, '--out', tmp_path / 'masks',
+              '--cfg-options', 'test_dataloader.dataset.with_masks=False')
     assert len(list((tmp_path / 'masks').rglob('e_0_2000/*.png'))) == 2
     capsys.readouterr()
     clip = Path(out, 'clips/e_0_2000')
-    run_tool(monkeypatch, 'infer.py', clip / 'frames', '--audio',
-             clip / 'audio.wav', '--config', path, '--checkpoint', checkpoint,
-             '--cues', 'dog', 'man', '--save', 'masks', '--out',
-             tmp_path / 'infer')
+    call_tool('infer.py', clip / 'frames', '--audio', clip / 'audio.wav',
+              '--config', path, '--checkpoint', checkpoint, '--cues', 'dog',
+              'man', '--save', 'masks', '--out', tmp_path / 'infer')
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line['status'] == 'ok' and line['frames'] == 2
     assert len(list((tmp_path / 'infer/frames/masks').glob('*.png'))) == 2
