@@ -64,20 +64,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def median_step(tree: str, config: str, data_root: str, steps: int) -> Sample:
+    """The median of some steps of a config, in a process of its own."""
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', STEPS, osp.join(tree, config),
+         osp.abspath(data_root), str(steps)],
+        cwd=tree, env={**os.environ, 'PYTHONPATH': tree}, check=True,
+        stdout=subprocess.PIPE, text=True)
+    return Sample(*map(float, result.stdout.split()[-2:]))
+
+
 def main() -> None:
     args = parse_args()
-
-    def step(tree: str) -> Sample:
-        result = subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c', STEPS,
-             osp.join(tree, args.config), osp.abspath(args.data_root),
-             str(args.steps)],
-            cwd=tree, env={**os.environ, 'PYTHONPATH': tree}, check=True,
-            stdout=subprocess.PIPE, text=True)
-        return Sample(*map(float, result.stdout.split()[-2:]))
-
+    measured = args.config, args.data_root, args.steps
     samples = take_turns({
-        'before': lambda: step(args.baseline), 'now': lambda: step(ROOT)
+        'before': lambda: median_step(args.baseline, *measured),
+        'now': lambda: median_step(ROOT, *measured)
     }, args.rounds)
     value = ratio(samples, 'now', 'before')
     record(

@@ -93,10 +93,12 @@ def ratio(samples: Mapping[str, Sequence[Sample]], one: str,
         for a, b in zip(samples[one], samples[other]))
 
 
-def add_options(parser: argparse.ArgumentParser, rounds: int = 5) -> None:
-    """The options of all scripts here."""
+def add_options(parser: argparse.ArgumentParser,
+                rounds: int = 5,
+                baseline: Optional[str] = None) -> None:
+    """The options of all scripts here; without a ``baseline`` to be named."""
     parser.add_argument(
-        '--baseline', metavar='DIR', required=True,
+        '--baseline', metavar='DIR', default=baseline, required=not baseline,
         help='checkout of the commit to compare with, e.g. made by git '
         'worktree add DIR COMMIT')
     parser.add_argument(
@@ -175,7 +177,8 @@ def record(args: argparse.Namespace,
         met=bool(met),
         baseline=commit_of(args.baseline),
         commit=commit_of(ROOT),
-        command=f'python {script} --baseline DIR',
+        command=f'python {script}' +
+        ' --baseline DIR' * (args.baseline != ROOT),
         hardware=describe_hardware(),
         load=[round(value, 1) for value in os.getloadavg()],
         versions=versions,
