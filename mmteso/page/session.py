@@ -221,7 +221,9 @@ class ClipSession:
         """Draw a SynthAVS clip; what is to be seen in it."""
         self._forget()
         path = osp.join(self._new_folder('clip'), 'sample.mp4')
-        cues = write_sample_clip(path)
+        # within the limits, too
+        cues = write_sample_clip(
+            path, seconds=max(2, min(6, int(self.limits.seconds))))
         self._clip, self.name = path, osp.basename(path)
         return cues
 
