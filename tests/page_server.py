@@ -66,8 +66,10 @@ class Server:
         return len(os.listdir(f'/proc/{self._process.pid}/fd'))
 
     def files(self):
-        """What lies in its temporary folder."""
-        return [path for path in self.temporary.rglob('*') if path.is_file()]
+        """What lies in its temporary folder, which may change meanwhile."""
+        return [Path(folder, name)
+                for folder, _, names in os.walk(self.temporary)
+                for name in names]
 
 
 class Visitor:

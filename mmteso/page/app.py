@@ -270,7 +270,7 @@ def build_page(inferencer: Optional[AVSInferencer],
         os.makedirs(name, exist_ok=True)
     visits = Visits(
         lambda: ClipSession(model, limits, osp.join(folder, 'visits'),
-                            generator, served), limits.idle_seconds)
+                            generator, served, folder), limits.idle_seconds)
 
     def session_of(request: Any) -> ClipSession:
         return visits.session(str(request.session_hash))

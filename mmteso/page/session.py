@@ -170,6 +170,8 @@ class ClipSession:
         served (str, optional): Folder whose files are served to whoever
             knows their names; what is downloaded lies there, by a name that
             can't be guessed. Defaults to None: in the folder of its own.
+        all_files (str, optional): Folder of all visitors' files, of which
+            there is a limit. Defaults to None: ``parent``.
 
     Attributes:
         name (str): Of the clip, as the visitor has it; '' without a clip.
@@ -178,11 +180,12 @@ class ClipSession:
 
     def __init__(self, inferencer: AVSInferencer, limits: Limits = LIMITS,
                  parent: Optional[str] = None, generator=None,
-                 served: Optional[str] = None) -> None:
+                 served: Optional[str] = None,
+                 all_files: Optional[str] = None) -> None:
         self.inferencer, self.limits = inferencer, limits
         self.generator = generator
         self.folder = tempfile.mkdtemp(prefix='clip-', dir=parent)
-        self._all_files = parent or self.folder
+        self._all_files = all_files or parent or self.folder
         self._download = osp.join(
             served or self.folder, f'results-{secrets.token_hex(16)}')
         self.name, self.notes = '', []
@@ -221,7 +224,9 @@ class ClipSession:
         """Draw a SynthAVS clip; what is to be seen in it."""
         self._forget()
         path = osp.join(self._new_folder('clip'), 'sample.mp4')
-        cues = write_sample_clip(path)
+        # within the limits, too
+        cues = write_sample_clip(
+            path, seconds=max(2, min(6, int(self.limits.seconds))))
         self._clip, self.name = path, osp.basename(path)
         return cues
 

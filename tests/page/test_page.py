@@ -370,6 +370,9 @@ def test_sample(session):
     assert len(cues) == 3 and set(cues) <= set(CLASSES)
     clip, = Path(session.folder).rglob('*.mp4')
     assert len(list(VideoFile(str(clip)).sample(1))) == 6
+    session.limits = Limits(1, 3.5)
+    cues = session.take_sample()
+    assert len(list(session.find(cues))) == 3
 
 
 def test_cues_as_they_are_typed():

@@ -79,6 +79,8 @@ def ask(made, folder, sequential, side_by_side):
         for i in range(sequential):
             assert visit(address, *asked[i % len(asked)])
             memory.append(server.memory())
+        shown = [round(memory[i]) for i in [0, *range(9, sequential, 10)]]
+        print(f'\nMiB after 1, 10, 20, ... visits: {shown}')
         assert wait_until(lambda: not server.files()), server.files()
         barrier = threading.Barrier(side_by_side, timeout=300)
         most = []
@@ -105,11 +107,8 @@ def ask(made, folder, sequential, side_by_side):
         # the same clip at the same time
         assert all(in_parallel([lambda: visit(address, *asked[0])] * 2))
         assert visit(address, *asked[-1])
-        memory.append(server.memory())
-        print(f'\nMiB after 1, 10, 20, ... visits: '
-              f'{[round(memory[i]) for i in [0, *range(9, sequential, 10)]]}, '
-              f'at the end {memory[-1]:.0f}; {side_by_side} at a time: '
-              f'{seconds:.0f} s, {files} files, {open_files} open ones')
+        print(f'{side_by_side} at a time: {seconds:.0f} s, {files} files, '
+              f'{open_files} open ones; {server.memory():.0f} MiB at the end')
         log = server.log.read_text()
     assert 'Traceback' not in log, log
     assert not list(server.temporary.iterdir())
