@@ -39,7 +39,7 @@ autodoc_default_options = {
     'special-members': '__call__'
 }
 autodoc_inherit_docstrings = False  # torch's and mmdet's are written otherwise
-autodoc_typehints = 'none'  # the docstrings have them
+autodoc_typehints_format = 'short'
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False

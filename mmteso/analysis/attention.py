@@ -21,17 +21,14 @@ def sounding_attention(model: nn.Module,
     The paper's figure J9 doesn't say how the queries were put together. Ours:
     the cross-attention of the last decoder layer that reads the finest level,
     a mean over its heads, summed over the queries with the final probability
-    that the query's class sounds (any class but background and "no object")
-    as weight. Where no query finds anything sounding, the map is dark.
+    that the query's class sounds (any class but background and "no object") as
+    weight. Where no query finds anything sounding, the map is dark.
 
     The model, in eval mode, sees items of a data set whole, also with
     ``test_cfg.mode='slide'``. ``without_cues`` lets all cues count as padding,
-    so that the "no cue" key alone is left.
-
-    Returns:
-        list[np.ndarray]: By frame, float (H, W), at the size of the ground
-        truth. 1 is what one query, sure to have found something sounding,
-        would give every place if it looked everywhere alike.
+    so that the "no cue" key alone is left. Gives by frame float (H, W), at the
+    size of the ground truth: 1 is what one query, sure to have found something
+    sounding, would give every place if it looked everywhere alike.
     """
     head = model.decode_head
     if not isinstance(head, TeSOHead):

@@ -56,15 +56,13 @@ def analyze_flops(
     On the CPU, without weights and data: sound is silence, text as many cues
     as the test pipeline loads. As in mmseg's ``get_flops.py`` it ends with the
     decode head's output, without auxiliary heads; the products of attention
-    that mmengine's analyzer leaves out count.
+    that mmengine's analyzer leaves out count. ``shape`` is (height, width) of
+    the image, or one number for both, by default what the test pipeline
+    resizes to.
 
-    ``shape`` is (height, width) of the image, or one number for both, by
-    default what the test pipeline resizes to.
-
-    Returns:
-        tuple: mmengine's analyzer with its counts, a multiply-add as one,
-        under 'model.backbone', 'model.decode_head' and so on; the model; the
-        shapes of the inputs.
+    Gives mmengine's analyzer with its counts, a multiply-add as one, under
+    'model.backbone', 'model.decode_head' and so on; the model; the shapes of
+    the inputs.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     pipeline = next(

@@ -26,12 +26,9 @@ def measure_influence(
     """Swap sound or text of a batch and compare what comes out.
 
     Of the inputs of a segmentor's ``predict`` each frame gets the sound, or
-    the cues, of the one before it.
-
-    Returns:
-        dict[str, tuple[float, float]]: By stage that the model has ('F_S',
-        "F_Q'", 'fused features', 'masks') the mean over frames of
-        ``|x' - x| / |x|`` in percent, with another sound and with other cues.
+    the cues, of the one before it. Gives, by stage that the model has ('F_S',
+    "F_Q'", 'fused features', 'masks'), the mean over frames of ``|x' - x| /
+    |x|`` in percent, with another sound and with other cues.
     """
     if len(inputs['img']) < 2 or model.prompt_encoder is None:
         raise ValueError('influence needs two frames or more, to swap their '

@@ -39,11 +39,8 @@ def configured_cues(cfg: Config, split: str = 'test') -> Tuple[str, int]:
 
 def read_truth(cfg: Config, split: str = 'test',
                truth: str = 'mask') -> Truth:
-    """What sounds in each frame of a config's data set.
-
-    ``truth``: 'mask' or 'a_obj', see
-    :func:`mmteso.evaluation.functional.true_classes`.
-    """
+    """What sounds in each frame of a config's data set; for ``truth`` see
+    :func:`mmteso.evaluation.functional.true_classes`."""
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     found = {}
     for config in dataset_configs(dataloader_of(cfg, split)['dataset']):
@@ -79,11 +76,10 @@ def evaluate_cue_file(truth: Truth,
     'avsbench', a file, 'none' (class names only), or 'auto': 'avsbench' for
     AVSBench's classes, else 'none'. For the others see the metric.
 
-    Returns:
-        dict: Counts, the scores in percent (AP by the order of the cues),
-        ``unknown_share``, percent of the cues that mean no class, and
-        ``unknown_phrases``, how often each of them occurs, the most frequent
-        first.
+    Gives counts, the scores in percent (AP by the order of the cues),
+    ``unknown_share``, percent of the cues that mean no class, and
+    ``unknown_phrases``, how often each of them occurs, the most frequent
+    first.
     """
     file = open_cue_file(cue_file)
     frames: List = []

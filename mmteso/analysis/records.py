@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import pandas as pd
 
 from mmteso.engine import flat_scores, protocols
-from mmteso.io import atomic_write, plain, read_json, read_yaml
+from mmteso.io import plain, read_json, read_yaml, write_file
 from mmteso.tables import format_table
 
 Run = Dict[str, Any]
@@ -46,10 +46,9 @@ def read_rows(path: str, names: Optional[Sequence[str]] = None) -> List[Row]:
 def read_runs(path: str) -> List[Run]:
     """Read a record, or a folder with the files of single runs.
 
-    Returns:
-        list[dict]: By row and seed: the facts of each run, and ``scores``, its
-        numbers by '{condition}/{score}', 'drop_percent/{condition}/{score}',
-        'listening_score' and 'seconds/train'.
+    Gives by row and seed the facts of each run, and ``scores``, its numbers by
+    '{condition}/{score}', 'drop_percent/{condition}/{score}',
+    'listening_score' and 'seconds/train'.
     """
     if osp.isfile(path):
         record = read_json(path)
@@ -93,10 +92,8 @@ def write_record(runs: Sequence[Run], path: str,
             for name, value in run['scores'].items() if name in scores
         }
         lines.append(json.dumps(plain(entry)))
-    with atomic_write(path) as partial, open(
-            partial, 'w', encoding='utf-8') as file:
-        file.write('{"settings": ' + json.dumps(settings, indent=2) +
-                   ',\n"runs": [\n' + ',\n'.join(lines) + '\n]}\n')
+    write_file(path, f'{{"settings": {json.dumps(settings, indent=2)},\n'
+               '"runs": [\n' + ',\n'.join(lines) + '\n]}\n')
 
 
 def check_comparable(runs: Sequence[Run]) -> None:

@@ -3,6 +3,7 @@
 import base64
 import glob
 import html
+import itertools
 import json
 import os
 import os.path as osp
@@ -14,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from mmteso.choices import SAVE
-from mmteso.io import atomic_write, write_json
+from mmteso.io import write_file, write_json
 from mmteso.version import __version__
-from mmteso.video import Sound, write_video
+from mmteso.video import write_video
 from mmteso.visualization import overlay_mask
 from .clips import Clip
 from .results import FrameResult
@@ -34,16 +35,11 @@ def file_name(name: str) -> str:
 
 def paint(image: np.ndarray, mask: np.ndarray, palette: Sequence,
           semantic: bool) -> np.ndarray:
-    """What sounds keeps its colours, or gets that of its class.
+    """What sounds keeps its colours, or with ``semantic`` gets that of its
+    class.
 
-    Args:
-        image (np.ndarray): RGB (H, W, 3).
-        mask (np.ndarray): uint8 (H, W).
-        palette (Sequence): RGB of the classes.
-        semantic (bool): Whether the mask holds classes.
-
-    Returns:
-        np.ndarray: RGB (H, W, 3).
+    ``image`` is RGB (H, W, 3), as is the result, ``mask`` uint8 (H, W),
+    ``palette`` the RGB of the classes.
     """
     shown = overlay_mask(image, mask > 0)
     if semantic:
@@ -135,14 +131,9 @@ class ClipWriter:
                 ]))
 
     def finish(self, failed_cues: Sequence[Tuple[int, str]] = ()) -> dict:
-        """Write the rest.
+        """Write the rest; gives what ``result.json`` holds.
 
-        Args:
-            failed_cues (Sequence[tuple[int, str]]): Steps whose cues could
-                not be generated, and why. Defaults to ().
-
-        Returns:
-            dict: What ``result.json`` holds.
+        ``failed_cues`` are steps whose cues could not be generated, and why.
         """
         if 'video' in self.save:
             write_video(
@@ -181,7 +172,10 @@ class ClipWriter:
             audible = any(block.any() for block in self._heard)
             return iter(self._heard) if audible else None
         own = self.clip.sound(_RATE)
-        return None if own is None else _seconds(own)
+        if own is None:
+            return None
+        seconds = itertools.takewhile(own.lasts, itertools.count())
+        return (own.window(second, 1.) for second in seconds)
 
     def _overlays(self) -> Iterator[Tuple[float, np.ndarray]]:
         """All pictures of the clip, each with the mask of its step."""
@@ -197,13 +191,6 @@ class ClipWriter:
             yield time, paint(image, mask, self.palette, self.semantic)
 
 
-def _seconds(sound: Sound) -> Iterator[np.ndarray]:
-    second = 0
-    while sound.lasts(second):
-        yield sound.window(second, 1.)
-        second += 1
-
-
 def _write_player(folder: str, result: dict) -> None:
     with open(osp.join(folder, 'overlay.mp4'), 'rb') as file:
         video = base64.b64encode(file.read()).decode()
@@ -213,6 +200,4 @@ def _write_player(folder: str, result: dict) -> None:
     data = json.dumps(result).replace('<', '\\u003c')
     page = template.substitute(
         title=html.escape(result['name']), video=video, data=data)
-    with atomic_write(osp.join(folder, 'player.html')) as partial, \
-            open(partial, 'w', encoding='utf-8') as file:
-        file.write(page)
+    write_file(osp.join(folder, 'player.html'), page)

@@ -134,15 +134,9 @@ class Clip:
         return None if duration is None else max(round(duration * fps), 1)
 
     def sound(self, sample_rate: int, source: Any = None) -> Optional[Sound]:
-        """Its sound; None for silence.
-
-        Args:
-            sample_rate (int): In samples a second.
-            source (SOUND, optional): Another one. Defaults to None: its own.
-
-        Raises:
-            MediaError: If it has none, unless ``allow_silent``.
-        """
+        """Its sound, or that of another SOUND ``source``, at so many samples a
+        second; None for silence. A MediaError if it has none, unless
+        ``allow_silent``."""
         origin = None
         if source is None:
             source = self._audio
@@ -184,14 +178,10 @@ class Clip:
 
     def pictures(self, fps: float,
                  longest: int) -> Iterator[Tuple[float, np.ndarray]]:
-        """All its pictures, for a video of it.
+        """All its pictures, for a video of it: time in seconds, RGB (H, W, 3).
 
-        Args:
-            fps (float): Steps a second where there are no others.
-            longest (int): The longer side is scaled down to this.
-
-        Yields:
-            tuple[float, np.ndarray]: Time in seconds, RGB (H, W, 3).
+        ``fps`` are the steps a second where there are no others; the longer
+        side is scaled down to ``longest``.
         """
         if self._video is not None:
             for time, picture in self._video.frames():

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmteso.io import CueBank, CueFile, normalize_phrase
 from mmteso.models.text_encoders import HashTextEncoder
-from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, Frame,
+from mmteso.text_cues import (CAPTIONERS, REASONERS, CueGenerator, Frame,
                               LoadedFrame)
 
 ConfigLike = Union[str, os.PathLike, Config, dict]
@@ -53,11 +53,8 @@ class CueFeatures:
         self._known: Dict[str, Tensor] = {}
 
     def __call__(self, cues: Sequence[str]) -> Tensor:
-        """Features of cues, float32, (len(cues), D).
-
-        Raises:
-            ValueError: If a cue is not in the bank and there is no encoder.
-        """
+        """Features of cues, float32, (len(cues), D); a ValueError if one is
+        not in the bank and there is no encoder."""
         phrases = [normalize_phrase(cue) for cue in cues]
         for phrase in phrases:
             if phrase not in self._known:
@@ -131,21 +128,21 @@ class CueSource:
         if isinstance(cues, str):
             raise TypeError(f'cues must be a list of names, but got {cues!r}')
         self._cues, self._prepared = cues, False
-        self._captioner: Any = None
-        self._reasoner: Any = None
+        self._generator: Any = None
         self._file = CueFile(cue_file, cues_only=True) if cue_file else None
         self.problems: List[Tuple[int, str]] = []
         if generator is not None:
             config: Any = generator
             if isinstance(generator, (str, os.PathLike)):
                 config = Config.fromfile(generator)
-            self._reasoner = REASONERS.build(config['reasoner'])
-            if config.get('captioner'):
-                self._captioner = CAPTIONERS.build(config['captioner'])
-            if getattr(self._captioner, 'reads', None) == 'clip':
+            captioner = config.get('captioner') and CAPTIONERS.build(
+                config['captioner'])
+            if getattr(captioner, 'reads', None) == 'clip':
                 raise ValueError(
                     'This captioner reads whole clips; take one that reads '
                     'frames, as configs/text_cues/teso.py does.')
+            self._generator = CueGenerator(
+                captioner, REASONERS.build(config['reasoner']))
 
     def __call__(self, name: str, steps: Sequence[int],
                  images: Sequence[np.ndarray]) -> List[List[str]]:
@@ -154,32 +151,17 @@ class CueSource:
             return [list(self._cues) for _ in steps]
         if self._file is not None:
             return [list(self._file[name, step].cues) for step in steps]
-        frames = [Frame(name, step, '') for step in steps]
-        if not self._prepared:
-            # the reasoner first: a server that isn't there shows at once
-            for model in (self._reasoner, self._captioner):
-                if model is not None:
-                    model.prepare(frames)
-            self._prepared = True
-        captions = [''] * len(frames)
-        if self._captioner is not None:
-            captions = self._captioner.caption([
-                LoadedFrame(frame, (Image.fromarray(image), ))
-                for frame, image in zip(frames, images)
-            ])
-        found: List[List[str]] = [[] for _ in frames]
-        failed = [
-            caption.error if isinstance(caption, ChatFailure) else
-            'The captioner said nothing.'
-            if self._captioner is not None and not caption.strip() else ''
-            for caption in captions
+        loaded = [
+            LoadedFrame(Frame(name, step, ''), (Image.fromarray(image), ))
+            for step, image in zip(steps, images)
         ]
-        good = [i for i, error in enumerate(failed) if not error]
-        if good:
-            answers = self._reasoner.reason([frames[i] for i in good],
-                                            [captions[i] for i in good])
-            for i, answer in zip(good, answers):
-                found[i], failed[i] = list(answer.cues), answer.error
-        self.problems += [(steps[i], error)
-                          for i, error in enumerate(failed) if error]
-        return found
+        if not self._prepared:
+            self._generator.prepare([frame for frame, _ in loaded])
+            self._prepared = True
+        found = {
+            record['frame']: record
+            for record in self._generator.find_cues(loaded)
+        }
+        self.problems += [(step, found[step]['error']) for step in steps
+                          if found[step]['error']]
+        return [list(found[step]['cues']) for step in steps]

@@ -3,70 +3,29 @@
 import itertools
 import os
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import (Any, ContextManager, Dict, Iterable, Iterator, List,
-                    Optional, Sequence, Tuple, Union)
+from typing import (Any, ContextManager, Iterable, Iterator, List, Optional,
+                    Sequence, Tuple, Union)
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmseg.registry import TRANSFORMS
 from tqdm import tqdm
 
-from mmteso.audio import EXAMPLE_SECONDS, SAMPLE_RATE
-from mmteso.choices import SAVE, audio_condition_transform
-from mmteso.datasets.avsbench_meta import get_class_set
-from mmteso.engine.sound_steps import (FRONT_ENDS, dataloader_of,
-                                       dataset_configs, type_name)
-from mmteso.video import Sound
+from mmteso.choices import SAVE, check_choices
+from mmteso.datasets.avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE,
+                                           get_class_set)
+from mmteso.engine.sound_steps import dataloader_of, dataset_configs
 from .clip_files import ClipWriter
+from .clip_pipeline import ClipPipeline, Condition
 from .clips import Clip, ClipInput, Step
 from .cues import NO_CUES, ConfigLike, CueFeatures, CueSource
 from .inference import init_model
 from .results import Cue, FrameResult
 
 _AMP = {'bf16': torch.bfloat16, 'fp16': torch.float16}
-# of a test pipeline: replaced here, since they read the files of a data set
-_SOURCES = ('LoadAudioClip', 'LoadLogMel', 'LoadAudioFeatures')
-_REPLACED = ('LoadImageFromFile', 'LoadAVSAnnotations', *_SOURCES)
-_SOUND = (*FRONT_ENDS, 'MeasureSoundLevel')
-
-
-@dataclass
-class Condition:
-    """A sound, and cues, for the pictures of a clip.
-
-    Attributes:
-        sound (str | tuple): 'normal', the clip's own; 'mute'; 'noise' (as
-            'wgn-10db') or 'wgn-{level}db', white Gaussian noise that many dB
-            below the sound; or another SOUND, a file or (waveform, rate).
-        cues (Sequence[str], optional): In place of the clip's cues.
-            Defaults to None.
-    """
-    sound: Any = 'normal'
-    cues: Optional[Sequence[str]] = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.sound, str) and self.sound == 'noise':
-            self.sound = 'wgn-10db'
-
-    @property
-    def other(self) -> Any:
-        """The other SOUND, if it is one."""
-        if not isinstance(self.sound, str) or os.path.exists(self.sound):
-            return self.sound
-        audio_condition_transform(self.sound)  # refuses unknown names
-        return None
-
-    @property
-    def alters(self) -> Optional[dict]:
-        """The transform that alters the sound, if one does."""
-        if self.other is not None:
-            return None
-        if self.sound == 'off-screen':
-            raise ValueError("a clip has no 'off-screen' sound: give a file")
-        return audio_condition_transform(self.sound)
+# frames of a still picture that are predicted together
+_STILL_BATCH = 16
 
 
 class AVSInferencer:
@@ -124,71 +83,42 @@ class AVSInferencer:
                 'an AudioTextSegmentor, which any head of mmseg fits in.')
         dataset = next(
             dataset_configs(dataloader_of(self.cfg, 'test')['dataset']))
-        self._set_pipeline(dataset['pipeline'])
         bank: Optional[str] = dataset.get('cue_bank')
         root = dataset.get('data_root') or ''
-        self._features: Optional[CueFeatures] = None
-        if bank is not None and self._num_cues is not None:
-            self._features = CueFeatures(
+        encoder = getattr(self.model, 'audio_encoder', None)
+        self._pipeline = ClipPipeline(
+            dataset['pipeline'], getattr(encoder, 'input_key', 'log_mel'))
+        if bank is not None and self.reads_cues:
+            self._pipeline.features = CueFeatures(
                 os.path.join(root, bank), text_encoder
                 or self.cfg.get('text_encoder'))
         head = getattr(self.model, 'decode_head', self.model)
         self.semantic = getattr(head, 'num_classes', 2) > 2
-        self.classes, self.palette = self._class_set(dataset, root)
-
-    def _class_set(self, dataset: dict, root: str) -> Tuple[tuple, list]:
         trained = getattr(self.model, 'dataset_meta', None) or {}
         if trained.get('classes'):
-            return tuple(trained['classes']), list(trained['palette'])
-        if not self.semantic:
-            return ('background', 'sounding'), [[0, 0, 0], [255, 255, 255]]
-        return get_class_set(dataset.get('metainfo'), root)
-
-    def _set_pipeline(self, pipeline: Sequence[dict]) -> None:
-        """Take a test pipeline apart: picture, sound, cues, packing."""
-        names = [type_name(step) for step in pipeline]
-        sources = [step for step, name in zip(pipeline, names)
-                   if name in _SOURCES]
-        sound = [step for step, name in zip(pipeline, names)
-                 if name in _SOUND]
-        self._rate = SAMPLE_RATE
-        self._window: Optional[float] = None
-        self._reads_sound = bool(sources)
-        if sources and type_name(sources[0]) == 'LoadAudioClip':
-            loader = TRANSFORMS.build(sources[0])
-            self._rate, self._window = loader.sample_rate, loader.window
-        elif sources:
-            encoder = getattr(self.model, 'audio_encoder', None)
-            if getattr(encoder, 'input_key', 'log_mel') != 'log_mel':
-                raise ValueError(
-                    f'the config reads {type_name(sources[0])}, which clips '
-                    'have not: take the config with LoadAudioClip.')
-            sound = [dict(type='AudioToLogMel')]
-        cues = [step for step, name in zip(pipeline, names)
-                if name == 'LoadTextCues']
-        self._num_cues = cues[0].get('num_cues', 4) if cues else None
-        last = [step for step, name in zip(pipeline, names)
-                if name in ('CuesToClasses', 'PackAVTInputs')]
-        taken = {*_REPLACED, *_SOUND, 'LoadTextCues', 'CuesToClasses',
-                 'PackAVTInputs'}
-        self._see = Compose([step for step, name in zip(pipeline, names)
-                             if name not in taken])
-        self._listen, self._pack = Compose(sound), Compose(last)
+            self.classes = tuple(trained['classes'])
+            self.palette = list(trained['palette'])
+        elif self.semantic:
+            self.classes, self.palette = get_class_set(
+                dataset.get('metainfo'), root)
+        else:
+            self.classes, self.palette = BINARY_CLASSES, BINARY_PALETTE
 
     @property
     def reads_cues(self) -> bool:
         """Whether the model reads text cues."""
-        return self._num_cues is not None
+        return self._pipeline.num_cues is not None
 
     @property
     def num_cues(self) -> int:
         """How many cues of a frame count; what follows is left out."""
-        return self._num_cues or 0
+        return self._pipeline.num_cues or 0
 
     @property
     def known_cues(self) -> List[str]:
         """Those in the model's cue bank, which need no text encoder."""
-        return self._features.known if self._features is not None else []
+        features = self._pipeline.features
+        return features.known if features else []
 
     def stream(self, clip: Union[ClipInput, Clip], sound: Any = 'normal',
                **options: Any) -> Iterator[FrameResult]:
@@ -255,29 +185,31 @@ class AVSInferencer:
         if not isinstance(clip, Clip):
             clip = Clip(clip, allow_silent)
         source = self._cue_source(conditions, cues, cue_file, cue_generator)
-        fps = clip.fps(fps)
-        if amp is not None and amp not in _AMP:
-            raise ValueError(f'amp must be one of {[*_AMP]}, but got {amp!r}')
-        sounds: Dict[int, Optional[Sound]] = {}
+        fps, pipeline = clip.fps(fps), self._pipeline
+        check_choices(amp=(amp, (None, *_AMP)))
         alters = [Compose([c.alters] if c.alters else []) for c in conditions]
-        own = clip.sound(self._rate) if self._reads_sound and any(
+        others = [c.other if pipeline.reads_sound else None
+                  for c in conditions]
+        own = clip.sound(pipeline.rate) if pipeline.reads_sound and any(
             c.other is None for c in conditions) else None
-        for number, condition in enumerate(conditions):
-            other = condition.other if self._reads_sound else None
-            sounds[number] = own if other is None else clip.sound(
-                self._rate, other)
+        sounds = [own if other is None else clip.sound(pipeline.rate, other)
+                  for other in others]
         # a still picture is encoded once for all the seconds of a batch
         still = clip.kind == 'image'
-        for batch in _batched(clip.steps(fps), 16 if still else batch_size):
-            names = source(clip.name, [step for step, _, _ in batch],
-                           [image for _, _, image in batch]) if source else [
-                               [] for _ in batch]
-            seen = [self._see(self._picture(clip, step)) for step in
-                    (batch[:1] if still else batch)] * (
-                        len(batch) if still else 1)
-            heard = [self._windows(step, fps, own, sounds) for step in batch]
+        for batch in _batched(
+                clip.steps(fps), _STILL_BATCH if still else batch_size):
+            names: List[List[str]] = [[] for _ in batch]
+            if source:
+                names = source(clip.name, [step for step, _, _ in batch],
+                               [image for _, _, image in batch])
+            seen = [pipeline.see(clip, step, self.classes)
+                    for step in (batch[:1] if still else batch)]
+            if still:
+                seen *= len(batch)
+            heard = [pipeline.windows(index, fps, sounds)
+                     for index, _, _ in batch]
             packed = [[
-                self._packed(
+                pipeline.pack(
                     dict(seen[i], frame=batch[i][0]), heard[i][number],
                     alters[number],
                     names[i] if condition.cues is None else condition.cues)
@@ -297,58 +229,11 @@ class AVSInferencer:
                     generator: Optional[ConfigLike]) -> Optional[CueSource]:
         if not self.reads_cues or isinstance(cues, CueSource):
             return cues if self.reads_cues else None
-        given = cues is not None or cue_file or generator
-        if not given and all(c.cues is not None for c in conditions):
-            return None
-        if not given:
+        if cues is None and not (cue_file or generator):
+            if all(c.cues is not None for c in conditions):
+                return None
             raise ValueError(NO_CUES)
         return CueSource(cues, cue_file, generator)
-
-    def _picture(self, clip: Clip, step: Step) -> dict:
-        """What LoadImageFromFile would have loaded."""
-        index, _, image = step
-        return dict(
-            uid=clip.name, frame=index, img_path=clip.origin,
-            img=np.ascontiguousarray(image[..., ::-1]),
-            img_shape=image.shape[:2], ori_shape=image.shape[:2],
-            class_names=tuple(self.classes), reduce_zero_label=False,
-            seg_fields=[])
-
-    def _windows(self, step: Step, fps: float, own: Optional[Sound],
-                 sounds: Dict[int, Optional[Sound]]) -> List[np.ndarray]:
-        """A step's window of each condition's sound."""
-        end, seconds = (step[0] + 1) / fps, self._window or EXAMPLE_SECONDS
-        start = end - 1
-        if self._window is not None:  # around the middle of the second
-            start = end - .5 - seconds / 2
-        shortest = EXAMPLE_SECONDS if self._window else None
-        cut: Dict[int, np.ndarray] = {}
-        for sound in {id(s): s for s in sounds.values()}.values():
-            cut[id(sound)] = np.zeros(
-                round(seconds * self._rate), np.float32
-            ) if sound is None else sound.window(start, seconds, shortest)
-        return [cut[id(sounds[number])] for number in sorted(sounds)]
-
-    def _packed(self, results: dict, waveform: np.ndarray, alter: Compose,
-                cues: Sequence[str]) -> dict:
-        """A frame with one sound and its cues, as a data set packs it."""
-        if self._reads_sound:
-            results.update(
-                waveform=waveform.copy(), sample_rate=self._rate,
-                audio_condition='normal')
-            results = alter(results)
-        heard = results.get('waveform', waveform)
-        results = self._listen(results)
-        if self._num_cues is not None:
-            kept = list(cues)[:self._num_cues]
-            results['text_cues'] = kept
-            results['text_valid'] = torch.arange(self._num_cues) < len(kept)
-            if self._features is not None:
-                features = torch.zeros(self._num_cues, self._features.dims)
-                features[:len(kept)] = self._features(kept)
-                results['text_feat'] = features
-        packed = self._pack(results)
-        return dict(packed, heard=heard)
 
     def _predict(self, packed: List[dict], size: int,
                  amp: Optional[str]) -> list:
@@ -386,7 +271,7 @@ class AVSInferencer:
             index=step[0], time=step[1],
             mask=sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8),
             score=score.numpy(), cues=cues, image=step[2],
-            sound=packed['heard'], sample_rate=self._rate, best=best)
+            sound=packed['heard'], sample_rate=self._pipeline.rate, best=best)
         if self.semantic and threshold is None:
             return frame
         return frame.at(.5 if threshold is None else threshold)

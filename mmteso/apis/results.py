@@ -10,36 +10,26 @@ class Cue(NamedTuple):
     """A cue of a frame; without ``score`` where the model makes none."""
     name: str
     score: Optional[float] = None
-    kept: Optional[bool] = None
+    kept: Optional[bool] = None  #: Whether the dynamic mask kept it.
 
 
 @dataclass
 class FrameResult:
-    """What was found in a frame.
-
-    Attributes:
-        index (int): The step, from 0.
-        time (float): Of the picture, in seconds from the clip's first.
-        mask (np.ndarray): uint8 (H, W): 1 where something sounds; in the
-            semantic task the class, 0 for background.
-        score (np.ndarray): How much a pixel belongs to what sounds, float32
-            (H, W) in [0, 1].
-        cues (list[Cue]): The cues, their scores, and which of them the
-            dynamic mask kept.
-        image (np.ndarray): The picture, RGB (H, W, 3).
-        sound (np.ndarray): What was listened to, float32 (num_samples,).
-        sample_rate (int): Of ``sound``.
-        best (np.ndarray, optional): uint8 (H, W), the class that fits best
-            where something sounds. None in the binary task.
-    """
-    index: int
-    time: float
+    """What was found in a frame."""
+    index: int  #: The step, from 0.
+    time: float  #: Of the picture, in seconds from the clip's first.
+    #: uint8 (H, W): 1 where something sounds; in the semantic task the class,
+    #: 0 for background.
     mask: np.ndarray
+    #: How much a pixel belongs to what sounds, float32 (H, W) in [0, 1].
     score: np.ndarray
     cues: List[Cue]
-    image: np.ndarray = field(repr=False)
+    image: np.ndarray = field(repr=False)  #: The picture, RGB (H, W, 3).
+    #: What was listened to, float32 (num_samples,).
     sound: np.ndarray = field(repr=False)
-    sample_rate: int
+    sample_rate: int  #: Of ``sound``.
+    #: uint8 (H, W), the class that fits best where something sounds. None in
+    #: the binary task.
     best: Optional[np.ndarray] = field(default=None, repr=False)
 
     def at(self, threshold: float) -> 'FrameResult':

@@ -57,7 +57,11 @@ class WeightFile:
         elif self.hub_name == 'config':
             self.hub_name = self.reference
             if not osp.isdir(self.reference):
-                self.path = _in_hub_cache(self.reference)
+                found = require(
+                    'huggingface_hub', 'text').try_to_load_from_cache(
+                        self.reference, 'config.json')
+                self.path = osp.dirname(found) if isinstance(
+                    found, str) else ''
 
     @property
     def fetchable(self) -> bool:
@@ -87,22 +91,13 @@ class WeightFile:
         return source.get('by_hand') or source.get('made_by', 'not known')
 
 
-def _in_hub_cache(name: str) -> str:
-    """Where the local cache of the Hub has a model."""
-    hub = require('huggingface_hub', 'text')
-    path = hub.try_to_load_from_cache(name, 'config.json')
-    return osp.dirname(path) if isinstance(path, str) else ''
-
-
 def find_weights(cfg: Config) -> Dict[str, str]:
-    """The files that a config names, besides its data set.
+    """The files that a config names, besides its data set, by reference with
+    the field of the config that has it first.
 
-    Weights that training starts from (``load_from``, ``init_cfg``), models
-    of transformers, cue files, cue banks, cached features, and what text cues
-    and their features are made with.
-
-    Returns:
-        dict[str, str]: By reference the field of the config that has it first.
+    Weights that training starts from (``load_from``, ``init_cfg``), models of
+    transformers, cue files, cue banks, cached features, and what text cues and
+    their features are made with.
     """
     found = {cfg.load_from: 'load_from'} if cfg.get('load_from') else {}
     root = cfg.get('data_root', '')
@@ -140,16 +135,11 @@ def check_weights(
         configs: Mapping[str, Config],
         hashes: bool = False,
         sources: Optional[List[dict]] = None) -> List[WeightFile]:
-    """Look for all files that configs need, and what missing ones are made of.
+    """Look for all files that configs, by name, need, and what missing ones
+    are made of; each file once.
 
-    Args:
-        configs (Mapping[str, Config]): By name.
-        hashes (bool): Compare SHA-256 as well, which reads the files.
-            Defaults to False.
-        sources (list[dict], optional): Defaults to the project's table.
-
-    Returns:
-        list[WeightFile]: Each file once.
+    With ``hashes`` SHA-256 is compared as well, which reads the files.
+    ``sources`` are by default those of the project's table.
     """
     sources = read_yaml(SOURCES_FILE) if sources is None else sources
     waiting = [(reference, f'{osp.basename(name)}: {field}')

@@ -8,7 +8,8 @@ from mmseg.registry import TRANSFORMS
 
 from mmteso.choices import audio_condition_transform
 from mmteso.io import FeatureFile
-from .sound_steps import ALTERING, dataset_configs, steps_inside, type_name
+from .sound_steps import (ALTERING, class_of, dataset_configs, steps_inside,
+                          type_name)
 
 
 def insert_audio_conditions(pipeline: Sequence[dict],
@@ -18,26 +19,19 @@ def insert_audio_conditions(pipeline: Sequence[dict],
                             data_root: str = '') -> List[dict]:
     """Alter the sound of a test pipeline right after it is read.
 
-    One condition alters the sound in its place. Several give each frame
-    several sounds (:class:`FanOutAudioConditions`), which go through the front
-    end that the pipeline has; image, masks and cues are still read once.
+    One condition alters the sound in its place. Several different ones give
+    each frame several sounds (:class:`FanOutAudioConditions`), which go
+    through the front end that the pipeline has; image, masks and cues are
+    still read once. For ``reference`` and ``seed`` see
+    :func:`mmteso.choices.audio_condition_transform`.
 
-    A pipeline that reads cached features (``LoadAudioFeatures``) gets back
-    the transforms that load the sound, with the settings of the cache. For
-    'normal' by itself the pipeline stays as it is.
+    A pipeline that reads cached features (``LoadAudioFeatures``, below
+    ``data_root``) gets back the transforms that load the sound, with the
+    settings of the cache. For 'normal' by itself the pipeline stays as it is.
 
-    Args:
-        pipeline (Sequence[dict]): Configs of the transforms; not modified.
-        conditions (Sequence[str]): At least one, all different.
-        reference, seed: See
-            :func:`mmteso.choices.audio_condition_transform`.
-        data_root (str): Of the data set, below which cached features lie.
-            Defaults to ''.
-
-    Raises:
-        ValueError: If conditions are unknown, none or repeated, or the
-            pipeline reads no sound that could be altered, or alters it
-            already.
+    The pipeline that is given isn't modified. A ValueError if conditions are
+    unknown, none or repeated, or the pipeline reads no sound that could be
+    altered, or alters it already.
     """
     conditions = list(conditions)
     if not conditions or len(set(conditions)) < len(conditions):
@@ -67,7 +61,9 @@ def insert_audio_conditions(pipeline: Sequence[dict],
     before, after = pipeline[:place + 1], pipeline[place + 1:]
     if len(transforms) == 1:
         return [*before, *transforms, *after]
-    front_end = [step for step in after if _makes_sound_input(step)]
+    # their classes have it
+    front_end = [step for step in after
+                 if hasattr(class_of(step, TRANSFORMS), 'output_key')]
     if not front_end:
         raise ValueError(
             'the test pipeline has no transform that makes an audio '
@@ -77,13 +73,6 @@ def insert_audio_conditions(pipeline: Sequence[dict],
         conditions=transforms,
         front_end=front_end)
     return [*before, fan_out, *(x for x in after if x not in front_end)]
-
-
-def _makes_sound_input(step: dict) -> bool:
-    """Whether a transform makes an audio encoder's input of a waveform."""
-    kind = step['type']
-    kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
-    return hasattr(kind, 'output_key')
 
 
 def _with_waveform(pipeline: List[dict], data_root: str) -> List[dict]:
@@ -121,21 +110,13 @@ def audio_conditions_dataloader(dataloader: dict,
                                 seed: int = 0,
                                 off_screen_groups: Optional[str] = None
                                 ) -> dict:
-    """A test dataloader's config with audio conditions.
+    """``cfg.test_dataloader`` with audio conditions, as a new config.
 
     For 'off-screen' the data sets get ``off_screen``, so that they pair their
     clips: with their cue file, where there is one, which tells what is visible
-    and silent.
-
-    Args:
-        dataloader (dict): ``cfg.test_dataloader``; not modified.
-        conditions, reference: See :func:`insert_audio_conditions`.
-        seed (int): Of the noise and of the pairs of clips. Defaults to 0.
-        off_screen_groups (str, optional): ``groups`` of
-            :func:`off_screen_table`, e.g. 'avsbench'. Defaults to None.
-
-    Raises:
-        ValueError: See :func:`insert_audio_conditions`.
+    and silent; ``off_screen_groups`` are the ``groups`` of
+    :func:`off_screen_table`, e.g. 'avsbench', and ``seed`` is also that of the
+    pairs. For the others and errors see :func:`insert_audio_conditions`.
     """
     dataloader = copy.deepcopy(dataloader)
     datasets = list(dataset_configs(dataloader['dataset']))

@@ -103,11 +103,7 @@ class AudioControlLoop(TestLoop):
         self.report: Dict[str, Any] = {}
 
     def run(self) -> Dict[str, float]:
-        """Test all conditions.
-
-        Returns:
-            dict[str, float]: See :func:`flat_scores`.
-        """
+        """Test all conditions; gives :func:`flat_scores`."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()

@@ -2,7 +2,7 @@
 """What the scores under several audio conditions say together."""
 import math
 import os.path as osp
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 from mmteso.evaluation import listening_score
 from mmteso.tables import format_number, format_table
@@ -17,31 +17,20 @@ def _is_score(key: str) -> bool:
     return osp.basename(key).split('@')[0] in _SCORES
 
 
-def _drop(normal: float, value: float) -> Optional[float]:
-    """By how many percent of the normal score a score is lower."""
-    drop = 100 * (normal - value) / normal if normal else math.nan
-    return drop if math.isfinite(drop) else None
-
-
 def make_audio_report(results: Mapping[str, Mapping[str, float]],
                       **facts: Any) -> Dict[str, Any]:
-    """Put the scores under several audio conditions together.
+    """Put the evaluator's results under several audio conditions together.
 
     Every condition but 'normal' is a negative: other sound, or none, with the
     ground truth unchanged, so that its scores should be low.
 
-    Args:
-        results (Mapping): Results of the evaluator by condition.
-        **facts: Everything else: ``metrics`` (protocol and thresholds),
-            ``reference`` and ``seed`` of the noise, ...
-
-    Returns:
-        dict: ``conditions``, the results; ``false_positive_percent``: by
-        negative condition, ``foreground``, as AVSBench-Robust defines the
-        false-positive rate; and, with a condition 'normal', ``drop_percent``:
-        by negative condition and score (J, F, ...), by how many percent of
-        the normal score it is lower, None if undefined; ``listening_score``:
-        by J's name, see :func:`listening_score`. Then the facts.
+    Gives ``conditions``, the results; ``false_positive_percent``: by negative
+    condition, ``foreground``, as AVSBench-Robust defines the false-positive
+    rate; and, with a condition 'normal', ``drop_percent``: by negative
+    condition and score (J, F, ...), by how many percent of the normal score it
+    is lower, None if undefined; ``listening_score``: by J's name, see
+    :func:`listening_score`. Then the facts, such as ``metrics`` (protocol and
+    thresholds), ``reference`` and ``seed`` of the noise.
     """
     negatives = {x: results[x] for x in results if x != 'normal'}
     report: Dict[str, Any] = dict(
@@ -58,7 +47,8 @@ def make_audio_report(results: Mapping[str, Mapping[str, float]],
         normal = results['normal']
         report['drop_percent'] = {
             name: {
-                key: _drop(normal[key], value)
+                key: 100 * (normal[key] - value) / normal[key]
+                if normal[key] and math.isfinite(normal[key] + value) else None
                 for key, value in values.items() if _is_score(key)
             }
             for name, values in negatives.items()
@@ -87,15 +77,9 @@ def protocols(reports: Iterable[Mapping[str, Any]],
 
 
 def flat_scores(report: Mapping[str, Any]) -> Dict[str, float]:
-    """A report's numbers as a test loop returns them.
-
-    Args:
-        report (Mapping): From :func:`make_audio_report`.
-
-    Returns:
-        dict[str, float]: '{condition}/{score}',
-        'drop_percent/{condition}/{score}' (NaN if undefined) and
-        'listening_score' ('listening_score/{J}' if J has a prefix).
+    """The numbers of :func:`make_audio_report` as a test loop returns them:
+    '{condition}/{score}', 'drop_percent/{condition}/{score}' (NaN if
+    undefined) and 'listening_score' ('listening_score/{J}' if J has a prefix).
     """
     flat = {
         f'{start}{name}/{key}': math.nan if value is None else value

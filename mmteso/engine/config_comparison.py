@@ -1,16 +1,15 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Whether a checkpoint was trained with the config that it is tested with."""
 import inspect
-import logging
 import os.path as osp
 import re
 from typing import Any, Dict, Iterator, List, Sequence
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmseg.registry import MODELS, TRANSFORMS
 
 from mmteso.io import parse_config_text
+from mmteso.logs import warn
 from .sound_steps import dataset_configs
 
 # What changes nothing in a test: initial weights, what trains, losses,
@@ -42,26 +41,20 @@ _NOT_SET = _NotSet()
 
 
 def config_differences(meta: Dict[str, Any], cfg: Config) -> List[str]:
-    """What of a config makes a model compute something else than in training.
+    """What of a config makes a model compute something else than in training,
+    as the ``meta`` of its checkpoint tells.
 
     Compared are the model, without what only training sees (losses, initial
     weights, what is frozen, dropout), and the steps of the test pipeline that
     load and alter pictures, sound and cues, without the paths of their files.
     A field that is not set has the constructor's default, of today in a
-    checkpoint with ``mmteso_version``, else one that is not known.
+    checkpoint with ``mmteso_version``, else one that is not known. With
+    ``tta_model`` as ``model`` the pipelines of test-time augmentation are
+    compared.
 
-    Args:
-        meta (dict): Of a checkpoint, with the text of its config as ``cfg``.
-        cfg (Config): Of the test; with ``tta_model`` as ``model`` the
-            pipelines of test-time augmentation are compared.
-
-    Returns:
-        list[str]: Lines such as 'model.prompt_encoder.num_heads: 8 in
-        training, 4 now', in the order of the config; a step of the test
-        pipeline is named by its type.
-
-    Raises:
-        ValueError: If ``meta`` has no text of a config.
+    Gives lines such as 'model.prompt_encoder.num_heads: 8 in training, 4 now',
+    in the order of the config; a step of the test pipeline is named by its
+    type. A ValueError if ``meta`` has no text of a config, ``cfg``.
     """
     if not isinstance(meta.get('cfg'), str):
         raise ValueError("the checkpoint's meta has no text cfg")
@@ -94,7 +87,7 @@ def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
             'The checkpoint was trained with another config; what it computes '
             'here differs by', *differences
         ])
-    print_log(message, logger='current', level=logging.WARNING)
+    warn(message)
 
 
 def _parts(cfg: Dict[str, Any]) -> Dict[str, Any]:
@@ -154,9 +147,9 @@ def _compare(then: Any, now: Any, field: str,
 
 
 def _line(field: str, then: Any, now: Any) -> str:
-    texts = (text if len(text) <= 80 else f'{text[:77]}...'
-             for text in map(repr, (then, now)))
-    return f'{field}: {next(texts)} in training, {next(texts)} now'
+    then, now = (text if len(text) <= 80 else f'{text[:77]}...'
+                 for text in map(repr, (then, now)))
+    return f'{field}: {then} in training, {now} now'
 
 
 def _default(spec: dict, name: str) -> Any:

@@ -13,20 +13,17 @@ from torch import distributed as torch_dist
 
 
 def prepare_cpu_distributed(cfg: Config) -> bool:
-    """Let the stock runner work in several processes without a GPU.
+    """Let the stock runner work in several processes without a GPU; whether
+    something was to be done.
 
-    ``mmengine.dist.init_dist`` selects a CUDA device whatever the backend,
-    and the runner wraps models with ``device_ids=[LOCAL_RANK]``; both fail
-    without a GPU. So the gloo process group is made here, which the runner
-    then finds, and the config gets a model wrapper with ``device_ids=None``.
-    With one process, or an accelerator, there is nothing to do.
+    ``mmengine.dist.init_dist`` selects a CUDA device whatever the backend, and
+    the runner wraps models with ``device_ids=[LOCAL_RANK]``; both fail without
+    a GPU. So the gloo process group is made here, which the runner then finds,
+    and the config gets a model wrapper with ``device_ids=None``. With one
+    process, or an accelerator, there is nothing to do.
 
-    Args:
-        cfg (Config): With its ``launcher``, 'pytorch' (``torchrun``); modified
-            in place, before the runner is built.
-
-    Returns:
-        bool: Whether something was to be done.
+    The config, with its ``launcher`` 'pytorch' (``torchrun``), is modified in
+    place, before the runner is built.
     """
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none' or get_device() != 'cpu':

@@ -3,12 +3,21 @@
 from collections import defaultdict
 from typing import Dict, List, Sequence
 
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
 # parts that are not divided further
 _WHOLE = ('audio_encoder', 'backbone', 'neck')
 _PROJECTIONS = dict(
     q_proj='q, k', k_proj='q, k', v_proj='v, out', out_proj='v, out')
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model in wrappers, for several processes or test-time augmentation.
+    """
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
 
 
 def part_of(name: str, split_attention: bool = False) -> str:

@@ -3,7 +3,6 @@
 import difflib
 import glob
 import inspect
-import logging
 import os.path as osp
 from contextlib import contextmanager
 from typing import Any, Mapping, Optional
@@ -17,6 +16,8 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from mmseg.registry import OPTIM_WRAPPERS
 from torch import nn
 
+from mmteso.logs import warn
+
 # What the runner and tools read of a config without naming it as an argument.
 _READ = {
     'activation_checkpointing', 'compile', 'custom_imports',
@@ -26,14 +27,11 @@ _READ = {
 
 
 def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
-    """Say where the data of all data sets of a config lies.
+    """Say where the data of all data sets of a config lies, those inside of
+    wrappers, too; None leaves all as it is.
 
-    Those inside of wrappers, too. What is relative to it (metadata, cue file,
-    cue bank, cached features) is looked for there.
-
-    Args:
-        cfg (Config): Modified in place.
-        data_root (str, optional): The folder; None leaves all as it is.
+    What is relative to it (metadata, cue file, cue bank, cached features) is
+    looked for there. The config is modified in place.
     """
     waiting = [cfg] if data_root is not None else []
     while waiting:
@@ -48,19 +46,14 @@ def set_data_root(cfg: Config, data_root: Optional[str]) -> None:
 
 def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
                                                              Any]]) -> None:
-    """Override settings of a runner's config, as ``--cfg-options`` says.
+    """Override settings of a runner's config in place, as ``--cfg-options``
+    says: values by path, such as 'model.backbone.depth'.
 
     mmengine takes any key. A name at the top that neither runner nor tools
     read changes nothing, so a warning tells: it is misspelt, or a variable of
     the config's files, whose value is elsewhere by now. (Below the top the
-    constructors complain, and of an index beyond a list mmengine does.)
-
-    Args:
-        cfg (Config): Modified in place.
-        options (dict, optional): Values by path, 'model.backbone.depth'.
-
-    Raises:
-        KeyError: If an index is beyond its list.
+    constructors complain, and of an index beyond a list mmengine does, by a
+    KeyError.)
     """
     if not options:
         return
@@ -74,10 +67,7 @@ def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
                 'settings that were made of it'
         elif close := difflib.get_close_matches(name, known, 1):
             advice = f'. Did you mean {close[0]!r}?'
-        print_log(
-            f'--cfg-options: nothing reads {name!r}{advice}',
-            logger='current',
-            level=logging.WARNING)
+        warn(f'--cfg-options: nothing reads {name!r}{advice}')
     cfg.merge_from_dict(dict(options))
 
 
@@ -143,10 +133,7 @@ def enable_amp(cfg: Config) -> None:
     """
     current = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if current in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
-        print_log(
-            'AMP training is already enabled in your config.',
-            logger='current',
-            level=logging.WARNING)
+        warn('AMP training is already enabled in your config.')
     elif current != 'OptimWrapper':
         raise ValueError('--amp works with optim_wrapper.type='
                          f"'OptimWrapper', but got '{current}'.\nRemove the "

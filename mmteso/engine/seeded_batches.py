@@ -2,7 +2,6 @@
 """Batches that depend on their number alone, for both of mmengine's loops."""
 import functools
 import itertools
-import logging
 import random
 import signal
 from collections import deque
@@ -11,11 +10,11 @@ from typing import Any, Deque, Iterator, List, Sequence, Tuple, Union
 import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
-from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch.utils.data import DataLoader, Dataset
 
 from mmteso.datasets import frame_name
+from mmteso.logs import warn
 
 # Three independent families of random streams.
 MODEL_STREAM, EPOCH_STREAM, DATA_STREAM = range(3)
@@ -107,11 +106,8 @@ class _WatchedLoader(DataLoader):
                 report = self._report(number, error)
                 if died > self.restarts:
                     raise RuntimeError(report) from error
-            print_log(
-                f'{report} Workers are started anew, {died} of '
-                f'{self.restarts} times; no frame is lost.',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'{report} Workers are started anew, {died} of '
+                 f'{self.restarts} times; no frame is lost.')
             self._iterator = None
             numbered.restart(number, skip)
 

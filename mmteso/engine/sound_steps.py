@@ -3,6 +3,7 @@
 from typing import Any, Dict, Iterator, List, Sequence
 
 from mmengine.config import Config
+from mmengine.registry import Registry
 from mmseg.registry import TRANSFORMS
 
 from mmteso.audio import vggish_params
@@ -28,6 +29,12 @@ def dataset_configs(dataset: dict) -> Iterator[dict]:
     inner = dataset.get('dataset')
     for wrapped in [inner] if inner else dataset.get('datasets', ()):
         yield from dataset_configs(wrapped)
+
+
+def class_of(config: dict, registry: Registry) -> type:
+    """The class that a config builds."""
+    kind = config['type']
+    return registry.get(kind) if isinstance(kind, str) else kind
 
 
 def type_name(config: dict) -> str:
@@ -78,21 +85,15 @@ def _sound_steps(pipeline: Sequence[dict], where: str) -> List[dict]:
 
 def find_sound_steps(cfg: Config,
                      splits: Sequence[str] = SPLITS) -> List[dict]:
-    """The transforms by which a config's pipelines load the sound.
+    """The transforms by which a config's pipelines load the sound: configs of
+    ``LoadAudioClip`` and ``AudioToLogMel`` (or another of ``FRONT_ENDS``), or
+    of ``LoadLogMel``.
 
-    Args:
-        cfg (Config): Pipelines with ``LoadAudioFeatures`` are passed over:
-            their sound is what is to be cached. If all of the splits have
-            it, the others' pipelines say how the sound is loaded.
-        splits (Sequence[str]): Dataloaders to look at. Defaults to all.
-
-    Returns:
-        list[dict]: Configs of ``LoadAudioClip`` and ``AudioToLogMel`` (or
-        another of ``FRONT_ENDS``), or of ``LoadLogMel``.
-
-    Raises:
-        ValueError: If no pipeline loads sound, two do it in different ways,
-            or one alters it.
+    Looks at the dataloaders of ``splits``, by default all. Pipelines with
+    ``LoadAudioFeatures`` are passed over: their sound is what is to be cached.
+    If all of the splits have it, the others' pipelines say how the sound is
+    loaded. A ValueError if no pipeline loads sound, two do it in different
+    ways, or one alters it.
     """
     ways: Dict[str, List[dict]] = {}
     for split in splits:
@@ -115,18 +116,15 @@ def find_sound_steps(cfg: Config,
 
 
 def describe_sound(steps: Sequence[dict]) -> Dict[str, Any]:
-    """What about the sound's way to the encoder changes the numbers.
+    """What about the sound's way to the encoder, :func:`find_sound_steps`,
+    changes the numbers.
 
-    Args:
-        steps (Sequence[dict]): From :func:`find_sound_steps`.
-
-    Returns:
-        dict: ``sound`` ('waveform' or 'log_mel', AVSBench's files),
-        ``clip_hop`` in seconds, ``last_clip`` (see
-        :func:`mmteso.audio.last_clip_rule`); of waveforms ``sample_rate``,
-        ``resampling``, ``window`` if set, and ``log_mel``, the constants of
-        ``AudioToLogMel``, or ``front_end``, the config of another front end,
-        with its settings as ``extractor``, if it has any.
+    Gives ``sound`` ('waveform' or 'log_mel', AVSBench's files), ``clip_hop``
+    in seconds, ``last_clip`` (see :func:`mmteso.audio.last_clip_rule`); of
+    waveforms ``sample_rate``, ``resampling``, ``window`` if set, and
+    ``log_mel``, the constants of ``AudioToLogMel``, or ``front_end``, the
+    config of another front end, with its settings as ``extractor``, if it has
+    any.
     """
     if type_name(steps[0]) == 'LoadLogMel':
         # AVSBench's preprocessing: consecutive VGGish examples

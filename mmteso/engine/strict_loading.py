@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Checkpoints that have to bring all of a model, and nothing else."""
-import logging
 import os.path as osp
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -9,13 +8,13 @@ from typing import Iterator, Sequence
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
+from mmteso.logs import warn
 from .config_comparison import warn_of_other_config
+from .model_parts import unwrap
 
 
 def require_whole_checkpoint(cfg: Config,
@@ -34,21 +33,15 @@ def require_whole_checkpoint(cfg: Config,
 def strict_loading(model: nn.Module,
                    checkpoint: str,
                    allow_keys: Sequence[str] = ()) -> Iterator[None]:
-    """A context in which a model is loaded by mmengine with ``strict=True``.
+    """A context in which a model, wrapped or not, is loaded by mmengine with
+    ``strict=True``.
 
-    Args:
-        model (nn.Module): The model, wrapped or not.
-        checkpoint (str): Its name, for the error.
-        allow_keys (Sequence[str]): Patterns, as in a shell, of keys that the
-            checkpoint may lack or have beyond the model. Those that it does
-            are logged. Defaults to none.
-
-    Raises:
-        RuntimeError: If keys are missing, unexpected or of another shape, or
-            weights are not finite.
+    ``allow_keys`` are patterns, as in a shell, of keys that the checkpoint may
+    lack or have beyond the model; those that it does are logged. A
+    RuntimeError that names the checkpoint if keys are missing, unexpected or
+    of another shape, or weights are not finite.
     """
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
+    model = unwrap(model)
 
     def drop_allowed(module: nn.Module, incompatible: Sequence[list]) -> None:
         for keys in incompatible:  # missing ones, unexpected ones
@@ -57,11 +50,8 @@ def strict_loading(model: nn.Module,
                 if any(fnmatchcase(key, pattern) for pattern in allow_keys)
             ]
             if allowed:
-                print_log(
-                    f'{checkpoint} lacks these keys or has them beyond the '
-                    f'model, as allowed: {", ".join(allowed)}',
-                    logger='current',
-                    level=logging.WARNING)
+                warn(f'{checkpoint} lacks these keys or has them beyond the '
+                     f'model, as allowed: {", ".join(allowed)}')
             # in place: they are mmengine's own lists
             keys[:] = [key for key in keys if key not in allowed]
 

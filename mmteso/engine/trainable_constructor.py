@@ -1,15 +1,15 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
 from collections import defaultdict
 from typing import Dict, List, Optional, Tuple
 
-from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.utils.dl_utils.parrots_wrapper import _BatchNorm, _InstanceNorm
 from mmseg.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
                             OPTIMIZERS)
 from torch import nn
+
+from mmteso.logs import warn
+from .model_parts import unwrap
 
 _NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
@@ -59,8 +59,7 @@ class TrainableOptimWrapperConstructor:
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimiser wrapper of a model."""
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrap(model)
         optimizer = OPTIMIZERS.build(
             dict(self.optimizer_cfg, params=self.param_groups(model)))
         return OPTIM_WRAPPERS.build(
@@ -112,11 +111,8 @@ class TrainableOptimWrapperConstructor:
                     f'of {type(model).__name__}; its modules are '
                     f'{[name for name, _ in model.named_children()]}')
             if not any(trains):
-                print_log(
-                    f'paramwise_cfg.custom_keys: {key!r} has no effect, all '
-                    'it names is frozen',
-                    logger='current',
-                    level=logging.WARNING)
+                warn(f'paramwise_cfg.custom_keys: {key!r} has no effect, all '
+                     'it names is frozen')
 
 
 def _names(key: str, path: str) -> bool:

@@ -1,31 +1,26 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Testing where there is no ground truth."""
 import inspect
-import logging
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
-from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
-from .sound_steps import dataset_configs, type_name
+from mmteso.logs import warn
+from .sound_steps import class_of, dataset_configs, type_name
 
 
 def predict_without_masks(cfg: Config) -> bool:
-    """Make a test predict only, if its data set says ``with_masks=False``.
+    """Make a test predict only, if its data set says ``with_masks=False``;
+    whether it does.
 
-    What reads masks leaves the test pipelines (and ``cue_target``, which
-    asks them what sounds), and what scores leaves the evaluators: metrics
-    with ``format_only`` stay to write predictions, and so do mmengine's
-    ``DumpResults`` and ours. That nothing is scored is logged.
-
-    Args:
-        cfg (Config): Modified in place. Of several data sets that are tested
-            together none is scored if one has no masks.
-
-    Returns:
-        bool: Whether this is such a test.
+    What reads masks leaves the test pipelines (and ``cue_target``, which asks
+    them what sounds), and what scores leaves the evaluators: metrics with
+    ``format_only`` stay to write predictions, and so do mmengine's
+    ``DumpResults`` and ours. That nothing is scored is logged. Of several data
+    sets that are tested together none is scored if one has no masks. The
+    config is modified in place.
     """
     datasets = list(dataset_configs(cfg.test_dataloader.dataset))
     if all(dataset.get('with_masks', True) for dataset in datasets):
@@ -37,8 +32,7 @@ def predict_without_masks(cfg: Config) -> bool:
         evaluators = [evaluators]
     kept, left_out = [], []
     for metric in evaluators:
-        kind = metric['type']
-        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        kind = class_of(metric, METRICS)
         # mmseg's IoUMetric asks for masks all the same
         if kind.__module__.startswith('mmteso.') and \
                 'format_only' in inspect.signature(kind).parameters:
@@ -48,11 +42,8 @@ def predict_without_masks(cfg: Config) -> bool:
         else:
             left_out.append(type_name(metric))
     cfg.test_evaluator = kept
-    print_log(
-        'test_dataloader has with_masks=False: frames are predicted and none '
-        f'is scored. Left out: {", ".join(left_out) or "no metric"}.',
-        logger='current',
-        level=logging.WARNING)
+    warn('test_dataloader has with_masks=False: frames are predicted and none '
+         f'is scored. Left out: {", ".join(left_out) or "no metric"}.')
     return True
 
 

@@ -41,8 +41,7 @@ def test_data_root():
 ])
 def test_names_that_nothing_reads(monkeypatch, key, message):
     said = []
-    monkeypatch.setattr(options, 'print_log',
-                        lambda text, **_: said.append(text))
+    monkeypatch.setattr(options, 'warn', said.append)
     cfg = load('teso/teso_swin-b_v1m.py')
     merge_cfg_options(cfg, {key: 1})
     assert len(said) == (message is not None)

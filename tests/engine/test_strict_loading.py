@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Through whole tests, as tools/test.py makes them."""
 import json
-import logging
 from types import SimpleNamespace
 
 import pytest
@@ -79,12 +78,7 @@ def test_unexpected_keys_and_other_shapes(cfg, saved):
 def warnings(monkeypatch):
     """What the comparison logs."""
     lines = []
-
-    def keep(message, logger=None, level=logging.INFO):
-        if level == logging.WARNING:
-            lines.append(message)
-
-    monkeypatch.setattr('mmteso.engine.config_comparison.print_log', keep)
+    monkeypatch.setattr('mmteso.engine.config_comparison.warn', lines.append)
     return lines
 
 

@@ -2,9 +2,10 @@
 from typing import Iterator, Sequence, Tuple
 
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmseg.registry import HOOKS
 from torch import nn
+
+from ..model_parts import unwrap
 
 
 @HOOKS.register_module()
@@ -81,8 +82,7 @@ class ClassCheckHook(Hook):
 
 def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
     """Path and module of each head, in lists of heads as well."""
-    if is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
+    model = unwrap(model)
     if not hasattr(model, 'decode_head') and hasattr(model, 'num_classes'):
         yield 'classes', model  # ZeroShotAVS
     for name in ('decode_head', 'auxiliary_head'):

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
 from typing import Any, Optional
 
 import torch
@@ -8,7 +7,9 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmseg.registry import HOOKS
 
+from mmteso.choices import check_choices
 from mmteso.datasets import check_dataset, datasets_inside
+from mmteso.logs import warn
 
 
 @HOOKS.register_module()
@@ -49,9 +50,7 @@ class DataCheckHook(Hook):
                  num_workers: Optional[int] = None,
                  enabled: bool = True,
                  unreadable: str = 'error') -> None:
-        if unreadable not in ('error', 'replace'):
-            raise ValueError("unreadable must be 'error' or 'replace', but "
-                             f'got {unreadable!r}')
+        check_choices(unreadable=(unreadable, ('error', 'replace')))
         self.num_workers = num_workers
         self.enabled = enabled
         self.unreadable = unreadable
@@ -93,10 +92,7 @@ class DataCheckHook(Hook):
             self._seen += 1
             for reason in sample.get('replaced', ()):
                 self._replaced += 1
-                print_log(
-                    f'Another frame was taken: {reason}',
-                    logger='current',
-                    level=logging.WARNING)
+                warn(f'Another frame was taken: {reason}')
 
     def before_val_epoch(self, runner) -> None:
         """Report on the training up to here, where it has no epochs."""
@@ -112,14 +108,8 @@ class DataCheckHook(Hook):
         all_reduce(total)
         pixels, masks, seen, replaced = total.tolist()
         if replaced:
-            print_log(
-                f'{what}: frames that could not be loaded and were replaced: '
-                f'{replaced} of {seen}',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'{what}: frames that could not be loaded and were replaced: '
+                 f'{replaced} of {seen}')
         if pixels:
-            print_log(
-                f'{what}: pixels of unknown colour: {pixels}, in {masks} of '
-                f'{seen} masks (see unknown_color of LoadAVSAnnotations)',
-                logger='current',
-                level=logging.WARNING)
+            warn(f'{what}: pixels of unknown colour: {pixels}, in {masks} of '
+                 f'{seen} masks (see unknown_color of LoadAVSAnnotations)')

@@ -1,18 +1,18 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import logging
 from functools import partial, wraps
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
+from mmteso.choices import check_choices
 from mmteso.datasets import frame_name
+from mmteso.logs import warn
+from ..model_parts import unwrap
 from .random_state_hook import RandomStateHook
 
 
@@ -42,9 +42,7 @@ class FiniteLossHook(Hook):
     """
 
     def __init__(self, action: str = 'error', max_skips: int = 10) -> None:
-        if action not in ('error', 'skip'):
-            raise ValueError(
-                f"action must be 'error' or 'skip', but got {action!r}")
+        check_choices(action=(action, ('error', 'skip')))
         self.action = action
         self.max_skips = max_skips
         self.skipped = 0
@@ -77,14 +75,14 @@ class FiniteLossHook(Hook):
         def keep(module: nn.Module, args: tuple, output: Any) -> None:
             self._data = output
 
-        for module in _model(runner).modules():
+        model = unwrap(runner.model)
+        for module in model.modules():
             # of mmdet's heads; SciPy's matching would raise, in one process
             assigner = getattr(module, 'assigner', None)
             for i, cost in enumerate(getattr(assigner, 'match_costs', ())):
                 if not isinstance(cost, _FiniteCost):
                     assigner.match_costs[i] = _FiniteCost(cost)
-        self._handle = _model(
-            runner).data_preprocessor.register_forward_hook(keep)
+        self._handle = model.data_preprocessor.register_forward_hook(keep)
 
     def after_train(self, runner) -> None:
         """Stop looking."""
@@ -128,10 +126,7 @@ class FiniteLossHook(Hook):
         for buffer, before in self._buffers:
             buffer.copy_(before)
         self.skipped += 1
-        print_log(
-            f'{report}\nStep skipped; {self.skipped} in this run so far',
-            logger='current',
-            level=logging.WARNING)
+        warn(f'{report}\nStep skipped; {self.skipped} in this run so far')
 
     def _causes(self, runner, repeat: bool) -> Iterator[str]:
         """What wasn't finite, when the forward pass is repeated."""
@@ -143,7 +138,7 @@ class FiniteLossHook(Hook):
             return
         if not _finite(self._data):
             yield 'The data are not finite'
-        model = _model(runner)
+        model = unwrap(runner.model)
         blamed: List[str] = []
 
         def look(name: str, module: nn.Module, args: tuple,
@@ -169,17 +164,12 @@ class FiniteLossHook(Hook):
             yield f'Losses: {", ".join(wrong)}'
         if blamed:
             yield f'The first module to blame: {blamed[0]}'
-        weights = [
-            name for name, weight in model.named_parameters()
-            if not _finite(weight)
-        ]
+        named = list(model.named_parameters())
+        weights = [name for name, weight in named if not _finite(weight)]
         if weights:
             yield f'Weights: {", ".join(weights[:5])}'
         if not (wrong or blamed):
-            names = [
-                name for name, weight in model.named_parameters()
-                if weight.grad is not None and not _finite(weight.grad)
-            ]
+            names = [name for name, x in named if not _finite(x.grad)]
             yield ('The forward pass is finite; gradients that are not: '
                    f'{", ".join(names[:5])}, {len(names)} in all')
 
@@ -192,11 +182,6 @@ class _FiniteCost:
 
     def __call__(self, *args, **kwargs) -> Tensor:
         return torch.nan_to_num(self.cost(*args, **kwargs), 0., 1e6, -1e6)
-
-
-def _model(runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
 
 
 def _finite(value: Any) -> bool:

@@ -1,11 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""Norms of the gradient, part by part."""
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from ..model_parts import grad_norm, parts_of
+from ..model_parts import grad_norm, parts_of, unwrap
 
 
 @HOOKS.register_module()
@@ -34,10 +32,7 @@ class GradNormHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Look at the gradients whenever the optimiser is about to step."""
         wrapper = runner.optim_wrapper
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        parts = parts_of(model, split_attention=True)
+        parts = parts_of(unwrap(runner.model), split_attention=True)
         clipped = 'max_norm' in (wrapper.clip_grad_kwargs or {})
 
         def measure(*_) -> None:
@@ -57,5 +52,4 @@ class GradNormHook(Hook):
         self._handle = wrapper.optimizer.register_step_pre_hook(measure)
 
     def after_train(self, runner: Runner) -> None:
-        """Stop looking."""
         self._handle.remove()

@@ -1,15 +1,15 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Checkpoints that hold only tensors and plain Python types."""
-import logging
 from collections import OrderedDict
 from typing import Any, List
 
 import numpy as np
 import torch
 from mmengine.hooks import Hook
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import HistoryBuffer
 from mmseg.registry import HOOKS
 
+from mmteso.logs import warn
 from mmteso.version import __version__
 
 # A history buffer becomes a dict that has this key.
@@ -88,11 +88,8 @@ class PlainCheckpointHook(Hook):
         dropped: List[str] = []
         checkpoint.update(to_plain(checkpoint, dropped))
         if dropped:
-            print_log(
-                'Left out of the checkpoint, because only tensors and plain '
-                f'types are saved: {", ".join(dropped)}',
-                logger='current',
-                level=logging.WARNING)
+            warn('Left out of the checkpoint, because only tensors and plain '
+                 f'types are saved: {", ".join(dropped)}')
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Restore the history buffers of the message hub."""

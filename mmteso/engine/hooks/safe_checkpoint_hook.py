@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 
-from mmteso.io import atomic_write
+from mmteso.io import write_file
 from ..seeded_batches import release_batches
 
 _INTERRUPTED = 'interrupted.pth'
@@ -29,9 +29,7 @@ class WholeFileBackend(LocalBackend):
 
     def put(self, obj: bytes, filepath: str) -> None:
         """Write bytes to a file."""
-        with atomic_write(str(filepath)) as partial_file, open(
-                partial_file, 'wb') as file:
-            file.write(obj)
+        write_file(str(filepath), obj)
 
 
 class _RemoveLater:
@@ -195,12 +193,10 @@ class SafeCheckpointHook(CheckpointHook):
                     by_epoch=self.by_epoch,
                     backend_args=self.backend_args)
                 if is_main_process():
-                    pointer = osp.join(runner.work_dir, 'last_checkpoint')
-                    with atomic_write(pointer) as path, open(path,
-                                                             'w') as file:
-                        file.write(
-                            self.file_backend.join_path(
-                                self.out_dir, _INTERRUPTED))
+                    write_file(
+                        osp.join(runner.work_dir, 'last_checkpoint'),
+                        self.file_backend.join_path(self.out_dir,
+                                                    _INTERRUPTED))
             self._saved = iteration
         barrier()
         self._exit(runner)

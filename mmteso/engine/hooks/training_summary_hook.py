@@ -1,15 +1,13 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What a training trains, said at its start."""
 from collections import defaultdict
 from typing import Iterable, List
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
-from ..model_parts import parts_of
+from ..model_parts import parts_of, unwrap
 
 
 @HOOKS.register_module()
@@ -22,9 +20,7 @@ class TrainingSummaryHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Log it, since only now everything is built, scaled and resumed."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrap(runner.model)
         schedule = ', '.join(
             f'{type(scheduler).__name__} in '
             f'{"epochs" if scheduler.by_epoch else "iterations"} '
