@@ -24,6 +24,10 @@ PACKAGES = ('tuxpaint-stamps-default', 'mate-backgrounds',
 STAMPS = 'usr/share/tuxpaint/stamps'
 BACKGROUNDS = 'usr/share/backgrounds'
 
+#: What needs no model in a comparison (compare.py): masks of all that is
+#: visible, of one visible object by chance, of nothing.
+CONTROLS = ('everything', 'random', 'blank')
+
 # of CueRecognitionMetric
 TRUTHS = ('mask', 'a_obj')
 UNKNOWN = ('wrong', 'ignore')

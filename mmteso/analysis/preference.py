@@ -76,8 +76,9 @@ def make_preference_report(models: Sequence[ComparedModel],
     for i, model in enumerate(models):
         if model.name in entries:
             raise ValueError(f'two models are called {model.name!r}')
-        entries[model.name] = _test(model, osp.join(out, f'runs/{i}'),
-                                    conditions, sound)
+        entries[model.name] = audio_report_of(model,
+                                              osp.join(out, f'runs/{i}'),
+                                              conditions, sound)
         check_comparable({'what is asked for': asked, **entries}, conditions)
     report = plain(
         dict(
@@ -120,8 +121,9 @@ def make_preference_report(models: Sequence[ComparedModel],
     return report
 
 
-def _test(model: ComparedModel, work_dir: str, conditions: Sequence[str],
-          sound: Mapping[str, Any]) -> Dict[str, Any]:
+def audio_report_of(model: ComparedModel, work_dir: str,
+                    conditions: Sequence[str],
+                    sound: Mapping[str, Any]) -> Dict[str, Any]:
     """A model's scores, from its report or tested here."""
     if model.report is not None:
         report = read_audio_report(model.report)
@@ -308,8 +310,9 @@ def score_panels(report: Mapping[str, Any]) -> List[BarPanel]:
             for name, title in REFERENCES.items()
             if key in (report['references'] or {}).get(name, {})
         }
-    panels[-1].footnote = '\n'.join(
-        [*_notes(report), 'Percentage: of the score under normal sound.'])
+    panels[-1].footnote = '\n'.join([
+        *protocol_notes(report), 'Percentage: of the score under normal sound.'
+    ])
     paper = report['paper']
     if paper:
         panels += _panels(
@@ -337,7 +340,7 @@ def _panels(frame: pd.DataFrame, data: str, **kwargs) -> List[BarPanel]:
     return panels
 
 
-def _notes(report: Mapping[str, Any]) -> List[str]:
+def protocol_notes(report: Mapping[str, Any]) -> List[str]:
     """What the measured numbers of a report refer to, one line each."""
     return protocols(report['models'].values()) + describe_sounds(
         dict(
@@ -356,7 +359,7 @@ def format_preference_report(report: Mapping[str, Any]) -> str:
         'sound is replaced; one that doesn\'t goes on segmenting what could '
         'sound.', '',
         _score_table(frame, report['references']), '',
-        *(f'- {line}' for line in _notes(report)),
+        *(f'- {line}' for line in protocol_notes(report)),
         '- Drop: percent of the score under normal sound.',
         '- F does not reach 0 for a blank mask (see AVSMetric).'
     ]

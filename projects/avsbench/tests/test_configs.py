@@ -100,6 +100,23 @@ def test_full_configs(backbone):
         assert model(inputs).shape == (2, 1, 64, 64)
 
 
+def test_cutouts():
+    """Data, classes and start are the testbed's; the rest is SynthAVS's."""
+    config = Config.fromfile(CONFIGS / 'avsbench_r18_cutouts.py')
+    init_default_scope(config.default_scope)
+    for loader in (config.train_dataloader, config.val_dataloader,
+                   config.test_dataloader):
+        assert loader.dataset.data_root == 'data/cutouts'
+    assert 'test_unseen' in config.test_dataloader.dataset.split
+    config.model.backbone.init_cfg = None
+    trained = {
+        name.split('.')[0]
+        for name, parameter in MODELS.build(config.model).named_parameters()
+        if parameter.requires_grad
+    }
+    assert trained == {'decode_head'}
+
+
 def test_metafile_lists_every_config():
     models = read_yaml(str(PROJECT / 'metafile.yml'))['Models']
     assert {model['Config'] for model in models} == {

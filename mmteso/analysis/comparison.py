@@ -1,0 +1,334 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Methods side by side: scores under several sounds, size and speed.
+
+The columns of the paper's comparison (table 1) and audio control (table 4),
+measured on one test set in one process.
+"""
+import copy
+import os.path as osp
+import statistics
+import time
+import zlib
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.evaluator import Evaluator
+from mmengine.structures import PixelData
+from torch import Tensor, nn
+
+from mmteso.apis import init_model
+from mmteso.choices import AUDIO_CONDITIONS, CONTROLS
+from mmteso.engine import make_audio_report
+from mmteso.engine.sound_steps import dataset_configs, type_name
+from mmteso.io import atomic_write, plain, write_json
+from mmteso.tables import format_number, format_table
+from mmteso.visualization import draw_bar_chart
+from .complexity import analyze_flops
+from .demo import REFERENCES, describe_machine
+from .frames import build_test_set, frame_name, masks_only
+from .preference import (ComparedModel, audio_report_of, check_comparable,
+                         describe_data, protocol_notes, score_panels)
+
+_TITLES = dict(REFERENCES, random='a visible object by chance (no model)')
+_ROUNDS = 3  # of measuring the speed, after one that warms up
+_IGNORE = 255
+_SIZE = {
+    'parameters (M)': ('parameters', 1e6),
+    'FLOPs (G)': ('flops', 1e9),
+    'frames/s': ('frames_per_second', 1)
+}
+
+
+def compare_models(models: Sequence[ComparedModel],
+                   out: str,
+                   conditions: Sequence[str] = AUDIO_CONDITIONS,
+                   controls: Sequence[str] = CONTROLS,
+                   speed_frames: int = 8,
+                   note: str = '',
+                   **sound: Any) -> Dict[str, Any]:
+    """Test models and controls on one test set; write tables and a chart.
+
+    Writes ``comparison.json``, whose content it returns, ``comparison.md``,
+    ``comparison.csv`` and ``scores.png`` into the folder ``out``.
+
+    Args:
+        models (Sequence[ComparedModel]): Each with a config; all have to test
+            the same frames by the same protocol.
+        out (str): The folder.
+        conditions (Sequence[str]): Audio conditions, 'normal' among them.
+            Defaults to all five.
+        controls (Sequence[str]): Of :data:`mmteso.choices.CONTROLS`. All but
+            'blank' are left out where no ``LoadAVSAnnotations(
+            load_visible=True)`` of the first model tells what is visible.
+            Defaults to all.
+        speed_frames (int): From how many frames the speed is measured; 0
+            leaves it out. Defaults to 8.
+        note (str): Written into the report. Defaults to ''.
+        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
+            :func:`mmteso.engine.evaluate_audio_conditions`.
+
+    Raises:
+        ValueError: If 'normal' is not among the conditions, two models have
+            one name, or they can't be compared.
+    """
+    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
+    if 'normal' not in conditions:
+        raise ValueError('the comparison needs the audio condition normal')
+    if len({model.name for model in models}) < len(models):
+        raise ValueError('two models have one name: '
+                         f'{[model.name for model in models]}')
+    _check_frames(models)
+    entries: Dict[str, Any] = {}
+    for i, model in enumerate(models):
+        entries[model.name] = audio_report_of(model,
+                                              osp.join(out, f'runs/{i}'),
+                                              conditions, sound)
+        check_comparable(entries, conditions)
+    for name, entry in _controls(models[0].cfg, controls, conditions,
+                                 sound).items():
+        entries[_TITLES[name]] = entry
+    check_comparable(entries, conditions)
+    networks = {
+        model.name: init_model(model.cfg, model.checkpoint)
+        for model in models
+    }
+    for name, network in networks.items():
+        entries[name].update(
+            parameters=sum(p.numel() for p in network.parameters()),
+            flops=_flops(network))
+    if speed_frames:
+        for name, rate in frames_per_second(networks, speed_frames).items():
+            entries[name]['frames_per_second'] = rate
+    report = plain(
+        dict(
+            data=f'{describe_data(models[0].cfg)}, '
+            f'{len(masks_only(models[0].cfg))} frames',
+            note=note,
+            audio=list(conditions),
+            noise_reference=sound['reference'],
+            seed=sound['seed'],
+            off_screen_groups=sound['off_screen_groups'],
+            models=entries,
+            references=None,
+            paper=None,
+            speed_frames=speed_frames,
+            threads=torch.get_num_threads(),
+            **describe_machine()))
+    write_json(report, osp.join(out, 'comparison.json'))
+    with atomic_write(osp.join(out, 'comparison.csv')) as partial:
+        comparison_frame(report).to_csv(partial, index_label='model')
+    with open(
+            osp.join(out, 'comparison.md'), 'w', encoding='utf-8') as file:
+        file.write(format_comparison(report))
+    draw_bar_chart(
+        score_panels(report), osp.join(out, 'scores.png'),
+        f'Other sound, same picture\n{report["data"]}')
+    return report
+
+
+def _check_frames(models: Sequence[ComparedModel]) -> None:
+    """See that all models are tested on the same frames."""
+    first: Optional[List[str]] = None
+    for model in models:
+        dataset = build_test_set(model.cfg)
+        names = sorted(
+            frame_name(dataset.get_data_info(i)) for i in range(len(dataset)))
+        first = first or names
+        if names != first:
+            raise ValueError(
+                f'{model.name!r} is tested on other frames than '
+                f'{models[0].name!r} ({len(names)} and {len(first)}): give '
+                'all models one data set (--data-root, --cfg-options)')
+
+
+def _controls(cfg: Config, controls: Sequence[str],
+              conditions: Sequence[str],
+              sound: Mapping[str, Any]) -> Dict[str, Any]:
+    """Audio reports of what needs no model, and hears nothing."""
+    reports = {}
+    for name, (scores, protocol) in control_scores(cfg, controls,
+                                                   sound['seed']).items():
+        reports[name] = make_audio_report(
+            dict.fromkeys(conditions, scores), metrics=[protocol], **sound)
+        reports[name]['source'] = 'no model'
+    return reports
+
+
+def control_scores(cfg: Config,
+                   controls: Sequence[str] = CONTROLS,
+                   seed: int = 0) -> Dict[str, tuple]:
+    """Score masks that need no model by the config's ``AVSMetric``.
+
+    Args:
+        cfg (Config): With test data and ``test_evaluator``.
+        controls (Sequence[str]): See :func:`compare_models`.
+        seed (int): Of 'random'. Defaults to 0.
+
+    Returns:
+        dict[str, tuple]: By control the scores and the protocol, a line.
+
+    Raises:
+        ValueError: If the config has no ``AVSMetric``.
+    """
+    metrics = cfg.test_evaluator
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    ours = [m for m in metrics if type_name(m) == 'AVSMetric']
+    if not ours:
+        raise ValueError('the controls are scored by AVSMetric, but '
+                         'test_evaluator has none')
+    cfg = copy.deepcopy(cfg)
+    leaves = list(dataset_configs(cfg.test_dataloader.dataset))
+    seen = all(
+        any(step.get('load_visible') for step in leaf['pipeline'])
+        for leaf in leaves)
+    for leaf in leaves:
+        if seen:  # AVSMetric merges the classes, and 'random' needs them
+            leaf['task'] = 'semantic'
+    dataset = masks_only(cfg)
+    evaluators = {
+        name: Evaluator([dict(ours[0])])
+        for name in controls if seen or name == 'blank'
+    }
+    for evaluator in evaluators.values():
+        evaluator.dataset_meta = dataset.metainfo
+    for index in range(len(dataset)):
+        sample = dataset[index]['data_samples']
+        for name, evaluator in evaluators.items():
+            sample.sounding_score = PixelData(
+                data=_control_mask(name, sample, seed))
+            evaluator.process([sample])
+    return {
+        name: (evaluator.evaluate(len(dataset)),
+               f'AVSMetric: {evaluator.metrics[0].describe()}')
+        for name, evaluator in evaluators.items()
+    }
+
+
+def _control_mask(name: str, sample: Any, seed: int) -> Tensor:
+    """Scores of 0 and 1, (1, H, W)."""
+    if name == 'blank':
+        return torch.zeros(sample.gt_sem_seg.shape)[None]
+    visible = sample.gt_visible.data
+    objects = (visible != 0) & (visible != _IGNORE)
+    if name == 'random':
+        labels = visible[objects].unique()
+        # a frame's choice doesn't depend on the others
+        rng = np.random.default_rng(
+            [seed, zlib.crc32(frame_name(sample).encode())])
+        if len(labels):
+            objects = visible == labels[rng.integers(len(labels))]
+    return objects.float()
+
+
+def _flops(model: nn.Module) -> Optional[float]:
+    """For one frame of the test set; None if the model has no decode head
+    that could be counted."""
+    if not hasattr(model, 'decode_head'):
+        return None
+    image = build_test_set(model.cfg)[0]['inputs']['img']
+    analyzer, _, _ = analyze_flops(model.cfg, image.shape[-2:])
+    return analyzer.total()
+
+
+@torch.no_grad()
+def frames_per_second(models: Mapping[str, nn.Module],
+                      frames: int = 8) -> Dict[str, float]:
+    """How many frames a second models test, one at a time.
+
+    Reading and scoring are not counted. The models take turns, so that what
+    else the machine does hits all alike; the median of three rounds.
+
+    Args:
+        models (Mapping[str, nn.Module]): From
+            :func:`mmteso.apis.init_model`.
+        frames (int): At most so many of the test set. Defaults to 8.
+    """
+    batches = {}
+    for name, model in models.items():
+        dataset = build_test_set(model.cfg)
+        batches[name] = [
+            pseudo_collate([dataset[i]])
+            for i in range(min(frames, len(dataset)))
+        ]
+    seconds: Dict[str, List[float]] = {name: [] for name in models}
+    for number in range(_ROUNDS + 1):
+        for name, model in models.items():
+            start = time.perf_counter()
+            for batch in batches[name]:
+                model.test_step(batch)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+    return {
+        name: len(batches[name]) / statistics.median(found)
+        for name, found in seconds.items()
+    }
+
+
+def comparison_frame(report: Mapping[str, Any]) -> pd.DataFrame:
+    """All numbers of a report, a row for each model; NaN is unknown.
+
+    Scores, drops and FPR in percent. The columns are J, F, size and speed;
+    then for each other condition its J, F, their drops and FPR.
+    """
+    rows = {}
+    for name, entry in report['models'].items():
+        found = entry['conditions']
+        row = dict(J=found['normal']['J'], F=found['normal']['F'])
+        for title, (key, unit) in _SIZE.items():
+            value = entry.get(key)
+            row[title] = np.nan if value is None else value / unit
+        for sound in report['audio']:
+            if sound == 'normal':
+                continue
+            drops = entry['drop_percent'][sound]
+            for key in ('J', 'F'):
+                row[f'{key}: {sound}'] = found[sound][key]
+                row[f'drop of {key} (%): {sound}'] = drops[key]
+            row[f'FPR (%): {sound}'] = found[sound]['foreground']
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient='index').astype(float)
+
+
+def format_comparison(report: Mapping[str, Any]) -> str:
+    """A report as Markdown: the columns of tables 1 and 4."""
+    frame = comparison_frame(report)
+    other = [name for name in report['audio'] if name != 'normal']
+    first = ['J', 'F', *_SIZE]
+    second = ['J'] + [
+        column.format(name) for name in other
+        for column in ('J: {}', 'drop of J (%): {}')
+    ]
+    third = ['F'] + [
+        column.format(name) for name in other
+        for column in ('F: {}', 'FPR (%): {}')
+    ]
+    lines = [
+        '# Methods side by side', '',
+        f'Data: {report["data"]}. {report["note"]}'.rstrip(), ''
+    ]
+    for columns in (first, second, third) if other else (first, ):
+        text = frame[columns].map(format_number).reset_index(names='method')
+        lines += [format_table(text, markdown=True), '']
+    lines += [f'- {line}' for line in protocol_notes(report)]
+    lines += [
+        '- Drop: percent of the score under normal sound. FPR: share of the '
+        'pixels above the threshold, under sound that is not of the scene.',
+        "- Parameters: all of the model's, audio encoder included. FLOPs: one "
+        "frame, up to the decode head's output; a multiply-add is one.",
+        f'- Frames/s: {report["speed_frames"]} frames, one at a time, without '
+        f'reading and scoring; the models in turns, {report["threads"]} '
+        f'threads, {report["hardware"]["device"]}.',
+        '- No model: the mask is made from the ground truth of what is '
+        'visible, and does not depend on the sound.'
+    ]
+    lines += [
+        f'- {name}: {entry["source"]}'
+        for name, entry in report['models'].items()
+    ]
+    return '\n'.join(lines) + '\n'

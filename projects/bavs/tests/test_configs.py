@@ -1,0 +1,130 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""The configs: a training and a test on tiny data, and a full build."""
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmseg.registry import MODELS
+
+from mmteso.io import read_yaml
+from mmteso.testbeds.synthavs import generate_synthavs
+
+PROJECT = Path(__file__).parents[1]
+CONFIGS = PROJECT / 'configs'
+CONDITIONS = ['normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen']
+
+
+def test_training_and_test(tmp_path):
+    """A step on all that is visible; then filtered under all sounds."""
+    root = str(tmp_path / 'synthavs')
+    generate_synthavs(root, videos=8, frames=2, size=32)
+    config = Config.fromfile(CONFIGS / 'bavs_r18_synthavs.py')
+    for loader in (config.train_dataloader, config.val_dataloader,
+                   config.test_dataloader):
+        loader.update(num_workers=0, persistent_workers=False, batch_size=4)
+        loader.dataset.data_root = root
+    # one clip alone could borrow no sound
+    config.test_dataloader.dataset.split = ['train', 'val', 'test']
+    config.test_cfg = dict(type='AudioControlLoop', conditions=CONDITIONS)
+    config.train_cfg.update(max_iters=1, val_interval=1)
+    config.default_hooks.checkpoint.interval = 1
+    config.update(
+        work_dir=str(tmp_path / 'work'),
+        log_level='ERROR',
+        experiment_name='bavs-tiny',
+        randomness=dict(seed=0))
+    runner = Runner.from_cfg(config)
+    model, targets = runner.model, []
+    head_loss = model.decode_head.loss
+
+    def spy(x, samples, *args, **kwargs):
+        targets.extend(sample.gt_sem_seg.data for sample in samples)
+        return head_loss(x, samples, *args, **kwargs)
+
+    model.decode_head.loss = spy
+    batches = []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: batches.append(kwargs) if kwargs.get(
+            'mode') == 'loss' else None,
+        with_kwargs=True)
+    before = model.prompt_encoder.classifier.weight.detach().clone()
+    runner.train()
+    samples, = (batch['data_samples'] for batch in batches)
+    assert len(targets) == len(samples) == 4
+    for target, sample in zip(targets, samples):
+        assert torch.equal(target, sample.gt_visible.data)
+    assert not torch.equal(model.prompt_encoder.classifier.weight, before)
+    scores = runner.test()
+    for condition in CONDITIONS:
+        assert 0 <= scores[f'{condition}/J'] <= 100
+    # nothing heard, nothing kept
+    model.prompt_encoder.threshold = 2.
+    batch = next(iter(runner.test_dataloader))
+    batch['inputs']['log_mel'] = [x[0] for x in batch['inputs']['log_mel']]
+    for sample in model.test_step(batch):
+        assert sample.sounding_score.data.max() < 1e-5
+        assert not sample.pred_sem_seg.data.any()
+
+
+def test_full_config(tmp_path):
+    """With a small classifier that has AudioSet's kind of labels."""
+    transformers = pytest.importorskip('transformers')
+    config = Config.fromfile(CONFIGS / 'bavs-ast_swin-b_v1m.py')
+    init_default_scope(config.default_scope)
+    data = config.train_dataloader.dataset
+    assert (data.subsets, data.task) == ('v1m', 'semantic')
+    transformers.ASTConfig(
+        architectures=['ASTForAudioClassification'],
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_length=64,
+        num_mel_bins=32,
+        id2label={0: 'Dog', 1: 'Acoustic guitar'},
+        label2id={'Dog': 0, 'Acoustic guitar': 1}).save_pretrained(tmp_path)
+    model = config.model
+    model.audio_encoder.pretrained = str(tmp_path)
+    model.backbone.update(embed_dims=8, depths=[1] * 4, num_heads=[1, 1, 2, 4])
+    head = model.decode_head
+    head.in_channels = [8, 16, 32, 64]
+    head.num_queries = 4
+    head.pixel_decoder.encoder.num_layers = 1
+    head.transformer_decoder.num_layers = 2
+    model = MODELS.build(model).eval()
+    with torch.no_grad():
+        inputs = dict(
+            img=torch.randn(1, 3, 64, 64), audio_values=torch.randn(1, 64, 32))
+        memory = model.encode_image(inputs)
+        sample, = model.predict_prompt(memory, model.encode_prompt(inputs))
+    assert sample.seg_logits.data.shape == (71, 64, 64)
+    seen = sample.seg_logits.data.flatten(1).any(1).nonzero().flatten()
+    assert set(seen.tolist()) <= {0, *sum(model.audio_encoder.matches, [])}
+
+
+def test_cutouts():
+    """Data, classes and start are the testbed's; the rest is SynthAVS's."""
+    config = Config.fromfile(CONFIGS / 'bavs_r18_cutouts.py')
+    init_default_scope(config.default_scope)
+    for loader in (config.train_dataloader, config.val_dataloader,
+                   config.test_dataloader):
+        assert loader.dataset.data_root == 'data/cutouts'
+    assert 'test_unseen' in config.test_dataloader.dataset.split
+    config.model.backbone.init_cfg = None
+    trained = {
+        name.split('.')[0]
+        for name, parameter in MODELS.build(config.model).named_parameters()
+        if parameter.requires_grad
+    }
+    assert trained == {'prompt_encoder', 'decode_head'}
+
+
+def test_metafile_lists_every_config():
+    models = read_yaml(str(PROJECT / 'metafile.yml'))['Models']
+    assert {model['Config'] for model in models} == {
+        f'projects/bavs/configs/{path.name}'
+        for path in CONFIGS.glob('*.py')
+    }

@@ -1,0 +1,112 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import copy
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from narrow import PROMPT_DIMS
+
+from mmteso.analysis.comparison import compare_models, control_scores
+from mmteso.analysis.frames import masks_only, references
+from mmteso.analysis.preference import ComparedModel
+
+
+@pytest.fixture
+def models(listening_cfg, checkpoint, tmp_path):
+    """TeSO, and the same without text: of another size."""
+    other = copy.deepcopy(listening_cfg)
+    other.model.prompt_encoder = dict(
+        type='AudioPrompt', embed_dims=PROMPT_DIMS, hidden_dims=16)
+    other.model.cue_loss = None
+    other.test_evaluator = [dict(type='AVSMetric')]
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        torch.manual_seed(1)
+        model = MODELS.build(other.model)
+    path = str(tmp_path / 'other.pth')
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return [
+        ComparedModel('TeSO', 'teso.py', listening_cfg, checkpoint),
+        ComparedModel('without text', 'other.py', other, path)
+    ]
+
+
+def test_tables_and_chart(models, tmp_path):
+    out = tmp_path / 'out'
+    report = compare_models(
+        models, str(out), ['normal', 'mute'], speed_frames=2, note='random')
+    assert json.loads((out / 'comparison.json').read_text()) == report
+    everything, chance, blank = list(report['models'])[2:]
+    table = pd.read_csv(out / 'comparison.csv', index_col='model')
+    assert list(table.index) == list(report['models'])
+    # sizes and speed of models alone, and each its own
+    sizes = table[['parameters (M)', 'FLOPs (G)', 'frames/s']]
+    assert (sizes[:2] > 0).all(axis=None) and sizes[2:].isna().all(axis=None)
+    assert sizes['parameters (M)'].nunique() == 2
+    # what hears nothing loses nothing
+    assert (table['drop of J (%): mute'][2:4] == 0).all()
+    assert table['FPR (%): mute'][blank] == 0
+    entry = report['models']['TeSO']
+    assert table['J: mute']['TeSO'] == entry['conditions']['mute']['J']
+    assert table['J'][everything] > table['J'][chance]
+    text = (out / 'comparison.md').read_text()
+    row, = (line for line in text.splitlines() if line.startswith(
+        '| TeSO') and f'{entry["parameters"] / 1e6:.2f}' in line)
+    assert f'{entry["conditions"]["normal"]["J"]:.2f}' in row
+    assert f'- {entry["metrics"][0]}\n' in text
+    assert 'random' in text and (out / 'scores.png').stat().st_size > 1000
+
+
+def test_controls_are_the_reference_scores(listening_cfg):
+    """Of the same masks, by the metric and not by a function of its own."""
+    scores = control_scores(listening_cfg)
+    expected = references(listening_cfg)
+    for name in ('everything', 'blank'):
+        found, protocol = scores[name]
+        for key in ('J', 'J_part'):
+            assert found[key] == pytest.approx(
+                expected[name][key], nan_ok=True)
+        assert protocol.startswith('AVSMetric: J and F')
+    assert 0 < scores['random'][0]['foreground'] < \
+        scores['everything'][0]['foreground']
+    # of its seed alone
+    again, *others = (
+        control_scores(listening_cfg, ['random'],
+                       seed)['random'][0]['foreground'] for seed in range(4))
+    assert again == scores['random'][0]['foreground']
+    assert set(others) != {again}
+
+
+def test_only_blank_where_nothing_says_what_is_visible(listening_cfg):
+    """As on AVSBench."""
+    for step in listening_cfg.test_dataloader.dataset.pipeline:
+        step.pop('load_visible', None)
+    scores = control_scores(listening_cfg)
+    assert list(scores) == ['blank']
+    silent = np.mean([
+        not item['data_samples'].gt_sem_seg.data.any()
+        for item in masks_only(listening_cfg)
+    ])
+    assert scores['blank'][0]['J_sounding'] == 0
+    assert scores['blank'][0]['J'] == pytest.approx(100 * silent)
+
+
+def test_other_frames_are_refused(models, tmp_path):
+    models[1].cfg.test_dataloader.dataset.indices = 2
+    with pytest.raises(ValueError, match="'without text' is tested on other"):
+        compare_models(models, str(tmp_path / 'out'))
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(conditions=['mute']), 'needs the audio condition normal'),
+    (dict(models=2), 'two models have one name'),
+])
+def test_wrong_arguments(models, tmp_path, change, message):
+    if 'models' in change:
+        models, change = models[:1] * change['models'], {}
+    with pytest.raises(ValueError, match=message):
+        compare_models(models, str(tmp_path / 'out'), **change)

@@ -1,0 +1,67 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+import json
+import runpy
+import sys
+
+import pytest
+from both_kinds import random_checkpoint
+from narrow import load, narrow_config
+from processes import ROOT
+
+from mmteso.testbeds.synthavs import generate_synthavs
+
+TOOL = str(ROOT / 'tools' / 'analysis_tools' / 'compare.py')
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Files: config and checkpoint of a narrow model with random weights."""
+    data = tmp_path / 'synthavs'
+    generate_synthavs(data, videos=6, frames=2, size=32)
+    cfg = narrow_config(
+        load('teso/teso_r18_synthavs.py'), data, tmp_path / 'work')
+    checkpoint = random_checkpoint(cfg)
+    path = tmp_path / 'config.py'
+    cfg.dump(path)
+    return path, checkpoint
+
+
+@pytest.fixture
+def run_tool(monkeypatch):
+
+    def run(*words):
+        monkeypatch.setattr(sys, 'argv', [TOOL, *map(str, words)])
+        runpy.run_path(TOOL, run_name='__main__')
+
+    return run
+
+
+def test_one_model_and_a_control(model, run_tool, tmp_path, capsys):
+    out = tmp_path / 'out'
+    run_tool('--model', 'ours', *model, '--out', out, '--controls',
+             'blank', '--audio', 'normal', 'wgn-10db', '--audio-reference',
+             'pcm16', '--audio-seed', 4, '--speed-frames', 0, '--cfg-options',
+             'test_dataloader.batch_size=1')
+    names = ['comparison.md', 'comparison.csv', 'comparison.json',
+             'scores.png']
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        str(out / name) for name in names
+    ]
+    report = json.loads((out / 'comparison.json').read_text())
+    assert list(report['models']) == ['ours', 'all blank (no model)']
+    for entry in report['models'].values():
+        assert entry['reference'] == 'pcm16' and entry['seed'] == 4
+    assert 'frames_per_second' not in report['models']['ours']
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--audio', 'loud'], "unknown audio condition 'loud'"),
+    (['--model', 'other', 'no-such.py', 'none'], 'there is no file no-such'),
+])
+def test_wrong_options(model, run_tool, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as error:
+        run_tool('--model', 'ours', *model, '--out', tmp_path / 'out',
+                 *options)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,122 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""Put methods side by side: scores under several sounds, size and speed.
+
+    python tools/analysis_tools/compare.py --out work_dirs/compare \
+        --model TeSO CONFIG CHECKPOINT --model AVSBench CONFIG CHECKPOINT
+
+Writes ``comparison.md`` (the columns of the paper's tables 1 and 4),
+``comparison.csv``, ``comparison.json`` and ``scores.png`` into the folder.
+"""
+import argparse
+import os.path as osp
+
+from mmteso.choices import (AUDIO_CONDITIONS, CONTROLS, NOISE_REFERENCES,
+                            audio_condition_transform)
+from mmteso.command_line import (add_cfg_options, add_data_root,
+                                 existing_file)
+
+NONE = 'none'
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description='Test methods under several sounds on one data set, and '
+        'compare scores, parameters, FLOPs and speed')
+    parser.add_argument(
+        '--model',
+        nargs=3,
+        action='append',
+        required=True,
+        metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
+        help='a row; may be given several times. CHECKPOINT is '
+        f'"{NONE}" for models that bring their weights')
+    parser.add_argument(
+        '--out', required=True, help='folder for tables and chart')
+    parser.add_argument(
+        '--controls',
+        nargs='*',
+        choices=CONTROLS,
+        default=list(CONTROLS),
+        help='rows without a model: everything visible, one visible object '
+        'by chance, a blank mask; the first two only where the data says what '
+        'is visible (default: all)')
+    parser.add_argument(
+        '--audio',
+        nargs='+',
+        default=AUDIO_CONDITIONS,
+        metavar='CONDITION',
+        help='audio conditions, as of tools/test.py (default: '
+        f'{" ".join(AUDIO_CONDITIONS)})')
+    parser.add_argument(
+        '--audio-reference',
+        choices=NOISE_REFERENCES,
+        default='snr',
+        help='what the level of the noise refers to (default: %(default)s)')
+    parser.add_argument(
+        '--audio-seed',
+        type=int,
+        default=0,
+        help='of the noise, the off-screen clips and the objects by chance '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--off-screen-groups',
+        metavar='TABLE',
+        help='take off-screen sound from another broad group of classes, as '
+        'of tools/test.py')
+    parser.add_argument(
+        '--speed-frames',
+        type=int,
+        default=8,
+        metavar='N',
+        help='measure the speed over so many frames; 0 leaves it out '
+        '(default: %(default)s)')
+    parser.add_argument('--note', default='', help='written into the report')
+    add_data_root(parser)
+    add_cfg_options(parser)
+    return parser, parser.parse_args()
+
+
+if __name__ == '__main__':
+    parse_args()  # before the imports that take seconds
+
+from mmengine.config import Config
+
+from mmteso.analysis.comparison import compare_models
+from mmteso.analysis.preference import ComparedModel
+from mmteso.engine import merge_cfg_options, set_data_root
+
+
+def main():
+    parser, args = parse_args()
+    models = []
+    try:
+        for condition in args.audio:
+            audio_condition_transform(condition)
+        for name, path, checkpoint in args.model:
+            cfg = Config.fromfile(existing_file(path))
+            set_data_root(cfg, args.data_root)
+            merge_cfg_options(cfg, args.cfg_options)
+            if checkpoint == NONE:
+                checkpoint = None
+            else:
+                existing_file(checkpoint)
+            models.append(ComparedModel(name, path, cfg, checkpoint))
+    except (argparse.ArgumentTypeError, OSError, ValueError) as error:
+        parser.error(str(error))
+    compare_models(
+        models,
+        args.out,
+        args.audio,
+        args.controls,
+        args.speed_frames,
+        args.note,
+        reference=args.audio_reference,
+        seed=args.audio_seed,
+        off_screen_groups=args.off_screen_groups)
+    for name in ('comparison.md', 'comparison.csv', 'comparison.json',
+                 'scores.png'):
+        print(osp.join(args.out, name))
+
+
+if __name__ == '__main__':
+    main()
