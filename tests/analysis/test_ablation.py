@@ -9,7 +9,7 @@ import torch
 
 from mmteso.analysis.ablation import (Bench, make_runs, open_runs, pretrain,
                                       run_row)
-from mmteso.analysis.records import (Row, format_runs, read_runs, write_record)
+from mmteso.analysis.records import Row, format_runs, read_runs, write_record
 from mmteso.choices import AUDIO_CONDITIONS
 
 # Stand-ins for tools/train.py and tools/test.py: what they leave behind.

@@ -7,7 +7,7 @@ from mmseg.structures import SegDataSample
 from narrow import SIZE, load, narrow_model
 
 from mmteso.analysis.influence import measure_influence
-from mmteso.analysis.simulated import (model_without_files, simulated_batches)
+from mmteso.analysis.simulated import model_without_files, simulated_batches
 
 
 def influences(name, narrow=True):

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from narrow import CONFIGS
 
-from mmteso.apis import (check_weights, download_weights)
+from mmteso.apis import check_weights, download_weights
 from mmteso.apis.weights import SOURCES_FILE
 from mmteso.io import read_yaml
 
@@ -178,3 +178,17 @@ def test_download(server, place):
     with pytest.raises(OSError, match='invalid hash value'):
         download_weights(file, progress=False)
     assert not list((place / 'hub').rglob('*.*'))
+
+
+def test_download_from_the_hub(monkeypatch):
+    """Which arguments its library gets; into the folder, or its cache."""
+    hub = pytest.importorskip('huggingface_hub')
+    calls = []
+    monkeypatch.setattr(hub, 'snapshot_download',
+                        lambda name, **kwargs: calls.append((name, kwargs)))
+    for reference, known in (('checkpoints/weights', source(hf='owner/name')),
+                             ('o/n', source('o/n', hf='config'))):
+        file, = check(reference, sources=[known])
+        download_weights(file)
+    assert calls == [('owner/name', dict(local_dir='checkpoints/weights')),
+                     ('o/n', dict(local_dir=None))]

@@ -7,6 +7,7 @@ from narrow import load, narrow_config
 
 from data import make_avsbench, make_v3_lists
 from mmteso.testbeds.synthavs import CLASSES
+
 RUNS = ('teso_swin-b_v3-{}.py', 'teso_r18_synthavs-v3-{}.py')
 
 
@@ -20,6 +21,23 @@ def roots(tmp_path_factory):
     for root in roots:
         make_v3_lists(root)
     return dict(zip(RUNS, roots))
+
+
+@pytest.mark.parametrize('setting', ['1-shot', '5-shot'])
+@pytest.mark.parametrize('run', RUNS)
+def test_few_shot_goes_on_from_zero_shot(run, setting):
+    """With the same model, from what its last validation leaves behind."""
+    other = run.format('zero-shot')
+    zero, config = load(f'v3/{other}'), load(f'v3/{run.format(setting)}')
+    assert config.model == zero.model
+    for split in ('train', 'val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        assert (dataset.setting, dataset.split) == (setting, split)
+    key = 'max_epochs' if 'max_epochs' in zero.train_cfg else 'max_iters'
+    last = f'{key[4:-1]}_{zero.train_cfg[key]}'
+    assert config.load_from == f'work_dirs/{other[:-3]}/{last}.pth'
+    assert other in config.default_hooks.start_checkpoint.hint
+    assert config.param_scheduler[-1].end == config.train_cfg[key]
 
 
 @pytest.mark.parametrize(

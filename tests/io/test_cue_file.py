@@ -85,3 +85,11 @@ def test_the_last_record_of_a_frame_counts(tmp_path, path):
         assert cue_file['a', 1].cues == ('cat', )
         assert len(cue_file) == 4
         assert (cue_file.num_failed, cue_file.num_captioned) == (1, 1)
+
+
+def test_files_that_are_missing(tmp_path, path):
+    with pytest.raises(FileNotFoundError, match='generate_text_cues.py'):
+        CueFile(path)
+    append(str(tmp_path / 'cues.rank0.jsonl'), CueRecord('a', 0, ()))
+    with pytest.raises(FileNotFoundError, match='cat .*rank'):
+        CueFile(path)

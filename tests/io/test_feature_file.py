@@ -67,6 +67,12 @@ def test_what_is_expected(path, expect, message):
         FeatureFile(path, expect)
 
 
+def test_an_unknown_expectation_is_an_error(path):
+    write_feature_file(path, {'u/0': torch.zeros(8)}, AUDIO)
+    with pytest.raises(ValueError, match=r"got \['encodr'\]"):
+        FeatureFile(path, dict(encodr='VGGish'))
+
+
 @pytest.mark.parametrize('feature', [torch.zeros(1, 8), torch.zeros(7),
                                      torch.zeros(8, dtype=torch.int64),
                                      torch.full((8, ), float('nan'))])

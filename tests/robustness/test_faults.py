@@ -129,11 +129,17 @@ def test_sigterm_during_a_validation(tmp_path):
         after_val_epoch=lambda runner: validated.append(runner.iter))
     assert resumed.seen == [3, 4, 5, 6]
     assert validated == [3, 6, 7]
-    # what ended as it should isn't validated again
-    del validated[:]
-    train(config, 'val-again', resume=True,
+
+
+def test_sigterm_after_a_validation(tmp_path):
+    """Which isn't made again."""
+    config = config_of(tmp_path)
+    with pytest.raises(SystemExit):
+        train(config, 'validated', after_val_epoch=lambda runner: terminate())
+    validated = []
+    train(config, 'validated-resumed', resume=True,
           after_val_epoch=lambda runner: validated.append(runner.iter))
-    assert validated in ([], [7])
+    assert validated == [6, 7]
 
 
 def replace_fails(monkeypatch, number, error):

@@ -13,6 +13,7 @@ from mmteso.text_cues import (CAPTIONERS, REASONERS, ChatFailure, Frame,
                               LoadedFrame, ModelUnavailableError)
 from mmteso.text_cues.answers import validate_answer
 from mmteso.text_cues.base import CutText
+from mmteso.text_cues.local_model import LocalModel
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('transformers')
@@ -185,6 +186,32 @@ def test_models_that_cannot_be_used(llama, llava, tmp_path):
     strict = "{{ raise_exception('no thanks') }}"
     with pytest.raises(ModelUnavailableError, match='no thanks'):
         reasoner(llama, chat_template=strict).prepare([])
+
+
+def test_what_transformers_is_told(monkeypatch):
+    """Of loading that can't be tried here."""
+    import transformers
+    seen = {}
+
+    def from_pretrained(name, **kwargs):
+        seen.update(kwargs, name=name)
+        raise OSError('stop here')
+
+    monkeypatch.setattr(transformers.AutoTokenizer, 'from_pretrained',
+                        lambda *args, **kwargs: None)
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, 'from_pretrained',
+                        from_pretrained)
+    bits = dict(load_in_4bit=True, bnb_4bit_quant_type='nf4')
+    model = LocalModel('causal-lm', 'me/model', revision='v1', dtype='bf16',
+                       device_map='auto', quantization=bits,
+                       model_kwargs=dict(attn_implementation='sdpa'))
+    assert model.name == 'me/model@v1 (4 bits)'
+    with pytest.raises(ModelUnavailableError, match='stop here'):
+        model.loaded
+    assert seen['quantization_config'].bnb_4bit_quant_type == 'nf4'
+    assert (seen['name'], seen['dtype'], seen['device_map'],
+            seen['revision'], seen['attn_implementation']) == (
+                'me/model', 'bfloat16', 'auto', 'v1', 'sdpa')
 
 
 NO_TORCHVISION = importlib.util.find_spec('torchvision') is None

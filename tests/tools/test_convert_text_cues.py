@@ -70,6 +70,24 @@ def test_import(main, here, capsys):
     assert list(CueFile('cues.jsonl')) == [('one_0_5000', 0)]
 
 
+def test_import_of_one_split(main, here, capsys):
+    write_json(six=10, two=5, one=5, strange=1)
+    words = ['import', *WORDS, '--subsets', 'v2', '--split', 'test']
+    message = refusal(main, *words)
+    assert message.splitlines()[1:] == ['  "strange"']
+    main([*words, '--skip-unknown'])
+    output = capsys.readouterr().out
+    assert {uid for uid, _ in CueFile('cues.jsonl')} == {'six_5000_15000'}
+    assert 'left out, videos or frames not in the metadata: 1' in output
+    assert 'not asked for, videos of other subsets or splits: 2' in output
+    # other frames than AVSBench's
+    write_json(six=3)
+    message = refusal(main, *words, '--overwrite')
+    assert 'frame 3 of "six_5000_15000"' in message
+    main([*words, '--overwrite', '--frames', '3'])
+    assert len(CueFile('cues.jsonl')) == 3
+
+
 def test_import_refuses(main, here, capsys):
     write_json(one=1)
     message = refusal(main, 'import', 'no.json', *WORDS[1:])
@@ -82,6 +100,18 @@ def test_import_refuses(main, here, capsys):
     with pytest.raises(SystemExit):
         main(['import', *WORDS, '--frames', '0'])
     assert '--frames must be at least 1' in capsys.readouterr().err
+
+
+def test_import_of_another_class_set(main, here):
+    (here / 'classes.txt').write_text('background\nsolid-disc\nstriped-disc')
+    (here / 'metadata.csv').write_text(
+        'vid,uid,s_min,s_sec,a_obj,split,label\n'
+        'new,new_0_5000,0,0,solid-disc,test_unseen,v2\n'
+        'old,old_0_5000,0,0,striped-disc,test,v2\n')
+    write_json(new=10)
+    main(['import', *WORDS, '--class-set', 'classes.txt', '--split',
+          'test_unseen'])
+    assert {uid for uid, _ in CueFile('cues.jsonl')} == {'new_0_5000'}
 
 
 def test_export_and_back(main, here, capsys):

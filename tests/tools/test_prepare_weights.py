@@ -48,3 +48,24 @@ def test_check(run, tmp_path):
     assert status == 0 and f'SHA-256 {digest}, not known' in out
     status, _, errors = run('none.py')
     assert status == 2 and 'none.py' in errors
+
+
+def test_download(run, tmp_path, monkeypatch):
+    """What can be is downloaded; what fails is named."""
+    urls = []
+
+    def download(url, path, hash_prefix, progress):
+        if 'imagebind' in url or 'openmmlab.com' in url:
+            raise OSError('no network')
+        open(path, 'wb').write(b'weights')
+        urls.append(url)
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    status, _, errors = run(SWIN)
+    assert status == 1
+    assert (tmp_path / 'checkpoints' / 'vggish-10086976.pth').exists()
+    assert len(list((tmp_path / 'hub' / 'checkpoints').iterdir())) == 1
+    assert [url.split('/')[2] for url in urls] == \
+        ['mmassets.onedl.ai', 'github.com']
+    assert 'imagebind_huge.pth: no network' in errors
+    assert 'put it at checkpoints/imagebind_huge.pth' in errors

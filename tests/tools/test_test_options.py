@@ -33,7 +33,6 @@ def command(tmp_path):
     generate_synthavs(data, videos=6, frames=2, size=32)
     cfg = narrow_config(
         load('teso/teso_r18_synthavs.py'), data, tmp_path / 'work')
-    cfg.experiment_name = 'tiny'
     checkpoint = random_checkpoint(cfg)
 
     def call(*options):
@@ -98,7 +97,6 @@ def test_out_without_masks(command, tmp_path):
 
 
 def test_scores_and_pictures_without_masks(command, tmp_path):
-    command.cfg.visualizer.name = 'without_masks'  # not an earlier test's
     for folder in (tmp_path / 'synthavs').glob('v2/*/labels_*'):
         shutil.rmtree(folder)
     command('--out', tmp_path / 'results.pkl', '--show-dir', tmp_path / 'show',
@@ -173,7 +171,7 @@ def test_audio_out_is_strict_json(command, tmp_path, capsys):
     report = json.loads(table.read_text(), parse_constant=refuse)
     assert report['conditions']['normal']['cues/sounding_kept'] is None
     assert isinstance(report['conditions']['mute']['J'], float)
-    assert report['config'].endswith('tiny.py')
+    assert report['config'].endswith(f'{command.cfg.experiment_name}.py')
     output = capsys.readouterr().out
     assert 'AVSMetric: J and F per frame' in output
     assert 'CueSelectionMetric: shares of the cues' in output

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib import colormaps
 from PIL import Image
 
@@ -72,6 +73,21 @@ def test_rows_and_columns(tmp_path):
     assert axes[3].get_xlabel().splitlines() == [
         'IoU 3 %', 'sound of a video with a', 'long name']
     assert figure.get_suptitle() == 'all'
+
+
+def test_heat_scale(tmp_path):
+    rows = [PictureRow(dict(frame=picture(0)))]
+    figure = draw_picture_grid(
+        rows, str(tmp_path / 'heat.png'), heat_scale=(4., 'how much'))
+    bar = figure.axes[-1]
+    assert bar.get_ylabel() == 'how much' and bar.get_ylim() == (0, 4)
+
+
+def test_rows_must_have_the_same_columns(tmp_path):
+    rows = [PictureRow(dict(a=picture(0))), PictureRow(dict(b=picture(0)))]
+    for wrong in (rows, []):
+        with pytest.raises(ValueError, match='rows of the same pictures'):
+            draw_picture_grid(wrong, str(tmp_path / 'x.png'))
 
 
 def panels():

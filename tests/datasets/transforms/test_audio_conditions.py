@@ -31,6 +31,21 @@ def test_mute():
     assert waveform.any()  # the loader's cache may own it
 
 
+@pytest.mark.parametrize('reference, std', [
+    ('snr', 0.5 / 2**0.5 * 10**-0.5), ('pcm16', 10**0.5 / 32768)])
+def test_noise_of_a_level(reference, std):
+    transform = TRANSFORMS.build(dict(type='ReplaceAudioWithNoise',
+                                      level_db=10, reference=reference))
+    results = transform(sample())
+    waveform = results['waveform']
+    assert results['audio_condition'] == 'wgn-10db'
+    assert results['noise_reference'] == reference
+    assert waveform.shape == (15600, ) and waveform.dtype == np.float32
+    assert waveform.std() == pytest.approx(std, rel=0.02)
+    with pytest.raises(ValueError, match="one of.*'pcm16'.*'rms'"):
+        ReplaceAudioWithNoise(10, 'rms')
+
+
 def test_noise_of_a_frame():
     """It follows from seed, clip and frame; stored, as hash() changes."""
     results = ReplaceAudioWithNoise(0, 'full_scale')(
@@ -89,6 +104,12 @@ def test_loudest_second(sounds):
     # the file may be cached
     results['waveform'][:] = 0
     assert transform(foreign(sounds['second']))['waveform'].any()
+
+
+def test_silent_and_short_donors_are_passed_over(sounds):
+    donors = sounds['silent'], sounds['short'], sounds['second']
+    results = ReplaceAudioWithOffScreen()(foreign(*donors))
+    assert results['off_screen_uid'] == sounds['second']
 
 
 def test_a_window_takes_what_a_short_donor_has(sounds):

@@ -14,7 +14,7 @@ from mmteso.audio import AudioFileError
 from mmteso.datasets.transforms import (AudioToLogMel, LoadAudioClip,
                                         LoadAudioFeatures, LoadLogMel,
                                         MuteAudio, PackAVTInputs)
-from mmteso.io import (FeatureFileError, Provenance, write_feature_file)
+from mmteso.io import FeatureFileError, Provenance, write_feature_file
 
 RATE = 16000
 
@@ -71,6 +71,21 @@ def test_window_around_the_frames_second(sample, window, frame, expected,
         LoadAudioClip(window=0.5)
 
 
+@pytest.mark.parametrize('clip_hop, last', [(1.0, 1.525), (0.96, 0.96)])
+def test_short_files_end_with_their_last_clip(sample, warned, clip_hop, last):
+    transform = LoadAudioClip(clip_hop=clip_hop)
+    starts = [transform(sample(frame, 2.5))['waveform'][0] * 20
+              for frame in (0, 1, 2, 3, 4, 2, 1)]
+    np.testing.assert_allclose(
+        starts, [0, clip_hop, last, last, last, last, clip_hop], atol=1e-4)
+    assert len(warned) == 1  # once per file
+    for part in ('u_2.5.wav', 'lasts 2.500 s', 'too short for frame 2',
+                 f'from {last:.3f} s'):
+        assert part in warned[0]
+    transform(sample(3, 2.5, uid='v'))
+    assert len(warned) == 2
+
+
 def test_sounds_that_can_not_be_loaded(sample):
     with pytest.raises(
             AudioFileError, match='u_0.9.wav" of "u" lasts 0.900 s.*0.975 s'):
@@ -110,6 +125,14 @@ def test_the_frames_own_example(tmp_path, warned):
     for tensor in (examples().double(), torch.full((5, 1, 96, 64), .01).log()):
         log_mel = LoadLogMel()(save(tmp_path / 'b.pkl', tensor))['log_mel']
         assert torch.equal(log_mel, tensor[0].float())
+
+
+def test_missing_file_or_key(tmp_path):
+    with pytest.raises(FileNotFoundError, match='a.pkl'):
+        LoadLogMel()(
+            dict(log_mel_path=str(tmp_path / 'a.pkl'), uid='u', frame=0))
+    with pytest.raises(KeyError, match='"u" lacks.*LoadAudioClip'):
+        LoadLogMel()(dict(uid='u', frame=0))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from data import make_avsbench
 from mmteso.datasets import SynonymError
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.datasets.transforms import LoadTextCues
-from mmteso.io import CueRecord, write_cue_file
+from mmteso.io import CueRecord, MissingPhrasesError, write_cue_file
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
 
@@ -121,3 +121,21 @@ def test_paths_are_relative_to_the_data_root(config, tmp_path, monkeypatch):
     for changed in (absolute, dict(config, data_root='avs')):
         again = _unwrapped(DATASETS.build(changed)[0])
         assert torch.equal(again['text_feat'], results['text_feat'])
+
+
+@pytest.mark.parametrize('changes, error, message', [
+    (dict(cue_file=None), ValueError, 'has no cue_file'),
+    (dict(cue_file='no.jsonl'), FileNotFoundError, 'avs/no.jsonl'),
+    (dict(cue_bank='no.safetensors'), FileNotFoundError,
+     'avs/no.safetensors.*extract_text_features.py'),
+])
+def test_absent_files_are_named_when_it_is_built(config, changes, error,
+                                                 message):
+    with pytest.raises(error, match=message):
+        DATASETS.build(dict(config, **changes))
+    # and a bank that lacks a cue
+    root = config['data_root']
+    phrases = collect_phrases([f'{root}/cues.jsonl'])
+    write_cue_bank(f'{root}/bank.safetensors', HashTextEncoder(8), phrases[1:])
+    with pytest.raises(MissingPhrasesError, match=f'lacks 1: {phrases[0]!r}'):
+        DATASETS.build(config)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer
 from toy_runner import toy_config, train
 
 from mmteso.engine.hooks.plain_checkpoint_hook import to_plain
@@ -40,6 +41,21 @@ def test_checkpoint_is_read_with_weights_only(trained):
             'layer.weight', 'layer.bias'}
         assert checkpoint['meta']['dataset_meta']['classes'] == ('background',
                                                                  'object')
+
+
+def test_logged_history_survives_resuming(trained):
+    runner, folder = trained
+    before = runner.message_hub.get_scalar('train/loss').data
+    resumed = train(
+        toy_config(folder, train_cfg=dict(type='IterBasedTrainLoop',
+                                          max_iters=8, val_interval=30)),
+        'plain-resumed', resume=True)
+    after = resumed.message_hub.get_scalar('train/loss')
+    assert isinstance(after, HistoryBuffer)
+    # the checkpoint at 7 was written before the logger's own last update
+    assert len(after.data[0]) == 8
+    np.testing.assert_array_equal(after.data[0][:7], before[0])
+    np.testing.assert_array_equal(after.data[1][:7], before[1])
 
 
 def test_conversions():

@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """With a toy model; tests/engine/test_resume.py has a real one."""
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
+from mmteso.engine import RandomStateHook
 from mmteso.engine.seeded_batches import release_batches
 
 
@@ -142,3 +144,9 @@ def test_epochs_differ_whatever_the_workers(tmp_path):
     values = [value for epoch in range(3) for value in first[epoch]]
     assert len(values) == len(set(values)) == 15
     assert all(noise == first for noise in noises)
+
+
+def test_another_loop_is_refused():
+    loop = SimpleNamespace(iter=0, dataloader=SimpleNamespace(sampler=None))
+    with pytest.raises(TypeError, match='SimpleNamespace'):
+        RandomStateHook().before_train(SimpleNamespace(train_loop=loop))

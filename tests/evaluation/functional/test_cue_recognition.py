@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmteso.datasets import ClassSynonyms
 from mmteso.datasets.class_synonyms import SynonymTable
-from mmteso.evaluation.functional import (recognize_cues)
+from mmteso.evaluation.functional import recognize_cues, true_classes
 
 CLASSES = ('background', 'dog', 'guitar', 'man', 'woman')
 CLASSES_OF = ClassSynonyms(
@@ -104,3 +104,16 @@ def test_against_brute_force(ranked, truth):
     found = recognize_cues(cues, truth, CLASSES_OF)
     assert found.ap == pytest.approx(
         reference(cues, truth, places)[4], nan_ok=True)
+
+
+@pytest.mark.parametrize('frame, truth, error, message', [
+    (dict(), 'mask', KeyError,
+     'which frame 3 of "u" lacks: add LoadAVSAnnotations'),
+    (dict(), 'a_obj', KeyError, 'lacks: the data set must give'),
+    (dict(frame_classes=None), 'mask', ValueError,
+     "its mask is binary. Use truth='a_obj'"),
+    (dict(a_obj=None), 'a_obj', ValueError, "'a_obj' is None"),
+])
+def test_unknown_truth(frame, truth, error, message):
+    with pytest.raises(error, match=message):
+        true_classes(dict(frame, uid='u', frame=3), truth)

@@ -4,12 +4,12 @@
 Files of the real layout that only matter for their keys hold expanded zeros,
 which take no space.
 """
+from pathlib import Path
 
 import pytest
 import torch
 from mmseg.registry import MODELS
 from torch import nn
-
 
 torchvggish = pytest.importorskip('torchvggish.torchvggish')
 
@@ -70,6 +70,13 @@ def test_equals_torchvggish(stock, encoder):
     assert (expected > 0).float().mean() > 0.2
     assert (expected[0] - expected[1]).abs().max() > 1e-3
     assert torch.equal(encoder(log_mel), expected)
+
+
+def test_weights_from_an_url(light_file, monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    encoder = build(Path(light_file(None)).as_uri())
+    encoder.init_weights()
+    assert not any(value.any() for value in encoder.state_dict().values())
 
 
 def test_is_frozen(encoder):

@@ -18,7 +18,7 @@ from tiny_mask2former import (hf_logits, narrow_like_hf, stock_logits,
 from mmteso.models import SAMImageEncoder, TeSOSAMHead
 from mmteso.models.converters import (
     convert_mask2former, convert_sam, find_differences, load_hf_mask2former,
-    sam_settings, write_sam_folder)
+    pixel_settings, sam_settings, write_sam_folder)
 from mmteso.models.sam import read_sam_folder
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
@@ -126,6 +126,18 @@ def test_mask2former_what_shapes_do_not_tell():
     assert "'caffe'" in lines and '[4, 8, 4]' in lines
     with pytest.raises(ValueError, match="'more.weight' is no weight of a"):
         convert_mask2former({'more.weight': torch.zeros(1)})
+
+
+def test_mask2former_pixels():
+    own = load('teso/teso_swin-b_v1m.py').model.data_preprocessor
+    found = pixel_settings(
+        dict(rescale_factor=0.00392156862745098,
+             image_mean=[0.48500001430511475, 0.456, 0.4059999883174896],
+             image_std=[0.2290000021457672, 0.224, 0.225]))
+    assert found['bgr_to_rgb'] is own.bgr_to_rgb
+    for name in ('mean', 'std'):
+        assert found[name] == pytest.approx(own[name], abs=1e-2)
+    assert pixel_settings(dict(do_normalize=False))['std'] == [255] * 3
 
 
 @pytest.fixture(scope='module')

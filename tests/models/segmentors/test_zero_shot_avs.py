@@ -131,6 +131,17 @@ def test_only_what_sounds_is_found(make):
         check_consistent(sample)
 
 
+def test_union(make):
+    """Of all kept cues."""
+    model = make()
+    model.cue_scorer.threshold = 0.01
+    sample, = run(model, [('dog', ['flute', 'dog'])])
+    assert sample.cue_kept.tolist() == [True, True, False, False]
+    assert 18 <= max(columns(sample)[1]) <= 20
+    assert min(columns(sample)[1]) == 0
+    check_consistent(sample)
+
+
 def test_silence_and_no_cues(make):
     """Nothing is kept, nothing is predicted, whatever the threshold."""
     model = make()

@@ -70,6 +70,22 @@ def test_own_preprocessing(folders, name, size):
         found, expected, rtol=0, atol=1e-6 if size is None else step)
 
 
+def test_files_of_earlier_versions(tmp_path):
+    """One number as size; steps that are left out."""
+    (tmp_path / 'preprocessor_config.json').write_text(
+        json.dumps(dict(size=20, image_mean=[.5] * 3, image_std=[.5] * 3)))
+    assert ImageInput(str(tmp_path))(torch.zeros(1, 3, 9, 7)).shape == \
+        (1, 3, 20, 20)
+    (tmp_path / 'preprocessor_config.json').write_text(
+        json.dumps(dict(size=20, image_mean=[.5] * 3, image_std=[.5] * 3,
+                        do_resize=False, do_normalize=False)))
+    found = ImageInput(str(tmp_path))(torch.full((1, 3, 9, 7), 255.))
+    assert found.shape == (1, 3, 9, 7) and found.sub(1).abs().max() < 1e-6
+    (tmp_path / 'preprocessor_config.json').write_text('{"size": 20}')
+    with pytest.raises(ValueError, match='needs size, image_mean'):
+        ImageInput(str(tmp_path))(torch.zeros(1, 3, 9, 7))
+
+
 # ------------------------------------------- against transformers' own path
 def test_clipseg(folders):
     image = picture(SIZES['clipseg'])
@@ -191,6 +207,18 @@ def test_nothing_found(folders, kind, option):
         encoded, = segmenter.encode_image(tensor(picture((20, 30))))
         mask = segmenter.segment(encoded, PHRASE, (20, 30))
     assert mask.shape == (20, 30) and (mask == NOTHING).all()
+
+
+def test_mask_threshold(folders):
+    """A pixel of that probability lies on the edge."""
+    masks = []
+    for threshold in (0.5, 0.8):
+        segmenter = build('clipseg', folders, mask_threshold=threshold)
+        with torch.no_grad():
+            encoded, = segmenter.encode_image(tensor(picture((20, 30))))
+            masks.append(segmenter.segment(encoded, PHRASE, (20, 30)))
+    torch.testing.assert_close(masks[0].sigmoid() > 0.8, masks[1] > 0)
+    assert 0 < (masks[1] > 0).sum() < (masks[0] > 0).sum()
 
 
 # ------------------------------------------------------------------- weights

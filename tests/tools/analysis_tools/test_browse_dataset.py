@@ -35,3 +35,10 @@ def test_pictures(cfg, tmp_path, capsys):
     assert 'log_mel 1 x 96 x 64, text_feat 4 x 24' in lines[0]
     assert np.asarray(Image.open(tmp_path / 'look' / names[0])).shape == (
         64, 64, 3)
+
+
+def test_no_such_split(cfg, tmp_path, capsys):
+    cfg.val_dataloader = None
+    with pytest.raises(SystemExit):
+        run_tool(TOOL, cfg, '--output-dir', tmp_path, '--split', 'val')
+    assert 'no val_dataloader' in capsys.readouterr().err

@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-
 import pytest
 from cutout_files import write_cutout_files
 from processes import call_tool
@@ -37,6 +36,24 @@ def test_arguments_reach_the_generator(tmp_path, monkeypatch, capsys):
         capsys.readouterr().out
     call_tool(TOOL, *arguments)
     assert 'up to date' in capsys.readouterr().out
+
+
+def test_table(tmp_path, monkeypatch, capsys):
+    files = write_cutout_files(tmp_path)
+    catalogue = cutouts.read_catalogue(str(files / 'catalogue.csv'))
+    monkeypatch.setattr(cutouts, 'read_catalogue', lambda: catalogue)
+    call_tool(TOOL, '--table', '--stamps', files / 'stamps', '--backgrounds',
+              files / 'backgrounds')
+    lines = [' '.join(line.split())
+             for line in capsys.readouterr().out.splitlines()]
+    # four classes, two of them with a second picture or recording
+    assert '| known | 4 | 5 | 5 | 2.5 |' in lines
+    assert '| magenta-disc | unseen | red-disc | drawn | 1 | 1 | 0.5 |' in \
+        lines
+    assert 'still: black-disc' in lines
+    with pytest.raises(SystemExit):
+        call_tool(TOOL)
+    assert 'name the folder' in capsys.readouterr().err
 
 
 def test_missing_packages(tmp_path, capsys):
