@@ -52,6 +52,10 @@ def parse_args() -> argparse.Namespace:
         '--max-gb', type=float, default=10.,
         help='disk space for the files of all visitors together '
         '(default: %(default)s)')
+    parser.add_argument(
+        '--max-visits', type=int, default=100,
+        help='visits that are remembered; of more, those that were not used '
+        'for longest end (default: %(default)s)')
     add_data_root(parser)
     add_cfg_options(parser)
     return parser.parse_args()
@@ -124,7 +128,8 @@ def main() -> None:
     generator = CueSource(
         generator=args.cue_generator) if args.cue_generator else None
     serve(inferencer, args.host, args.port,
-          Limits(args.max_mb, args.max_seconds, gigabytes=args.max_gb),
+          Limits(args.max_mb, args.max_seconds, gigabytes=args.max_gb,
+                 visits=args.max_visits),
           about=about, generator=generator, missing=missing)
 
 

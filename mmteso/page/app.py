@@ -245,6 +245,8 @@ def build_page(inferencer: Optional[AVSInferencer],
     middleware = require('starlette.middleware', 'demo').Middleware
     launching = dict(
         max_file_size=int(limits.megabytes * 1e6),
+        # Gradio keeps what it showed to each, for an hour and 10000 visits
+        state_session_capacity=limits.visits,
         app_kwargs=dict(middleware=[
             middleware(OwnServerOnly),
             middleware(LimitedRequests, limits=limits, folder=folder,
@@ -270,7 +272,7 @@ def build_page(inferencer: Optional[AVSInferencer],
         os.makedirs(name, exist_ok=True)
     visits = Visits(
         lambda: ClipSession(model, limits, osp.join(folder, 'visits'),
-                            generator, served, folder), limits.idle_seconds)
+                            generator, served, folder), limits)
 
     def session_of(request: Any) -> ClipSession:
         return visits.session(str(request.session_hash))

@@ -53,6 +53,8 @@ class Limits:
         gigabytes (float): Of all visitors' files together. Defaults to 10.
         idle_seconds (float): After which a visit has ended. Defaults to an
             hour.
+        visits (int): How many are remembered; those that nobody asked for
+            longest end. Defaults to 100.
     """
     megabytes: float = 100.
     seconds: float = 30.
@@ -60,6 +62,7 @@ class Limits:
     decoding_gigabytes: float = 4.
     gigabytes: float = 10.
     idle_seconds: float = 3600.
+    visits: int = 100
 
 
 LIMITS = Limits()
@@ -413,13 +416,13 @@ class Visits:
 
     Args:
         start (Callable): Makes a :class:`ClipSession`.
-        idle_seconds (float): After which one that nobody asked for is closed:
-            not all visitors say that they leave.
+        limits (Limits): How many there are, and after which time one that
+            nobody asked for is closed: not all visitors say that they leave.
     """
 
     def __init__(self, start: Callable[[], ClipSession],
-                 idle_seconds: float) -> None:
-        self._start, self._idle_seconds = start, idle_seconds
+                 limits: Limits = LIMITS) -> None:
+        self._start, self._limits = start, limits
         self._open: Dict[str, Tuple[ClipSession, float]] = {}
         self._lock = threading.Lock()
 
@@ -427,11 +430,13 @@ class Visits:
         """The visitor's, a new one if need be."""
         with self._lock:
             now = time.monotonic()
+            session, _ = self._open.pop(key, (None, now))
+            # from the one that was asked for longest ago on
             for other, (_, asked) in list(self._open.items()):
-                if now - asked > self._idle_seconds and other != key:
+                if now - asked > self._limits.idle_seconds or \
+                        len(self._open) >= self._limits.visits:
                     self._close(other)
-            session = self._open[key][0] if key in self._open \
-                else self._start()
+            session = session or self._start()
             self._open[key] = session, now
             return session
 

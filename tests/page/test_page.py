@@ -241,7 +241,11 @@ def test_leaving_ends_a_search(inferencer, made, tmp_path):
 
 def test_visits_end(inferencer, tmp_path):
     """When they are left, or when nobody came back."""
-    visits = Visits(lambda: ClipSession(inferencer, parent=str(tmp_path)), .5)
+
+    def start():
+        return ClipSession(inferencer, parent=str(tmp_path))
+
+    visits = Visits(start, Limits(idle_seconds=.5))
     one, two = visits.session('one'), visits.session('two')
     assert visits.session('one') is one is not two
     visits.leave('two')
@@ -253,6 +257,15 @@ def test_visits_end(inferencer, tmp_path):
     time.sleep(.6)
     visits.session('three')
     assert os.listdir(tmp_path) == [os.path.basename(three.folder)]
+    visits.leave('three')
+
+    # or when there are too many: the one that was not used for longest
+    visits = Visits(start, Limits(visits=2))
+    one, two = visits.session('one'), visits.session('two')
+    assert visits.session('one') is one
+    three = visits.session('three')
+    assert not os.path.exists(two.folder)
+    assert os.path.exists(one.folder) and os.path.exists(three.folder)
 
 
 @pytest.mark.parametrize('path, length, status, text', [

@@ -74,7 +74,7 @@ def wait_until(condition, seconds=20):
 
 def ask(made, folder, sequential, side_by_side):
     options, asked = made
-    with Server(folder, *options) as server:
+    with Server(folder, *options, '--max-visits', 10) as server:
         address, memory = server.address(), []
         for i in range(sequential):
             assert visit(address, *asked[i % len(asked)])
