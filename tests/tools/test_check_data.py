@@ -52,7 +52,7 @@ def test_report_and_exit_status(check):
     (clip / 'frames' / '2.jpg').write_bytes(b'no image')
     status, printed = check('--num-workers', '2')
     assert status == 1
-    assert f'{clip}/frames/2.jpg can\'t be decoded (8 bytes)' in printed
+    assert f'{clip}/frames/2.jpg" (8 bytes) cannot be decoded' in printed
     assert check('--splits', 'train')[0] == 0
     # the same data elsewhere, whole
     other = make_avsbench(
