@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from narrow import CONFIGS
 
 from mmteso.analysis.ablation import (Bench, make_runs, open_runs, pretrain,
                                       run_row)
-from mmteso.analysis.records import Row, format_runs, read_runs, write_record
+from mmteso.analysis.records import (Row, format_runs, read_rows, read_runs,
+                                     write_record)
 from mmteso.choices import AUDIO_CONDITIONS
 
 # Stand-ins for tools/train.py and tools/test.py: what they leave behind.
@@ -113,6 +115,15 @@ def test_an_interrupted_call_is_taken_up(bench):
     assert runs[1]['best'] == 'best_J_iter_7.pth'
 
 
+def test_a_failing_tool_is_named_with_its_log(bench):
+    Path(bench.tools,
+         'test.py').write_text('print("why"); raise SystemExit(3)')
+    with pytest.raises(RuntimeError, match=r'test\.py .* status 3.*log\.txt'):
+        make_runs(bench, [(FULL, 0)])
+    assert 'why' in log_of(bench, 'full', 0)
+    assert open_runs(bench, [FULL], 1) == [(FULL, 0)]
+
+
 def test_a_model_is_tested_again(bench):
     first = run_row(bench, FULL, 1, threads=1)
     path = Path(bench.tools, 'test.py')
@@ -188,3 +199,20 @@ def test_results_that_can_not_be_compared(bench, tmp_path, changed):
                 lambda runs: write_record(runs, str(tmp_path / 'x'), [])):
         with pytest.raises(ValueError, match='less, seed 0 is of another'):
             use(read_runs(bench.results))
+
+
+def test_the_projects_rows():
+    """Each has its config, on V1M too where that is possible."""
+    rows = read_rows(str(CONFIGS / 'ablations' / 'rows.yml'))
+    names = [row.name for row in rows]
+    configs = {
+        bench: {path.stem
+                for path in (CONFIGS / 'ablations' / bench).glob('*.py')}
+        for bench in ('synthavs', 'v1m')}
+    assert set(names) == configs['synthavs'] - {'pretrain', 'pretrain-binary'}
+    # on V1M these two are configs/teso/teso_swin-b_v1m.py and teso-cue_...
+    assert configs['v1m'] == {
+        name for name in names
+        if not name.startswith('no-silent')} - {'full', 'cue-loss'}
+    with pytest.raises(ValueError, match=r"no rows \['c'\]"):
+        read_rows(str(CONFIGS / 'ablations' / 'rows.yml'), ['full', 'c'])

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from mmseg.models.decode_heads import FCNHead
 from torch.nn.functional import interpolate
 
 from mmteso.analysis.attention import reads_cues, sounding_attention
@@ -58,3 +59,9 @@ def test_cues_taken_away(model, items):
     item['inputs']['text_feat'] += 1
     again, = sounding_attention(model, [item], without_cues=True)
     np.testing.assert_array_equal(again, without)
+
+
+def test_other_heads_are_refused(model, items):
+    model.decode_head = FCNHead(in_channels=4, channels=4, num_classes=2)
+    with pytest.raises(TypeError, match='TeSOHead, but got FCNHead'):
+        sounding_attention(model, items)

@@ -51,3 +51,9 @@ def test_schedule_and_later_steps(config):
     assert result.rates == sorted(result.rates)
     # a rate scales the step and not its ratio to the rate
     assert result.steps[3]['relative'].iloc[0] > 0
+
+
+def test_real_data(config):
+    result = first_steps(config, real_data=True)
+    norms = result.steps[1]['norm']
+    assert (norms[~norms.index.str.contains('k bias')] > 0).all()

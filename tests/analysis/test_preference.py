@@ -145,6 +145,20 @@ def report(**changes):
                      seed=0, off_screen_groups=None, paper=None), **changes)
 
 
+def test_paper_numbers(tmp_path):
+    """A few of them, and that the drop is the paper's."""
+    paper = read_paper_numbers(PAPER)
+    teso = paper['models']['TeSO']
+    assert teso['conditions']['normal'] == dict(J=66.02, F=pytest.approx(80.1))
+    assert teso['drop_percent']['mute']['J'] == pytest.approx(42.6, abs=0.05)
+    assert 'F' not in paper['models']['label-filter baseline']['conditions'][
+        'mute']
+    path = tmp_path / 'paper.yml'
+    path.write_text('source: s\ndata: d\nmodels: {m: {normal: {mIoU: 3}}}')
+    with pytest.raises(ValueError, match='paper.yml": expected source, data'):
+        read_paper_numbers(str(path))
+
+
 @pytest.mark.parametrize('changes, conditions, match', [
     (dict(metrics=['AVSMetric: avsbench']), ['mute'], 'their protocol is'),
     (dict(seed=1), ['wgn-10db'], 'their seed is'),
