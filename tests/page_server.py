@@ -54,7 +54,7 @@ class Server:
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(120)
         self._file.close()
 
     def memory(self):
