@@ -4,10 +4,13 @@ _base_ = ['./bavs_r18_synthavs.py']
 
 num_classes = 67
 model = dict(
+    data_preprocessor=dict(mean=[127.0] * 3, std=[128.0] * 3),
+    backbone=dict(_delete_=True, type='EfficientNetLite', norm_eval=True),
     audio_encoder=dict(mean=(2.8, 0.65), std=(1.5, 0.41)),
     prompt_encoder=dict(num_classes=num_classes),
     frozen=['backbone', 'decode_head.pixel_decoder'],
     decode_head=dict(
+        in_channels=[24, 40, 112, 320],
         num_classes=num_classes,
         loss_cls=dict(class_weight=[1.0] * num_classes + [0.1]),
         train_cfg=dict(num_points=512)))
