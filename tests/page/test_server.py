@@ -151,10 +151,10 @@ def test_files_of_others(made, tmp_path):
                 assert isinstance(said, str) and answer not in said
             assert secret.exists() and all(path.exists() for path in theirs)
             said = two.call(
-                'avs-clip', 'upload', two.named('https://localhost/a.mp4'),
+                'avs-clip', 'upload', two.named('https://example.org/a.mp4'),
                 cues, 'normal', .5, False)
             assert 'has to be uploaded' in said
-            response = two.http.get('/gradio_api/file=https://localhost/a.mp4')
+            response = two.http.get('/gradio_api/file=https://example.org/a.mp4')
             assert response.status_code == 403
             assert 'has to be uploaded' in response.text
             # names of what Gradio may serve can't be guessed

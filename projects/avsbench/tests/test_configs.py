@@ -102,7 +102,8 @@ def test_full_configs(backbone):
 
 def test_cutouts():
     """Data, classes and start are the testbed's; the rest is SynthAVS's."""
-    config = Config.fromfile(CONFIGS / 'avsbench_efficientnet-lite0_cutouts.py')
+    config = Config.fromfile(
+        CONFIGS / 'avsbench_efficientnet-lite0_cutouts.py')
     init_default_scope(config.default_scope)
     for loader in (config.train_dataloader, config.val_dataloader,
                    config.test_dataloader):

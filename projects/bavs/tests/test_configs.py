@@ -107,7 +107,8 @@ def test_full_config(tmp_path):
 
 def test_cutouts():
     """Data, classes and start are the testbed's; the rest is SynthAVS's."""
-    config = Config.fromfile(CONFIGS / 'bavs_efficientnet-lite0_cutouts.py')
+    config = Config.fromfile(
+        CONFIGS / 'bavs_efficientnet-lite0_cutouts.py')
     init_default_scope(config.default_scope)
     for loader in (config.train_dataloader, config.val_dataloader,
                    config.test_dataloader):
