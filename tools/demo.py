@@ -25,7 +25,8 @@ ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 WHAT = dict(
     cue='TeSO with the cue loss, which is ours and not the paper\'s',
     paper='TeSO as in the paper, without our cue loss',
-    plus='TeSO with cue loss, sound negatives and linear text, which are ours')
+    plus='TeSO with cue loss, sound negatives, linear text, masks by class '
+    'and fusion, which are ours')
 TITLES = dict(synthavs='SynthAVS', cutouts='Cutouts')
 
 
