@@ -2,6 +2,7 @@
 """The page itself, in Gradio 5.50 or 6."""
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import os.path as osp
@@ -467,6 +468,9 @@ def serve(inferencer: Optional[AVSInferencer],
         os.environ['GRADIO_TEMP_DIR'] = osp.join(folder, 'gradio')
         page, launching = build_page(
             inferencer, folder, limits=limits, **options)
+        # what is there for good isn't looked through at each collection
+        gc.collect()
+        gc.freeze()
         page.queue(max_size=32)
         page.launch(server_name=host, server_port=port,
                     prevent_thread_lock=True, **launching)

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the page shows, as HTML; whatever is a stranger's text is escaped."""
 import base64
+import gc
 import io
 import wave
 from html import escape
@@ -51,6 +52,8 @@ def _strip(frames: Sequence[FrameResult]) -> str:
         torch.from_numpy(waveform).reshape(len(frames), SAMPLE_RATE))
     file = io.BytesIO()
     draw_sound(waveform, mels.reshape(-1, mels.shape[-1]).numpy(), file)
+    # a figure is a cycle of a few objects, which hold a megabyte
+    gc.collect()
     return _data('image/png', file.getvalue())
 
 
