@@ -17,13 +17,17 @@ from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
 from mmteso.engine import leave_cpu_distributed, prepare_cpu_distributed
-from mmteso.models import BottleneckAdapter
+from mmteso.models import BottleneckAdapter, ClipSeDAM
 
 # two clips of five frames; the last of each is silent. Rank 0 of two gets
 # frames 4 and 9, which have less ground truth than those of rank 1.
 FRAMES = [4, 0, 9, 6]
 CONDITIONS = ['normal', 'mute', 'wgn-10db', 'off-screen']
 NAMES = ('teso-cue_swin-b_v1m.py', 'teso-cue_r18_synthavs.py')
+# a model that sees whole clips, one of five frames and one of ten: of two
+# processes each gets one
+CLIP_NAME = 'teso-clip_r18_synthavs.py'
+CLIP_FRAMES = [*range(5), *range(10, 20)]
 
 
 def same_points(*size, **kwargs):
@@ -57,9 +61,17 @@ def narrowed(name, data_root, work_dir, launcher):
             loader.dataset.update(subsets='v1m')
             for transform in loader.dataset.pipeline:
                 transform.pop('load_visible', None)
-    config.train_dataloader.sampler = dict(
-        type='DefaultSampler', shuffle=False)
-    config.train_dataloader.dataset.indices = FRAMES
+    if name == CLIP_NAME:
+        for loader in (config.train_dataloader, config.test_dataloader):
+            loader.sampler = dict(type='ClipSampler', shuffle=False)
+            loader.dataset.update(
+                subsets=['v1m', 'v2'], indices=CLIP_FRAMES)
+        # a mean over a process's frames, of which they have unequal numbers
+        config.model.latent_loss = None
+    else:
+        config.train_dataloader.sampler = dict(
+            type='DefaultSampler', shuffle=False)
+        config.train_dataloader.dataset.indices = FRAMES
     for transform in config.train_dataloader.dataset.pipeline:
         if transform.type == 'RandomFlip':
             transform.prob = 0.
@@ -83,6 +95,8 @@ def set_weights(runner):
     for module in model.modules():
         if isinstance(module, BottleneckAdapter):
             nn.init.normal_(module.up.weight, std=0.1)
+        if isinstance(module, ClipSeDAM):
+            nn.init.ones_(module.gamma)
     weight = model.decode_head.cls_embed.weight
     nn.init.normal_(weight)
     with torch.no_grad():
@@ -126,17 +140,15 @@ def gradients(name, data_root, work_dir, launcher, batch_size,
     return steps[0]
 
 
-def metrics(name, data_root, work_dir, launcher, clips=False):
-    """Test metrics of seven frames, two at a time, or by ``clips``: one
-    process then has five of them and the other two."""
+def metrics(name, data_root, work_dir, launcher):
+    """Test metrics of seven frames, two at a time, or of a clip of five and
+    one of ten, one at a time."""
     config = narrowed(name, data_root, work_dir, launcher)
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
-    config.test_dataloader.batch_size = 2
-    config.test_dataloader.dataset.indices = 7
-    if clips:
-        config.test_dataloader.update(
-            batch_size=1, sampler=dict(type='ClipSampler', shuffle=False),
-            batch_sampler=dict(type='ClipBatchSampler'))
+    config.test_dataloader.batch_size = 1
+    if name != CLIP_NAME:
+        config.test_dataloader.batch_size = 2
+        config.test_dataloader.dataset.indices = 7
     config.test_evaluator = [
         # within the narrow range of untrained scores
         ConfigDict(type='AVSMetric', threshold=0.46),
@@ -173,7 +185,9 @@ def everything(data_root, work_dir, launcher, batch_size):
                     stock=gradients(NAMES[0], *args, batch_size,
                                     stock_loss=True),
                     metrics={name: metrics(name, *args) for name in NAMES},
-                    clips=metrics(NAMES[1], *args, clips=True),
+                    clip_gradients=gradients(CLIP_NAME, *args,
+                                             batch_size // 2),
+                    clip_metrics=metrics(CLIP_NAME, *args),
                     report=audio_report(*args))
 
 

@@ -2,13 +2,14 @@
 from mmteso.structures import AudioTextPrompt
 from .ablations import AudioPrompt, ConcatPrompt, PooledPrompt, TextPrompt
 from .attention import CrossAttention, at_least_float32, gated_softmax, mlp
+from .clip_sedam import ClipSeDAM
 from .dynamic_mask import DynamicMask
 from .fusion import AudioTextFusion, FusionLayer
 from .pmqs import PMQS
 from .sedam import SeDAM
 
 __all__ = [
-    'AudioPrompt', 'AudioTextFusion', 'AudioTextPrompt', 'ConcatPrompt',
-    'CrossAttention', 'DynamicMask', 'FusionLayer', 'PMQS', 'PooledPrompt',
+    'AudioPrompt', 'AudioTextFusion', 'AudioTextPrompt', 'ClipSeDAM',
+    'ConcatPrompt', 'CrossAttention', 'DynamicMask', 'FusionLayer', 'PMQS', 'PooledPrompt',
     'SeDAM', 'TextPrompt', 'at_least_float32', 'gated_softmax', 'mlp'
 ]

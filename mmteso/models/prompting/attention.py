@@ -95,7 +95,8 @@ class CrossAttention(nn.Module):
         Args:
             query (Tensor): (B, N_q, C).
             key (Tensor): (B, N_k, C); also the values.
-            gate (Tensor, optional): (B, N_k), see :func:`gated_softmax`.
+            gate (Tensor, optional): (B, N_k), or (B, N_q, N_k) for a gate of
+                each query's own; see :func:`gated_softmax`.
 
         Returns:
             tuple[Tensor, Tensor]: The attended values after the output
@@ -111,7 +112,7 @@ class CrossAttention(nn.Module):
         logits = at_least_float32(
             (q * q.shape[-1]**-0.5) @ k.transpose(-1, -2))
         if gate is not None:
-            gate = gate[:, None, None]
+            gate = gate[:, None] if gate.dim() == 3 else gate[:, None, None]
         weights = gated_softmax(logits, gate).to(v.dtype)
         attended = (weights @ v).transpose(1, 2).flatten(-2)
         return self.out_proj(attended), logits

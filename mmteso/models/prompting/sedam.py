@@ -80,7 +80,8 @@ class SeDAM(nn.Module):
 
     Attributes:
         reads (tuple[str]): What a prompt encoder reads of 'audio' and
-            'text'; it is given None for the rest.
+            'text', for which it is else given None, and of 'clip': the
+            frames' metainfo, which comes as a last argument.
     """
 
     reads = ('audio', 'text')

@@ -212,7 +212,8 @@ class AudioTextSegmentor(EncoderDecoder):
                 ``log_mel`` (B, 1, 96, 64), or ``audio_feat`` (B, D_a);
                 ``text_feat`` (B, N_T, D_t) and ``text_valid`` (B, N_T).
             data_samples (list[SegDataSample], optional): To check where
-                ``audio_feat`` comes from. Defaults to None: no check.
+                ``audio_feat`` comes from, and to tell which frames are of one
+                clip. Defaults to None: no check, and each is by itself.
 
         Returns:
             AudioTextPrompt | None: None without a ``prompt_encoder``.
@@ -254,7 +255,12 @@ class AudioTextSegmentor(EncoderDecoder):
                     f'but prompt_encoder.{name}_dims is {width}: ' +
                     dict(audio='set it, or take the features of another file',
                          text='set it, or take another cue bank')[name])
-        return self.prompt_encoder(audio, text, inputs.get('text_valid'))
+        prompt_inputs = [audio, text, inputs.get('text_valid')]
+        if 'clip' in reads:
+            prompt_inputs.append(
+                [{}] * len(inputs['text_valid']) if data_samples is None else
+                [sample.metainfo for sample in data_samples])
+        return self.prompt_encoder(*prompt_inputs)
 
     def fuse(self, x: Any, prompt: Optional[AudioTextPrompt]) -> Any:
         """Bring the prompt into features, if there is a fusion."""
