@@ -9,7 +9,7 @@ import os.path as osp
 import statistics
 import time
 import zlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,10 @@ def compare_models(models: Sequence[ComparedModel],
 
     Args:
         models (Sequence[ComparedModel]): Each with a config; all have to test
-            the same frames by the same protocol.
+            the same frames by the same protocol. Models of one name and
+            config are runs with other seeds: a row has the mean of their
+            numbers, with the standard deviation, and the first one's size and
+            speed.
         out (str): The folder.
         conditions (Sequence[str]): Audio conditions, 'normal' among them.
             Defaults to all five.
@@ -72,29 +75,38 @@ def compare_models(models: Sequence[ComparedModel],
             :func:`mmteso.engine.evaluate_audio_conditions`.
 
     Raises:
-        ValueError: If 'normal' is not among the conditions, two models have
-            one name, or they can't be compared.
+        ValueError: If 'normal' is not among the conditions, two configs have
+            one name, or the models can't be compared.
     """
     sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
     if 'normal' not in conditions:
         raise ValueError('the comparison needs the audio condition normal')
-    if len({model.name for model in models}) < len(models):
-        raise ValueError('two models have one name: '
-                         f'{[model.name for model in models]}')
-    _check_frames(models)
-    entries: Dict[str, Any] = {}
+    firsts: Dict[str, ComparedModel] = {}
+    for model in models:
+        first = firsts.setdefault(model.name, model)
+        if model.config != first.config:
+            raise ValueError(f'two configs have one name, {model.name!r}: '
+                             f'{model.config} and {first.config}')
+    _check_frames(list(firsts.values()))
+    runs: Dict[str, List[Dict[str, Any]]] = {name: [] for name in firsts}
     for i, model in enumerate(models):
-        entries[model.name] = audio_report_of(model,
-                                              osp.join(out, f'runs/{i}'),
-                                              conditions, sound)
-        check_comparable(entries, conditions)
+        runs[model.name].append(
+            audio_report_of(model, osp.join(out, f'runs/{i}'), conditions,
+                            sound))
+        check_comparable(
+            {name: found[-1]
+             for name, found in runs.items() if found}, conditions)
+    entries: Dict[str, Any] = {
+        name: _mean_report(found, sound)
+        for name, found in runs.items()
+    }
     for name, entry in _controls(models[0].cfg, controls, conditions,
                                  sound).items():
         entries[_TITLES[name]] = entry
     check_comparable(entries, conditions)
     networks = {
-        model.name: init_model(model.cfg, model.checkpoint)
-        for model in models
+        name: init_model(model.cfg, model.checkpoint)
+        for name, model in firsts.items()
     }
     for name, network in networks.items():
         entries[name].update(
@@ -120,7 +132,9 @@ def compare_models(models: Sequence[ComparedModel],
             **describe_machine()))
     write_json(report, osp.join(out, 'comparison.json'))
     with atomic_write(osp.join(out, 'comparison.csv')) as partial:
-        comparison_frame(report).to_csv(partial, index_label='model')
+        mean, spread = comparison_frames(report)
+        mean.join(spread.dropna(axis=1, how='all'), rsuffix=' (sd)').to_csv(
+            partial, index_label='model')
     with open(
             osp.join(out, 'comparison.md'), 'w', encoding='utf-8') as file:
         file.write(format_comparison(report))
@@ -128,6 +142,26 @@ def compare_models(models: Sequence[ComparedModel],
         score_panels(report), osp.join(out, 'scores.png'),
         f'Other sound, same picture\n{report["data"]}')
     return report
+
+
+def _mean_report(runs: Sequence[Dict[str, Any]],
+                 sound: Mapping[str, Any]) -> Dict[str, Any]:
+    """The report of a row: of its one run, or of their mean."""
+    if len(runs) == 1:
+        return dict(runs[0])
+    first = runs[0]
+    means = {
+        condition: {
+            key: float(np.mean([run['conditions'][condition][key]
+                                for run in runs]))
+            for key in scores
+        }
+        for condition, scores in first['conditions'].items()
+    }
+    return dict(
+        make_audio_report(means, metrics=first['metrics'], **sound),
+        source='; '.join(run['source'] for run in runs),
+        runs=list(runs))
 
 
 def _check_frames(models: Sequence[ComparedModel]) -> None:
@@ -270,34 +304,56 @@ def frames_per_second(models: Mapping[str, nn.Module],
     }
 
 
-def comparison_frame(report: Mapping[str, Any]) -> pd.DataFrame:
+def comparison_frames(
+        report: Mapping[str, Any]) -> Tuple[pd.DataFrame, pd.DataFrame]:
     """All numbers of a report, a row for each model; NaN is unknown.
 
     Scores, drops and FPR in percent. The columns are J, F, size and speed;
-    then for each other condition its J, F, their drops and FPR.
+    then for each other condition its J, F, their drops and FPR. The means
+    over the runs of a row, and their standard deviations, NaN for a single
+    run.
     """
-    rows = {}
+    means, spreads = {}, {}
     for name, entry in report['models'].items():
-        found = entry['conditions']
-        row = dict(J=found['normal']['J'], F=found['normal']['F'])
+        runs = pd.DataFrame([
+            _numbers(run, report['audio'])
+            for run in entry.get('runs', [entry])
+        ], dtype=float)
+        means[name], spreads[name] = runs.mean(), runs.std()
         for title, (key, unit) in _SIZE.items():
             value = entry.get(key)
-            row[title] = np.nan if value is None else value / unit
-        for sound in report['audio']:
-            if sound == 'normal':
-                continue
-            drops = entry['drop_percent'][sound]
-            for key in ('J', 'F'):
-                row[f'{key}: {sound}'] = found[sound][key]
-                row[f'drop of {key} (%): {sound}'] = drops[key]
-            row[f'FPR (%): {sound}'] = found[sound]['foreground']
-        rows[name] = row
-    return pd.DataFrame.from_dict(rows, orient='index').astype(float)
+            means[name][title] = np.nan if value is None else value / unit
+    # scores, then size and speed, then the other conditions
+    mean, spread = (
+        pd.DataFrame.from_dict(rows, orient='index')
+        for rows in (means, spreads))
+    columns = ['J', 'F', *_SIZE]
+    columns += [title for title in mean if title not in columns]
+    return mean[columns], spread
+
+
+def _numbers(run: Mapping[str, Any], audio: Sequence[str]) -> Dict[str, float]:
+    """The scores of one run by column."""
+    found = run['conditions']
+    row = dict(J=found['normal']['J'], F=found['normal']['F'])
+    for sound in audio:
+        if sound == 'normal':
+            continue
+        for key in ('J', 'F'):
+            row[f'{key}: {sound}'] = found[sound][key]
+            row[f'drop of {key} (%): {sound}'] = run['drop_percent'][sound][
+                key]
+        row[f'FPR (%): {sound}'] = found[sound]['foreground']
+    return row
 
 
 def format_comparison(report: Mapping[str, Any]) -> str:
     """A report as Markdown: the columns of tables 1 and 4."""
-    frame = comparison_frame(report)
+    mean, spread = comparison_frames(report)
+    frame = mean.map(format_number)
+    for title in spread:
+        deviation = spread[title].dropna().map(lambda x: f' ± {x:.2f}')
+        frame.loc[deviation.index, title] += deviation
     other = [name for name in report['audio'] if name != 'normal']
     first = ['J', 'F', *_SIZE]
     second = ['J'] + [
@@ -313,9 +369,12 @@ def format_comparison(report: Mapping[str, Any]) -> str:
         f'Data: {report["data"]}. {report["note"]}'.rstrip(), ''
     ]
     for columns in (first, second, third) if other else (first, ):
-        text = frame[columns].map(format_number).reset_index(names='method')
+        text = frame[columns].reset_index(names='method')
         lines += [format_table(text, markdown=True), '']
     lines += [f'- {line}' for line in protocol_notes(report)]
+    if spread.notna().any(axis=None):
+        lines.append('- ±: standard deviation over the runs of a row, which '
+                     'differ in their seed.')
     lines += [
         '- Drop: percent of the score under normal sound. FPR: share of the '
         'pixels above the threshold, under sound that is not of the scene.',

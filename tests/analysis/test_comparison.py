@@ -101,12 +101,39 @@ def test_other_frames_are_refused(models, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(conditions=['mute']), 'needs the audio condition normal'),
-    (dict(models=2), 'two models have one name'),
-])
-def test_wrong_arguments(models, tmp_path, change, message):
-    if 'models' in change:
-        models, change = models[:1] * change['models'], {}
-    with pytest.raises(ValueError, match=message):
-        compare_models(models, str(tmp_path / 'out'), **change)
+def test_runs_of_a_row(models, tmp_path):
+    """Their mean, and how far they lie apart."""
+    out = tmp_path / 'out'
+    other = copy.copy(models[1])
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        torch.manual_seed(2)
+        other.checkpoint = str(tmp_path / 'second.pth')
+        torch.save(
+            dict(state_dict=MODELS.build(other.cfg.model).state_dict()),
+            other.checkpoint)
+    report = compare_models(
+        [*models, other], str(out), ['normal', 'mute'], [], speed_frames=0)
+    assert list(report['models']) == ['TeSO', 'without text']
+    entry = report['models']['without text']
+    assert 'runs' not in report['models']['TeSO']
+    for key, column in (('J', 'J: mute'), ('F', 'F: mute'),
+                        ('foreground', 'FPR (%): mute')):
+        one, two = (run['conditions']['mute'][key] for run in entry['runs'])
+        assert one != two
+        table = pd.read_csv(out / 'comparison.csv', index_col='model')
+        assert table[column]['without text'] == pytest.approx((one + two) / 2)
+        deviation = table[f'{column} (sd)']
+        assert np.isnan(deviation['TeSO'])
+        assert deviation['without text'] == pytest.approx(
+            abs(one - two) / 2**.5)
+        cell = f'{(one + two) / 2:.2f} ± {abs(one - two) / 2**.5:.2f}'
+        assert cell in (out / 'comparison.md').read_text()
+    assert other.checkpoint in entry['source']
+
+
+def test_wrong_arguments(models, tmp_path):
+    with pytest.raises(ValueError, match='needs the audio condition normal'):
+        compare_models(models, str(tmp_path / 'out'), conditions=['mute'])
+    models[1].name = models[0].name
+    with pytest.raises(ValueError, match='two configs have one name'):
+        compare_models(models, str(tmp_path / 'out'))

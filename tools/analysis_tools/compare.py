@@ -24,11 +24,12 @@ def parse_args():
         'compare scores, parameters, FLOPs and speed')
     parser.add_argument(
         '--model',
-        nargs=3,
+        nargs='+',
         action='append',
         required=True,
-        metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
-        help='a row; may be given several times. CHECKPOINT is '
+        metavar=('NAME', 'CONFIG CHECKPOINT ...'),
+        help='a row; may be given several times. Several checkpoints are runs '
+        'with other seeds, whose mean is shown. CHECKPOINT is '
         f'"{NONE}" for models that bring their weights')
     parser.add_argument(
         '--out', required=True, help='folder for tables and chart')
@@ -92,15 +93,20 @@ def main():
     try:
         for condition in args.audio:
             audio_condition_transform(condition)
-        for name, path, checkpoint in args.model:
+        for row in args.model:
+            if len(row) < 3:
+                raise ValueError(f'--model {" ".join(row)}: needs a name, a '
+                                 'config and at least one checkpoint')
+            name, path, *checkpoints = row
             cfg = Config.fromfile(existing_file(path))
             set_data_root(cfg, args.data_root)
             merge_cfg_options(cfg, args.cfg_options)
-            if checkpoint == NONE:
-                checkpoint = None
-            else:
-                existing_file(checkpoint)
-            models.append(ComparedModel(name, path, cfg, checkpoint))
+            for checkpoint in checkpoints:
+                if checkpoint != NONE:
+                    existing_file(checkpoint)
+                models.append(
+                    ComparedModel(name, path, cfg,
+                                  None if checkpoint == NONE else checkpoint))
     except (argparse.ArgumentTypeError, OSError, ValueError) as error:
         parser.error(str(error))
     compare_models(
