@@ -4,6 +4,8 @@
 import os.path as osp
 from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError
 
+from mmteso.choices import AUDIO_CONDITIONS, NOISE_REFERENCES
+
 
 class CfgOptionsAction(Action):
     """mmengine's ``DictAction``, which keeps the spaces in a single value.
@@ -48,6 +50,33 @@ def add_data_root(parser: ArgumentParser) -> None:
         metavar='DIR',
         help='folder of the data, of all data sets in the config, with cue '
         "file, cue bank and cached features; default: the config's")
+
+
+def add_audio_conditions(parser: ArgumentParser) -> None:
+    """Add ``--audio`` and what it depends on, for tools that test models."""
+    parser.add_argument(
+        '--audio',
+        nargs='+',
+        default=AUDIO_CONDITIONS,
+        metavar='CONDITION',
+        help='audio conditions, as of tools/test.py (default: '
+        f'{" ".join(AUDIO_CONDITIONS)})')
+    parser.add_argument(
+        '--audio-reference',
+        choices=NOISE_REFERENCES,
+        default='snr',
+        help='what the level of the noise refers to (default: %(default)s)')
+    parser.add_argument(
+        '--audio-seed',
+        type=int,
+        default=0,
+        help='of the noise, the off-screen clips and whatever else is drawn '
+        'by chance (default: %(default)s)')
+    parser.add_argument(
+        '--off-screen-groups',
+        metavar='TABLE',
+        help='take off-screen sound from another broad group of classes, as '
+        'of tools/test.py')
 
 
 def existing_file(path: str) -> str:

@@ -10,10 +10,9 @@ Writes ``comparison.md`` (the columns of the paper's tables 1 and 4),
 import argparse
 import os.path as osp
 
-from mmteso.choices import (AUDIO_CONDITIONS, CONTROLS, NOISE_REFERENCES,
-                            audio_condition_transform)
-from mmteso.command_line import (add_cfg_options, add_data_root,
-                                 existing_file)
+from mmteso.choices import CONTROLS, audio_condition_transform
+from mmteso.command_line import (add_audio_conditions, add_cfg_options,
+                                 add_data_root, existing_file)
 
 NONE = 'none'
 
@@ -41,29 +40,7 @@ def parse_args():
         help='rows without a model: everything visible, one visible object '
         'by chance, a blank mask; the first two only where the data says what '
         'is visible (default: all)')
-    parser.add_argument(
-        '--audio',
-        nargs='+',
-        default=AUDIO_CONDITIONS,
-        metavar='CONDITION',
-        help='audio conditions, as of tools/test.py (default: '
-        f'{" ".join(AUDIO_CONDITIONS)})')
-    parser.add_argument(
-        '--audio-reference',
-        choices=NOISE_REFERENCES,
-        default='snr',
-        help='what the level of the noise refers to (default: %(default)s)')
-    parser.add_argument(
-        '--audio-seed',
-        type=int,
-        default=0,
-        help='of the noise, the off-screen clips and the objects by chance '
-        '(default: %(default)s)')
-    parser.add_argument(
-        '--off-screen-groups',
-        metavar='TABLE',
-        help='take off-screen sound from another broad group of classes, as '
-        'of tools/test.py')
+    add_audio_conditions(parser)
     parser.add_argument(
         '--speed-frames',
         type=int,

@@ -12,9 +12,9 @@ figure 4), ``masks.png`` (frames x sounds, figure J8) and ``attention.png``
 import argparse
 import os.path as osp
 
-from mmteso.choices import (AUDIO_CONDITIONS, NOISE_REFERENCES, PICTURES,
-                            audio_condition_transform)
-from mmteso.command_line import add_cfg_options, existing_file
+from mmteso.choices import PICTURES, audio_condition_transform
+from mmteso.command_line import (add_audio_conditions, add_cfg_options,
+                                 existing_file)
 
 PAPER = osp.join(
     osp.dirname(osp.abspath(__file__)), 'paper_audio_control.yml')
@@ -62,28 +62,7 @@ def parse_args():
         metavar='FILE',
         help='add the numbers that the paper prints, in charts of their own '
         '(default file: %(const)s)')
-    parser.add_argument(
-        '--audio',
-        nargs='+',
-        default=AUDIO_CONDITIONS,
-        metavar='CONDITION',
-        help='audio conditions, as of tools/test.py (default: '
-        f'{" ".join(AUDIO_CONDITIONS)})')
-    parser.add_argument(
-        '--audio-reference',
-        choices=NOISE_REFERENCES,
-        default='snr',
-        help='what the level of the noise refers to (default: %(default)s)')
-    parser.add_argument(
-        '--audio-seed',
-        type=int,
-        default=0,
-        help='of the noise and of the off-screen clips (default: %(default)s)')
-    parser.add_argument(
-        '--off-screen-groups',
-        metavar='TABLE',
-        help='take off-screen sound from another broad group of classes, as '
-        'of tools/test.py')
+    add_audio_conditions(parser)
     parser.add_argument(
         '--frames',
         nargs='+',

@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from .teso_head import (Mask2FormerMemory, PixelSupervisedHead, TeSOHead,
-                        record_query_attention)
+from .pixel_supervised_head import PixelSupervisedHead
+from .query_attention import record_query_attention
+from .teso_head import Mask2FormerMemory, TeSOHead
 from .teso_sam_head import SAMMemory, TeSOSAMHead
 
 __all__ = [

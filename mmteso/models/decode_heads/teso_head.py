@@ -1,6 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from contextlib import contextmanager
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -82,10 +81,11 @@ class TeSOHead(Mask2FormerHead):
     :meth:`predict` leaves out what the layers before the last would predict,
     and sums S over a few queries at a time, both of which is faster and may
     round the last digits differently; the class loss is divided by the sum of
-    class weights averaged over ranks; and :meth:`loss_by_feat` treats all
-    decoder layers at once, where the stock head goes through layers and
-    frames: the same loss, but for where it is sampled, since the layers of a
-    frame are matched on the same random points.
+    class weights averaged over ranks; a frame whose pixels are all ignored
+    counts for nothing, where the stock head wants no object there; and
+    :meth:`loss_by_feat` treats all decoder layers at once, where the stock
+    head goes through layers and frames: the same loss, but for where it is
+    sampled, since the layers of a frame are matched on the same random points.
 
     Args:
         pmqs (dict, optional): Config of :class:`PMQS`. Defaults to None: the
@@ -301,17 +301,19 @@ class TeSOHead(Mask2FormerHead):
             cls.shape[:3], self.num_classes, dtype=torch.long)
         labels[layer, frame, query] = gt_labels[target]
         class_weight = cls.new_tensor(self.class_weight)
+        # background is a label, too: a frame without any isn't labelled
+        labelled = cls.new_tensor([len(gt) > 0 for gt in batch_gt_instances])
+        weight = labelled[:, None].expand(cls.shape[1:3])
         losses_cls = [
             self.loss_cls(
                 scores.flatten(0, 1),
                 label.flatten(),
-                torch.ones_like(label.flatten()),
-                avg_factor=class_weight[label].sum())
+                weight.flatten(),
+                avg_factor=(class_weight[label] * weight).sum())
             for scores, label in zip(cls, labels)
         ]
-        # as in mmdet, a frame without a mask counts like one with a mask
-        num_masks = sum(
-            max(1, min(len(gt), cls.shape[2])) for gt in batch_gt_instances)
+        num_masks = sum(min(len(gt), cls.shape[2])
+                        for gt in batch_gt_instances)
         num_masks = reduce_mean(cls.new_tensor(float(num_masks))).clamp(min=1)
         losses_mask, losses_dice = (
             losses.view(len(cls), -1).sum(1) / num_masks
@@ -483,124 +485,3 @@ class TeSOHead(Mask2FormerHead):
         total = seg_logits.sum(0, keepdim=True)
         sounding = seg_logits[1:].sum(0, keepdim=True)
         return sounding / total.clamp(min=torch.finfo(total.dtype).tiny)
-
-
-@MODELS.register_module()
-class PixelSupervisedHead(TeSOHead):
-    """TeSOHead for pretraining, whose mask features learn the classes (ours).
-
-    Where each class has a query of its own and one object, as on SynthAVS, a
-    query can find the object by its place, and the mask features need not tell
-    classes apart; frozen, they would leave a prompt nothing to select by. A
-    linear classifier on them, trained pixel by pixel, makes them do so, as
-    pretraining on a large data set does for real pictures.
-
-    The classifier is not used in prediction. In a checkpoint that a
-    :class:`TeSOHead` loads, its keys (``pixel_classifier.*``, and those of
-    ``stages``, ``stage_classifiers.*``) are left over.
-
-    Args:
-        in_channels (list[int]): Channels of the backbone's stages.
-        stages (int): How many of the backbone's last stages learn the classes
-            by a classifier of their own, too, which a backbone with random
-            weights needs where classes are many. Defaults to 0.
-        pixel_loss_weight (float): Weight of its cross entropy. Defaults to
-            5.0.
-        background_weight (float): Weight of background's pixels, which are
-            most of them. Defaults to 0.2.
-        **kwargs: See :class:`TeSOHead`.
-    """
-
-    def __init__(self,
-                 in_channels: List[int],
-                 stages: int = 0,
-                 pixel_loss_weight: float = 5.0,
-                 background_weight: float = 0.2,
-                 **kwargs) -> None:
-        super().__init__(in_channels=in_channels, **kwargs)
-        channels = self.mask_embed[-1].out_features
-        self.pixel_classifier = nn.Conv2d(channels, self.num_classes, 1)
-        self.stage_classifiers = nn.ModuleList(
-            nn.Conv2d(channels, self.num_classes, 1)
-            for channels in in_channels[len(in_channels) - stages:])
-        self.pixel_loss_weight = pixel_loss_weight
-        weight = torch.ones(self.num_classes)
-        weight[0] = background_weight
-        self.register_buffer('class_weight_pixel', weight, persistent=False)
-
-    def loss(self, x: Tuple[Tensor], batch_data_samples: SampleList,
-             *args, **kwargs) -> dict:
-        """Losses of :class:`TeSOHead`, ``loss_pixel``, and ``loss_stage0``
-        and so on of the stages."""
-        memory = self.encode_image(x)
-        losses = super().loss(memory, batch_data_samples, *args, **kwargs)
-        labels = torch.stack(
-            [sample.gt_sem_seg.data for sample in batch_data_samples])
-        losses['loss_pixel'] = self._loss_by_pixel(
-            self.pixel_classifier(memory.mask_features), labels)
-        stages = x[len(x) - len(self.stage_classifiers):]
-        for i, (classify, stage) in enumerate(
-                zip(self.stage_classifiers, stages)):
-            losses[f'loss_stage{i}'] = self._loss_by_pixel(
-                F.interpolate(
-                    classify(stage),
-                    memory.mask_features.shape[-2:],
-                    mode='bilinear'), labels)
-        return losses
-
-    def _loss_by_pixel(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Of logits (B, K, h, w) and labels (B, 1, H, W)."""
-        labels = F.interpolate(
-            labels.float(), logits.shape[-2:], mode='nearest')[:, 0].long()
-        return self.pixel_loss_weight * F.cross_entropy(
-            logits,
-            labels,
-            weight=self.class_weight_pixel,
-            ignore_index=self.ignore_index)
-
-
-@contextmanager
-def record_query_attention(head: nn.Module) -> Iterator[List[List[Tensor]]]:
-    """Record the cross-attention of the mask queries to the image.
-
-    Mask2Former masks this attention: a query sees only the pixels that its
-    mask of the layer before covers (all of them if it covers none). The
-    output stays as it is, up to rounding.
-
-    Args:
-        head (nn.Module): :class:`TeSOHead` or mmseg's ``Mask2FormerHead``.
-
-    Yields:
-        list[list[Tensor]]: By layer, then by forward pass, the weights as a
-        mean over the attention heads, (B, N_q, h * w) of the level that the
-        layer reads; each row sums to 1 in eval mode.
-
-    Raises:
-        TypeError: If it is another head.
-    """
-    if not isinstance(head, Mask2FormerHead):
-        raise TypeError('head must be a Mask2FormerHead, such as TeSOHead, '
-                        f'but got {type(head).__name__}')
-
-    def ask_for_weights(module: nn.Module, args: tuple, kwargs: dict):
-        # whatever the caller asked for: mmcv's wrapper drops the weights
-        return args, dict(
-            kwargs, need_weights=True, average_attn_weights=True)
-
-    layers = head.transformer_decoder.layers
-    records: List[List[Tensor]] = [[] for _ in layers]
-    handles = []
-    for layer, record in zip(layers, records):
-        attention = layer.cross_attn.attn
-        handles += [
-            attention.register_forward_pre_hook(
-                ask_for_weights, with_kwargs=True),
-            attention.register_forward_hook(
-                lambda module, args, output, record=record: record.append(
-                    output[1].detach()))
-        ]
-    try:
-        yield records
-    finally:
-        for handle in handles:
-            handle.remove()

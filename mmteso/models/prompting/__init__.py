@@ -10,6 +10,7 @@ from .sedam import SeDAM
 
 __all__ = [
     'AudioPrompt', 'AudioTextFusion', 'AudioTextPrompt', 'ClipSeDAM',
-    'ConcatPrompt', 'CrossAttention', 'DynamicMask', 'FusionLayer', 'PMQS', 'PooledPrompt',
-    'SeDAM', 'TextPrompt', 'at_least_float32', 'gated_softmax', 'mlp'
+    'ConcatPrompt', 'CrossAttention', 'DynamicMask', 'FusionLayer', 'PMQS',
+    'PooledPrompt', 'SeDAM', 'TextPrompt', 'at_least_float32',
+    'gated_softmax', 'mlp'
 ]
