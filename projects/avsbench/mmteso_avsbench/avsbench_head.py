@@ -52,15 +52,16 @@ class ParallelConvs(nn.Module):
 
 
 class ResidualConvs(nn.Sequential):
-    """Two convolutions around which the input passes."""
+    """Two convolutions around which the input passes, or its ReLU."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, relu_skip: bool) -> None:
         super().__init__(
             nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1),
             nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1))
+        self.relu_skip = relu_skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + super().forward(x)
+        return (x.relu() if self.relu_skip else x) + super().forward(x)
 
 
 @MODELS.register_module()
@@ -83,11 +84,16 @@ class AVSBenchHead(BaseDecodeHead):
         audio_dims (int): Of the sound's feature. Defaults to 128.
         rates (Sequence[int]): Dilations of the parallel convolutions.
             Defaults to (3, 6, 12, 18).
+        relu_skip (bool): Whether the ReLU of the input, and not the input, is
+            what passes around the decoder's convolutions, as in the release,
+            whose ReLU overwrites its input. Defaults to False, the usual
+            residual block.
         loss_avm_weight (float): Lambda of the audio-visual mapping loss,
             KL(mean of M Z_i || A_i) summed over the levels, M the predicted
             mask. Defaults to 0: no such loss; the paper has 0.5 on MS3.
         **kwargs: Others of mmseg's ``BaseDecodeHead``, such as
-            ``loss_decode``, binary cross entropy by default.
+            ``loss_decode``, binary cross entropy by default, and
+            ``align_corners``, of the decoder's levels.
     """
 
     takes_prompt = True  # see AudioTextSegmentor
@@ -98,6 +104,7 @@ class AVSBenchHead(BaseDecodeHead):
                  channels: int = 32,
                  audio_dims: int = 128,
                  rates: Sequence[int] = (3, 6, 12, 18),
+                 relu_skip: bool = False,
                  loss_avm_weight: float = 0.,
                  loss_decode: ConfigType = dict(
                      type='CrossEntropyLoss',
@@ -124,9 +131,9 @@ class AVSBenchHead(BaseDecodeHead):
             TPAVI(feat_channels, audio_dims) for _ in in_channels)
         # none for the coarsest level, with which the decoder begins
         self.lateral = nn.ModuleList(
-            ResidualConvs(feat_channels) for _ in in_channels[1:])
+            ResidualConvs(feat_channels, relu_skip) for _ in in_channels[1:])
         self.merge = nn.ModuleList(
-            ResidualConvs(feat_channels) for _ in in_channels)
+            ResidualConvs(feat_channels, relu_skip) for _ in in_channels)
         half = feat_channels // 2
         self.before_last = nn.Conv2d(feat_channels, half, 3, padding=1)
         self.last = nn.Conv2d(half, channels, 3, padding=1)
@@ -154,8 +161,9 @@ class AVSBenchHead(BaseDecodeHead):
             if path is not None:
                 level = path + self.lateral[i](level)
             path = self._resize(self.merge[i](level), sizes[i])
-        path = self._resize(
-            self.before_last(path), [4 * side for side in finest])
+        path = F.interpolate(
+            self.before_last(path), [4 * side for side in finest],
+            mode='bilinear')
         return self.cls_seg(self.last(path).relu()), heard
 
     def _resize(self, x: Tensor, size: Sequence[int]) -> Tensor:

@@ -16,7 +16,9 @@ model = dict(
     prompt_encoder=dict(_delete_=True, type='AudioFeaturePrompt'),
     fusion=None,
     latent_loss=None,
-    decode_head=dict(type='AVSBenchHead'))
+    # the last two as in the release, whose checkpoints then fit
+    decode_head=dict(
+        type='AVSBenchHead', align_corners=True, relu_skip=True))
 
 # No text, no augmentation; consecutive VGGish examples of 0.96 s, as
 # AVSBench's own preprocessing has them.
