@@ -16,6 +16,7 @@ be killed by its timeout, 10 minutes with NCCL. Threads suffice, since the
 decoders release the interpreter's lock.
 """
 import dataclasses
+import functools
 import hashlib
 import os
 import os.path as osp
@@ -204,24 +205,35 @@ class _Reader:
         return None
 
 
+@functools.cache
 def thread_pool(num_workers: Optional[int] = None) -> ThreadPoolExecutor:
-    """Threads that read: by default as many as cores, at most 8."""
+    """Threads that read: by default as many as cores, at most 8.
+
+    They are never shut down. A thread that ends gives back what OpenCV holds
+    for it, with OpenCV's lock taken, and Python does not wait for that when it
+    joins the thread. A loader's worker that was forked at this moment would
+    wait for the lock when it decodes its first picture, for ever, and the
+    training with it.
+    """
     return ThreadPoolExecutor(num_workers
                               or min(_MAX_WORKERS,
                                      os.cpu_count() or 1))
 
 
+if hasattr(os, 'register_at_fork'):  # threads are not forked
+    os.register_at_fork(after_in_child=thread_pool.cache_clear)
+
+
 def map_in_threads(function: Callable, items: Sequence, what: str, unit: str,
                    num_workers: Optional[int] = None) -> List[Any]:
     """What a function gives for each item, under a progress bar."""
-    with thread_pool(num_workers) as pool:
-        return list(
-            tqdm(
-                pool.map(function, items),
-                what,
-                len(items),
-                unit=unit,
-                disable=None))
+    return list(
+        tqdm(
+            thread_pool(num_workers).map(function, items),
+            what,
+            len(items),
+            unit=unit,
+            disable=None))
 
 
 def check_frames(dataset: Any,
@@ -239,9 +251,8 @@ def check_frames(dataset: Any,
     reader = _Reader(dataset, samples)
     notes: List[Any] = [None] * num_frames
     if reader.files:
-        with thread_pool(num_workers) as pool:
-            notes = _read_files(report, reader, _Memory(dataset.data_root),
-                                pool)
+        notes = _read_files(report, reader, _Memory(dataset.data_root),
+                            thread_pool(num_workers))
     for index, note in enumerate(notes):
         if not isinstance(note, str):
             note = reader.look_up(index) or note

@@ -1,15 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
+import multiprocessing
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from mmseg.registry import DATASETS
 from PIL import Image
 
 from data import make_avsbench, write_wav
 from mmteso.datasets import AVSBenchDataset, check_dataset
+from mmteso.datasets.data_check import map_in_threads
 
 CLIP = 'v1m/v1m-train-1_0_5000'  # frames 5 to 9
 
@@ -168,3 +172,27 @@ def test_a_package_that_is_missing_breaks_no_file(root, monkeypatch):
     monkeypatch.setattr('mmteso.audio.waveform.require', no_package)
     with pytest.raises(ImportError, match='pip install'):
         build(root, missing='skip')
+
+
+def test_threads_that_decoded_stay(root, monkeypatch):
+    """One that ends while a loader's worker is forked may leave the worker
+    OpenCV's lock taken."""
+    threads = set()
+    load = LoadImageFromFile.transform
+
+    def transform(self, results):
+        threads.add(threading.current_thread())
+        return load(self, results)
+
+    monkeypatch.setattr(LoadImageFromFile, 'transform', transform)
+    assert build(root).check_frames().num_read == 15
+    assert threads and threading.main_thread() not in threads
+    assert all(thread.is_alive() for thread in threads)
+    # a process that is forked has none of them
+    context = multiprocessing.get_context('fork')
+    with context.Pool(1) as pool:
+        assert pool.apply(_square_in_a_thread, (3, )) == [9]
+
+
+def _square_in_a_thread(number):
+    return map_in_threads(lambda x: x * x, [number], '', '')
