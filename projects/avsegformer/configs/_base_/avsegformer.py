@@ -1,51 +1,19 @@
 # Model and recipe of AVSegFormer, for AVSBench. Leaf configs choose backbone
 # and subset.
-_base_ = [
-    '../../../../configs/_base_/models/audio_text.py',
-    '../../../../configs/_base_/datasets/avsbench_binary.py',
-    '../../../../configs/_base_/schedules/teso_60e.py',
-    '../../../../configs/_base_/default_runtime.py'
-]
+_base_ = ['../../../_base_/avsbench.py']
 custom_imports = dict(
     imports=['mmteso', 'mmteso_avsegformer'], allow_failed_imports=False)
 
-frame_size = (224, 224)
-data_preprocessor = dict(size=frame_size)
 model = dict(
-    data_preprocessor=data_preprocessor,
     prompt_encoder=dict(_delete_=True, type='AudioProjectionPrompt'),
-    fusion=None,
-    latent_loss=None,
     decode_head=dict(type='AVSegFormerHead'))
 
-# No text, no augmentation; consecutive VGGish examples of 0.96 s, as
-# AVSBench's own preprocessing has them.
-resize = dict(type='Resize', scale=frame_size, keep_ratio=False)
-load_sound = [
-    dict(type='LoadAudioClip', clip_hop=0.96),
-    dict(type='AudioToLogMel')
-]
-train_pipeline = [
-    _base_.load_image, _base_.load_masks, resize, *load_sound, _base_.pack
-]
-test_pipeline = [
-    _base_.load_image, resize, _base_.load_masks, *load_sound, _base_.pack
-]
-tta_pipeline = [_base_.load_image, resize, *load_sound, _base_.flip_views]
-
-# cue_file, which the model doesn't read, pairs clips for off-screen sound as
-# for TeSO; without cues set it to None. The release's batch is two clips of
-# five frames.
-train_dataloader = dict(
-    batch_size=10, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader
+train_dataloader = dict(batch_size=10)  # the release's two clips of five
 
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
     constructor='TrainableOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-5))
-param_scheduler = None
 train_cfg = dict(max_epochs=60)
 auto_scale_lr = dict(base_batch_size=10)
