@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmteso.models.clips import same_clip
 from mmteso.models.decode_heads import SAMMemory, TeSOSAMHead
+from mmteso.models.decode_heads.teso_sam_head import IGNORED
 from mmteso.models.prompting import at_least_float32
 from mmteso.structures import AudioTextPrompt
 from .cola import add_cola
@@ -81,7 +82,8 @@ class GAVSHead(TeSOSAMHead):
             labels.shape[1:],
             mode='bilinear',
             align_corners=False)
-        losses = dict(loss_mask=self.loss_mask(logits, labels))
+        losses = dict(
+            loss_mask=self.loss_mask(logits, labels, ignore_index=IGNORED))
         if self.loss_align is not None:
             audio = prompt.features[:, 0]
             cue = self.sap(memory.image, audio)[1]
