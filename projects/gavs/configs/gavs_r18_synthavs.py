@@ -23,7 +23,7 @@ model = dict(
         type='SummedPyramid',
         in_channels=[32, 64, 128, 256],
         out_channels=feat_channels),
-    prompt_encoder=dict(_delete_=True, type='AudioFeaturePrompt'),
+    prompt_encoder=dict(_delete_=True, type='PlainAudioPrompt'),
     fusion=None,
     latent_loss=None,
     # No SAM to keep: its decoder, narrow, trains from nothing, too. The

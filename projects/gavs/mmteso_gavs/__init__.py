@@ -10,9 +10,9 @@ from .align_loss import AudioVisualTripletLoss
 from .cola import ColASAMImageEncoder, add_cola
 from .gavs_head import GAVSHead
 from .pyramid_neck import SummedPyramid
-from .sap import AudioFeaturePrompt, SemanticAwareAudioPrompt
+from .sap import PlainAudioPrompt, SemanticAwareAudioPrompt
 
 __all__ = [
-    'AudioFeaturePrompt', 'AudioVisualTripletLoss', 'ColASAMImageEncoder',
-    'GAVSHead', 'SemanticAwareAudioPrompt', 'SummedPyramid', 'add_cola'
+    'AudioVisualTripletLoss', 'ColASAMImageEncoder', 'GAVSHead',
+    'PlainAudioPrompt', 'SemanticAwareAudioPrompt', 'SummedPyramid', 'add_cola'
 ]

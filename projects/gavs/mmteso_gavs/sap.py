@@ -10,7 +10,7 @@ from mmteso.structures import AudioTextPrompt
 
 
 @MODELS.register_module()
-class AudioFeaturePrompt(nn.Module):
+class PlainAudioPrompt(nn.Module):
     """The audio encoder's feature as it is: GAVS makes its prompt in the
     head, where the picture's features are.
 
