@@ -175,9 +175,8 @@ class TeSOSAMHead(PretrainedModule):
         batch_size, channels, height, width = memory.image.shape
         tokens = torch.cat(
             [decoder.iou_token.weight, decoder.mask_tokens.weight])
-        tokens = tokens.expand(batch_size, -1, -1)
-        if self.pmqs is not None:
-            tokens = self.pmqs(tokens, prompt)
+        tokens = self.prompt_tokens(
+            tokens.expand(batch_size, -1, -1), memory, prompt)
         tokens, image = decoder.transformer(
             point_embeddings=tokens[:, None],  # one prompt an image
             image_embeddings=memory.image,
@@ -191,6 +190,13 @@ class TeSOSAMHead(PretrainedModule):
         mlp = decoder.output_hypernetworks_mlps[self.mask_token]
         filters = mlp(tokens[:, 0, 1 + self.mask_token])
         return torch.einsum('bc,bchw->bhw', filters, image)[:, None]
+
+    def prompt_tokens(self, tokens: Tensor, memory: SAMMemory,
+                      prompt: Optional[AudioTextPrompt]) -> Tensor:
+        """Bring the prompt to the output tokens (B, N, C); a subclass may
+        append tokens to them.
+        """
+        return tokens if self.pmqs is None else self.pmqs(tokens, prompt)
 
     def forward(self,
                 x: Union[Tuple[Tensor], SAMMemory],
