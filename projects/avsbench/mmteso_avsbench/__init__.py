@@ -6,7 +6,7 @@ in a config's ``custom_imports``, after mmteso.
 """
 # First: it has to be there before anything imports mmseg.models.
 import mmteso  # noqa: F401
-from .avsbench_head import AudioFeaturePrompt, AVSBenchHead
+from .avsbench_head import AVSBenchHead
 from .tpavi import TPAVI
 
-__all__ = ['AVSBenchHead', 'AudioFeaturePrompt', 'TPAVI']
+__all__ = ['AVSBenchHead', 'TPAVI']

@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 from typing import List, Optional, Sequence, Tuple
 
-import torch
 import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
@@ -11,29 +10,6 @@ from torch import Tensor, nn
 from mmteso.models import same_clip
 from mmteso.structures import AudioTextPrompt
 from .tpavi import TPAVI
-
-
-@MODELS.register_module()
-class AudioFeaturePrompt(nn.Module):
-    """The audio encoder's feature as it is, for :class:`AVSBenchHead`.
-
-    Args:
-        audio_dims (int): Its channels. Defaults to 128, VGGish's.
-    """
-
-    reads = ('audio', )
-
-    def __init__(self, audio_dims: int = 128) -> None:
-        super().__init__()
-        self.audio_dims = self.embed_dims = audio_dims
-
-    def forward(self,
-                audio: Tensor,
-                text: Optional[Tensor] = None,
-                valid: Optional[Tensor] = None) -> AudioTextPrompt:
-        """(B, audio_dims) -> a prompt of one feature per frame."""
-        return AudioTextPrompt(audio[:, None], torch.zeros_like(audio),
-                               audio.new_ones(len(audio), 1))
 
 
 class ParallelConvs(nn.Module):

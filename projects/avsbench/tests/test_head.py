@@ -6,7 +6,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.nn.functional import linear
 
-from mmteso_avsbench import TPAVI, AudioFeaturePrompt, AVSBenchHead
+from mmteso.models.prompting import AudioFeaturePrompt
+from mmteso_avsbench import TPAVI, AVSBenchHead
 
 CLIPS = 'ababb'  # of two and three frames, mixed
 CHANNELS = [4, 6, 8, 10]

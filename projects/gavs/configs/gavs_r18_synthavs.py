@@ -1,31 +1,15 @@
 # GAVS, narrow, on SynthAVS: small enough to train from nothing on a CPU.
-_base_ = [
-    '../../../configs/_base_/models/audio_text_tiny.py',
-    '../../../configs/_base_/datasets/synthavs.py',
-    '../../../configs/_base_/schedules/synthavs_800it.py',
-    '../../../configs/_base_/default_runtime.py'
-]
+_base_ = ['../../_base_/synthavs.py']
 custom_imports = dict(
     imports=['mmteso', 'mmteso_gavs'], allow_failed_imports=False)
 
 feat_channels = 64
 model = dict(
-    backbone=dict(
-        type='ResNet',
-        depth=18,
-        stem_channels=32,
-        base_channels=32,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        norm_cfg=dict(type='BN', requires_grad=True),
-        style='pytorch'),
     neck=dict(
         type='SummedPyramid',
         in_channels=[32, 64, 128, 256],
         out_channels=feat_channels),
-    prompt_encoder=dict(_delete_=True, type='PlainAudioPrompt'),
-    fusion=None,
-    latent_loss=None,
+    prompt_encoder=dict(_delete_=True, type='AudioFeaturePrompt'),
     # No SAM to keep: its decoder, narrow, trains from nothing, too. The
     # paper's cross entropy teaches silent frames, one in seven, as they are.
     decode_head=dict(
@@ -37,21 +21,3 @@ model = dict(
             iou_head_hidden_dim=feat_channels),
         sap=dict(hidden_dims=256),
         loss_align=dict(type='AudioVisualTripletLoss')))
-
-train_pipeline = [
-    _base_.load_image, _base_.load_masks, *_base_.load_sound, _base_.pack
-]
-test_pipeline = [
-    _base_.load_image, _base_.load_all_masks, *_base_.load_sound, _base_.pack
-]
-tta_pipeline = [
-    _base_.load_image, *_base_.load_sound,
-    dict(
-        type='TestTimeAug',
-        transforms=[_base_.flips, [_base_.load_all_masks], [_base_.pack]])
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader
-val_evaluator = [dict(type='AVSMetric')]
-test_evaluator = val_evaluator

@@ -10,9 +10,9 @@ from .align_loss import AudioVisualTripletLoss
 from .cola import ColASAMImageEncoder, add_cola
 from .gavs_head import GAVSHead
 from .pyramid_neck import SummedPyramid
-from .sap import PlainAudioPrompt, SemanticAwareAudioPrompt
+from .sap import SemanticAwareAudioPrompt
 
 __all__ = [
     'AudioVisualTripletLoss', 'ColASAMImageEncoder', 'GAVSHead',
-    'PlainAudioPrompt', 'SemanticAwareAudioPrompt', 'SummedPyramid', 'add_cola'
+    'SemanticAwareAudioPrompt', 'SummedPyramid', 'add_cola'
 ]

@@ -1,36 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-from typing import Optional, Tuple
+from typing import Tuple
 
 import torch
-from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.models.prompting import mlp
-from mmteso.structures import AudioTextPrompt
-
-
-@MODELS.register_module()
-class PlainAudioPrompt(nn.Module):
-    """The audio encoder's feature as it is: GAVS makes its prompt in the
-    head, where the picture's features are.
-
-    Args:
-        audio_dims (int): Channels of the feature. Defaults to 128, VGGish's.
-    """
-
-    reads = ('audio', )
-
-    def __init__(self, audio_dims: int = 128) -> None:
-        super().__init__()
-        self.audio_dims = self.embed_dims = audio_dims
-
-    def forward(self,
-                audio: Tensor,
-                text: Optional[Tensor] = None,
-                valid: Optional[Tensor] = None) -> AudioTextPrompt:
-        """(B, audio_dims) -> a prompt of one feature, (B, 1, audio_dims)."""
-        return AudioTextPrompt(audio[:, None], torch.zeros_like(audio),
-                               audio.new_ones(len(audio), 1))
 
 
 class SemanticAwareAudioPrompt(nn.Module):

@@ -9,12 +9,12 @@ from mmseg.structures import SegDataSample
 
 from mmteso.models.adapters import BottleneckAdapter, freeze
 from mmteso.models.backbones import SAMImageEncoder
+from mmteso.models.prompting import AudioFeaturePrompt
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
 
 from mmteso_gavs import (AudioVisualTripletLoss, ColASAMImageEncoder, GAVSHead,
-                         PlainAudioPrompt, SemanticAwareAudioPrompt,
-                         SummedPyramid)
+                         SemanticAwareAudioPrompt, SummedPyramid)
 
 C, A = 16, 6  # channels of image and sound
 VISION = dict(
@@ -77,7 +77,7 @@ def test_prompt():
 def test_decoder_is_sams():
     """With the prompt's tokens where SAM has those of points."""
     head, features, audio = head_and_inputs()
-    found = head(features, prompt=PlainAudioPrompt(A)(audio))
+    found = head(features, prompt=AudioFeaturePrompt(A)(audio))
     tokens, _ = head.sap(features[0] + head.no_mask_embed.weight[..., None,
                                                                  None], audio)
     expected, _ = head.mask_decoder(
@@ -95,7 +95,7 @@ def test_decoder_is_sams():
 def test_a_frames_own_sound_matters_to_its_mask():
     head, features, audio = head_and_inputs()
     metas = [dict(img_shape=(32, 48))] * 2
-    encode, memory = PlainAudioPrompt(A), head.encode_image(features)
+    encode, memory = AudioFeaturePrompt(A), head.encode_image(features)
     before = head.predict(memory, metas, {}, prompt=encode(audio))
     assert before.shape == (2, 1, 32, 48)
     audio[0] += 1
@@ -152,7 +152,7 @@ def test_losses_reach_every_parameter_that_trains():
         loss_align=dict(type='AudioVisualTripletLoss', margin=2.))
     labels = torch.randint(0, 2, (2, 32, 48))
     losses = head.loss(features, samples_with(labels), {},
-                       PlainAudioPrompt(A)(audio))
+                       AudioFeaturePrompt(A)(audio))
     assert set(losses) == {'loss_mask', 'loss_align'}
     sum(losses.values()).backward()
     for name, value in head.named_parameters():
@@ -162,7 +162,7 @@ def test_losses_reach_every_parameter_that_trains():
 def test_loss_of_the_masks():
     """Cross entropy of labelled pixels; silence is taught too."""
     head, features, audio = head_and_inputs()
-    prompt = PlainAudioPrompt(A)(audio)
+    prompt = AudioFeaturePrompt(A)(audio)
     labels = torch.randint(0, 2, (2, 32, 48))
     labels[0, :, :9] = 255
     labels[1] = 0

@@ -11,7 +11,7 @@ custom_imports = dict(
 sam = _base_.sam
 model = dict(
     backbone=dict(type='ColASAMImageEncoder'),
-    prompt_encoder=dict(_delete_=True, type='PlainAudioPrompt'),
+    prompt_encoder=dict(_delete_=True, type='AudioFeaturePrompt'),
     latent_loss=None,
     # the head and the encoder bring their own
     adapters=None,
