@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SAM 2 as transformers builds and stores it: images, no video memory."""
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Mapping, Optional, Sequence, Tuple
 
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -15,10 +15,11 @@ from mmteso.optional import require
 sam2 = require('transformers.models.sam2.modeling_sam2', 'text')
 
 # What a folder's config may say otherwise than the model's: what another
-# field says too, what matters in training only, what nothing reads.
+# field says too, what matters in training only, what isn't read here.
 _FREE = {
     'backbone_config', 'backbone_feature_sizes', 'image_size',
-    'initializer_range', 'layer_norm_eps'
+    'initializer_range', 'layer_norm_eps', 'dynamic_multimask_via_stability',
+    'dynamic_multimask_stability_delta', 'dynamic_multimask_stability_thresh'
 }
 
 
@@ -51,9 +52,13 @@ def read_sam2_folder(folder: str) -> nn.Module:
     return from_pretrained(sam2.Sam2Model, folder, local_files_only=True)
 
 
-def check_same(part: str, config, stored, folder: str) -> None:
+def check_same(part: str,
+               config,
+               stored,
+               folder: str,
+               free: Collection[str] = ()) -> None:
     """Raise ValueError if a folder's part was built otherwise than ours."""
-    differing = differing_fields(config, stored, _FREE)
+    differing = differing_fields(config, stored, {*_FREE, *free})
     if differing:
         raise ValueError(
             f'"{folder}" holds another SAM 2: of {part} the model\'s config '
@@ -97,8 +102,9 @@ class SAM2ImageEncoder(PretrainedModule):
         model, ours = read_sam2_folder(folder), self.vision_encoder.config
         stored = model.config.vision_config
         check_same('the neck', ours, stored, folder)
-        check_same('Hiera', ours.backbone_config, stored.backbone_config,
-                   folder)
+        check_same(
+            'Hiera', ours.backbone_config, stored.backbone_config, folder,
+            free=['num_attention_heads'])  # it has them by stage
         load_part(self.vision_encoder, model.vision_encoder.state_dict(),
                   folder)
 
