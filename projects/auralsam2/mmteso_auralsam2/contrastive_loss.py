@@ -5,6 +5,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmteso.models.prompting import at_least_float32
+
 
 @MODELS.register_module()
 class AudioContrastiveLoss(nn.Module):
@@ -57,15 +59,16 @@ class AudioContrastiveLoss(nn.Module):
         audio_kind = (labels[known] == 1).any(1).repeat(len(sounds))
         if not len(anchors):
             return 0 * sum(x.sum() for x in [*pixels, *sounds])
-        logits = anchors @ torch.cat([anchors, audio]).T / self.tau
+        logits = at_least_float32(anchors @ torch.cat([anchors, audio]).T)
+        logits = logits / self.tau
         same = kind[:, None] == torch.cat([kind, audio_kind.to(kind)])
         lowest = torch.finfo(logits.dtype).min
         negative = logits.masked_fill(same, lowest).logsumexp(1, keepdim=True)
         positive = same[:, len(anchors):]
         logits = logits[:, len(anchors):]
-        nce = torch.logaddexp(logits, negative) - logits
-        nce = (nce * positive).sum(1) / positive.sum(1).clamp(min=1)
-        return self.loss_weight * nce.mean()
+        losses = torch.logaddexp(logits, negative) - logits
+        losses = (losses * positive).sum(1) / positive.sum(1).clamp(min=1)
+        return self.loss_weight * losses.mean()
 
     def _choose(self, labels: Tensor, wrong: Tensor) -> Tensor:
         """Places in the flattened labels, of each kind a few by chance."""

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import pytest
 import torch
-from transformers import Sam2Config, Sam2Model
+from transformers import Sam2VideoConfig, Sam2VideoModel
 
 WIDTH = 16
 #: Fields of Sam2HieraDetConfig.
@@ -19,6 +19,16 @@ DECODER = dict(
     mlp_dim=WIDTH,
     num_attention_heads=2,
     iou_head_hidden_dim=WIDTH)
+MEMORY = dict(
+    memory_attention_hidden_size=WIDTH,
+    memory_attention_num_layers=1,
+    memory_attention_feed_forward_hidden_size=WIDTH,
+    memory_encoder_hidden_size=WIDTH,
+    memory_encoder_output_channels=WIDTH,
+    mask_downsampler_embed_dim=WIDTH,
+    memory_fuser_num_layers=1,
+    memory_fuser_embed_dim=WIDTH,
+    memory_fuser_intermediate_dim=WIDTH)
 
 
 @pytest.fixture(scope='session')
@@ -29,10 +39,10 @@ def narrow_sam2():
 
 @pytest.fixture(scope='session')
 def sam2_folder(tmp_path_factory):
-    """A small SAM 2 with random weights, as transformers stores it."""
+    """A small SAM 2 with random weights, as the Hub has it: with a memory."""
     folder = str(tmp_path_factory.mktemp('sam2'))
-    model = Sam2Model(
-        Sam2Config(
+    model = Sam2VideoModel(
+        Sam2VideoConfig(
             vision_config=dict(
                 backbone_config=dict(
                     HIERA, model_type='sam2_hiera_det_model'),
@@ -40,7 +50,8 @@ def sam2_folder(tmp_path_factory):
                 fpn_hidden_size=WIDTH,
                 backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]]),
             prompt_encoder_config=dict(hidden_size=WIDTH, image_size=64),
-            mask_decoder_config=DECODER))
+            mask_decoder_config=DECODER,
+            **MEMORY))
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Weights in the authors' layout: none left over, and the same prompts."""
 import math
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -255,7 +255,7 @@ def test_a_strange_weight_is_not_dropped():
     assert converted.keys() == {'decode_head.fuser.extra.weight'}
 
 
-def test_command(narrow_sam2, sam2_folder, tmp_path):
+def test_command(narrow_sam2, sam2_folder, tmp_path, monkeypatch):
     """Fuser and VGGish of the file, SAM 2 of the folder."""
     width, hiera, decoder = narrow_sam2
     config = Config.fromfile(PROJECT / 'configs/auralsam2_hiera-l_v1m.py')
@@ -272,10 +272,11 @@ def test_command(narrow_sam2, sam2_folder, tmp_path):
     config.dump(tmp_path / 'config.py')
     state = random_state()
     torch.save(state, tmp_path / 'src.pth')
-    command = [sys.executable, str(PROJECT / 'convert_checkpoint.py'),
-               *(str(tmp_path / name)
-                 for name in ('config.py', 'src.pth', 'dst.pth'))]
-    subprocess.run(command, check=True)
+    command = str(PROJECT / 'convert_checkpoint.py')
+    files = [str(tmp_path / name)
+             for name in ('config.py', 'src.pth', 'dst.pth')]
+    monkeypatch.setattr(sys, 'argv', [command, *files])
+    runpy.run_path(command, run_name='__main__')
     written = torch.load(tmp_path / 'dst.pth')['state_dict']
     model = MODELS.build(config.model)
     model.load_state_dict(written)
