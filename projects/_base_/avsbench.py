@@ -1,6 +1,6 @@
 # Data and recipe of peers that read no text, for AVSBench: frames of 224 x
-# 224, no augmentation, and consecutive VGGish examples of 0.96 s, as AVSBench's
-# own preprocessing has them.
+# 224, no augmentation, and consecutive VGGish examples of 0.96 s, as in
+# AVSBench's own preprocessing.
 _base_ = [
     '../../configs/_base_/models/audio_text.py',
     '../../configs/_base_/datasets/avsbench_binary.py',

@@ -10,6 +10,9 @@ from typing import Dict, Mapping
 from mmdet.models.backbones.pvt import pvt_convert
 from torch import Tensor
 
+# What of a model here the authors' files have.
+THEIRS = ('backbone.', 'decode_head.')
+
 # What they build and never call: the second branch of the ResNet, and what
 # would join a level before the coarsest one.
 _UNUSED = re.compile(r'resnet\.layer[34]_2\.|path4\.resConfUnit1\.')
@@ -32,7 +35,7 @@ _RULES = {
 }
 
 
-def convert_avsbench(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+def convert_checkpoint(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     """Bring the authors' weights into those of our configs.
 
     Args:

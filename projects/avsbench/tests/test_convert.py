@@ -8,7 +8,7 @@ from torch import nn
 
 from mmteso.structures import AudioTextPrompt
 from mmteso_avsbench import AVSBenchHead
-from mmteso_avsbench.convert import convert_avsbench
+from mmteso_avsbench.convert import convert_checkpoint
 
 WIDTHS, C = [8, 16, 24, 32], 256
 RATES = (3, 6, 12, 18)
@@ -150,7 +150,7 @@ def test_head():
     """Nothing over, and the authors' masks of a clip of five frames."""
     state = head_state()
     model = narrow(nn.Identity())
-    model.load_state_dict(convert_avsbench(state))
+    model.load_state_dict(convert_checkpoint(state))
     feats = [
         torch.randn(5, width, 8 >> i, 16 >> i)
         for i, width in enumerate(WIDTHS)
@@ -179,7 +179,7 @@ def test_resnet():
                       if stem in ('layer3', 'layer4') else [stem]):
             state[f'resnet.{other}.{rest}'] = torch.rand_like(value.float())
     model = narrow(backbone)
-    model.load_state_dict(convert_avsbench(state))
+    model.load_state_dict(convert_checkpoint(state))
     assert torch.equal(model.backbone.layer4[2].conv3.weight,
                        state['resnet.layer4_1.2.conv3.weight'])
 
@@ -200,11 +200,11 @@ def test_pvt():
         for name, value in pvt_names(backbone).items()
     })
     model = narrow(other)
-    model.load_state_dict(convert_avsbench(state))
+    model.load_state_dict(convert_checkpoint(state))
     for name, value in backbone.state_dict().items():
         assert torch.equal(other.state_dict()[name], value), name
 
 
 def test_a_strange_weight_is_not_dropped():
-    converted = convert_avsbench({'tpavi_b5.g.weight': torch.ones(1)})
+    converted = convert_checkpoint({'tpavi_b5.g.weight': torch.ones(1)})
     assert converted.keys() == {'tpavi_b5.g.weight'}

@@ -11,6 +11,9 @@ from torch import Tensor
 
 _LEVELS, _POINTS = 3, 4  # of the deformable attention
 
+# What of a model here the authors' files have.
+THEIRS = ('', )  # all of it
+
 # What they build and never call: a pyramid of the attention, and the second
 # branch of the ResNet.
 _UNUSED = re.compile(r'head\.(fpn|attn_fc)\.|backbone\.layer[34]_2\.')
@@ -61,7 +64,7 @@ _RULES = {
 }
 
 
-def convert_avsegformer(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+def convert_checkpoint(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     """Bring the authors' weights, such as ``MS3_best.pth``, into those of our
     configs.
 

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmteso_avsegformer import AudioProjectionPrompt, AVSegFormerHead
-from mmteso_avsegformer.convert import convert_avsegformer
+from mmteso_avsegformer.convert import convert_checkpoint
 
 C, HEADS, QUERIES, FFN = 32, 4, 5, 8
 WIDTHS = [8, 16, 24, 32]
@@ -298,7 +298,7 @@ def test_pvt():
         for i, width in enumerate(WIDTHS)
     ]
     audio = torch.randn(2, 128)
-    model.load_state_dict(convert_avsegformer(state))
+    model.load_state_dict(convert_checkpoint(state))
     torch.testing.assert_close(
         model.decode_head(feats, model.prompt_encoder(audio)),
         Public(state)(feats, audio), atol=1e-4, rtol=1e-4)
@@ -317,11 +317,11 @@ def test_resnet():
             layout[f'backbone.{other}.{rest}'] = tuple(value.shape)
     state = random_state({**head_layout(), **layout})
     model = narrow(backbone)
-    model.load_state_dict(convert_avsegformer(state))
+    model.load_state_dict(convert_checkpoint(state))
     assert torch.equal(model.backbone.layer4[2].conv3.weight,
                        state['backbone.layer4_1.2.conv3.weight'])
 
 
 def test_a_strange_weight_is_not_dropped():
-    converted = convert_avsegformer({'head.extra.weight': torch.ones(1)})
+    converted = convert_checkpoint({'head.extra.weight': torch.ones(1)})
     assert converted.keys() == {'decode_head.extra.weight'}
