@@ -1,0 +1,51 @@
+# Copyright (c) mmteso contributors. All rights reserved.
+"""What all peers have to do: here in two processes."""
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from processes import ROOT, free_port, run
+
+from mmteso.testbeds.synthavs import generate_synthavs
+
+PROJECTS = Path(__file__).parent
+CONFIGS = sorted(PROJECTS.glob('*/configs/*_r18_synthavs.py'))
+PACKAGES = os.pathsep.join(str(path.parents[1]) for path in CONFIGS)
+
+
+@pytest.mark.slow
+@pytest.mark.dist
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_two_processes(path, tmp_path, monkeypatch):
+    """Train, validate and test under several sounds; every layer gets its
+    gradient."""
+    monkeypatch.setenv('PYTHONPATH', PACKAGES)
+    generate_synthavs(tmp_path / 'data', videos=8, frames=5, size=32)
+    config = Config.fromfile(path)
+    config.train_cfg.update(max_iters=3, val_interval=3)  # DDP tells in step 2
+    config.default_hooks.checkpoint.interval = 3
+    for name in ('train', 'val', 'test'):
+        loader = config[f'{name}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.dataset.data_root = str(tmp_path / 'data')
+    # two clips alone could not lend each other a sound
+    config.test_dataloader.dataset.split = ['train', 'val', 'test']
+    config.train_dataloader.batch_size = 2
+    config.work_dir = str(tmp_path / 'work')
+    config.dump(tmp_path / 'config.py')
+
+    def both(tool, *words):
+        run(['bash', ROOT / 'tools' / tool, *words], PYTHON=sys.executable,
+            PORT=str(free_port()))
+
+    both('dist_train.sh', tmp_path / 'config.py', 2)
+    report = tmp_path / 'audio.json'
+    both('dist_test.sh', tmp_path / 'config.py', tmp_path / 'work/iter_3.pth',
+         2, '--work-dir', tmp_path / 'test', '--audio', 'normal', 'mute',
+         'off-screen', '--audio-out', report)
+    conditions = json.loads(report.read_text())['conditions']
+    assert list(conditions) == ['normal', 'mute', 'off-screen']
+    assert all(0 <= scores['J'] <= 100 for scores in conditions.values())
