@@ -56,7 +56,7 @@ def test_equals_reference(sedam, inputs):
     """Key by key, as the docstring says."""
     prompt = super(type(sedam), sedam).forward(*inputs)
     found = sedam(*inputs, METAS)
-    attn, rate = sedam.clip_attn, math.exp(sedam.log_rate)
+    attn, rate = sedam.clip_attn, sedam.log_rate.exp().item()
     # cues were dropped, or what others see of them would go untested
     assert not prompt.kept.all()
     for b, meta in enumerate(METAS):
