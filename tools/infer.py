@@ -17,6 +17,7 @@ from typing import TextIO
 
 from mmteso.choices import SAVE
 from mmteso.command_line import add_cfg_options, add_data_root, existing_file
+from mmteso.idle_threads import log_idle_threads, relax_idle_threads
 
 
 def parse_args() -> argparse.Namespace:
@@ -77,6 +78,7 @@ def parse_args() -> argparse.Namespace:
 
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
+    relax_idle_threads()  # before torch is imported
 
 # the output is JSON lines alone: some libraries print, also when imported
 with redirect_stdout(sys.stderr):
@@ -172,6 +174,7 @@ def infer_all(args: argparse.Namespace, lines: TextIO) -> int:
     cfg = Config.fromfile(args.config)
     set_data_root(cfg, args.data_root)
     merge_cfg_options(cfg, args.cfg_options)
+    log_idle_threads()
     inferencer = None
     failed = False
     for path in args.inputs:

@@ -15,6 +15,7 @@ from typing import Union
 
 from mmteso.choices import NOISE_REFERENCES, audio_condition_transform
 from mmteso.command_line import add_cfg_options, add_data_root, existing_file
+from mmteso.idle_threads import log_idle_threads, relax_idle_threads
 
 
 def parse_args() -> argparse.Namespace:
@@ -119,6 +120,7 @@ def parse_args() -> argparse.Namespace:
 
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
+    relax_idle_threads()  # before torch is imported
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -238,6 +240,7 @@ def main() -> None:
                          '--out or --show-dir where predictions go')
     if args.out is not None:
         save_predictions(cfg, args.out)
+    log_idle_threads()
     prepare_cpu_distributed(cfg)
 
     if args.audio is None:

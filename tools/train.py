@@ -5,6 +5,7 @@ import os
 import os.path as osp
 
 from mmteso.command_line import add_cfg_options, add_data_root, existing_file
+from mmteso.idle_threads import log_idle_threads, relax_idle_threads
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,6 +41,7 @@ def parse_args() -> argparse.Namespace:
 
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
+    relax_idle_threads()  # before torch is imported
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -70,6 +72,7 @@ def main() -> None:
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.resume and 'load_from' not in (args.cfg_options or {}):
         resume_from_work_dir(cfg)
+    log_idle_threads()
     prepare_cpu_distributed(cfg)
     runner = (
         RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))

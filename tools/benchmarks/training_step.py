@@ -24,7 +24,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(sys.argv[4]))
 torch.manual_seed(0)
 cfg = Config.fromfile(sys.argv[1])
 init_default_scope('mmseg')
@@ -64,13 +64,16 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def median_step(tree: str, config: str, data_root: str, steps: int) -> Sample:
-    """The median of some steps of a config, in a process of its own."""
+def median_step(tree: str, config: str, data_root: str, steps: int,
+                threads: int = 1, first: str = '', **environ: str) -> Sample:
+    """The median of some steps of a config, in a process of its own, in whose
+    environment ``environ`` is and which runs the code ``first`` at first."""
     result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', STEPS, osp.join(tree, config),
-         osp.abspath(data_root), str(steps)],
-        cwd=tree, env={**os.environ, 'PYTHONPATH': tree}, check=True,
-        stdout=subprocess.PIPE, text=True)
+        [sys.executable, '-W', 'ignore', '-c', first + STEPS,
+         osp.join(tree, config), osp.abspath(data_root), str(steps),
+         str(threads)],
+        cwd=tree, env={**os.environ, 'PYTHONPATH': tree, **environ},
+        check=True, stdout=subprocess.PIPE, text=True)
     return Sample(*map(float, result.stdout.split()[-2:]))
 
 
