@@ -66,10 +66,8 @@ class CueRecord:
             record = cls(**values)
         except TypeError as error:
             raise ValueError(f'no record of a cue file ({error})') from error
-        fits = {
-            field.name: isinstance(getattr(record, field.name), str)
-            for field in dataclasses.fields(cls) if field.type is str
-        }
+        fits = {name: isinstance(values[name], str)
+                for name in _TEXTS if name in values}
         fits['cues'] = isinstance(values['cues'], list) and all(
             isinstance(cue, str) and cue.strip() for cue in record.cues)
         fits['frame'] = type(record.frame) is int and record.frame >= 0
@@ -89,6 +87,11 @@ class CueRecord:
         """The line with its line break, in UTF-8."""
         # half of a surrogate pair, which a server may answer, is no UTF-8
         return f'{self.to_json()}\n'.encode(errors='backslashreplace')
+
+
+_TEXTS = [
+    field.name for field in dataclasses.fields(CueRecord) if field.type is str
+]
 
 
 def _is_torn(line: bytes) -> bool:

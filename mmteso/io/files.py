@@ -83,9 +83,14 @@ def parse_yaml(content: Union[str, bytes]) -> Any:
         raise ValueError(' '.join(str(error).split())) from error
 
 
+_STRICT_JSON = json.JSONDecoder(object_pairs_hook=_no_key_twice)
+
+
 def parse_json(content: Union[str, bytes]) -> Any:
     """Read JSON, in which no key may occur twice in an object."""
-    return json.loads(content, object_pairs_hook=_no_key_twice)
+    if isinstance(content, bytes):
+        content = content.decode(json.detect_encoding(content))
+    return _STRICT_JSON.decode(content)
 
 
 def read_yaml(path: str, backend_args: Optional[dict] = None) -> Any:
