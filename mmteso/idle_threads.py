@@ -35,7 +35,9 @@ def relax_idle_threads(environ: Dict[str, str] = os.environ) -> None:
             or any(name in environ for name in SETTINGS)
             or any(map(osp.exists, GPU_DEVICES))):
         return
-    chosen['OMP_WAIT_POLICY'] = 'PASSIVE'
+    # 300,000 by default. Fewer help more beside a busy process, and cost more
+    # alone: docs/benchmarks.md, "busy".
+    chosen['GOMP_SPINCOUNT'] = '1000'
     environ.update(chosen)
 
 
@@ -47,5 +49,5 @@ def log_idle_threads() -> None:
                             for name, value in chosen.items())
         print_log(
             f'threads of this CPU that wait sleep soon, for other processes '
-            f"to run ({settings}); set {SETTINGS[0]} for another choice",
+            f'to run ({settings}); set it for another choice',
             logger='current')

@@ -24,8 +24,8 @@ def relaxed(**environ):
 
 
 def test_what_is_chosen(fresh):
-    assert relaxed() == dict(OMP_WAIT_POLICY='PASSIVE')
-    assert relaxed(OMP_NUM_THREADS='2')['OMP_WAIT_POLICY'] == 'PASSIVE'
+    assert relaxed() == dict(GOMP_SPINCOUNT='1000')
+    assert relaxed(OMP_NUM_THREADS='2')['GOMP_SPINCOUNT'] == '1000'
 
 
 @pytest.mark.parametrize('environ', [
@@ -57,7 +57,7 @@ def test_the_log_says_it():
         'for name in SETTINGS: os.environ.pop(name, None)\n'
         'relax_idle_threads(); log_idle_threads()\n'
         'import mmteso.models')
-    assert said.stdout.count('OMP_WAIT_POLICY=PASSIVE') == 1
+    assert said.stdout.count('GOMP_SPINCOUNT=1000') == 1
 
 
 @pytest.mark.parametrize('words', [
