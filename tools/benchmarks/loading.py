@@ -56,6 +56,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
+from mmteso.io import CueFile
 from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
 
 sys.path.insert(0, osp.join(ROOT, 'tests'))
@@ -156,6 +157,8 @@ def measure_start(args: argparse.Namespace, root: str) -> None:
     start = f'data set of {count} clips'
     samples = take_turns({
         start: lambda: measure(lambda: DATASETS.build(config)),
+        'its cue file alone': lambda: measure(
+            lambda: CueFile(f'{root}/cues.jsonl', cues_only=True)),
         'bare scan': lambda: measure(lambda: scan(Path(root)))
     }, args.rounds)
     seconds = statistics.median(run.cpu for run in samples[start])
