@@ -4,9 +4,10 @@
 Sources of the facts about AVSBench: ``avss/color_dataloader.py`` of
 OpenNLPLab/AVSBench and the ``metadata.csv`` of the AVSBench-semantic release.
 """
+import functools
 import itertools
 import os.path as osp
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import mmengine.fileio as fileio
 
@@ -141,6 +142,11 @@ def get_class_set(metainfo: Optional[Mapping[str, Any]] = None,
     return names, palette
 
 
+@functools.lru_cache(maxsize=8)
+def _without_blanks(class_names: Tuple[str, ...]) -> Dict[str, str]:
+    return {''.join(name.split()): name for name in class_names}
+
+
 def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
     """Read the ``a_obj`` column: which classes sound in a clip, each once.
 
@@ -149,7 +155,7 @@ def parse_a_obj(text: str, class_names: Sequence[str]) -> Tuple[str, ...]:
     (no object), repeated names, and an empty column (the V3 lists). Any other
     name is a ValueError.
     """
-    known = {''.join(name.split()): name for name in class_names}
+    known = _without_blanks(tuple(class_names))
     names: List[str] = []
     for part in text.split('_'):
         word = ''.join(part.split())

@@ -28,7 +28,7 @@ class CueFileError(ValueError):
     """A cue file that doesn't follow the format."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CueRecord:
     """What is known about the text cues of one frame."""
     uid: str  #: The clip.

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import os.path as osp
+from collections import Counter
 from contextlib import contextmanager
 from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
                     Tuple, Union)
@@ -62,11 +63,10 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _no_key_twice(pairs: List[Tuple[Any, Any]]) -> Dict[Any, Any]:
-    values: Dict[Any, Any] = {}
-    for key, value in pairs:
-        if key in values:
-            raise ValueError(f'the key {key} occurs twice')
-        values[key] = value
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f'the key {counts.most_common(1)[0][0]} occurs twice')
     return values
 
 
