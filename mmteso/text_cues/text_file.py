@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Captions or answers of models that exist already."""
 import csv
+import dataclasses
 import json
 from typing import Dict, Iterator, Optional, Sequence, Tuple
 
@@ -79,7 +80,8 @@ class TextFile:
                 if is_cue_file:
                     # frames that failed before their turn have no text
                     yield from (
-                        vars(record) for record in CueFile(path).values()
+                        dataclasses.asdict(record)
+                        for record in CueFile(path).values()
                         if getattr(record, self.key))
                     return
             with open(path, encoding='utf-8-sig', newline='') as file:
