@@ -1,5 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What all peers have to do: here in two processes."""
+"""What all peers have in common."""
 import json
 import os
 import sys
@@ -7,13 +7,52 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
 from processes import ROOT, free_port, run
 
+from mmteso.io import read_yaml
 from mmteso.testbeds.synthavs import generate_synthavs
 
 PROJECTS = Path(__file__).parent
 CONFIGS = sorted(PROJECTS.glob('*/configs/*_r18_synthavs.py'))
 PACKAGES = os.pathsep.join(str(path.parents[1]) for path in CONFIGS)
+
+
+@pytest.mark.parametrize(
+    'path', sorted(PROJECTS.glob('*/metafile.yml')),
+    ids=lambda path: path.parent.name)
+def test_metafile_lists_every_config(path):
+    models = read_yaml(str(path))['Models']
+    assert {model['Config'] for model in models} == {
+        config.relative_to(ROOT).as_posix()
+        for config in path.parent.glob('configs/*.py')
+    }
+
+
+@pytest.mark.parametrize('peer, trained', [
+    ('avsbench', {'decode_head'}),
+    ('avsegformer', {'prompt_encoder', 'decode_head'}),
+    ('bavs', {'prompt_encoder', 'decode_head'}),
+    ('gavs', {'neck', 'decode_head'}),
+    ('auralsam2', {'neck', 'prompt_encoder', 'decode_head'}),
+])
+def test_cutouts(peer, trained):
+    """Data, classes and start are the testbed's; the rest is SynthAVS's."""
+    config = Config.fromfile(
+        PROJECTS / peer / f'configs/{peer}_efficientnet-lite0_cutouts.py')
+    init_default_scope(config.default_scope)
+    for name in ('train', 'val', 'test'):
+        dataset = config[f'{name}_dataloader'].dataset
+        assert dataset.data_root == 'data/cutouts'
+    assert 'test_unseen' in dataset.split
+    config.model.backbone.init_cfg = None
+    model = MODELS.build(config.model)
+    assert trained == {
+        name.split('.')[0]
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-from mmteso.io import read_yaml
 from mmteso.testbeds.synthavs import generate_synthavs
 
 PROJECT = Path(__file__).parents[1]
@@ -142,29 +141,3 @@ def test_full_size(size):
         img=torch.randn(1, 3, 1024, 1024), log_mel=torch.randn(1, 1, 96, 64))
     with torch.no_grad():
         assert model(inputs).shape == (1, 1, 256, 256)
-
-
-def test_cutouts():
-    """Data, classes and start are the testbed's; the rest is SynthAVS's."""
-    config = Config.fromfile(
-        CONFIGS / 'auralsam2_efficientnet-lite0_cutouts.py')
-    init_default_scope(config.default_scope)
-    for loader in (config.train_dataloader, config.val_dataloader,
-                   config.test_dataloader):
-        assert loader.dataset.data_root == 'data/cutouts'
-    assert 'test_unseen' in config.test_dataloader.dataset.split
-    config.model.backbone.init_cfg = None
-    trained = {
-        name.split('.')[0]
-        for name, parameter in MODELS.build(config.model).named_parameters()
-        if parameter.requires_grad
-    }
-    assert trained == {'neck', 'prompt_encoder', 'decode_head'}
-
-
-def test_metafile_lists_every_config():
-    models = read_yaml(str(PROJECT / 'metafile.yml'))['Models']
-    assert {model['Config'] for model in models} == {
-        f'projects/auralsam2/configs/{path.name}'
-        for path in CONFIGS.glob('*.py')
-    }

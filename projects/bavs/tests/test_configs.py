@@ -9,7 +9,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-from mmteso.io import read_yaml
 from mmteso.testbeds.synthavs import generate_synthavs
 
 PROJECT = Path(__file__).parents[1]
@@ -103,29 +102,3 @@ def test_full_config(tmp_path):
     assert sample.seg_logits.data.shape == (71, 64, 64)
     seen = sample.seg_logits.data.flatten(1).any(1).nonzero().flatten()
     assert set(seen.tolist()) <= {0, *sum(model.audio_encoder.matches, [])}
-
-
-def test_cutouts():
-    """Data, classes and start are the testbed's; the rest is SynthAVS's."""
-    config = Config.fromfile(
-        CONFIGS / 'bavs_efficientnet-lite0_cutouts.py')
-    init_default_scope(config.default_scope)
-    for loader in (config.train_dataloader, config.val_dataloader,
-                   config.test_dataloader):
-        assert loader.dataset.data_root == 'data/cutouts'
-    assert 'test_unseen' in config.test_dataloader.dataset.split
-    config.model.backbone.init_cfg = None
-    trained = {
-        name.split('.')[0]
-        for name, parameter in MODELS.build(config.model).named_parameters()
-        if parameter.requires_grad
-    }
-    assert trained == {'prompt_encoder', 'decode_head'}
-
-
-def test_metafile_lists_every_config():
-    models = read_yaml(str(PROJECT / 'metafile.yml'))['Models']
-    assert {model['Config'] for model in models} == {
-        f'projects/bavs/configs/{path.name}'
-        for path in CONFIGS.glob('*.py')
-    }

@@ -10,7 +10,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-from mmteso.io import read_yaml
 from mmteso.testbeds.synthavs import generate_synthavs
 
 pytest.importorskip('transformers', reason="needs pip install 'mmteso[text]'")
@@ -156,27 +155,3 @@ def test_full_size(monkeypatch):
     adapters = sum(
         size for name, size in trained.items() if '.adapter.' in name)
     assert adapters == 6 * (2 * 768 * 128 + 896) + 2 * (2 * 256 * 128 + 384)
-
-
-def test_cutouts():
-    """Data, classes and start are the testbed's; the rest is SynthAVS's."""
-    config = Config.fromfile(CONFIGS / 'gavs_efficientnet-lite0_cutouts.py')
-    init_default_scope(config.default_scope)
-    for name in LOADERS:
-        assert config[name].dataset.data_root == 'data/cutouts'
-    assert 'test_unseen' in config.test_dataloader.dataset.split
-    config.model.backbone.init_cfg = None
-    trained = {
-        name.split('.')[0]
-        for name, parameter in MODELS.build(config.model).named_parameters()
-        if parameter.requires_grad
-    }
-    assert trained == {'neck', 'decode_head'}
-
-
-def test_metafile_lists_every_config():
-    models = read_yaml(str(PROJECT / 'metafile.yml'))['Models']
-    assert {model['Config'] for model in models} == {
-        f'projects/gavs/configs/{path.name}'
-        for path in CONFIGS.glob('*.py')
-    }
