@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Fills mmseg's registries when something is looked up in them, and puts
-safe loaders of checkpoints in front of mmengine's.
+safe loaders of checkpoints and a faster deformable attention in the place of
+mmengine's and mmcv's.
 
 ``import mmteso`` loads neither torch nor mmseg, so that a tool reads its
 arguments first and is told at once what is wrong with them. What mmteso
@@ -41,8 +42,18 @@ def guard(module: ModuleType) -> None:
     importlib.import_module('mmteso.io.weight_hosts')
 
 
+def attend_by_level(module: ModuleType) -> None:
+    """Deformable attention without compiled ops, so any on a CPU, is ours."""
+    from mmteso.ops import attend
+    module.multi_scale_deformable_attn_pytorch = attend
+
+
 # what is done as soon as a module is imported
-AFTER = {'mmseg.registry': announce, 'mmengine.runner.checkpoint': guard}
+AFTER = {
+    'mmseg.registry': announce,
+    'mmengine.runner.checkpoint': guard,
+    'mmcv.ops.multi_scale_deform_attn': attend_by_level
+}
 
 
 class ImportHook:

@@ -46,7 +46,7 @@ model = dict(
                     embed_dims=channels,
                     feedforward_channels=256,
                     num_fcs=2,
-                    act_cfg=dict(type='ReLU', inplace=True),
+                    act_cfg=dict(type='ReLU'),
                     ffn_drop=0.1,
                     dropout_layer=None,
                     add_identity=True)),

@@ -96,7 +96,7 @@ def transformers_step(parts, batch: dict) -> Callable:
                               Mask2FormerForUniversalSegmentation, SwinConfig)
 
     from mmteso.models.adapters import (AdaptedLinear,
-                                        AdaptedMultiheadAttention, freeze,
+                                        AdaptedMultiheadAttention,
                                         inject_adapters, set_eval)
     stages = [f'stage{number}' for number in (1, 2, 3, 4)]
     swin = SwinConfig(depths=[2, 2, 6, 2], drop_path_rate=.3,
@@ -115,7 +115,11 @@ def transformers_step(parts, batch: dict) -> Callable:
         parts.latent_loss))
     frozen = [module for name, module in net.named_children()
               if name != 'class_predictor']
-    freeze([*frozen, audio])
+    # plainly, without what freeze() does for speed
+    for name, parameter in [*net.named_parameters(),
+                            *audio.named_parameters()]:
+        parameter.requires_grad_(
+            'adapter' in name or name.startswith('class_predictor'))
     trainable = [value for module in (net, sedam, pmqs)
                  for value in module.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(trainable, 1e-3, weight_decay=.05)
@@ -174,6 +178,9 @@ def run_way(name: str, what: str, args: argparse.Namespace) -> None:
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
+    from mmteso import registration
+    if name != 'teso':  # mmseg has mmcv's deformable attention
+        registration.AFTER.pop('mmcv.ops.multi_scale_deform_attn')
     import mmteso.models  # noqa: F401  its imports don't count
     MMLogger.get_current_instance().setLevel('ERROR')
     torch.set_num_threads(1)

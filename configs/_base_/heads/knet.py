@@ -4,7 +4,7 @@ _base_ = ['./upernet.py']
 
 kernel_updator = dict(
     type='KernelUpdator',
-    act_cfg=dict(type='ReLU', inplace=True),
+    act_cfg=dict(type='ReLU'),
     norm_cfg=dict(type='LN'))
 kernel_update_head = dict(
     type='KernelUpdateHead',
@@ -13,6 +13,6 @@ kernel_update_head = dict(
     num_mask_fcs=1,
     dropout=0.0,
     conv_kernel_size=1,
-    ffn_act_cfg=dict(type='ReLU', inplace=True),
+    ffn_act_cfg=dict(type='ReLU'),
     with_ffn=True,
     feat_transform_cfg=dict(conv_cfg=dict(type='Conv2d'), act_cfg=None))

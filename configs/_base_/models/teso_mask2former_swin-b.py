@@ -105,7 +105,9 @@ model = dict(
                         feedforward_channels=1024,
                         num_fcs=2,
                         ffn_drop=0.0,
-                        act_cfg=dict(type='ReLU', inplace=True))),
+                        # not in place, as in mmseg: same values, but the
+                        # gradient of a view would be copied three times
+                        act_cfg=dict(type='ReLU'))),
                 init_cfg=None),
             positional_encoding=dict(num_feats=128, normalize=True),
             init_cfg=None),
@@ -121,7 +123,7 @@ model = dict(
                     embed_dims=256,
                     feedforward_channels=2048,
                     num_fcs=2,
-                    act_cfg=dict(type='ReLU', inplace=True),
+                    act_cfg=dict(type='ReLU'),
                     ffn_drop=0.0,
                     dropout_layer=None,
                     add_identity=True)),

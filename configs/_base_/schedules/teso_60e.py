@@ -9,7 +9,7 @@ optim_wrapper = dict(
     constructor='TrainableOptimWrapperConstructor',
     optimizer=dict(
         type='AdamW', lr=1e-3, weight_decay=0.05, eps=1e-10,
-        betas=(0.9, 0.999)),
+        betas=(0.9, 0.999), fused=True),
     clip_grad=dict(max_norm=1.0, norm_type=2),
     paramwise_cfg=dict(
         custom_keys=dict(backbone=dict(lr_mult=0.1)), norm_decay_mult=0.0))

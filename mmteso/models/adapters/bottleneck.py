@@ -24,7 +24,9 @@ class BottleneckAdapter(nn.Module):
             raise ValueError(f'ratio must not exceed embed_dims, but got '
                              f'{ratio} and {embed_dims}')
         self.down = nn.Linear(embed_dims, embed_dims // ratio)
-        self.act = nn.ReLU(inplace=True)
+        # not in place: its input is a view (a linear layer flattens), and
+        # autograd copies the gradient of what a view was of three times
+        self.act = nn.ReLU()
         self.up = nn.Linear(embed_dims // ratio, embed_dims)
         self.init_weights()
 

@@ -1,8 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Freeze parts of a model so that they stay frozen."""
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from .bottleneck import BottleneckAdapter
 
@@ -39,6 +39,25 @@ def freeze(modules: Sequence[nn.Module]) -> None:
     for module in _frozen_modules(modules):
         for parameter in module.parameters(recurse=False):
             parameter.requires_grad_(False)
+        if (isinstance(module, nn.MultiheadAttention) and _contiguous
+                not in module._forward_pre_hooks.values()):
+            module.register_forward_pre_hook(_contiguous, with_kwargs=True)
+
+
+def _contiguous(module: nn.Module, args: tuple,
+                kwargs: dict) -> Tuple[tuple, dict]:
+    """Lay out what goes into attention as its projections read it.
+
+    mmcv hands transposed tensors to it. A linear layer takes these as one
+    matrix only if its weight trains; with a frozen one torch makes a small
+    product for each item (findings/torch_frozen_linear_of_transposed.sh).
+    """
+    # what is the same tensor stays so: attention asks for it
+    laid = {id(value): value.contiguous()
+            for value in (*args, *kwargs.values())
+            if isinstance(value, Tensor)}
+    return (tuple(laid.get(id(value), value) for value in args),
+            {key: laid.get(id(value), value) for key, value in kwargs.items()})
 
 
 def set_eval(modules: Sequence[nn.Module]) -> None:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from mmteso.structures import AudioTextPrompt
 from ..prompting import at_least_float32
 
-# Elements of the masks that are brought to the size of the image at a time:
-# 4 MB, which stay in a CPU's cache. All 100 at 384 x 384 would be 59 MB,
-# several times over.
+# Elements of the masks that are brought to the size of the image, or compared
+# with ground truth, at a time: 4 MB, which stay in a CPU's cache. All 100 at
+# 384 x 384 would be 59 MB, several times over.
 _MASK_CHUNK = 2**20
 
 
@@ -345,21 +345,35 @@ class TeSOHead(Mask2FormerHead):
         """
         layers, frames, queries = cls.shape[:3]
         points = torch.rand((frames, self.num_points, 2), device=cls.device)
-        sampled = point_sample(masks.transpose(0, 1).flatten(1, 2), points)
+        step = max(_MASK_CHUNK // self.num_points, 1)
         costs = []
         for i, (gt, meta) in enumerate(zip(gt_instances, metas)):
+            if not len(gt):
+                costs.append(cls.new_zeros((layers * queries, 0)))
+                continue
             truth = InstanceData(
                 labels=gt.labels,
                 masks=point_sample(gt.masks[None].float(), points[i:i + 1])[0])
-            found = InstanceData(
-                scores=cls[:, i].flatten(0, 1), masks=sampled[i])
-            costs.append(
-                sum(
-                    cost(
-                        pred_instances=found,
-                        gt_instances=truth,
-                        img_meta=meta) for cost in self.assigner.match_costs)
-                if len(gt) else cls.new_zeros((layers * queries, 0)))
+            grid = 2 * points[i:i + 1, :, None] - 1
+            parts = []
+            for scores, maps in zip(*(
+                    values[:, i].flatten(0, 1).split(step)
+                    for values in (cls, masks))):
+                # a map for each query: as channels of one they are slower
+                found = InstanceData(
+                    scores=scores,
+                    masks=F.grid_sample(
+                        maps[:, None],
+                        grid.expand(len(maps), -1, -1, -1),
+                        align_corners=False).flatten(1))
+                parts.append(
+                    sum(
+                        cost(
+                            pred_instances=found,
+                            gt_instances=truth,
+                            img_meta=meta)
+                        for cost in self.assigner.match_costs))
+            costs.append(torch.cat(parts))
         # one copy to the CPU
         costs = torch.cat([cost.float() for cost in costs], 1).cpu()
         costs = costs.view(layers, queries, -1).numpy()

@@ -29,7 +29,7 @@ def at_least_float32(x: Tensor) -> Tensor:
 def mlp(in_dims: int, hidden_dims: int, out_dims: int) -> nn.Sequential:
     """Two linear layers with a ReLU between them (release)."""
     return nn.Sequential(
-        nn.Linear(in_dims, hidden_dims), nn.ReLU(inplace=True),
+        nn.Linear(in_dims, hidden_dims), nn.ReLU(),
         nn.Linear(hidden_dims, out_dims))
 
 
