@@ -11,16 +11,17 @@ A frame may occur several times, because failed frames are tried again: the
 last record counts. An unfinished last line, left by a process that was
 killed, doesn't count.
 """
-import dataclasses
 import glob
 import json
 import os
-from typing import (Dict, Iterable, Iterator, List, Optional, Sequence, Tuple,
-                    Union)
+from codecs import BOM_UTF8
+from typing import (Annotated, Dict, Iterable, Iterator, List, Literal,
+                    Optional, Sequence, Tuple, Union)
 
-from .files import parse_json, write_file
+import msgspec
 
-CUE_STATUSES = ('ok', 'failed', 'captioned')
+from .files import write_file
+
 _RECORD_START = b'{"uid": "'  # see CueRecord.to_json
 
 
@@ -28,22 +29,21 @@ class CueFileError(ValueError):
     """A cue file that doesn't follow the format."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CueRecord:
+class CueRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is known about the text cues of one frame."""
-    uid: str  #: The clip.
-    frame: int  #: From 0.
+    uid: Annotated[str, msgspec.Meta(min_length=1)]  #: The clip.
+    frame: Annotated[int, msgspec.Meta(ge=0)]  #: From 0.
     #: Names of objects that could sound, most likely first; may be empty.
-    cues: Tuple[str, ...]
+    cues: Tuple[Annotated[str, msgspec.Meta(pattern=r'\S')], ...]
     caption: str = ''  #: What the captioner answered.
     reasoning: str = ''  #: What the reasoner answered.
     captioner: str = ''  #: The model.
     reasoner: str = ''  #: The model.
     prompt: str = ''  #: Name of the reasoner's prompt.
     prompt_hash: str = ''  #: SHA-256 of its file.
-    #: 'ok'; 'failed' if no cues could be obtained, or 'captioned' if none
-    #: were asked for yet.
-    status: str = 'ok'
+    #: 'failed' if no cues could be obtained, or 'captioned' if none were asked
+    #: for yet.
+    status: Literal['ok', 'failed', 'captioned'] = 'ok'
     seconds: Optional[float] = None  #: Time that the frame took.
     caption_prompt_hash: str = ''  #: SHA-256 of the captioner's prompt.
     error: str = ''  #: Why the frame has failed.
@@ -51,47 +51,30 @@ class CueRecord:
 
     def __post_init__(self):
         # a list would make the record mutable and unhashable
-        object.__setattr__(self, 'cues', tuple(self.cues))
+        if type(self.cues) is not tuple:
+            msgspec.structs.force_setattr(self, 'cues', tuple(self.cues))
 
     @property
     def key(self) -> Tuple[str, int]:
         """Clip and frame."""
         return self.uid, self.frame
 
-    @classmethod
-    def from_json(cls, line: str) -> 'CueRecord':
+    @staticmethod
+    def from_json(line: Union[str, bytes]) -> 'CueRecord':
         """Read one line; ValueError if a key is missing, unknown or wrong."""
-        values = parse_json(line)
-        try:
-            record = cls(**values)
-        except TypeError as error:
-            raise ValueError(f'no record of a cue file ({error})') from error
-        fits = {name: isinstance(values[name], str)
-                for name in _TEXTS if name in values}
-        fits['cues'] = isinstance(values['cues'], list) and all(
-            isinstance(cue, str) and cue.strip() for cue in record.cues)
-        fits['frame'] = type(record.frame) is int and record.frame >= 0
-        fits['seconds'] = isinstance(record.seconds, (int, float, type(None)))
-        fits['status'] = record.status in CUE_STATUSES
-        fits['uid'] &= bool(record.uid)
-        for name, good in fits.items():
-            if not good:
-                raise ValueError(f'"{name}" is {values[name]!r:.80}')
-        return record
+        return _DECODER.decode(line)
 
     def to_json(self) -> str:
         """Write one line, always with all keys in the same order."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+        return json.dumps(msgspec.structs.asdict(self), ensure_ascii=False)
 
     def to_bytes(self) -> bytes:
         """The line with its line break, in UTF-8."""
         # half of a surrogate pair, which a server may answer, is no UTF-8
-        return f'{self.to_json()}\n'.encode(errors='backslashreplace')
+        return f'{self.to_json()}\n'.encode(errors='replace')
 
 
-_TEXTS = [
-    field.name for field in dataclasses.fields(CueRecord) if field.type is str
-]
+_DECODER = msgspec.json.Decoder(CueRecord)
 
 
 def _is_torn(line: bytes) -> bool:
@@ -122,7 +105,7 @@ def iter_cue_records(path: str) -> Iterator[Tuple[int, CueRecord]]:
             if not line.strip():
                 continue
             try:
-                record = CueRecord.from_json(line.decode('utf-8-sig'))
+                record = CueRecord.from_json(line.removeprefix(BOM_UTF8))
             except (ValueError, RecursionError) as error:
                 if _is_torn(line):
                     return
@@ -201,7 +184,7 @@ def append_cue_records(path: str, records: Iterable[CueRecord]) -> None:
             file.seek(0)
             *_, last = file
             try:
-                CueRecord.from_json(last.decode())
+                CueRecord.from_json(last)
                 file.write(b'\n')
             except ValueError as error:
                 if not _is_torn(last):

@@ -1,10 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Captions or answers of models that exist already."""
 import csv
-import dataclasses
 import json
 from typing import Dict, Iterator, Optional, Sequence, Tuple
 
+import msgspec
 
 from mmteso.io import CueFile, find_cue_files
 from mmteso.logs import warn
@@ -80,7 +80,7 @@ class TextFile:
                 if is_cue_file:
                     # frames that failed before their turn have no text
                     yield from (
-                        dataclasses.asdict(record)
+                        msgspec.structs.asdict(record)
                         for record in CueFile(path).values()
                         if getattr(record, self.key))
                     return

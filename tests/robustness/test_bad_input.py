@@ -803,13 +803,13 @@ CUES = {
     'other JSON': (cues(lambda old: [{UID: {'0': 'dog'}}]), FILE.format(1)),
     'nested deeply': (cues(lambda old: ['[' * 100000]), FILE.format(1)),
     'key twice': (cues(lambda old: [
-        '{"uid": "a", "frame": 0, "cues": [], "cues": ["dog"]}', *old]),
-        FILE.format(1) + '.*twice'),
+        '{"uid": "a", "frame": 0, "cues": ["dog"], "cues": []}', *old]),
+        same()),
     'unknown key': (record(caption_='x'), FILE.format(1) + ".*caption_"),
     'cues missing': (cues(lambda old: [dict(uid=UID, frame=0)]),
                      FILE.format(1) + ".*cues"),
     **{f'{key} {value!r}': (record(**{key: value}),
-                            FILE.format(1) + f'"{key}" is ')
+                            FILE.format(1) + rf'.*\$\.{key}')
        for key, value in (
            ('frame', -1), ('frame', '0'), ('frame', 0.5), ('frame', None),
            ('frame', True), ('uid', ''), ('uid', 7), ('cues', 'dog'),

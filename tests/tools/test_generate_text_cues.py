@@ -1,11 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The tool as users start it; its parts are tested in tests/text_cues."""
-import dataclasses
 import signal
 import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 from PIL import Image
 from processes import ROOT, call_tool, environment
@@ -54,7 +54,7 @@ def run(*arguments):
 
 def timeless(path):
     """The records of a cue file without the time that they took."""
-    return [dataclasses.replace(record, seconds=None)
+    return [msgspec.structs.replace(record, seconds=None)
             for _, record in iter_cue_records(path)]
 
 
