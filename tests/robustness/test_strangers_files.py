@@ -21,8 +21,8 @@ from processes import ROOT, call_tool
 from tiny_hf import write_tokenizer
 from toy_runner import toy_config, train
 
-from mmteso.apis.clips import Clip
 from mmteso.apis.clip_files import SAVE, ClipWriter
+from mmteso.apis.clips import Clip
 from mmteso.apis.results import Cue, FrameResult
 from mmteso.datasets.folders import VideoConverter, read_video_labels
 from mmteso.io import CheckpointError, read_checkpoint

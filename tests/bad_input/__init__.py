@@ -1,0 +1,1 @@
+# Copyright (c) mmteso contributors. All rights reserved.
