@@ -7,7 +7,7 @@ from narrow import (build, load, make_batch, narrow_model, random_prompt,
                     set_classes, stock_model)
 
 from mmteso.models import TeSOHead
-from mmteso.models.decode_heads import teso_head
+from mmteso.models.decode_heads import batched_mask2former_head
 
 
 def stock_head_config(num_classes=5):
@@ -91,7 +91,7 @@ def test_without_pmqs_has_the_losses_of_mask2former(heads, chunk, second,
                                                     same_points, monkeypatch):
     """mmdet's, layer by layer and frame by frame; however much is matched at
     a time."""
-    monkeypatch.setattr(teso_head, '_MASK_CHUNK', chunk)
+    monkeypatch.setattr(batched_mask2former_head, '_MATCH_CHUNK', chunk)
     silent = 1 if second == 'silent' else None
     samples = make_batch(num_classes=5, silent=silent)['data_samples']
     losses = []
