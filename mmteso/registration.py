@@ -44,8 +44,8 @@ def guard(module: ModuleType) -> None:
 
 def attend_by_level(module: ModuleType) -> None:
     """Deformable attention without compiled ops, so any on a CPU, is ours."""
-    from mmteso.ops import attend
-    module.multi_scale_deformable_attn_pytorch = attend
+    ops = importlib.import_module('mmteso.ops')
+    module.multi_scale_deformable_attn_pytorch = ops.attend
 
 
 # what is done as soon as a module is imported

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from mmteso.choices import SAVE
 from mmteso.command_line import add_cfg_options, add_data_root, existing_file
-from mmteso.idle_threads import log_idle_threads, relax_idle_threads
+from mmteso.cpu import log_idle_threads, relax_idle_threads
 
 
 def parse_args() -> argparse.Namespace:

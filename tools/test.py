@@ -15,7 +15,7 @@ from typing import Union
 
 from mmteso.choices import NOISE_REFERENCES, audio_condition_transform
 from mmteso.command_line import add_cfg_options, add_data_root, existing_file
-from mmteso.idle_threads import log_idle_threads, relax_idle_threads
+from mmteso.cpu import log_idle_threads, relax_idle_threads
 
 
 def parse_args() -> argparse.Namespace:

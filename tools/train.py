@@ -5,7 +5,8 @@ import os
 import os.path as osp
 
 from mmteso.command_line import add_cfg_options, add_data_root, existing_file
-from mmteso.idle_threads import log_idle_threads, relax_idle_threads
+from mmteso.cpu import (keep_freed_memory, log_idle_threads,
+                        relax_idle_threads)
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,6 +43,7 @@ def parse_args() -> argparse.Namespace:
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
     relax_idle_threads()  # before torch is imported
+    keep_freed_memory()
 
 from mmengine.config import Config
 from mmengine.runner import Runner

@@ -17,7 +17,7 @@ from typing import Callable
 from training_step import median_step
 from turns import ROOT, Sample, add_options, ratio, record, take_turns
 
-OURS = ('from mmteso.idle_threads import relax_idle_threads\n'
+OURS = ('from mmteso.cpu import relax_idle_threads\n'
         'relax_idle_threads()\n')
 IDLE_NOISE = 1.02
 

@@ -5,7 +5,7 @@
     python tools/benchmarks/training_step.py --baseline DIR
 
 One thread, on the CPU: forward, backward and optimizer, on batches that are
-loaded before.
+loaded before, with what tools/train.py sets there.
 """
 import argparse
 import os
@@ -15,6 +15,8 @@ import sys
 
 from turns import ROOT, Sample, add_options, ratio, record, take_turns
 
+# as tools/train.py does since there is such a thing
+SETTINGS = 'from mmteso.cpu import keep_freed_memory as keep; keep()\n'
 # what a process of each commit does; prints the seconds of a step
 STEPS = """
 import statistics, sys, time, torch, mmteso
@@ -82,7 +84,7 @@ def main() -> None:
     measured = args.config, args.data_root, args.steps
     samples = take_turns({
         'before': lambda: median_step(args.baseline, *measured),
-        'now': lambda: median_step(ROOT, *measured)
+        'now': lambda: median_step(ROOT, *measured, first=SETTINGS)
     }, args.rounds)
     value = ratio(samples, 'now', 'before')
     record(
