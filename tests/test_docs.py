@@ -200,6 +200,14 @@ def test_links(page):
             assert anchor in anchors(other), target
 
 
+@pytest.mark.parametrize('page', PAGES)
+def test_tables(page):
+    """A row has as many cells as its table's head."""
+    for table in re.findall(r'(?:^\|.*\n)+', prose(page), re.M):
+        assert len({len(re.split(r'(?<!\\)\|', row))
+                    for row in table.splitlines()}) == 1, table
+
+
 @functools.lru_cache(maxsize=None)
 def load(config):
     return Config.fromfile(ROOT / config)._cfg_dict
