@@ -17,7 +17,18 @@ class AVTDataPreProcessor(SegDataPreProcessor):
     or ``audio_feat`` (D_a), ``text_feat`` (N_T, D_t), ``text_valid`` (N_T)) is
     stacked along a new first axis and moved to the model's device. In
     training ``gt_classes`` is padded as ``gt_sem_seg``.
+
+    Args:
+        channels_last (bool): Lay out images with a pixel's channels side by
+            side, as all that comes of them by convolutions will be: on a CPU
+            these are faster so, and round differently. Defaults to False.
+        **kwargs: See mmseg's ``SegDataPreProcessor``.
     """
+
+    def __init__(self, channels_last: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.memory_format = (
+            torch.channels_last if channels_last else torch.contiguous_format)
 
     def forward(self, data: Dict[str, Any],
                 training: bool = False) -> Dict[str, Any]:
@@ -56,7 +67,8 @@ class AVTDataPreProcessor(SegDataPreProcessor):
                             sample.gt_classes.data,
                             sample.padding_size,
                             value=self.seg_pad_val))
-        batch = dict(img=images['inputs'])
+        batch = dict(
+            img=images['inputs'].contiguous(memory_format=self.memory_format))
         for name, tensors in inputs.items():
             shapes = {tuple(tensor.shape) for tensor in tensors}
             if len(shapes) > 1:

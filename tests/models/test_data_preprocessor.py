@@ -51,6 +51,15 @@ def test_images_are_mmsegs(training):
         assert torch.equal(a.gt_sem_seg.data, b.gt_sem_seg.data)
 
 
+def test_channels_last():
+    """Another layout of the same values."""
+    plain, last = (AVTDataPreProcessor(**SETTINGS, **layout)(
+        pseudo_collate([sample(seed=0), sample(seed=1)]))['inputs']['img']
+        for layout in ({}, dict(channels_last=True)))
+    assert torch.equal(plain, last) and plain.is_contiguous()
+    assert last.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize('audio', ['log_mel', 'audio_feat'])
 def test_sound_and_text_are_stacked(audio):
     samples = [sample(seed=seed, audio=audio) for seed in range(3)]

@@ -2,7 +2,7 @@
 # nothing on two CPU cores.
 _base_ = ['./audio_text.py']
 
-data_preprocessor = dict(size=None, size_divisor=32)
+data_preprocessor = dict(size=None, size_divisor=32, channels_last=True)
 model = dict(
     data_preprocessor=data_preprocessor,
     audio_encoder=dict(_delete_=True, type='LogMelStats'),

@@ -8,7 +8,7 @@ feat_channels = 64
 attention = dict(embed_dims=feat_channels, num_heads=4)
 positional_encoding = dict(num_feats=feat_channels // 2)
 ffn = dict(embed_dims=feat_channels, feedforward_channels=256)
-data_preprocessor = dict(size=None, size_divisor=32)
+data_preprocessor = dict(size=None, size_divisor=32, channels_last=True)
 model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(
