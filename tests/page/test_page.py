@@ -21,7 +21,7 @@ from data import make_avsbench, write_wav
 from mmteso.apis import AVSInferencer
 from mmteso.page import (ClipSession, Limits, Refused, readable, show_clip,
                          show_problem, show_sound)
-from mmteso.page.app import LimitedRequests, OwnServerOnly
+from mmteso.page.requests import LimitedRequests, OwnServerOnly
 from mmteso.page.session import Visits, split_cues
 from mmteso.testbeds.synthavs import CLASSES, write_sample_clip
 from mmteso.video import MediaError, VideoFile, write_video
