@@ -4,7 +4,8 @@
 What it finds comes from :class:`mmteso.apis.AVSInferencer`, its files from
 :class:`mmteso.apis.ClipWriter`. Only :mod:`.app` needs Gradio.
 """
-from .session import ClipSession, Limits, Refused, readable
+from .limits import Limits, Refused, readable
+from .session import ClipSession
 from .view import show_clip, show_missing_model, show_problem, show_sound
 
 __all__ = [

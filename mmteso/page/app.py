@@ -8,9 +8,9 @@ from typing import Any, Optional, Tuple
 
 from mmteso.apis import AVSInferencer
 from mmteso.optional import require
+from .limits import LIMITS, Limits, Refused, readable
 from .requests import LimitedRequests, OwnServerOnly
-from .session import (LIMITS, OTHER, SOUNDS, ClipSession, Limits, Refused,
-                      Visits, readable, split_cues)
+from .session import OTHER, SOUNDS, ClipSession, Visits, split_cues
 from .view import show_clip, show_hint, show_problem, show_sound, some
 
 _WELCOME = 'Drop in a clip, or take the sample: drawn shapes that sound.'

@@ -10,7 +10,7 @@ import secrets
 import shutil
 from typing import Any, Callable, Optional, Tuple
 
-from .session import Limits, Refused, check_room, remove_old
+from .limits import Limits, Refused, check_room, remove_old
 
 # the browser asks nobody but this server, whatever Gradio's page names
 _POLICY = '; '.join((
