@@ -106,7 +106,7 @@ model = dict(
                         num_fcs=2,
                         ffn_drop=0.0,
                         # not in place, as in mmseg: same values, but the
-                        # gradient of a view would be copied three times
+                        # gradient of a view would be copied four times
                         act_cfg=dict(type='ReLU'))),
                 init_cfg=None),
             positional_encoding=dict(num_feats=128, normalize=True),

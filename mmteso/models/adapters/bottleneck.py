@@ -25,7 +25,7 @@ class BottleneckAdapter(nn.Module):
                              f'{ratio} and {embed_dims}')
         self.down = nn.Linear(embed_dims, embed_dims // ratio)
         # not in place: its input is a view (a linear layer flattens), and
-        # autograd copies the gradient of what a view was of three times
+        # autograd copies the gradient of what a view was of four times
         self.act = nn.ReLU()
         self.up = nn.Linear(embed_dims // ratio, embed_dims)
         self.init_weights()
