@@ -22,4 +22,9 @@ test_dataloader = dict(
     dataset=dict(
         split=['test', 'test_exemplar', 'test_unseen'], **dataset))
 test_evaluator = [dict(type='AVSMetric', report_by='split')]
+# at the rate of the rest the tags' linear classifier is far from done when
+# the training ends (docs/peers.md)
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys=dict(prompt_encoder=dict(lr_mult=10.))))
 load_from = 'work_dirs/ablations/cutouts/pretrain.pth'
