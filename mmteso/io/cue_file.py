@@ -62,7 +62,15 @@ class CueRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @staticmethod
     def from_json(line: Union[str, bytes]) -> 'CueRecord':
         """Read one line; ValueError if a key is missing, unknown or wrong."""
-        return _DECODER.decode(line)
+        try:
+            return _DECODER.decode(line)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            # half of a surrogate pair, as to_bytes writes it, is what
+            # Python's reader takes; it says what is wrong otherwise
+            text = line if isinstance(line, str) else line.decode()
+            return msgspec.convert(json.loads(text), CueRecord)
 
     def to_json(self) -> str:
         """Write one line, always with all keys in the same order."""
@@ -71,7 +79,7 @@ class CueRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_bytes(self) -> bytes:
         """The line with its line break, in UTF-8."""
         # half of a surrogate pair, which a server may answer, is no UTF-8
-        return f'{self.to_json()}\n'.encode(errors='replace')
+        return f'{self.to_json()}\n'.encode(errors='backslashreplace')
 
 
 _DECODER = msgspec.json.Decoder(CueRecord)

@@ -23,7 +23,7 @@ def append(path, *records):
 
 
 def test_written_and_read_back(path):
-    records = [CueRecord(**FULL), CueRecord('v', 0, ())]
+    records = [CueRecord(**FULL), CueRecord('v', 0, ('\ud83d', ))]
     write_cue_file(path, records)
     cue_file = CueFile(path)
     assert list(cue_file.values()) == records
@@ -33,10 +33,6 @@ def test_written_and_read_back(path):
         cue_file['v', 1]
     assert CueFile(path, cues_only=True)['-0AB_0_5000', 3] == CueRecord(
         '-0AB_0_5000', 3, ('dog', 'café'))
-    # half of an emoji, as a cut answer may end in, is no UTF-8
-    write_cue_file(path, [CueRecord('v', 0, ('dog \ud83d', ))])
-    assert CueFile(path)['v', 0].cues == ('dog ?', )
-    write_cue_file(path, records)
     # appended one by one: the same bytes
     other = path.replace('cues', 'other')
     for record in records:
