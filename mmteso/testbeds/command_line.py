@@ -1,7 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What the tools that write testbeds have in common."""
 import argparse
-from typing import Any, Mapping
+import time
+from typing import Any, Callable
+
+from tqdm import tqdm
 
 
 def add_testbed_options(parser: argparse.ArgumentParser, name: str,
@@ -43,10 +46,40 @@ def add_testbed_options(parser: argparse.ArgumentParser, name: str,
         'arguments, else replace it')
 
 
-def print_summary(summary: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print what a generator returns, a line for each split."""
+def write_testbed(parser: argparse.ArgumentParser, args: argparse.Namespace,
+                  testbed: Any, generate: Callable[..., dict],
+                  **arguments: Any) -> None:
+    """Do what the options say, and print how many videos there are.
+
+    Args:
+        parser (argparse.ArgumentParser): Tells a user of errors.
+        args (argparse.Namespace): The options, with ``out`` and ``videos``.
+        testbed (Testbed): Knows whether the folder is up to date.
+        generate (Callable): Writes the testbed.
+        **arguments: Further ones of ``generate``.
+    """
+    start = time.perf_counter()
+    arguments.update(
+        videos=args.videos,
+        frames=args.frames,
+        size=args.size,
+        seed=args.seed,
+        train_silent_percent=args.train_silent)
+    if args.reuse and testbed.is_up_to_date(args.out, arguments):
+        print(f'{args.out}: up to date')
+        return
+    try:
+        summary = generate(
+            args.out,
+            **arguments,
+            overwrite=args.overwrite or args.reuse,
+            # disable=None: no bar where the output is no terminal.
+            progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        parser.error(str(error))
     for split, counts in summary.items():
         frames = counts['frames']
         print(f'{split}: {counts["videos"]} videos, {frames} frames, '
               f'{counts["silent"] / frames:.1%} silent, only some of the '
               f'visible objects sound in {counts["partial"] / frames:.1%}')
+    print(f'{args.out}: written in {time.perf_counter() - start:.1f} s')

@@ -8,6 +8,9 @@ import numpy as np
 #: down, so a split never has more. A blank prediction scores this share.
 SILENT_PERCENT = 15
 
+#: Length of the cues' features.
+TEXT_DIMS = 128
+
 #: The class that no object has.
 BACKGROUND = 'background'
 
@@ -59,9 +62,3 @@ def draw_sounding(priors: Sequence[float], silent: Sequence[bool],
     odds = np.where(subsets, chances, 1 - chances).prod(axis=1)
     chosen = rng.choice(len(subsets), size=len(silent), p=odds / odds.sum())
     return subsets[chosen] & ~np.array(silent)[:, None]
-
-
-def join_names(names: Sequence[str], class_names: Sequence[str]) -> str:
-    """``a_obj``: class names in index order, joined by ``_``; 'background'
-    without any (as AVSBench says for five v1m clips)."""
-    return '_'.join(c for c in class_names if c in names) or BACKGROUND

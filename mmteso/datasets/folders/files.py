@@ -14,8 +14,6 @@ from mmteso.video import MediaError, Sound, VideoFile
 #: Suffixes of files that may hold a clip's sound.
 SOUND_SUFFIXES = ('.aac', '.avi', '.flac', '.m4a', '.mkv', '.mov', '.mp3',
                   '.mp4', '.ogg', '.opus', '.wav', '.webm')
-#: Columns of the semantic layout's ``metadata.csv``.
-COLUMNS = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
 
 
 def write_wav(path: str, waveform: np.ndarray) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from mmteso.io import read_image
+from ..clip_metadata import COLUMNS
 from ..clips import Clip
 from ..data_check import map_in_threads
-from .files import COLUMNS, save_frame, write_lines, write_table
+from .files import save_frame, write_lines, write_table
 from .layout import DataFolder
 
 _SUBSETS = dict(s4='v1s', ms3='v1m')

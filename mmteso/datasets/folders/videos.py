@@ -16,7 +16,8 @@ from mmteso.video import MediaError, Sound, VideoFile
 from ..avsbench_meta import (AVSBENCH_CLASSES, SPLITS, get_class_set,
                              parse_a_obj, read_classes)
 from ..avsbench_object import OBJECT_HOMES
-from .files import COLUMNS, save_frame, write_lines, write_table, write_wav
+from ..clip_metadata import COLUMNS
+from .files import save_frame, write_lines, write_table, write_wav
 
 # seconds of a clip: v2's, and those of the object layout, which has no other
 _SECONDS = dict(semantic=10., object=5.)

@@ -5,8 +5,7 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 
-from ..quotas import SILENT_PERCENT, apportion
-from .easy import EASY
+from ..quotas import apportion
 from .timbres import NOISE_COLOURS
 from .variant import UNSEEN_SPLIT, Variant
 
@@ -23,11 +22,9 @@ class VideoPlan:
     ambient: Tuple[Optional[Tuple[str, float]], ...]
 
 
-def plan_split(videos: int,
-               frames: int,
+def plan_split(variant: Variant, videos: int, frames: int,
                rng: np.random.Generator,
-               variant: Variant = EASY,
-               silent_percent: int = SILENT_PERCENT) -> List[VideoPlan]:
+               silent_percent: int) -> List[VideoPlan]:
     """Deal a split's quotas out to its videos, as one plan per video.
 
     Counts of visible objects follow ``variant.visible_percent`` exactly,
@@ -64,10 +61,8 @@ def plan_split(videos: int,
     return plans
 
 
-def draw_visible(num_visible: int,
-                 rng: np.random.Generator,
-                 variant: Variant = EASY,
-                 split: str = 'train') -> List[str]:
+def draw_visible(variant: Variant, num_visible: int, split: str,
+                 rng: np.random.Generator) -> List[str]:
     """Draw distinct classes in random order. Each that the split may show is
     equally likely, but that in 'test_unseen' one is drawn among the unseen and
     the rest among all others."""

@@ -198,7 +198,7 @@ def test_other_pictures_and_recordings(files, catalogue, split, pictures,
     recorder = Recorder(str(files / 'stamps'), str(files / 'backgrounds'))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        generate_video(catalogue, recorder, split, 2, np.zeros(1, bool), 32,
+        generate_video(catalogue, recorder, (2, np.zeros(1, bool)), split, 32,
                        rng)
     for kind, expected in (('pictures', pictures), ('sounds', sounds)):
         assert expected == {
