@@ -24,6 +24,15 @@ def write_wav(path: str, waveform: np.ndarray) -> None:
             partial, waveform, SAMPLE_RATE, format='WAV', subtype='PCM_16')
 
 
+def sound_info(path: str) -> Any:
+    """What a sound's header says (soundfile's); None if it is broken."""
+    soundfile = require('soundfile', 'audio')
+    try:
+        return soundfile.info(path)
+    except soundfile.SoundFileError:
+        return None
+
+
 def read_sound(path: str) -> np.ndarray:
     """All sound of a sound or video file at 16 kHz, (num_samples,) float32,
     from a video's first frame on; a MediaError if it can't be read or has

@@ -13,12 +13,11 @@ from PIL import Image
 from mmteso.audio import (EXAMPLE_SAMPLES, SAMPLE_RATE, log_mel_examples,
                           read_waveform)
 from mmteso.io import atomic_write, decode_labels, write_file
-from mmteso.optional import require
 from ..avsbench_meta import IGNORE_INDEX, get_class_set, voc_palette
 from ..clips import Clip, list_names
 from ..data_check import map_in_threads
 from ..transforms.loading_annotations import labels_from_rgb
-from .files import SOUND_SUFFIXES, read_sound, write_wav
+from .files import SOUND_SUFFIXES, read_sound, sound_info, write_wav
 from .layout import MASK_FOLDERS, DataFolder
 
 # A sound that is to be a clip's lasts as long as its frames, but for this.
@@ -61,14 +60,6 @@ def repair_folder(folder: DataFolder,
     ]
 
 
-def _is_sound(path: str) -> bool:
-    soundfile = require('soundfile', 'audio')
-    try:
-        return soundfile.info(path).frames > 0
-    except soundfile.SoundFileError:
-        return False
-
-
 class _Repairer:
     """Repairs single clips."""
 
@@ -89,7 +80,7 @@ class _Repairer:
             if not osp.isfile(path):
                 yield _try(self._sound if kind == 'wav' else self._log_mel,
                            clip, path)
-            elif kind == 'wav' and not _is_sound(path):
+            elif kind == 'wav' and not getattr(sound_info(path), 'frames', 0):
                 others = ', '.join(
                     map(osp.basename, self._other_files(path))) or 'nothing'
                 yield Repair(
