@@ -9,13 +9,8 @@ from tqdm import tqdm
 
 def add_testbed_options(parser: argparse.ArgumentParser, name: str,
                         size: int) -> None:
-    """Add the options that all generators take.
-
-    Args:
-        parser (argparse.ArgumentParser): Of the tool.
-        name (str): The testbed, as its help calls it.
-        size (int): Default side of the frames in pixels.
-    """
+    """Add the options that all generators take: ``name`` is the testbed in
+    its help, ``size`` the default side of the frames in pixels."""
     parser.add_argument(
         '--frames',
         type=int,
@@ -49,15 +44,8 @@ def add_testbed_options(parser: argparse.ArgumentParser, name: str,
 def write_testbed(parser: argparse.ArgumentParser, args: argparse.Namespace,
                   testbed: Any, generate: Callable[..., dict],
                   **arguments: Any) -> None:
-    """Do what the options say, and print how many videos there are.
-
-    Args:
-        parser (argparse.ArgumentParser): Tells a user of errors.
-        args (argparse.Namespace): The options, with ``out`` and ``videos``.
-        testbed (Testbed): Knows whether the folder is up to date.
-        generate (Callable): Writes the testbed.
-        **arguments: Further ones of ``generate``.
-    """
+    """Call a generator with these options (``out``, ``videos`` and those
+    above) and further arguments, and print what a split has."""
     start = time.perf_counter()
     arguments.update(
         videos=args.videos,

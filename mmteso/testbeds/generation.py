@@ -55,11 +55,11 @@ def generate(testbed: Testbed, out_dir: str, arguments: Dict[str, Any], *,
         split_parts (Mapping[str, int]): Relative numbers of videos.
         class_names (Sequence[str]): In index order, background first.
         least_size (int): Of the frames in pixels.
-        plan (Callable): Plans of a split's videos, of their number, that of
-            the frames, a source of draws, and the percent of silent frames.
-        make (Callable): A video, of its plan, split, size, and draws.
-        count (Callable): Numbers, or dicts of such, of a video and its plan;
-            their sums are the statistics.
+        plan (Callable): (videos, frames, rng, percent of silent frames) ->
+            a plan for each video of a split.
+        make (Callable): (plan, split, size, rng) -> the video.
+        count (Callable): (video, plan) -> numbers, or dicts of such, whose
+            sums over a split are its statistics.
         texts (Mapping[str, str]): Texts by file, ``README.txt`` among them.
         text_encoder (HashTextEncoder): Encodes the names for the cue bank.
         overwrite, progress: See :func:`generate_synthavs`.

@@ -66,10 +66,10 @@ class Testbed:
     files: Tuple[str, ...] = ()
 
     def read_manifest(self, out_dir: str) -> Dict[str, Any]:
-        """Read what the generator noted about a data set:
-        ``generator_version``, ``arguments``, ``complete`` (False if the run
-        was interrupted), ``uids`` and ``statistics``. A FileNotFoundError if
-        the folder holds no such data set."""
+        """What the generator noted: ``generator_version``, ``arguments``,
+        ``complete`` (False if the run was interrupted), ``uids`` and
+        ``statistics``. A FileNotFoundError if the folder holds no such data
+        set."""
         path = osp.join(out_dir, self.manifest)
         if not osp.isfile(path):
             raise FileNotFoundError(

@@ -25,21 +25,10 @@ class FanOutAudioConditions(AVSTransform):
     waveform and sends it through the *same* front end: negatives that came by
     another way could be told apart by that way alone.
 
-    Required Keys:
-
-    - waveform (np.ndarray)
-    - Those of the conditions and of the front end.
-
-    Modified and Added Keys:
-
-    - What the conditions and the front end add or change: arrays and tensors,
-      such as ``log_mel``, get a first axis for the conditions; anything else,
-      such as ``audio_condition``, becomes a :class:`PerCondition`, None where
-      a condition has no such key.
-
-    Removed Keys:
-
-    - waveform
+    What the conditions and the front end add or change of a sample: arrays and
+    tensors, such as ``log_mel``, get a first axis for the conditions; anything
+    else, such as ``audio_condition``, becomes a :class:`PerCondition`, None
+    where a condition has no such key. ``waveform`` is removed.
 
     Args:
         conditions (Sequence[dict | list[dict] | None]): For each condition
@@ -86,7 +75,6 @@ class FanOutAudioConditions(AVSTransform):
                 kinds.pop() if len(kinds) == 1 else None, PerCondition)
             results[key] = stack(values)
         return results
-
 
 
 def split_conditions(batch: dict, number: int) -> List[dict]:

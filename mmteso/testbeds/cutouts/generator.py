@@ -3,20 +3,8 @@
 
 It is **not** AVSBench: photographic cutouts of animals, instruments, tools
 and vehicles are composed on photographs, and recordings of what some of them
-sound like are mixed. Listening is needed:
-
-* A video shows 1 to 4 objects of distinct classes, one at least of which has
-  a recording. Others could sound but never do, and some can't.
-* In each second a random subset of those with a recording sounds; in 15 % of
-  the frames none does.
-* **Segmentation preference, on purpose**: in the training split half of the
-  classes sound far more often than the other half; in the other splits all
-  sound equally often.
-* ``test`` shows the classes, pictures and recordings of ``train`` in other
-  places, mixtures and backgrounds; ``test_exemplar`` the classes that have
-  two pictures or recordings, by the other one; each video of ``test_unseen``
-  a class that no training frame shows or names, with relatives among the
-  known ones.
+sound like are mixed. docs/cutouts.md says how a clip is made, and what each
+split is about.
 """
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
