@@ -1,7 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
 import multiprocessing
-import shutil
 import threading
 from pathlib import Path
 
@@ -22,12 +21,6 @@ CLIP = 'v1m/v1m-train-1_0_5000'  # frames 5 to 9
 def clean_root(tmp_path_factory):
     return make_avsbench(
         tmp_path_factory.mktemp('avsbench'), ('v1m', ), ('train', ), clips=3)
-
-
-@pytest.fixture
-def root(clean_root, tmp_path):
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(clean_root, tmp_path / 'avs'))
 
 
 def pipeline(tta=False):

@@ -37,15 +37,8 @@ class Repair(NamedTuple):
 
 def repair_folder(folder: DataFolder,
                   num_workers: Optional[int] = None) -> List[Repair]:
-    """Make files that are missing, and nothing else; none that is there is
-    changed, be it broken.
-
-    Made are: a sound, from the one other sound or video file of the clip, if
-    that lasts as long as the clip's frames; a log-mel of the object layout,
-    from the wav, where the folder has log-mels; a mask of class indices from
-    the mask of colours, and the other way round, if all of its pixels are
-    known. A broken file has to be removed first. Pictures are not made from
-    videos: another decoder's would be others than the release's.
+    """Make files that are missing where what is there says all about them, as
+    docs/prepare_data.md says; none that is there is changed, be it broken.
 
     Gives what was made, and what is missing still. ``num_workers``: see
     :func:`check_folder`.

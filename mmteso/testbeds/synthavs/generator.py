@@ -22,6 +22,7 @@ composed of shapes and textures, so that they share what they look and sound
 like; noise makes their sounds ambiguous; and some combinations appear in the
 split ``test_unseen`` only.
 """
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
@@ -30,18 +31,21 @@ import numpy as np
 from mmteso.choices import check_choices
 from mmteso.models.text_encoders import HashTextEncoder
 from ..generation import Video, generate
-from ..quotas import SILENT_PERCENT, TEXT_DIMS, draw_sounding
+from ..quotas import (SILENT_PERCENT, TEXT_DIMS, apportion,
+                      draw_sounding)
 from .easy import EASY
 from .files import README, SYNTHAVS
 from .hard import HARD
 from .looks import Body, paint, sample_background, sample_body, stack_masks
-from .scenario import DEFAULT_VIDEOS, VideoPlan, draw_visible, plan_split
 from .timbres import (NOISE_COLOURS, SAMPLE_RATE, sample_noise, sample_voice,
                       second_envelope)
-from .variant import Variant
+from .variant import UNSEEN_SPLIT, Variant
 
 #: The variants by the name that the generator and its tool take.
 VARIANTS = {variant.name: variant for variant in (EASY, HARD)}
+
+#: Default number of videos in all.
+DEFAULT_VIDEOS = 520
 
 # At least this share of the frame, and of its own pixels, is seen of each
 # object in each frame.
@@ -49,6 +53,69 @@ MIN_FRAME_SHARE = 0.015
 MIN_OWN_SHARE = 0.6
 
 _MAX_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """What a video must contain, so that its split meets its quotas."""
+    num_visible: int
+    silent: Tuple[bool, ...]  # whether nothing sounds, for each second
+    # for each second None, or colour and dB of its ambient noise
+    ambient: Tuple[Optional[Tuple[str, float]], ...]
+
+
+def plan_split(variant: Variant, videos: int, frames: int,
+               rng: np.random.Generator,
+               silent_percent: int) -> List[VideoPlan]:
+    """Deal a split's quotas out to its videos, as one plan per video.
+
+    Counts of visible objects follow ``variant.visible_percent`` exactly,
+    silent seconds are ``silent_percent`` of all, rounded down. Half of the
+    silent seconds, and the sounding ones if the variant says so, carry
+    ambient noise, with colours in turn and levels spread evenly over
+    ``variant.ambient_db``; the other silent seconds are digital silence.
+    """
+    counts = np.repeat((1, 2, 3), apportion(videos, variant.visible_percent))
+    counts = rng.permutation(counts)
+
+    num_silent = videos * frames * silent_percent // 100
+    places = rng.permutation(videos * frames)
+    noisy = places[:num_silent // 2]
+    if variant.ambient_everywhere:
+        noisy = np.concatenate([noisy, places[num_silent:]])
+    low, high = variant.ambient_db
+    steps = (np.arange(len(noisy)) + rng.uniform(size=len(noisy)))
+    levels = low + (high - low) * rng.permutation(steps) / max(len(noisy), 1)
+    ambient = {
+        int(place): (NOISE_COLOURS[i % len(NOISE_COLOURS)], float(level))
+        for i, (place, level) in enumerate(zip(noisy, levels))
+    }
+    silent = set(places[:num_silent].tolist())
+
+    plans = []
+    for video in range(videos):
+        seconds = range(video * frames, (video + 1) * frames)
+        plans.append(
+            VideoPlan(
+                num_visible=int(counts[video]),
+                silent=tuple(second in silent for second in seconds),
+                ambient=tuple(ambient.get(second) for second in seconds)))
+    return plans
+
+
+def draw_visible(variant: Variant, num_visible: int, split: str,
+                 rng: np.random.Generator) -> List[str]:
+    """Draw distinct classes in random order. Each that the split may show is
+    equally likely, but that in 'test_unseen' one is drawn among the unseen and
+    the rest among all others."""
+    if split != UNSEEN_SPLIT:
+        indices = rng.permutation(len(variant.seen))[:num_visible]
+        return [variant.seen[index] for index in indices]
+    first = variant.unseen[rng.integers(len(variant.unseen))]
+    others = [name for name in variant.classes[1:] if name != first]
+    indices = rng.permutation(len(others))[:num_visible - 1]
+    names = [first] + [others[index] for index in indices]
+    return [names[index] for index in rng.permutation(num_visible)]
 
 
 def _place_bodies(

@@ -6,8 +6,7 @@ import numpy as np
 
 from mmteso.video import write_video
 from .easy import EASY
-from .generator import generate_video
-from .scenario import VideoPlan
+from .generator import VideoPlan, generate_video
 from .timbres import SAMPLE_RATE
 
 

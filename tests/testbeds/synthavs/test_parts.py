@@ -8,7 +8,7 @@ import pytest
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
 from mmteso.testbeds.synthavs import CLASSES, VARIANTS
 from mmteso.testbeds.quotas import draw_sounding, split_sizes
-from mmteso.testbeds.synthavs.scenario import draw_visible, plan_split
+from mmteso.testbeds.synthavs.generator import draw_visible, plan_split
 from mmteso.testbeds.synthavs.timbres import NOISE_COLOURS
 
 EASY, HARD = VARIANTS['easy'], VARIANTS['hard']
