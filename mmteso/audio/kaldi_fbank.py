@@ -37,10 +37,18 @@ def _constants(device: torch.device) -> tuple:
 def kaldi_fbank(waveform: Tensor) -> Tensor:
     """Log-mel filter bank of sound at 16 kHz.
 
-    Of floats, (..., num_samples), mono, nominally in [-1, 1], it makes
-    (..., num_rows, 128) in their dtype, one row per complete 25 ms window
-    every 10 ms; of 0.975 s there are 96. Digital silence is log(1.19e-7) =
-    -15.942. A TypeError for integers, a ValueError for less than one window.
+    Args:
+        waveform (Tensor): Floats, (..., num_samples), mono, nominally in
+            [-1, 1].
+
+    Returns:
+        Tensor: (..., num_rows, 128), in the dtype of the waveform, one row per
+        complete 25 ms window every 10 ms; of 0.975 s there are 96. Digital
+        silence is log(1.19e-7) = -15.942.
+
+    Raises:
+        TypeError: If the waveform isn't of floats.
+        ValueError: If it is shorter than one window.
     """
     check_waveform(waveform, WINDOW_SAMPLES)
     window, matrix = _constants(waveform.device)

@@ -47,9 +47,16 @@ def mel_matrix(num_bands: int = NUM_MEL_BINS,
                high_hz: float = MEL_MAX_HZ) -> Tensor:
     """The matrix that turns spectra of 512 samples at 16 kHz into mel bands.
 
-    Triangular bands between two edges, whose slopes are straight on HTK's mel
-    scale, not in hertz; the DC bin belongs to none. float64, (257, num_bands):
-    FFT bins x mel bands.
+    Triangular bands whose slopes are straight on HTK's mel scale, not in
+    hertz; the DC bin belongs to none.
+
+    Args:
+        num_bands (int): Defaults to VGGish's 64.
+        low_hz (float): Lower edge of the lowest band. Defaults to VGGish's.
+        high_hz (float): Upper edge of the highest. Defaults to VGGish's.
+
+    Returns:
+        Tensor: float64, (257, num_bands): FFT bins x mel bands.
     """
 
     def mel(hertz: Tensor) -> Tensor:
@@ -74,9 +81,17 @@ def log_mel_examples(waveform: Tensor) -> Tensor:
     ``log(mel + 0.01)`` per complete 25 ms window every 10 ms, 96 rows (0.96 s)
     each, side by side, an incomplete example at the end left out.
 
-    Of floats, (..., num_samples), mono, nominally in [-1, 1], it makes
-    (..., num_examples, 1, 96, 64) in their dtype, without gradient. A
-    TypeError for integers, a ValueError for less than 15,600 samples.
+    Args:
+        waveform (Tensor): Floats, (..., num_samples), mono, nominally in
+            [-1, 1], at least 15,600 samples.
+
+    Returns:
+        Tensor: (..., num_examples, 1, 96, 64), the network's input layout
+        with one channel, in the dtype of the waveform, without gradient.
+
+    Raises:
+        TypeError: If the waveform isn't of floats.
+        ValueError: If it is too short for one example.
     """
     check_waveform(waveform, EXAMPLE_SAMPLES)
     window, matrix = _constants(waveform.device)

@@ -38,6 +38,9 @@ def white_noise(waveform: np.ndarray,
 
     Returns:
         np.ndarray: The noise, in the shape and dtype of ``waveform``.
+
+    Raises:
+        ValueError: If the reference is unknown.
     """
     check_choices(reference=(reference, NOISE_REFERENCES))
     if reference == 'snr':

@@ -140,14 +140,29 @@ def cut_clip(waveform: np.ndarray,
              hop_samples: int,
              clip_samples: int = EXAMPLE_SAMPLES,
              last_clip: str = 'aligned') -> Tuple[np.ndarray, int]:
-    """Cut the clip that belongs to a frame, counted from 0: a copy, and the
-    sample at which it starts.
+    """Cut the clip that belongs to one frame.
 
-    That is ``index * hop_samples``, unless the sound ends before the clip
-    does: then it is the last clip of the sound, by ``last_clip`` the one that
-    ends where the sound ends ('aligned'), or the last complete one that starts
-    at a multiple of ``hop_samples`` ('repeated'). A ValueError if the sound is
-    too short for one clip.
+    It starts at ``index * hop_samples``, unless the sound ends before it
+    does: then it is the last clip of the sound.
+
+    Args:
+        waveform (np.ndarray): (num_samples,).
+        index (int): The frame, from 0.
+        hop_samples (int): Distance between the starts of two clips.
+        clip_samples (int): Length of a clip. Defaults to 15600.
+        last_clip (str): 'aligned', the last clip ends where the sound ends,
+            so that a few missing samples cost no more than themselves; or
+            'repeated', it is the last complete one that starts at a multiple
+            of ``hop_samples``. Defaults to 'aligned'.
+
+    Returns:
+        tuple[np.ndarray, int]: A copy of the clip, (clip_samples,), and the
+        sample at which it starts.
+
+    Raises:
+        ValueError: If the index is negative, or the sound is too short for
+            one clip (torchvggish makes no example of it, and AVSBench's
+            loaders then fail on repeating none).
     """
     if index < 0:
         raise ValueError(f'A frame index counts from 0, but got {index}.')

@@ -184,9 +184,11 @@ class BaseAVSDataset(BaseSegDataset):
     def load_data_list(self) -> List[dict]:
         """List the frames and settle what happens with what is missing.
 
-        A FileNotFoundError if ``data_root`` is missing, or files of clips with
-        ``missing='error'``; a ValueError if a clip has no donor of sound.
-        Either if no frame is left.
+        Raises:
+            FileNotFoundError: If ``data_root`` is missing; or files of clips,
+                with ``missing='error'`` or if no frame is left.
+            ValueError: If no frame can be loaded, with ``missing='skip'``. If
+                a clip has no donor, with ``off_screen``.
         """
         frames = self._list_frames()
         if self.missing_files:

@@ -49,9 +49,12 @@ def clips_of(dataset: Dataset) -> List[List[int]]:
 class ClipSampler(DefaultSampler):
     """mmengine's ``DefaultSampler`` over clips: gives lists of frames.
 
-    ``dataset``: see :func:`clips_of`. ``shuffle`` also repeats some clips
-    until all processes have as many, as training needs. A test must not: no
-    frame may be scored twice.
+    Args:
+        dataset (Dataset): See :func:`clips_of`.
+        shuffle (bool): Whether to shuffle the clips, and to repeat some until
+            all processes have as many, as training needs. A test must not: no
+            frame may be scored twice. Defaults to True.
+        seed (int, optional): As of ``DefaultSampler``.
     """
 
     def __init__(self,
@@ -82,9 +85,14 @@ class InfiniteClipSampler(InfiniteSampler):
 
 @DATA_SAMPLERS.register_module()
 class ClipBatchSampler(BatchSampler):
-    """Joins the frames of ``batch_size`` clips, of a :class:`ClipSampler` or
-    :class:`InfiniteClipSampler`, to a batch; with ``drop_last`` a last batch
-    of fewer clips is left out."""
+    """Joins the frames of ``batch_size`` clips to a batch.
+
+    Args:
+        sampler (ClipSampler | InfiniteClipSampler): Built by the runner.
+        batch_size (int): Clips in a batch: the loader's ``batch_size``.
+        drop_last (bool): Whether to leave out a last batch of fewer clips.
+            Defaults to False.
+    """
 
     def __init__(self,
                  sampler: Sampler,

@@ -139,11 +139,14 @@ def find_cue_files(paths: Union[str, os.PathLike, Sequence]) -> List[str]:
 class CueFile(Dict[Tuple[str, int], CueRecord]):
     """The records of one cue file, or several, by ``(uid, frame)``.
 
-    ``path`` is a file, several, or a pattern such as
-    'data/avsbench/cues.rank*.jsonl'. Of several records of a frame the last
-    one counts, but a failed one replaces no other (the files of several
-    processes have no order). With ``cues_only`` the texts behind the cues,
-    most of the memory, are forgotten.
+    Of several records of a frame the last one counts, but a failed one
+    replaces no other (the files of several processes have no order).
+
+    Args:
+        path (str | Sequence[str]): A file, several, or a pattern such as
+            'data/avsbench/cues.rank*.jsonl'.
+        cues_only (bool): Forget the texts behind the cues, which take most of
+            the memory of a data loader's workers.
     """
 
     def __init__(self, path: Union[str, os.PathLike, Sequence],

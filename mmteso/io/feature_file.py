@@ -121,13 +121,25 @@ def _check_feature(path: str, key: str, feature: Tensor, dims: int) -> None:
 
 
 class FeatureFile(Mapping):
-    """The features of a file by key, read when they are asked for.
+    """The features of a file by key.
 
-    ``expect`` may name what its ``provenance`` has to say, any of ``kind``,
-    ``encoder``, ``weights_hash``, ``dims`` and ``settings``; of the settings
-    only the given ones are compared. A FileNotFoundError if there is no such
-    file, a FeatureFileError if it isn't a feature file or not the expected
-    one.
+    Tensors are read when they are asked for, so every worker of a data
+    loader can have the file open at no cost in memory.
+
+    Args:
+        path (str): The file.
+        expect (dict, optional): What the provenance must say, any of
+            ``kind``, ``encoder``, ``weights_hash``, ``dims`` and
+            ``settings``; of the settings only the given ones are compared.
+            Defaults to None.
+
+    Attributes:
+        provenance (Provenance): Where the features come from.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FeatureFileError: If it isn't a feature file, or its provenance isn't
+            the expected one.
     """
 
     def __init__(self, path: str, expect: Optional[dict] = None) -> None:
@@ -202,12 +214,19 @@ class FeatureFile(Mapping):
 
 
 class CueBank(FeatureFile):
-    """Cue features that a text encoder computed once
-    (``tools/extract_text_features.py``), looked up by phrase.
+    """Cue features that a text encoder computed once, looked up by phrase.
 
-    Case and the kind of separator don't matter
-    (:func:`mmteso.io.normalize_phrase`). A FileNotFoundError if there is no
-    such file, a FeatureFileError if it isn't a cue bank.
+    A few hundred phrases make up all the cues of a data set, so each is
+    encoded once (``tools/extract_text_features.py``) and the text model, large
+    as ImageBind's, is not needed for training or testing. Case and the kind
+    of separator don't matter (:func:`mmteso.io.normalize_phrase`).
+
+    Args:
+        path (str): The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FeatureFileError: If it isn't a cue bank.
     """
 
     def __init__(self, path: str) -> None:

@@ -28,8 +28,17 @@ def _require_waveform(transform: AVSTransform, results: dict) -> None:
 
 @TRANSFORMS.register_module()
 class MuteAudio(AVSTransform):
-    """Replace the sound, ``waveform``, by digital silence, the picture
-    unchanged; ``audio_condition`` becomes 'mute'."""
+    """Replace the sound by digital silence, the picture unchanged.
+
+    Required Keys:
+
+    - waveform (np.ndarray)
+
+    Modified Keys:
+
+    - waveform (np.ndarray): Zeros.
+    - audio_condition (str): 'mute'.
+    """
 
     def transform(self, results: dict) -> dict:
         _require_waveform(self, results)
@@ -45,14 +54,26 @@ class ReplaceAudioWithNoise(AVSTransform):
     The noise of a frame follows from ``seed``, ``uid`` and ``frame`` alone,
     so a run repeats; two levels give the same noise, louder or softer.
 
-    Needs the keys ``waveform``, ``uid`` and ``frame``. Changes ``waveform``
-    and ``audio_condition`` (to e.g. 'wgn-10db', whatever the reference), and
-    adds ``noise_reference``.
+    Required Keys:
+
+    - waveform (np.ndarray), uid (str), frame (int)
+
+    Modified Keys:
+
+    - waveform (np.ndarray): The noise alone.
+    - audio_condition (str): 'wgn-{level_db}db', e.g. 'wgn-10db'. It doesn't
+      name the reference.
+
+    Added Keys:
+
+    - noise_reference (str): The reference.
 
     Args:
         level_db (float): The level in dB.
-        reference (str): What the level refers to, see
-            :func:`mmteso.audio.white_noise`. Defaults to 'snr'.
+        reference (str): What the level refers to: 'snr', this many dB *below*
+            the power of the clip that is replaced (a silent clip gives
+            silence); 'pcm16', dB over one 16-bit step; 'full_scale', dB over
+            amplitude 1, clipped to [-1, 1]. Defaults to 'snr'.
         seed (int): Chooses other noise. Defaults to 0.
     """
 
@@ -91,11 +112,21 @@ class ReplaceAudioWithOffScreen(AVSTransform):
     taken, and of it for all frames of a clip the loudest second: a silent one
     would be mute under another name.
 
-    Needs the keys ``waveform``, ``sample_rate``, ``uid`` and ``off_screen``
-    (donors, best first, each with ``uid`` and ``audio_path``). Changes
-    ``waveform`` (as long as before; of a donor shorter than a ``window`` of
-    :class:`LoadAudioClip` the whole sound) and ``audio_condition`` (to
-    'off-screen'), and adds ``off_screen_uid``, the donor.
+    Required Keys:
+
+    - waveform (np.ndarray), sample_rate (int), uid (str)
+    - off_screen (list[dict]): Donors, best first, each with ``uid`` and
+      ``audio_path``.
+
+    Modified Keys:
+
+    - waveform (np.ndarray): As long as before; of a donor shorter than a
+      ``window`` of :class:`LoadAudioClip` the whole sound.
+    - audio_condition (str): 'off-screen'.
+
+    Added Keys:
+
+    - off_screen_uid (str): The donor.
 
     Args:
         clip_hop (float): Seconds between the starts of a donor's seconds.
@@ -182,11 +213,22 @@ class SoundNegatives(AVSTransform):
     with ``off_screen=dict(seed=0, num_donors=16)``, see
     :func:`off_screen_table`.
 
-    Of the frames that get another sound it changes ``waveform`` and
-    ``audio_condition``, as the transforms above do; ``gt_seg_map`` and
-    ``gt_class_map`` to background wherever they aren't 255 (``gt_seg_map``
-    with ``reduce_zero_label`` to 255, as background is); ``frame_classes`` and
-    ``a_obj`` to nothing, so that no cue's target is that it sounds.
+    Required Keys:
+
+    - waveform (np.ndarray)
+    - sample_rate (int)
+    - gt_seg_map (np.ndarray)
+    - off_screen (list[dict], with ``off_screen``)
+    - reduce_zero_label (bool, optional)
+
+    Modified Keys, of the frames that get another sound:
+
+    - waveform, audio_condition: As :class:`MuteAudio`,
+      :class:`ReplaceAudioWithNoise` and :class:`ReplaceAudioWithOffScreen`
+      set them.
+    - gt_seg_map, gt_class_map: Background wherever they aren't 255
+      (``gt_seg_map`` with ``reduce_zero_label``: 255, as background is).
+    - frame_classes, a_obj: Empty, so that no cue's target is that it sounds.
 
     Args:
         mute (float): The share of frames that become silent. Defaults to

@@ -16,8 +16,16 @@ class CuesToClasses(AVSTransform):
     several ('person') adds them all. A frame without cues, or whose cues name
     no class, has background alone.
 
-    Needs the keys ``text_cues`` of :class:`LoadTextCues` and ``class_names``.
-    Adds ``cue_classes``, bool, (num_classes), always True of background.
+    Required Keys:
+
+    - text_cues (list[str]): From :class:`LoadTextCues`.
+    - class_names (tuple[str]): Background first.
+    - uid (str), frame (int): For messages.
+
+    Added Keys:
+
+    - cue_classes (torch.Tensor): bool, (num_classes). Background is always
+      True.
 
     Args:
         synonyms (str, optional): Words for the classes, see

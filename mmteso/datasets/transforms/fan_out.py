@@ -25,10 +25,21 @@ class FanOutAudioConditions(AVSTransform):
     waveform and sends it through the *same* front end: negatives that came by
     another way could be told apart by that way alone.
 
-    What the conditions and the front end add or change of a sample: arrays and
-    tensors, such as ``log_mel``, get a first axis for the conditions; anything
-    else, such as ``audio_condition``, becomes a :class:`PerCondition`, None
-    where a condition has no such key. ``waveform`` is removed.
+    Required Keys:
+
+    - waveform (np.ndarray)
+    - Those of the conditions and of the front end.
+
+    Modified and Added Keys:
+
+    - What the conditions and the front end add or change: arrays and tensors,
+      such as ``log_mel``, get a first axis for the conditions; anything else,
+      such as ``audio_condition``, becomes a :class:`PerCondition`, None where
+      a condition has no such key.
+
+    Removed Keys:
+
+    - waveform
 
     Args:
         conditions (Sequence[dict | list[dict] | None]): For each condition

@@ -20,9 +20,15 @@ class AudioToLogMel(AVSTransform):
     The numbers are those of torchvggish's front end to 1e-4:
     ``log(mel + 0.01)``, so silence is -4.605 throughout.
 
-    Of ``waveform``, (15600,), and ``sample_rate``, 16000, it makes
-    ``log_mel``, float32, (1, 96, 64): one channel, 96 rows of 10 ms, 64 mel
-    bands.
+    Required Keys:
+
+    - waveform (np.ndarray): (15600,)
+    - sample_rate (int): 16000
+
+    Added Keys:
+
+    - log_mel (torch.Tensor): float32, (1, 96, 64): one channel, 96 rows of
+      10 ms, 64 mel bands.
     """
 
     output_key = 'log_mel'
@@ -46,9 +52,15 @@ class AudioToFbank(AVSTransform):
     Kaldi's log-mel filter bank at the scale of 16-bit samples, so silence is
     -15.942 throughout. BEATs' own normalisation is the encoder's.
 
-    Of ``waveform``, (num_samples,), and ``sample_rate``, 16000, it makes
-    ``audio_values``, float32, (T, 128): rows of 10 ms, 96 of the 0.975 s of
-    :class:`LoadAudioClip`, and mel bands.
+    Required Keys:
+
+    - waveform (np.ndarray): (num_samples,)
+    - sample_rate (int): 16000
+
+    Added Keys:
+
+    - audio_values (torch.Tensor): float32, (T, 128): rows of 10 ms, 96 of the
+      0.975 s of :class:`LoadAudioClip`, and mel bands.
     """
 
     output_key = 'audio_values'
@@ -78,9 +90,15 @@ class AudioToModelInput(AVSTransform):
     ``do_normalize``) hide its loudness: white noise of 10 dB and of 40 dB are
     then almost the same input. Silence stays silence.
 
-    Of ``waveform``, (num_samples,), and ``sample_rate`` it makes
-    ``audio_values``, float32, what the extractor gives for one clip, e.g.
-    (1024, 128) for AST, (1, 1001, 64) for CLAP.
+    Required Keys:
+
+    - waveform (np.ndarray): (num_samples,)
+    - sample_rate (int)
+
+    Added Keys:
+
+    - audio_values (torch.Tensor): float32, what the extractor makes of one
+      clip, e.g. (1024, 128) for AST, (1, 1001, 64) for CLAP.
 
     Args:
         pretrained (str): Name on the Hugging Face hub, or a folder with the
@@ -141,9 +159,15 @@ class MeasureSoundLevel(AVSTransform):
     For models that have to know silence (:class:`ZeroShotAVS`): in the input
     of an audio encoder, which may be normalised, the level can't be read.
 
-    Of ``waveform``, (num_samples,), it makes ``sound_level``, float32, (): the
-    root mean square in dB over full scale (dBFS), a full-scale square wave
-    being 0; -200 of digital silence.
+    Required Keys:
+
+    - waveform (np.ndarray): (num_samples,)
+
+    Added Keys:
+
+    - sound_level (torch.Tensor): float32, (): the root mean square in dB over
+      full scale (dBFS), a full-scale square wave being 0; -200 of digital
+      silence.
     """
 
     output_key = 'sound_level'

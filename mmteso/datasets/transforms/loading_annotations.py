@@ -52,9 +52,18 @@ class LoadAVSAnnotations(AVSTransform):
     (index 255, or VOC's colour for it) stay 255. Where the data set has
     ``reduce_zero_label``, background becomes 255 too, and class 1 becomes 0.
 
-    Needs the keys ``seg_map_path`` and what else a :class:`BaseAVSDataset`
-    gives; if there is ``ori_shape``, the mask must have this size. Adds to
-    ``seg_fields``, and these keys:
+    Required Keys:
+
+    - seg_map_path, label_format ('rgb', 'index' or 'binary')
+    - task ('binary' or 'semantic')
+    - class_names (tuple[str], background first; None with 'binary' masks)
+    - palette (RGB triples of ``class_names``, for 'rgb' masks), seg_fields
+    - reduce_zero_label (optional; False if it isn't there)
+    - visible_map_path (with ``load_visible`` or ``source='visible'``)
+    - ori_shape (optional; the mask must have this size)
+    - uid, frame, subset (optional; for error messages)
+
+    Added Keys:
 
     - gt_seg_map (np.uint8): (H, W); {0, 1, 255} in the binary task, class
       index or 255 in the semantic task
@@ -66,6 +75,10 @@ class LoadAVSAnnotations(AVSTransform):
       objects, sounding or not, labelled as ``gt_seg_map``
     - gt_class_map (np.uint8, with ``load_classes``): (H, W), class index or
       255, whatever the task
+
+    Modified Keys:
+
+    - seg_fields
 
     Args:
         unknown_color (str): What to do with pixels whose colour is not in

@@ -47,14 +47,23 @@ class LoadAudioClip(AVSTransform):
     would begin before the sound or end after it. A sound shorter than the
     window is taken whole.
 
-    Where the file ends before that clip does, it is the file's last 0.975 s
-    (ours); with ``clip_hop=0.96`` the last complete example, as in AVSBench's
-    preprocessing. A clip that lies more than 0.1 s before its frame is logged,
-    once per file and process.
+    Where the file ends before that clip does, the paper says nothing. With
+    the seconds of the paper the clip is the file's last 0.975 s (ours): in a
+    file of 4.97 s the clip of frame 4 starts at 3.995 s. Consecutive examples
+    (``clip_hop=0.96``) keep to AVSBench's preprocessing, which repeats the
+    last complete one. A clip that lies more than 0.1 s before its frame is
+    logged, once per file and process.
 
-    Needs the keys ``audio_path``, ``frame`` and ``uid``. Adds ``waveform``
-    (float32, (15600,) at 16 kHz, nominally in [-1, 1]), ``sample_rate`` and
-    ``audio_condition`` ('normal').
+    Required Keys:
+
+    - audio_path (str), frame (int), uid (str)
+
+    Added Keys:
+
+    - waveform (np.ndarray): float32, (15600,) at 16 kHz, nominally in
+      [-1, 1].
+    - sample_rate (int)
+    - audio_condition (str): 'normal'.
 
     Args:
         sample_rate (int): Samples per second. VGGish and BEATs need 16000,
@@ -67,10 +76,15 @@ class LoadAudioClip(AVSTransform):
             for models of longer sounds such as CLAP (10 s). Defaults to
             None: 0.975 s from the start of the frame's second.
 
+    Attributes:
+        last_clip (str): The rule for short files, see
+            :func:`mmteso.audio.last_clip_rule`.
+
     Raises:
         FileNotFoundError: If the file is missing.
         AudioFileError: If it can't be decoded or is too short for even one
-            clip (AVSBench's loaders fail on it, too).
+            clip (AVSBench's loaders fail on it, too); silence in its place
+            would be a sound that nobody recorded.
     """
 
     def __init__(self,
@@ -158,8 +172,14 @@ class LoadLogMel(AVSTransform):
     frames gives its last example again, as AVSBench's loaders do, and that is
     logged once per file and process.
 
-    Needs the keys ``log_mel_path``, ``frame`` and ``uid``. Adds ``log_mel``
-    (float32, (1, 96, 64)) and ``audio_condition`` ('normal').
+    Required Keys:
+
+    - log_mel_path (str), frame (int), uid (str)
+
+    Added Keys:
+
+    - log_mel (torch.Tensor): float32, (1, 96, 64).
+    - audio_condition (str): 'normal'.
 
     Args:
         backend_args (dict, optional): Those of mmengine's file backend.
@@ -203,18 +223,28 @@ class LoadAudioFeatures(AVSTransform):
 
     In place of :class:`LoadAudioClip` and the transform that makes the audio
     encoder's input of it (or of :class:`LoadLogMel`), with a file of
-    ``tools/extract_audio_features.py``. A model keeps its ``audio_encoder``,
-    does not run it on these frames, and refuses features of another one.
+    ``tools/extract_audio_features.py``.
+    A model that has an ``audio_encoder`` keeps it, so that its checkpoints
+    are complete, does not run it on these frames, and refuses features that
+    an encoder other than its own has made.
 
-    Altered sound can't come from a cache: loading both is an error, and so is
-    a file whose settings give an ``audio_condition`` other than 'normal'. The
-    data set has the file opened when it is built.
+    Sound that is altered (:class:`MuteAudio`, :class:`ReplaceAudioWithNoise`)
+    can't come from a cache: loading both is an error, and so is a file whose
+    settings give an ``audio_condition`` other than 'normal'. The data set has
+    the file opened when it is built, so that a wrong one is named before
+    training starts.
 
-    Needs the keys ``uid``, ``frame`` and, for a relative path,
-    ``data_root``. Adds ``audio_feat`` (float32, (D_a)), ``audio_condition``
-    ('normal') and ``audio_provenance`` for the model's check, a dict of
-    ``file``, ``encoder`` (its name) and ``state_sha256`` (of its weights; None
-    if the file does not say, which only an encoder without weights accepts).
+    Required Keys:
+
+    - uid (str), frame (int), data_root (str, optional)
+
+    Added Keys:
+
+    - audio_feat (torch.Tensor): float32, (D_a).
+    - audio_condition (str): 'normal'.
+    - audio_provenance (dict): For the model's check: ``file``, ``encoder``
+      (its name) and ``state_sha256`` (of its weights; None if the file does
+      not say, which only an encoder without weights accepts).
 
     Args:
         feature_file (str): The feature file (see

@@ -52,9 +52,17 @@ class LoadTextCues(AVSTransform):
     :class:`BaseAVSDataset`), which also has them opened when it is built, so
     that cues without features are named before training starts.
 
-    Needs the keys ``uid``, ``frame``, ``cue_file``, ``cue_bank`` (None for
-    words alone, for a model that reads no text) and, for ``cue_target``,
-    ``class_names`` and ``frame_classes`` or ``a_obj``. Adds:
+    Required Keys:
+
+    - uid (str), frame (int)
+    - cue_file (str): Path of the cue file (:mod:`mmteso.io.cue_file`).
+    - cue_bank (str | None): Path of the bank (:class:`mmteso.io.CueBank`);
+      None for words alone, for a model that reads no text.
+    - class_names (tuple[str]): Only with ``cue_target``.
+    - frame_classes (tuple[str]): Only with ``cue_target='mask'``.
+    - a_obj (tuple[str]): Only with ``cue_target='a_obj'``.
+
+    Added Keys:
 
     - text_cues (list[str]): At most N_T cues.
     - text_valid (torch.Tensor): bool, (N_T), False for padding.

@@ -12,11 +12,19 @@ from .timbres import SAMPLE_RATE
 
 def write_sample_clip(path: str, seconds: int = 6, size: int = 96,
                       seed: int = 0) -> List[str]:
-    """Draw one clip of the easy variant, at least 2 seconds, as an MP4 file
-    with its sound.
+    """Draw one clip of the easy variant as a video file with its sound.
 
-    Of three objects, whose classes it gives, others sound in each second;
-    nothing does in the last but one.
+    Three objects, of which others sound in each second; nothing does in the
+    last but one.
+
+    Args:
+        path (str): The file, MP4.
+        seconds (int): Its length, at least 2. Defaults to 6.
+        size (int): Side of its pictures in pixels. Defaults to 96.
+        seed (int): Defaults to 0.
+
+    Returns:
+        list[str]: Classes of the objects.
     """
     silent = tuple(second == seconds - 2 for second in range(seconds))
     video = generate_video(

@@ -37,11 +37,23 @@ def write_v3_lists(root: str,
 
     The remaining clips, which mix both kinds, are in no list.
 
-    ``unseen`` are the classes to hold out; ``list_dir`` is relative to
-    ``root``, the SynthAVS, or absolute. Gives the number of clips by list. A
-    FileNotFoundError if there is no SynthAVS, a FileExistsError if there are
-    lists and ``overwrite`` is False, a ValueError if a class is unknown or
-    given twice, or the clips don't suffice.
+    Args:
+        root (str): The SynthAVS.
+        unseen (Sequence[str]): Classes to hold out.
+        list_dir (str): Folder to write to, relative to ``root`` or absolute.
+            Defaults to 'v3'.
+        seed (int): Seed of what is drawn. Defaults to 0.
+        overwrite (bool): Whether to replace lists that are there. Defaults
+            to False.
+
+    Returns:
+        dict[str, int]: Number of clips by list.
+
+    Raises:
+        FileNotFoundError: ``root`` holds no SynthAVS.
+        FileExistsError: There are lists already, and ``overwrite`` is False.
+        ValueError: A class is unknown or given twice, or the clips don't
+            suffice.
     """
     manifest = read_manifest(root)
     if not manifest['complete']:
