@@ -11,8 +11,11 @@ from PIL import Image, ImageOps
 
 def read_image(path: str, backend_args: Optional[dict] = None) -> np.ndarray:
     """Read a picture as a model's ``LoadImageFromFile`` does, as RGB, uint8
-    (H, W, 3): turned as its EXIF orientation says, 16 bits scaled to 8,
-    transparency dropped.
+    (H, W, 3).
+
+    Turned as its EXIF orientation says (phones store sideways and say so), 16
+    bits scaled to 8, transparency dropped. A captioner and a figure have to
+    see what the model sees; Pillow alone does neither of the first two.
 
     The path is any that mmengine's file backends understand. A
     FileNotFoundError if there is no such file, a ValueError if it can't be
