@@ -71,32 +71,19 @@ def make_avsbench(
         splits: Sequence[str] = SPLITS, clips: int = 1,
         frame_size: Tuple[int, int] = (24, 32), frames: Optional[int] = None,
         class_names: Sequence[str] = AVSBENCH_CLASSES,
-        palette: Optional[Sequence[Sequence[int]]] = None, label_base: int = 0,
+        palette: Optional[Sequence[Sequence[int]]] = None,
         visible: bool = False, seed: int = 0) -> str:
     """Write a data set in the layout of the AVSBench-semantic release.
 
     Clips of v1s hold one class, the others two, which change from clip to
     clip; in odd frames of the latter only the first of the two sounds (and
     is in the mask). v1s train clips have a mask for frame 0 only. A uid is
-    '{subset}-{split}-{number}_0_{milliseconds}'.
+    '{subset}-{split}-{number}_0_{milliseconds}'. Each frame's cues are the
+    clip's classes and one that doesn't sound.
 
-    Args:
-        root (str | Path): Folder to write to; made if needed.
-        subsets, splits (Sequence[str]): Those to write.
-        clips (int): Clips of each subset and split.
-        frame_size (tuple[int]): (height, width).
-        frames (int, optional): Frames and seconds of a clip; None: as in the
-            release.
-        class_names (Sequence[str]): Classes, background first.
-        palette (Sequence[Sequence[int]], optional): Their colours in
-            labels_rgb; None: VOC's.
-        label_base (int): First index in label2idx.json, 0 or 1.
-        visible (bool): Whether to write labels_visible.
-        seed (int): Seed of classes and image noise.
-
-    Returns:
-        str: ``root``, with metadata.csv, label2idx.json, cues.jsonl (every
-        frame: the clip's classes and one that doesn't sound) and the clips.
+    ``clips`` are written for each subset and split, of the release's length
+    unless ``frames`` says another; ``frame_size`` is (height, width), and
+    ``visible`` says whether there is labels_visible. Returns ``root``.
     """
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -124,8 +111,7 @@ def make_avsbench(
     pd.DataFrame(rows, columns=COLUMNS).to_csv(
         root / 'metadata.csv', index=False)
     (root / 'label2idx.json').write_text(
-        json.dumps({name: index
-                    for index, name in enumerate(class_names, label_base)}))
+        json.dumps({name: index for index, name in enumerate(class_names)}))
     (root / 'cues.jsonl').write_text(''.join(
         json.dumps(cue) + '\n' for cue in cues))
     return str(root)
@@ -190,16 +176,9 @@ def make_synthavs_index(root, clips: Sequence[Tuple[str, str]],
                         class_names: Sequence[str]) -> str:
     """Write what says which objects a SynthAVS's clips show; no frames.
 
-    Args:
-        root (str | Path): Folder to write to; made if needed.
-        clips (Sequence[tuple[str, str]]): For each clip the visible classes
-            and those that sound, joined by ``_``. All are visible in frame 1
-            of 2, in frame 0 only the first.
-        class_names (Sequence[str]): Classes, background first.
-
-    Returns:
-        str: ``root``, with synthavs.json, metadata.csv and labels_visible. A
-        uid is the clip's number.
+    Of each clip the visible classes and those that sound are given, joined by
+    ``_``. All are visible in frame 1 of 2, in frame 0 only the first. A uid is
+    the clip's number. Returns ``root``.
     """
     root = Path(root)
     rows = []
@@ -222,28 +201,16 @@ def make_synthavs_index(root, clips: Sequence[Tuple[str, str]],
 
 def make_avsbench_object(
         root, subset: str = 's4', splits: Sequence[str] = SPLITS,
-        clips: int = 1, frame_size: Tuple[int, int] = (24, 24),
-        mask_mode: str = '1', audio: Sequence[str] = ('wav', 'log_mel'),
-        header: bool = True, seed: int = 0) -> str:
+        clips: int = 1, mask_mode: str = '1',
+        audio: Sequence[str] = ('wav', 'log_mel')) -> str:
     """Write a data set in the layout of the AVSBench-object release.
 
     Every clip has 5 frames; the last one is silent. S4 train clips have a
-    mask for the first frame only.
-
-    Args:
-        root (str | Path): Folder that gets 'Single-source' or
-            'Multi-sources'; it is returned.
-        subset (str): 's4' or 'ms3'.
-        splits (Sequence[str]): Splits.
-        clips (int): Clips of each split.
-        frame_size (tuple[int]): (height, width).
-        mask_mode (str): Mode of the 0/255 mask images: '1', 'L' or 'P'.
-        audio (Sequence[str]): What to write: 'wav', 'log_mel'.
-        header (bool): Whether the CSV file has a header line.
-        seed (int): Seed of the image noise and the log-mels.
+    mask for the first frame only. ``mask_mode`` is Pillow's, of the 0/255 mask
+    images. Returns ``root``.
     """
     root = Path(root)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     palette = np.array([[0, 0, 0], [255, 255, 255]])
     single = subset == 's4'
     home = root / ('Single-source' if single else 'Multi-sources')
@@ -262,7 +229,7 @@ def make_avsbench_object(
             for folder in (images, masks):
                 folder.mkdir(parents=True)
             for frame in range(5):
-                labels = np.zeros(frame_size, np.uint8)
+                labels = np.zeros((24, 24), np.uint8)
                 _draw(labels, [1], frame)
                 stem = f'{name}_{frame + 1}.png'
                 image_stem = stem if single else \
@@ -289,5 +256,5 @@ def make_avsbench_object(
                     pickle.dumps(log_mel.requires_grad_()))
     columns = ['name', 'start', 'category', 'split']
     pd.DataFrame(rows, columns=columns if single else columns[::3]).to_csv(
-        home / f'{subset}_meta_data.csv', index=False, header=header)
+        home / f'{subset}_meta_data.csv', index=False)
     return str(root)

@@ -43,6 +43,15 @@ def call_tool(name, *words):
                 raise
 
 
+def exit_status(name, *words):
+    """Of one of tools/ in this process."""
+    try:
+        call_tool(name, *words)
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
 def run_python(code, check=True, **kwargs):
     """Run code in a fresh interpreter, warnings off."""
     return run([sys.executable, '-W', 'ignore', '-c', code], check, **kwargs)

@@ -28,7 +28,6 @@ _FLOOR = torch.finfo(torch.float32).eps
 
 @functools.cache
 def _constants(device: torch.device) -> tuple:
-    """Window (400) and mel matrix (257, 128)."""
     window = torch.hann_window(
         WINDOW_SAMPLES, periodic=False, dtype=torch.float64)**0.85  # Povey's
     matrix = mel_matrix(FBANK_BANDS, 20., SAMPLE_RATE / 2)

@@ -2,12 +2,11 @@
 """White Gaussian noise at a level in dB.
 
 TeSO's audio control replaces the sound by noise of 10 dB and of 40 dB; what
-these dB refer to isn't known. The references below are this project's
-reading; a table says which one it used.
+these dB refer to isn't known. The references below are ours.
 """
 import numpy as np
 
-from mmteso.choices import NOISE_REFERENCES
+from mmteso.choices import NOISE_REFERENCES, check_choices
 
 _PCM16_STEP = 1 / 32768
 
@@ -43,16 +42,14 @@ def white_noise(waveform: np.ndarray,
     Raises:
         ValueError: If the reference is unknown.
     """
+    check_choices(reference=(reference, NOISE_REFERENCES))
     if reference == 'snr':
         power = np.mean(np.square(waveform, dtype=np.float64))
         std = np.sqrt(power) * 10**(-level_db / 20)
     elif reference == 'pcm16':
         std = _PCM16_STEP * 10**(level_db / 20)
-    elif reference == 'full_scale':
-        std = 10**(level_db / 20)
     else:
-        raise ValueError(f'reference must be one of {NOISE_REFERENCES}, but '
-                         f'got {reference!r}.')
+        std = 10**(level_db / 20)
     noise = generator.standard_normal(waveform.shape) * std
     if reference == 'full_scale':
         noise = noise.clip(-1, 1)

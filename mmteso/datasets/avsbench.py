@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The AVSBench-semantic release: V1S, V1M and V2."""
 import os.path as osp
-from typing import Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import mmengine.fileio as fileio
 from mmseg.registry import DATASETS
@@ -13,6 +13,20 @@ from .clip_metadata import ClipRow, read_clip_metadata
 from .clips import Clip
 
 _LABEL_FORMATS = dict(labels_rgb='rgb', labels_semantic='index')
+
+
+def semantic_clip(root: str, subset: str, uid: str, masks: str,
+                  **more: Any) -> Clip:
+    """Where the layout has a clip's files; ``masks`` is their folder."""
+    folder = f'{root}/{subset}/{uid}'
+    return Clip(
+        uid=uid,
+        subset=subset,
+        images=f'{folder}/frames',
+        masks=f'{folder}/{masks}',
+        visible=f'{folder}/labels_visible',
+        audio=('audio_path', f'{folder}/audio.wav'),
+        **more)
 
 
 @DATASETS.register_module()
@@ -144,16 +158,13 @@ class AVSBenchDataset(BaseAVSDataset):
                                   self.subsets, self.backend_args)
 
     def _clip(self, row: ClipRow) -> Clip:
-        folder = f'{self.data_root}/{row.subset}/{row.uid}'
-        return Clip(
-            uid=row.uid,
-            subset=row.subset,
+        return semantic_clip(
+            self.data_root,
+            row.subset,
+            row.uid,
+            self.mask_source,
             split=row.split,
             a_obj=row.a_obj,
-            images=f'{folder}/frames',
-            masks=f'{folder}/{self.mask_source}',
-            visible=f'{folder}/labels_visible',
-            audio=('audio_path', f'{folder}/audio.wav'),
             num_frames=self.frames_per_clip[row.subset],
             num_masks=1 if (row.subset, row.split) == ('v1s', 'train') else
             None,

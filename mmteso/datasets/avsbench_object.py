@@ -21,6 +21,30 @@ _AUDIO = dict(
     log_mel=('log_mel_path', 'audio_log_mel', '.pkl'))
 
 
+def object_clip(root: str, subset: str, name: str, split: str,
+                category: Optional[str], audio: str = 'wav') -> Clip:
+    """Where the layout has a clip's files; ms3 has no categories."""
+    data = f'{root}/{OBJECT_HOMES[subset]}/{subset}_data'
+    key, sounds, suffix = _AUDIO[audio]
+    below, images = split, f'{data}/visual_frames'
+    if category is not None:
+        below = f'{split}/{category}'
+        images = f'{images}/{below}'
+    return Clip(
+        uid=name,
+        subset=subset,
+        split=split,
+        a_obj=() if category is None else (category, ),
+        images=f'{images}/{name}',
+        masks=f'{data}/gt_masks/{below}/{name}',
+        audio=(key, f'{data}/{sounds}/{below}/{name}{suffix}'),
+        num_frames=5,
+        num_masks=1 if (subset, split) == ('s4', 'train') else None,
+        image_prefix=f'{name}_' if category else f'{name}.mp4_',
+        mask_prefix=f'{name}_',
+        first=1)
+
+
 @DATASETS.register_module()
 class AVSBenchObjectDataset(BaseAVSDataset):
     """S4 and MS3 in the layout of the AVSBench-object release; binary.
@@ -135,27 +159,7 @@ class AVSBenchObjectDataset(BaseAVSDataset):
                     'a name that no other line has, and a category; both name '
                     "folders and have no '..'")
             names.add(name)
-            clips.append(self._clip(name, row[-1], category))
+            clips.append(
+                object_clip(self.data_root, self.subset, name, row[-1],
+                            category, self.audio))
         return clips
-
-    def _clip(self, name: str, split: str, category: Optional[str]) -> Clip:
-        home = OBJECT_HOMES[self.subset]
-        data = f'{self.data_root}/{home}/{self.subset}_data'
-        key, audio, suffix = _AUDIO[self.audio]
-        below, images = split, f'{data}/visual_frames'
-        if category is not None:
-            below = f'{split}/{category}'
-            images = f'{images}/{below}'
-        return Clip(
-            uid=name,
-            subset=self.subset,
-            split=split,
-            a_obj=() if category is None else (category, ),
-            images=f'{images}/{name}',
-            masks=f'{data}/gt_masks/{below}/{name}',
-            audio=(key, f'{data}/{audio}/{below}/{name}{suffix}'),
-            num_frames=5,
-            num_masks=1 if (self.subset, split) == ('s4', 'train') else None,
-            image_prefix=f'{name}_' if category else f'{name}.mp4_',
-            mask_prefix=f'{name}_',
-            first=1)

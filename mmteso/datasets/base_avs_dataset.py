@@ -33,11 +33,10 @@ class BaseAVSDataset(BaseSegDataset):
             (the class set).
         label_format (str): What masks hold: 'rgb' (the palette's colours),
             'index', or 'binary' (0 and 255, which tell no classes).
-        with_masks (bool): Whether every frame must have a mask. False is for
-            sets without ground truth, which ``tools/test.py`` predicts and
-            doesn't score, and for features of all frames: it also gives the
-            frames that have none (``seg_map_path=None``), as those of v1s
-            train. Needs ``check_files=True``. Defaults to True.
+        with_masks (bool): Whether every frame must have a mask. With False,
+            for sets without ground truth and for features of all frames, it
+            also gives the frames that have none (``seg_map_path=None``).
+            Needs ``check_files=True``. Defaults to True.
         check_files (bool): Whether to look for every needed file when the
             data set is built (names only, one directory scan per folder).
             Defaults to True.
@@ -45,16 +44,11 @@ class BaseAVSDataset(BaseSegDataset):
             them and names the first ten (files that are there but broken:
             :class:`DataCheckHook`). With 'skip' the frames that need them are
             left out, and so are those that the loaders of the pipeline
-            refuse, e.g. a broken image, a mask of another size, a sound
-            shorter than a clip, a frame without a line in the cue file; for
-            that every frame is read once (:mod:`mmteso.datasets.data_check`).
-            What is left out is logged and kept in ``skipped``. Defaults to
-            'error'.
-        metainfo (dict, optional): The class set, in both tasks: ``classes``,
-            the names in index order, 'background' first, and ``palette``, the
-            RGB colours of the masks; either as a list or as a file, relative
-            to ``data_root`` or as it is: a text file with one entry a line,
-            or for ``classes`` a JSON file as ``label2idx.json``. Also
+            refuse, for which every frame is read once
+            (:mod:`mmteso.datasets.data_check`); what is left out is logged
+            and kept in ``skipped``. Defaults to 'error'.
+        metainfo (dict, optional): The class set, in both tasks:
+            ``classes`` and ``palette`` of :func:`get_class_set`. Also
             ``sound_alikes``, lists of classes that nobody can tell apart by
             their sound, which is thus not foreign to each other. Further keys
             are kept. Defaults to None: AVSBench's 71 classes in the VOC
@@ -62,11 +56,10 @@ class BaseAVSDataset(BaseSegDataset):
             and ``palette``, as everywhere in mmseg, and the class set as
             ``class_names``.
         cue_file (str, optional): The text cues of all frames, which
-            :class:`LoadTextCues` reads; relative to ``data_root``, as
-            ``ann_file``, or absolute. Defaults to None.
-        cue_bank (str, optional): Their features, likewise; another text
-            encoder is another bank. None if words alone are wanted. Defaults
-            to None.
+            :class:`LoadTextCues` reads; relative to ``data_root`` or absolute.
+            Defaults to None.
+        cue_bank (str, optional): Their features, likewise. Defaults to None:
+            words alone.
         off_screen (dict, optional): Gives each sample ``off_screen``, other
             clips whose sound is foreign to it, for
             :class:`ReplaceAudioWithOffScreen` and :class:`SoundNegatives`.
@@ -236,8 +229,7 @@ class BaseAVSDataset(BaseSegDataset):
         says; for a data set that was made with ``lazy_init=True``.
 
         Gives the frames whose files are there, and what the pipeline's loaders
-        refuse of them; ``missing_files`` then names what isn't there. For
-        ``num_workers`` see :meth:`check_frames`.
+        refuse of them; ``missing_files`` then names what isn't there.
         """
         frames = self._list_frames()
         return frames, self._check(frames, num_workers)
@@ -250,7 +242,6 @@ class BaseAVSDataset(BaseSegDataset):
                             num_workers)
 
     def _report_missing(self, num_left: int) -> None:
-        """Raise or log what is missing."""
         missing = self.missing_files
         shown = '\n  '.join([
             f'The first {min(len(missing), _SHOWN)}:',
@@ -278,16 +269,12 @@ class BaseAVSDataset(BaseSegDataset):
                 f'{self.split!r}')
 
     def _without_broken(self, frames: List[dict]) -> List[dict]:
-        """The frames that the loaders of the pipeline can load."""
         report = self._check(frames)
         if not report.faults:
             return frames
-        kept = []
-        for idx, frame in enumerate(frames):
-            if idx in report.faults:
-                self.skipped.append((frame['uid'], frame['frame']))
-            else:
-                kept.append(frame)
+        kept = [x for i, x in enumerate(frames) if i not in report.faults]
+        self.skipped += [(frames[i]['uid'], frames[i]['frame'])
+                         for i in sorted(report.faults)]
         self._report_skipped(
             len(report.faults), len(kept), f'{report.summary()}. The reasons:'
             f'\n{report.describe_faults()}')
@@ -295,8 +282,7 @@ class BaseAVSDataset(BaseSegDataset):
 
     def check_frames(self, num_workers: Optional[int] = None) -> DataReport:
         """Run the loaders of the pipeline on every frame, to see what can't be
-        loaded (:mod:`mmteso.datasets.data_check`); ``num_workers`` threads do
-        it, by default as many as there are cores, at most 8."""
+        loaded (:mod:`mmteso.datasets.data_check`)."""
         return check_frames(self, len(self), self.get_data_info, num_workers)
 
     def get_data_info(self, idx: int) -> dict:
@@ -307,16 +293,14 @@ class BaseAVSDataset(BaseSegDataset):
         return data_info
 
     def _complete(self, frame: dict) -> dict:
-        """Give a frame what all have in common."""
         return dict(frame, **self.shared_info, seg_fields=[])
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Classes that sound in a frame's clip, for ``ClassBalancedDataset``.
 
         They come from the metadata (``a_obj``), no mask is read: a class
-        counts in all frames of a clip, also in those where it is silent. They
-        are indices in the class set (so none is 0, the background), in the
-        binary task too, and with ``reduce_zero_label``. A ValueError if the
+        counts in all frames of a clip. They are indices in the class set, also
+        in the binary task and with ``reduce_zero_label``. A ValueError if the
         data set knows no classes.
         """
         sounding = self.get_data_info(idx)['a_obj']

@@ -6,8 +6,9 @@ Tables of words are data files in ``synonyms/``.
 """
 import functools
 import os.path as osp
-from typing import (Any, Dict, Iterator, Mapping, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import msgspec
 
 from mmteso.io import normalize_phrase, read_yaml
 from .avsbench_meta import AVSBENCH_CLASSES
@@ -17,32 +18,34 @@ class SynonymError(ValueError):
     """A table of synonyms that contradicts itself or the class set."""
 
 
-class SynonymTable(NamedTuple):
+class SynonymTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a file of synonyms says."""
-    words: Mapping[str, Sequence[str]]  # by class, the words for it alone
-    several: Mapping[str, Sequence[str]] = {}  # by word, its classes
+    words: Dict[str, List[str]]  # by class, the words for it alone
+    several: Dict[str, List[str]] = {}  # by word, its classes
     # phrases that end like a word of a class and name another thing
-    none: Sequence[str] = ()
+    none: List[str] = []
 
 
-def read_word_lists(name_or_path: str, kind: str) -> Tuple[str, Any]:
-    """Read a YAML file, or 'avsbench' of the package's folder ``kind``: its
-    path and what it holds."""
+def read_word_lists(name_or_path: str, kind: str, form: Any) -> Any:
+    """Read a YAML file, or 'avsbench' of the package's folder ``kind``, as a
+    type that msgspec knows."""
     path = name_or_path
     if name_or_path == 'avsbench':
         path = osp.join(osp.dirname(__file__), kind, 'avsbench.yaml')
     if not osp.isfile(path):
         raise FileNotFoundError(f"There are no {kind} '{path}': expected "
                                 "'avsbench' or a YAML file.")
-    return path, read_yaml(path)
-
-
-def maps_to_words(value: Any) -> bool:
-    """Whether it is a mapping of strings to lists of strings."""
-    return isinstance(value, dict) and all(
-        isinstance(words, list) and all(
-            isinstance(word, str) for word in [name, *words])
-        for name, words in value.items())
+    content = read_yaml(path)
+    if isinstance(content, dict):
+        # a key with nothing behind it
+        content = {k: v for k, v in content.items() if v is not None}
+    try:
+        return msgspec.convert(content, form)
+    except msgspec.ValidationError as error:
+        raise ValueError(
+            f'{path} holds no {kind}: {error}. It has to look like mmteso/'
+            f'datasets/{kind}/avsbench.yaml (YAML reads yes, no, on and off '
+            'as words only in quotes).') from error
 
 
 def read_synonyms(name_or_path: str) -> SynonymTable:
@@ -50,23 +53,9 @@ def read_synonyms(name_or_path: str) -> SynonymTable:
     'avsbench', or a YAML file with the keys ``words`` and, where needed,
     ``several`` and ``none`` (a SynonymError if it is built otherwise)."""
     try:
-        path, content = read_word_lists(name_or_path, 'synonyms')
+        return read_word_lists(name_or_path, 'synonyms', SynonymTable)
     except ValueError as error:
-        raise SynonymError(f'{error}.') from error
-    fields = SynonymTable._fields
-    if not isinstance(content, dict) or 'words' not in content or \
-            content.keys() - set(fields):
-        raise SynonymError(f"{path} must hold a mapping with the key 'words', "
-                           f'and no other keys than {list(fields)}.')
-
-    for key, part in content.items():
-        lists = {key: part} if key == 'none' else part
-        if part and not maps_to_words(lists):
-            kind = 'be a list' if key == 'none' else 'map strings to lists'
-            raise SynonymError(
-                f"{path}: '{key}' must {kind} of strings (YAML reads yes, no, "
-                'on and off as such only in quotes).')
-    return SynonymTable(**{key: part or {} for key, part in content.items()})
+        raise SynonymError(str(error)) from error
 
 
 def _forms(phrase: str) -> Iterator[str]:

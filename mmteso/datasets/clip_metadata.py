@@ -7,6 +7,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 from mmteso.io import read_text
 from .avsbench_meta import names_unseen_source, parse_a_obj
 
+#: Columns of ``metadata.csv`` as released, and those that are read.
+COLUMNS = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
 REQUIRED_COLUMNS = ('uid', 'a_obj', 'split', 'label')
 
 

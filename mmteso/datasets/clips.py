@@ -28,7 +28,7 @@ class Clip(NamedTuple):
 
     @property
     def name(self) -> str:
-        """str: '{subset}/{uid}'."""
+        """'{subset}/{uid}'."""
         return f'{self.subset}/{self.uid}'
 
     def list_frames(

@@ -123,15 +123,12 @@ def check_dataset(dataset: Any,
 
 
 class _Memory:
-    """Frames found whole: what was noted of each, by stamp.
-
-    The lock lies in the system's folder for temporary files, because network
-    file systems need not know locks; each machine of several reads alone.
-    """
+    """Frames found whole: what was noted of each, by stamp."""
 
     def __init__(self, data_root: str) -> None:
         owner = f'{osp.expanduser("~")}:{osp.realpath(data_root)}'
         owner = hashlib.sha1(owner.encode()).hexdigest()[:16]
+        # network file systems need not know locks; each machine reads alone
         scratch = osp.join(tempfile.gettempdir(), f'mmteso_check_{owner}')
         self.lock = FileLock(f'{scratch}.lock')
         self._path = osp.join(data_root, '.mmteso_check.json')
@@ -215,9 +212,8 @@ def thread_pool(num_workers: Optional[int] = None) -> ThreadPoolExecutor:
     wait for the lock when it decodes its first picture, for ever, and the
     training with it.
     """
-    return ThreadPoolExecutor(num_workers
-                              or min(_MAX_WORKERS,
-                                     os.cpu_count() or 1))
+    return ThreadPoolExecutor(
+        num_workers or min(_MAX_WORKERS, os.cpu_count() or 1))
 
 
 if hasattr(os, 'register_at_fork'):  # threads are not forked
@@ -243,16 +239,15 @@ def check_frames(dataset: Any,
     """Run the loaders of a data set's pipeline and keep what they refuse.
 
     The data set may be half built: ``samples`` gives frame i's sample, a new
-    one at each call. ``num_workers`` threads read, by default as many as the
-    machine has cores, at most 8. An ImportError if reading needs a package
-    that isn't there.
+    one at each call. ``num_workers``: see :func:`thread_pool`. An ImportError
+    if reading needs a package that isn't there.
     """
     report = DataReport(dataset.describe(), num_frames)
     reader = _Reader(dataset, samples)
     notes: List[Any] = [None] * num_frames
     if reader.files:
         notes = _read_files(report, reader, _Memory(dataset.data_root),
-                            thread_pool(num_workers))
+                            num_workers)
     for index, note in enumerate(notes):
         if not isinstance(note, str):
             note = reader.look_up(index) or note
@@ -264,33 +259,29 @@ def check_frames(dataset: Any,
 
 
 def _read_files(report: DataReport, reader: _Reader, memory: _Memory,
-                pool: ThreadPoolExecutor) -> List[Any]:
+                num_workers: Optional[int]) -> List[Any]:
     """Read the frames that are not known; what was noted of each frame."""
     frames = range(report.num_frames)
-    stamps = list(pool.map(reader.stamp, frames))
-    known = memory.load()
+    stamps = list(thread_pool(num_workers).map(reader.stamp, frames))
     notes: Dict[int, Any] = {}
+
+    def read(part):
+        notes.update((index, reader.read(index)) for index in part)
+
+    known = memory.load()
     if any(stamp not in known for stamp in stamps):
         with memory.lock:
             known = memory.load()  # another process may have read them
             todo = [i for i in frames if stamps[i] not in known]
             report.num_read = len(todo)
             chunks = [todo[i:i + _CHUNK] for i in range(0, len(todo), _CHUNK)]
-            read = pool.map(lambda part: list(map(reader.read, part)), chunks)
             try:
-                for chunk, found in zip(
-                        chunks,
-                        tqdm(
-                            read,
-                            f'checking {report.name}',
-                            len(chunks),
-                            unit=f'x{_CHUNK} frames',
-                            disable=None)):
-                    notes.update(zip(chunk, found))
+                map_in_threads(read, chunks, f'checking {report.name}',
+                               f'x{_CHUNK} frames', num_workers)
             finally:  # also of a check that was interrupted
                 known.update({
                     stamps[index]: note
-                    for index, note in notes.items()
+                    for index, note in list(notes.items())
                     if stamps[index] is not None and not isinstance(note, str)
                 })
                 memory.save(known)

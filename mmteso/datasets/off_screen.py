@@ -12,8 +12,7 @@ from typing import (Any, Dict, FrozenSet, Iterable, List, Mapping, Optional,
                     Sequence, Set)
 
 from mmteso.io import CueFile
-from .class_synonyms import (load_class_synonyms, maps_to_words,
-                             read_word_lists)
+from .class_synonyms import load_class_synonyms, read_word_lists
 
 
 def read_class_groups(
@@ -24,18 +23,16 @@ def read_class_groups(
     From 'avsbench' (music, human, animal, device), or a YAML file with lists
     of classes by group; a ValueError if a class has none.
     """
-    path, content = read_word_lists(name_or_path, 'groups')
-    if not maps_to_words(content):
-        raise ValueError(f'{path} must hold lists of classes by group')
+    groups = read_word_lists(name_or_path, 'groups', Dict[str, List[str]])
     groups_of = {
         name: frozenset(
-            group for group, names in content.items() if name in names)
+            group for group, names in groups.items() if name in names)
         for name in class_names
     }
-    missing = sorted(name for name, groups in groups_of.items() if not groups)
+    missing = sorted(name for name, found in groups_of.items() if not found)
     if missing:
-        raise ValueError(f'{path} has no group for the classes {missing}; it '
-                         f'has the groups {list(content)}')
+        raise ValueError(f'{name_or_path} has no group for the classes '
+                         f'{missing}; it has the groups {list(groups)}')
     return groups_of
 
 

@@ -158,11 +158,10 @@ def import_vid_json(table: VidTable,
                     skip: Collection[str] = ()) -> VidImport:
     """Give the cues of videos to the clips, by uid, that were cut from them.
 
-    ``other_vids`` may occur in the table, too, and are passed over. So are
-    rather than refused, by a VidJsonError, the kinds of problems in ``skip``:
-    'colliding' (videos that several of the clips share: none of them gets
-    cues), 'unknown' (videos of no clip, frames beyond a clip's end) and
-    'missing' (clips and frames without cues).
+    ``other_vids`` in the table are passed over. A VidJsonError names all
+    problems, but for the kinds in ``skip``: 'colliding' (videos that several
+    of the clips share: none of them gets cues), 'unknown' (videos of no clip,
+    frames beyond a clip's end) and 'missing' (clips and frames without cues).
     """
     by_vid = _clips_by_vid({uid: clip.vid for uid, clip in clips.items()})
     left_out: Dict[str, List[str]] = dict(
@@ -199,13 +198,13 @@ def import_vid_json(table: VidTable,
 def export_vid_json(records: Iterable[CueRecord],
                     vids: Mapping[str, str],
                     skip: Collection[str] = ()) -> VidExport:
-    """Key cues, a record per frame, by the videos of their clips.
+    """Key cues, a record per frame, by the videos (``vids``, by uid) of their
+    clips.
 
-    Of ``vids``, by uid. Kinds of problems in ``skip`` are passed over rather
-    than refused by a VidJsonError: 'colliding' (several clips of one video
-    among the records: none of them is written) and 'unknown' (clips that
-    ``vids`` lacks). A cue that the format can't hold, one with a comma, or the
-    word None, is refused in any case.
+    A VidJsonError names all problems, but for the kinds in ``skip``:
+    'colliding' (several clips of one video among the records: none of them is
+    written) and 'unknown' (clips that ``vids`` lacks); among them each cue
+    that the format can't hold, one with a comma, or the word None.
     """
     records = list(records)
     uids = dict.fromkeys(record.uid for record in records)

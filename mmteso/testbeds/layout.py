@@ -5,17 +5,9 @@ import json
 import os
 import os.path as osp
 from dataclasses import dataclass, field
-from typing import (Any, Dict, Iterable, Iterator, List, Mapping, Sequence,
-                    Tuple)
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
-import numpy as np
-import pandas as pd
-from PIL import Image
-from scipy.io import wavfile
-
-from mmteso.audio import SAMPLE_RATE
-from mmteso.io import CueRecord, read_json, write_cue_file
-from mmteso.models.text_encoders import HashTextEncoder, write_cue_bank
+from mmteso.io import read_json, write_file
 
 #: Subset folder, and value of metadata.csv's column ``label``.
 SUBSET = 'v2'
@@ -41,7 +33,6 @@ v2/UID/labels_visible/T.png     class indices of all visible objects, sounding
 
 _INDEX_FILES = ('metadata.csv', 'label2idx.json', 'cues.jsonl',
                 'cue_bank.safetensors', 'README.txt')
-_JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True)
@@ -53,6 +44,8 @@ class Testbed:
         what (str): What the manifest says that it is.
         manifest (str): File that notes how a folder was made.
         tool (str): The tool that writes it.
+        source (str): As records of cues name it.
+        place (str): Where its objects are, in the words of a caption.
         version (int): Of the generator: data with the same version and
             arguments is the same to the byte.
         later (Mapping): Arguments that a manifest holds only where they
@@ -66,15 +59,17 @@ class Testbed:
     what: str
     manifest: str
     tool: str
+    source: str
+    place: str
     version: int
     later: Mapping[str, Any] = field(default_factory=dict)
     files: Tuple[str, ...] = ()
 
     def read_manifest(self, out_dir: str) -> Dict[str, Any]:
-        """Read what the generator noted about a data set:
-        ``generator_version``, ``arguments``, ``complete`` (False if the run
-        was interrupted), ``uids`` and ``statistics``. A FileNotFoundError if
-        the folder holds no such data set."""
+        """What the generator noted: ``generator_version``, ``arguments``,
+        ``complete`` (False if the run was interrupted), ``uids`` and
+        ``statistics``. A FileNotFoundError if the folder holds no such data
+        set."""
         path = osp.join(out_dir, self.manifest)
         if not osp.isfile(path):
             raise FileNotFoundError(
@@ -133,7 +128,7 @@ class Testbed:
         }
 
     def _write_manifest(self, out_dir: str, manifest: Dict[str, Any]) -> None:
-        write_text(
+        write_file(
             osp.join(out_dir, self.manifest),
             json.dumps(manifest, indent=1) + '\n')
 
@@ -161,95 +156,3 @@ class Testbed:
                 os.removedirs(osp.dirname(path))
         # Last, so that an interrupted removal can be taken up again.
         os.remove(osp.join(out_dir, self.manifest))
-
-
-def write_text(path: str, text: str) -> None:
-    """Write a text file, the same bytes on every system."""
-    with open(path, 'w', encoding='utf-8', newline='') as file:
-        file.write(text)
-
-
-def write_video(out_dir: str, uid: str, images: Sequence[np.ndarray],
-                labels: Sequence[np.ndarray], visible: Sequence[np.ndarray],
-                audio: np.ndarray, palette: Sequence[Sequence[int]]) -> None:
-    """Write a clip's frames, masks and sound.
-
-    Args:
-        out_dir, uid (str): The data set's folder, and the clip.
-        images (Sequence[np.ndarray]): T frames, (H, W, 3) uint8 RGB.
-        labels (Sequence[np.ndarray]): T index maps (H, W) uint8 of what
-            sounds.
-        visible (Sequence[np.ndarray]): The same of all that is visible.
-        audio (np.ndarray): (T * 16000, ) int16, 16 kHz mono.
-        palette (Sequence[Sequence[int]]): RGB colour of each index.
-    """
-    folder = osp.join(out_dir, SUBSET, uid)
-    for kind in FRAME_FILES:
-        os.makedirs(osp.join(folder, kind), exist_ok=True)
-    colours = np.array(palette, np.uint8)
-    for frame, (image, sounding, seen) in enumerate(
-            zip(images, labels, visible)):
-        contents = dict(
-            frames=image,
-            labels_rgb=colours[sounding],
-            labels_semantic=sounding,
-            labels_visible=seen)
-        for kind, suffix in FRAME_FILES.items():
-            # PNG ignores `quality`.
-            Image.fromarray(contents[kind]).save(
-                osp.join(folder, kind, f'{frame}{suffix}'),
-                quality=_JPEG_QUALITY)
-    wavfile.write(osp.join(folder, 'audio.wav'), SAMPLE_RATE, audio)
-
-
-def sounding_labels(visible: np.ndarray, sounding: Sequence[int]):
-    """Index map (H, W) uint8 of the classes that sound, given that of the
-    visible ones: an object hidden behind a silent one stays hidden."""
-    return (visible * np.isin(visible, sounding)).astype(np.uint8)
-
-
-def write_index(out_dir: str, rows: Iterable[Sequence],
-                records: Iterable[CueRecord], class_names: Sequence[str],
-                text_encoder: HashTextEncoder, readme: str) -> None:
-    """Write the files that cover all videos, and the cue bank.
-
-    Args:
-        out_dir (str): The data set's folder.
-        rows (Iterable[Sequence]): Rows of ``metadata.csv``: vid, uid, s_min,
-            s_sec, a_obj, split, label.
-        records (Iterable[CueRecord]): Lines of ``cues.jsonl``.
-        class_names (Sequence[str]): In index order, background first.
-        text_encoder (HashTextEncoder): Encodes the names for the cue bank.
-        readme (str): What ``README.txt`` says.
-    """
-    columns = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
-    pd.DataFrame(
-        rows, columns=columns).to_csv(
-            osp.join(out_dir, 'metadata.csv'), index=False,
-            lineterminator='\n')
-    table = {name: index for index, name in enumerate(class_names)}
-    write_text(
-        osp.join(out_dir, 'label2idx.json'),
-        json.dumps(table, indent=1) + '\n')
-    write_cue_file(osp.join(out_dir, 'cues.jsonl'), records)
-    write_cue_bank(
-        osp.join(out_dir, 'cue_bank.safetensors'), text_encoder,
-        class_names[1:])
-    write_text(osp.join(out_dir, 'README.txt'), readme)
-
-
-def cue_record(uid: str, frame: int, cues: Sequence[str], source: str,
-               place: str) -> CueRecord:
-    """A frame's text cues, in a record which states that no model made it."""
-    listed = [f'a {cue}' for cue in cues]
-    if len(listed) > 1:
-        listed[-2:] = [f'{listed[-2]} and {listed[-1]}']
-    return CueRecord(
-        uid=uid,
-        frame=frame,
-        cues=tuple(cues),
-        caption=f'The image shows {", ".join(listed)} {place}.',
-        reasoning='Each of these objects could sound (ground truth of the '
-        'generator, not inferred).',
-        captioner=source,
-        reasoner=source)

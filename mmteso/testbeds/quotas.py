@@ -8,6 +8,9 @@ import numpy as np
 #: down, so a split never has more. A blank prediction scores this share.
 SILENT_PERCENT = 15
 
+#: Length of the cues' features.
+TEXT_DIMS = 128
+
 #: The class that no object has.
 BACKGROUND = 'background'
 
@@ -25,11 +28,8 @@ def apportion(total: int, parts: Sequence[int]) -> List[int]:
 
 def split_sizes(videos: int, split_parts: Mapping[str, int]) -> Dict[str, int]:
     """Number of videos by split, at least one each; the first split, train,
-    gives to the others what they lack.
-
-    Raises:
-        ValueError: If there are more splits than videos.
-    """
+    gives to the others what they lack. A ValueError if there are more splits
+    than videos."""
     splits = list(split_parts)
     if videos < len(splits):
         raise ValueError(f'videos={videos} is too few: {", ".join(splits)} '
@@ -41,17 +41,10 @@ def split_sizes(videos: int, split_parts: Mapping[str, int]) -> Dict[str, int]:
 
 def draw_sounding(priors: Sequence[float], silent: Sequence[bool],
                   rng: np.random.Generator) -> np.ndarray:
-    """Draw which visible objects sound in each second.
-
-    Args:
-        priors (Sequence[float]): Probability of each object, before
-            conditioning on "something sounds"; one at least is above 0.
-        silent (Sequence[bool]): Whether none does, for each second.
-        rng (np.random.Generator): Source of the draws.
-
-    Returns:
-        np.ndarray: (len(silent), len(priors)) bool.
-    """
+    """Draw which visible objects sound in each second, (len(silent),
+    len(priors)) bool: of the probability of each object, before conditioning
+    on "something sounds", one at least above 0, and of the seconds in which
+    none does."""
     chances = np.asarray(priors)
     # All non-empty subsets, as rows, with their conditional probabilities.
     subsets = np.array([[code >> bit & 1 for bit in range(len(chances))]
@@ -59,9 +52,3 @@ def draw_sounding(priors: Sequence[float], silent: Sequence[bool],
     odds = np.where(subsets, chances, 1 - chances).prod(axis=1)
     chosen = rng.choice(len(subsets), size=len(silent), p=odds / odds.sum())
     return subsets[chosen] & ~np.array(silent)[:, None]
-
-
-def join_names(names: Sequence[str], class_names: Sequence[str]) -> str:
-    """``a_obj``: class names in index order, joined by ``_``; 'background'
-    without any (as AVSBench says for five v1m clips)."""
-    return '_'.join(c for c in class_names if c in names) or BACKGROUND

@@ -5,9 +5,7 @@ import pytest
 import soundfile
 
 from mmteso.audio import waveform as module
-from mmteso.audio.vggish_params import EXAMPLE_SAMPLES
-from mmteso.audio.waveform import (cut_clip, last_clip_rule,
-                                   load_waveform, read_waveform)
+from mmteso.audio.waveform import cut_clip, load_waveform, read_waveform
 
 RATE = 16000
 
@@ -27,12 +25,10 @@ def test_lossless_formats_give_integers_over_full_scale(tmp_path, suffix):
     np.testing.assert_array_equal(waveform, integers / 32768)
 
 
-@pytest.mark.parametrize('rate', [8000, 22050, 44100, 48000])
-def test_other_rates_become_16_khz(tmp_path, rate):
+def test_what_lies_beyond_8_khz_does_not_fold_back(tmp_path):
     path = str(tmp_path / 'a.wav')
-    # what lies beyond 8 kHz does not fold back
-    sound = sine(1, rate) + (rate > 40000) * sine(1, rate, 12000., 0.1)
-    soundfile.write(path, sound, rate, subtype='FLOAT')
+    sound = sine(1, 48000) + sine(1, 48000, 12000., 0.1)
+    soundfile.write(path, sound, 48000, subtype='FLOAT')
     waveform = read_waveform(path)
     assert len(waveform) == RATE
     # the filter rings where the sine is cut off, at both ends
@@ -54,27 +50,6 @@ def test_cache_reads_a_file_once_and_notices_changes(tmp_path, monkeypatch):
     soundfile.write(path, sine(2), RATE)
     assert len(load_waveform(path)) == 2 * RATE
     assert len(calls) == 3
-
-
-@pytest.mark.parametrize('seconds, aligned, repeated', [
-    (5.5, [0, 1, 2, 3, 4], [0, 0.96, 1.92, 2.88, 3.84]),
-    (4.98, [0, 1, 2, 3, 4], [0, 0.96, 1.92, 2.88, 3.84]),
-    (4.97, [0, 1, 2, 3, 3.995], [0, 0.96, 1.92, 2.88, 3.84]),
-    (4.5, [0, 1, 2, 3, 3.525], [0, 0.96, 1.92, 2.88, 2.88]),
-    (2.5, [0, 1, 1.525, 1.525, 1.525], [0, 0.96, 0.96, 0.96, 0.96]),
-    (0.975, [0] * 5, [0] * 5),
-])
-def test_short_sounds(seconds, aligned, repeated):
-    waveform = np.arange(round(seconds * RATE), dtype=np.float64) / RATE
-    for clip_hop, expected in ((1., aligned), (0.96, repeated)):
-        starts = [cut_clip(waveform, frame, round(clip_hop * RATE),
-                           last_clip=last_clip_rule(clip_hop))[0][0]
-                  for frame in range(5)]
-        np.testing.assert_allclose(starts, expected, atol=1e-9)
-    clip, _ = cut_clip(waveform, 0, RATE)
-    assert len(clip) == EXAMPLE_SAMPLES == 15600
-    clip[:] = 7
-    assert waveform[0] == 0  # a copy
 
 
 def test_cut_clip_refuses_what_it_cannot_cut():

@@ -77,11 +77,11 @@ def test_own_file(tmp_path):
 
 
 @pytest.mark.parametrize('content, message', [
-    ('[a]', "must hold a mapping with the key 'words'"),
-    ('dog: [hound]', "must hold a mapping with the key 'words'"),
-    ('words: {dog: [a]}\nnothing: [b]', 'no other keys than'),
-    ('words: {dog: [yes]}', "'words' must map strings .* only in quotes"),
-    ('words: {}\nnone: hot dog', "'none' must be a list"),
+    ('[a]', 'holds no synonyms: Expected `object`'),
+    ('dog: [hound]', 'field `dog`'),
+    ('words: {dog: [a]}\nnothing: [b]', 'field `nothing`.* look like mmteso/'),
+    ('words: {dog: [yes]}', 'got `bool` - at .*words.* only in quotes'),
+    ('words: {}\nnone: hot dog', 'Expected `array`.*none'),
     ('words: {dog: [a], dog: [b]}', "no YAML file: .*'dog' occurs twice"),
 ])
 def test_broken_files(tmp_path, content, message):

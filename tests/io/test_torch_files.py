@@ -50,14 +50,6 @@ def test_only_weights_by_name(tmp_path, content, message):
         read_state_dict(path, OwnError)
 
 
-def test_broken_weights(tmp_path):
-    path = tmp_path / 'weights.pth'
-    torch.save({'a': torch.zeros(1000)}, path)
-    path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(OwnError, match='is the download complete'):
-        read_state_dict(str(path), OwnError)
-
-
 @pytest.fixture
 def save(tmp_path):
     """Pickle an object, return the path."""

@@ -70,21 +70,6 @@ def test_collisions_are_named():
     assert found.left_out['missing'] == ['"a1"', '"b1"']
 
 
-def test_all_that_does_not_fit_is_reported_at_once():
-    table = dict(v={0: ('dog', ), 2: (), 7: ()}, x={0: ()}, y={0: ()})
-    wanted = clips(a='v', b='w')
-    with pytest.raises(VidJsonError) as error:
-        import_vid_json(table, wanted, other_vids={'y'})
-    assert str(error.value).splitlines() == [
-        'Videos, clips or frames that are not in the metadata: 3 '
-        '(--skip-unknown leaves them out)', '  "x"',
-        '  frame 2 of "a", which has 2', '  frame 7 of "a", which has 2',
-        'Clips or frames without cues: 2 (--skip-missing goes on without '
-        'them)', '  frame 1 of "a"', '  "b"']
-    found = import_vid_json(table, wanted, {'y'}, ['unknown', 'missing'])
-    assert [record.frame for record in found.records] == [0]
-
-
 def test_export_and_back(tmp_path):
     records = [CueRecord('b', 10, ('犬', )),
                CueRecord('b', 9, (' emergency car ', 'man')),

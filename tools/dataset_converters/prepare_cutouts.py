@@ -1,10 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Write the cutouts testbed: real looks and sounds on photographs."""
 import argparse
-import time
 
 from mmteso.choices import BACKGROUNDS, PACKAGES, STAMPS
-from mmteso.testbeds.command_line import add_testbed_options, print_summary
+from mmteso.testbeds.command_line import add_testbed_options, write_testbed
 
 
 def parse_args():
@@ -51,8 +50,6 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from tqdm import tqdm
-
 from mmteso.tables import format_table
 from mmteso.testbeds.cutouts import (CUTOUTS, ROLES, Sources,
                                      fetch_packages, generate_cutouts,
@@ -96,35 +93,21 @@ def print_table(sources):
 
 def main():
     parser, args = parse_args()
-    start = time.perf_counter()
-    arguments = dict(
-        videos=args.videos,
-        frames=args.frames,
-        size=args.size,
-        seed=args.seed,
-        train_silent_percent=args.train_silent)
-    try:
-        if args.reuse and args.out and CUTOUTS.is_up_to_date(
-                args.out, arguments):
-            print(f'{args.out}: up to date')
-            return
+
+    def sources():
         if args.fetch:
             args.stamps, args.backgrounds = fetch_packages(args.fetch)
-        sources = Sources(args.stamps, args.backgrounds)
-        if args.table:
-            print_table(sources)
-            return
-        summary = generate_cutouts(
-            args.out,
-            sources,
-            **arguments,
-            overwrite=args.overwrite or args.reuse,
-            # disable=None: no bar where the output is no terminal.
-            progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
+        return Sources(args.stamps, args.backgrounds)
+
+    if not args.table:
+        write_testbed(
+            parser, args, CUTOUTS, lambda out, **arguments: generate_cutouts(
+                out, sources(), **arguments))
+        return
+    try:
+        print_table(sources())
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         parser.error(str(error))
-    print_summary(summary)
-    print(f'{args.out}: written in {time.perf_counter() - start:.1f} s')
 
 
 if __name__ == '__main__':

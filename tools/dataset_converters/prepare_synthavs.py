@@ -1,9 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Write SynthAVS, the embedded synthetic test bed, to a folder."""
 import argparse
-import time
 
-from mmteso.testbeds.command_line import add_testbed_options, print_summary
+from mmteso.testbeds.command_line import add_testbed_options, write_testbed
 
 
 def parse_args():
@@ -32,36 +31,10 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from tqdm import tqdm
-
-from mmteso.testbeds.synthavs import generate_synthavs, is_up_to_date
-
-
-def main():
-    parser, args = parse_args()
-    start = time.perf_counter()
-    arguments = dict(
-        videos=args.videos,
-        frames=args.frames,
-        size=args.size,
-        seed=args.seed,
-        variant=args.variant,
-        train_silent_percent=args.train_silent)
-    if args.reuse and is_up_to_date(args.out, arguments):
-        print(f'{args.out}: up to date')
-        return
-    try:
-        summary = generate_synthavs(
-            args.out,
-            **arguments,
-            overwrite=args.overwrite or args.reuse,
-            # disable=None: no bar where the output is no terminal.
-            progress=lambda jobs: tqdm(jobs, unit='video', disable=None))
-    except (ValueError, FileExistsError) as error:
-        parser.error(str(error))
-    print_summary(summary)
-    print(f'{args.out}: written in {time.perf_counter() - start:.1f} s')
-
+from mmteso.testbeds.synthavs import generate_synthavs
+from mmteso.testbeds.synthavs.files import SYNTHAVS
 
 if __name__ == '__main__':
-    main()
+    parser, args = parse_args()
+    write_testbed(
+        parser, args, SYNTHAVS, generate_synthavs, variant=args.variant)

@@ -7,11 +7,10 @@ import statistics
 from collections import Counter
 from typing import Any, Collection, Dict, List, Optional, Set, Tuple
 
-
-from mmteso.optional import require
 from mmteso.tables import format_number, format_table
 from ..avsbench_meta import PUBLISHED_CLIPS, SPLITS
 from ..data_check import map_in_threads
+from .files import sound_info
 from .layout import DataFolder
 
 _SHOWN = 10
@@ -127,9 +126,8 @@ def check_folder(folder: DataFolder,
     """Read every file of a folder once, with the loaders of the data sets.
 
     Frames found whole are remembered, as :mod:`mmteso.datasets.data_check`
-    does it: a second check reads what is new, changed or broken.
-    ``num_workers`` threads read, by default as many as the machine has cores,
-    at most 8; with ``partial`` fewer clips than published are fine.
+    does it. ``num_workers`` threads read, by default as many as the machine
+    has cores, at most 8; with ``partial`` fewer clips than published are fine.
     """
     num_frames, absent = 0, []
     missing: Dict[Tuple[str, str], str] = {}
@@ -190,15 +188,7 @@ def _measure_sounds(
 ) -> Tuple[Dict[str, float], Optional[dict]]:
     """Lengths in seconds and rates by the files' headers; broken ones are
     faults already."""
-    soundfile = require('soundfile', 'audio')
-
-    def measure(path):
-        try:
-            return soundfile.info(path)
-        except soundfile.SoundFileError:
-            return None
-
-    infos = map_in_threads(measure, list(paths),
+    infos = map_in_threads(sound_info, list(paths),
                            f'lengths of the sounds of {subset}', 'file',
                            num_workers)
     known = {path: info for path, info in zip(paths, infos) if info}

@@ -14,8 +14,6 @@ from mmteso.video import MediaError, Sound, VideoFile
 #: Suffixes of files that may hold a clip's sound.
 SOUND_SUFFIXES = ('.aac', '.avi', '.flac', '.m4a', '.mkv', '.mov', '.mp3',
                   '.mp4', '.ogg', '.opus', '.wav', '.webm')
-#: Columns of the semantic layout's ``metadata.csv``.
-COLUMNS = ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label')
 
 
 def write_wav(path: str, waveform: np.ndarray) -> None:
@@ -24,6 +22,15 @@ def write_wav(path: str, waveform: np.ndarray) -> None:
     with atomic_write(path) as partial:
         soundfile.write(
             partial, waveform, SAMPLE_RATE, format='WAV', subtype='PCM_16')
+
+
+def sound_info(path: str) -> Any:
+    """What a sound's header says (soundfile's); None if it is broken."""
+    soundfile = require('soundfile', 'audio')
+    try:
+        return soundfile.info(path)
+    except soundfile.SoundFileError:
+        return None
 
 
 def read_sound(path: str) -> np.ndarray:

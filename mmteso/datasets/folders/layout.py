@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from mmteso.choices import FRAMES_PER_CLIP, check_choices
 from ..avsbench import AVSBenchDataset
 from ..avsbench_meta import AVSBENCH_CLASSES, get_class_set, read_classes
-from ..avsbench_object import OBJECT_HOMES, AVSBenchObjectDataset
+from ..avsbench_object import OBJECT_HOMES, AVSBenchObjectDataset, object_clip
 from ..base_avs_dataset import BaseAVSDataset
 from ..clip_metadata import read_clip_metadata
 from ..clips import Clip, list_names
@@ -154,13 +154,14 @@ class DataFolder:
     def sound_files(self, clip: Clip) -> Dict[str, str]:
         """Where a clip's sound lies: 'wav', and in the object layout
         'log_mel'."""
-        wav = clip.audio[1]
         if self.layout == 'semantic':
-            return dict(wav=wav)
-        home = self.home(clip.subset)
-        below = osp.relpath(wav, f'{home}/audio_wav')
-        below = below.removesuffix('.wav')
-        return dict(wav=wav, log_mel=f'{home}/audio_log_mel/{below}.pkl')
+            return dict(wav=clip.audio[1])
+        category = clip.a_obj[0] if clip.a_obj else None
+        return {
+            kind: object_clip(self.root, clip.subset, clip.uid, clip.split,
+                              category, kind).audio[1]
+            for kind in ('wav', 'log_mel')
+        }
 
     def mask_folders_of(self, clip: Clip) -> Dict[str, str]:
         """Where a clip's masks lie, by the name of their form."""
@@ -213,10 +214,8 @@ class DataFolder:
         ] or ['wav']
 
     def datasets(self, subset: str) -> Iterator[BaseAVSDataset]:
-        """Data sets that together read every file of a subset once.
-
-        The first gives each clip's sound (``audio_path``, if there is any).
-        """
+        """Data sets that together read every file of a subset once; the first
+        gives each clip's sound (``audio_path``, if there is any)."""
         image = dict(type='LoadImageFromFile')
         masks = [dict(type='LoadAVSAnnotations')] * self.with_masks
         cues = [dict(type='LoadTextCues')] * bool(self.cue_file)
@@ -225,18 +224,15 @@ class DataFolder:
             log_mel=dict(type='LoadLogMel'))
         if self.layout == 'object':
             forms = [dict(audio=kind) for kind in self.sounds(subset)]
-            loaders = [sounds[form['audio']] for form in forms]
+            others = [[sounds[form['audio']]] for form in forms[1:]]
         else:
             forms = [dict(mask_source=name)
                      for name in self.mask_folders(subset)]
-            forms = forms[:None if self.with_masks else 1]
-            loaders = [sounds['wav'], *[None] * len(forms)]
-        for place, (form, sound) in enumerate(zip(forms, loaders)):
-            steps = [sound] * (sound is not None)
-            if place == 0:
-                steps = [image, *masks, *steps, *cues]
-            elif self.layout == 'semantic':
-                steps = [image, *masks]  # the mask must have its size
+            # the mask must have the picture's size
+            others = [[image, *masks] for _ in forms[1:] if self.with_masks]
+        sound = sounds[forms[0].get('audio', 'wav')]
+        yield self._build(subset, [image, *masks, sound, *cues], **forms[0])
+        for form, steps in zip(forms[1:], others):
             yield self._build(subset, steps, **form)
         if self.with_masks and any(
                 clip.num_masks for clip in self.clips

@@ -13,12 +13,11 @@ from PIL import Image
 from mmteso.audio import (EXAMPLE_SAMPLES, SAMPLE_RATE, log_mel_examples,
                           read_waveform)
 from mmteso.io import atomic_write, decode_labels, write_file
-from mmteso.optional import require
 from ..avsbench_meta import IGNORE_INDEX, get_class_set, voc_palette
 from ..clips import Clip, list_names
 from ..data_check import map_in_threads
 from ..transforms.loading_annotations import labels_from_rgb
-from .files import SOUND_SUFFIXES, read_sound, write_wav
+from .files import SOUND_SUFFIXES, read_sound, sound_info, write_wav
 from .layout import MASK_FOLDERS, DataFolder
 
 # A sound that is to be a clip's lasts as long as its frames, but for this.
@@ -38,15 +37,8 @@ class Repair(NamedTuple):
 
 def repair_folder(folder: DataFolder,
                   num_workers: Optional[int] = None) -> List[Repair]:
-    """Make files that are missing, and nothing else; none that is there is
-    changed, be it broken.
-
-    Made are: a sound, from the one other sound or video file of the clip, if
-    that lasts as long as the clip's frames; a log-mel of the object layout,
-    from the wav, where the folder has log-mels; a mask of class indices from
-    the mask of colours, and the other way round, if all of its pixels are
-    known. A broken file has to be removed first. Pictures are not made from
-    videos: another decoder's would be others than the release's.
+    """Make files that are missing where what is there says all about them, as
+    docs/prepare_data.md says; none that is there is changed, be it broken.
 
     Gives what was made, and what is missing still. ``num_workers``: see
     :func:`check_folder`.
@@ -59,14 +51,6 @@ def repair_folder(folder: DataFolder,
         repair._replace(path=osp.relpath(repair.path, folder.root))
         for repairs in found for repair in repairs
     ]
-
-
-def _is_sound(path: str) -> bool:
-    soundfile = require('soundfile', 'audio')
-    try:
-        return soundfile.info(path).frames > 0
-    except soundfile.SoundFileError:
-        return False
 
 
 class _Repairer:
@@ -89,7 +73,7 @@ class _Repairer:
             if not osp.isfile(path):
                 yield _try(self._sound if kind == 'wav' else self._log_mel,
                            clip, path)
-            elif kind == 'wav' and not _is_sound(path):
+            elif kind == 'wav' and not getattr(sound_info(path), 'frames', 0):
                 others = ', '.join(
                     map(osp.basename, self._other_files(path))) or 'nothing'
                 yield Repair(

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from mmteso.io import read_image
+from ..clip_metadata import COLUMNS
 from ..clips import Clip
 from ..data_check import map_in_threads
-from .files import COLUMNS, save_frame, write_lines, write_table
+from .files import save_frame, write_lines, write_table
 from .layout import DataFolder
 
 _SUBSETS = dict(s4='v1s', ms3='v1m')
@@ -26,11 +27,10 @@ def convert_to_semantic(
         num_workers: Optional[int] = None) -> Tuple[int, Dict[str, str]]:
     """Write a folder of the object layout anew in the semantic one.
 
-    S4 becomes ``v1s`` and MS3 ``v1m``. The release's 71 classes can't be had
-    from it: the classes, in ``classes.txt``, are S4's categories (with '-' for
-    '_') and 'sounding' for MS3, which names none. Frames become JPEG of
-    quality 95, sounds are copied, masks hold class indices. A clip that lacks
-    a file, or has one that can't be read, is left out.
+    S4 becomes ``v1s`` and MS3 ``v1m``, masks of class indices. The classes, in
+    ``classes.txt``, are S4's categories (with '-' for '_') and 'sounding' for
+    MS3, which names none. A clip that lacks a file, or has one that can't be
+    read, is left out.
 
     Gives the number of clips written, and why the others were left out, by
     '{subset}/{uid}'. A FileExistsError if ``out_dir`` isn't empty; a

@@ -13,10 +13,12 @@ import numpy as np
 from mmteso.audio import SAMPLE_RATE
 from mmteso.choices import check_choices
 from mmteso.video import MediaError, Sound, VideoFile
+from ..avsbench import semantic_clip
 from ..avsbench_meta import (AVSBENCH_CLASSES, SPLITS, get_class_set,
                              parse_a_obj, read_classes)
-from ..avsbench_object import OBJECT_HOMES
-from .files import COLUMNS, save_frame, write_lines, write_table, write_wav
+from ..avsbench_object import OBJECT_HOMES, object_clip
+from ..clip_metadata import COLUMNS
+from .files import save_frame, write_lines, write_table, write_wav
 
 # seconds of a clip: v2's, and those of the object layout, which has no other
 _SECONDS = dict(semantic=10., object=5.)
@@ -53,8 +55,7 @@ class VideoConverter:
 
     Frames are taken at 15/16 of each step, as in AVSBench, and upright; the
     sound is 16 kHz, mono, as long as the clip's steps, and silent where the
-    video has none. Times are those of the file's timestamps. A video that is
-    longer than ``seconds`` becomes several clips; a clip is called
+    video has none. A longer video becomes several clips; a clip is called
     '{video}_{startms}_{endms}'. The folder of its masks is empty. Nothing
     that is there is overwritten. The same videos give the same bytes.
 
@@ -105,10 +106,10 @@ class VideoConverter:
         self.allow_silent = allow_silent
         self._steps = round(seconds * fps)
         if layout == 'object':
-            self._target = _ObjectTarget(out_dir, labels is not None)
+            subset = 'ms3' if labels is None else 's4'
         else:
-            self._target = _SemanticTarget(
-                out_dir, subset, _settle_classes(out_dir, classes, labels))
+            classes = _settle_classes(out_dir, classes, labels)
+        self._target = _Target(out_dir, layout, subset, classes)
 
     def convert(self, path: str) -> Dict[str, Any]:
         """Write a video's clips.
@@ -206,14 +207,22 @@ def _settle_classes(
 class _Target:
     """A data set that clips are added to, by way of a folder of its own."""
 
-    suffix: str  # of frames
-    fewest: int  # frames of a clip
-
-    def __init__(self, out_dir: str, table: str,
-                 columns: Sequence[str]) -> None:
-        self.out_dir, self.table = out_dir, osp.join(out_dir, table)
-        self.columns = list(columns)
+    def __init__(self, out_dir: str, layout: str, subset: str,
+                 classes: Optional[Sequence[str]]) -> None:
+        self.out_dir, self.layout, self.subset = out_dir, layout, subset
+        self.classes = classes
         self.partial = osp.join(out_dir, _PARTIAL)
+        # of frames, and how many a clip has at least
+        self.suffix, self.fewest = '.jpg', 1
+        self.key, self.columns = 'uid', list(COLUMNS)
+        table = 'metadata.csv'
+        if layout == 'object':
+            self.suffix, self.fewest = '.png', 5
+            self.key, self.columns = 'name', ['name', 'split']
+            if subset == 's4':
+                self.columns = ['name', 'start', 'category', 'split']
+            table = f'{OBJECT_HOMES[subset]}/{subset}_meta_data.csv'
+        self.table = osp.join(out_dir, table)
         self._rows: List[Dict[str, Any]] = []
         if osp.isfile(self.table):
             with open(self.table, encoding='utf-8-sig', newline='') as file:
@@ -226,7 +235,10 @@ class _Target:
 
     def check_label(self, a_obj: str) -> None:
         """Refuse a label that the layout can't hold."""
-        raise NotImplementedError
+        if self.layout == 'semantic':
+            parse_a_obj(a_obj, self.classes or AVSBENCH_CLASSES)
+        elif not re.fullmatch(r'[\w-][\w .-]*', a_obj):
+            raise ValueError(f'{a_obj!r} is no category, which names a folder')
 
     def clear(self) -> None:
         """Begin a clip."""
@@ -242,94 +254,42 @@ class _Target:
         shutil.rmtree(self.partial, ignore_errors=True)
         write_table(self.table, self.columns, self._rows)
 
-    def place(self, files: Dict[str, str], masks: str,
-              row: Dict[str, Any]) -> bool:
-        """Put a clip's files, from names in the folder of its own to paths in
-        the data set, in their places, and its line in the table; False if they
-        are there."""
-        name = self.columns[0] if 'uid' not in row else 'uid'
-        there = any(known[name] == row[name] for known in self._rows)
-        for source, target in files.items():
-            source, target = (osp.join(self.partial, source),
-                              osp.join(self.out_dir, target))
-            if there and not (osp.isfile(target)
-                              and filecmp.cmp(source, target, False)):
-                raise ValueError(
-                    f'the clip {row[name]} is there, but {target} is not '
-                    'what this video gives: another video of this name, or '
-                    'other options? Rename it, or remove the clip')
-        if there:
-            return False
-        for source, target in files.items():
-            target = osp.join(self.out_dir, target)
-            os.makedirs(osp.dirname(target), exist_ok=True)
-            os.replace(osp.join(self.partial, source), target)
-        os.makedirs(osp.join(self.out_dir, masks), exist_ok=True)
-        self._rows.append(row)
-        return True
-
-
-class _SemanticTarget(_Target):
-    """The layout of AVSBench-semantic."""
-
-    suffix = '.jpg'
-    fewest = 1
-
-    def __init__(self, out_dir: str, subset: str,
-                 classes: Optional[Tuple[str, ...]]) -> None:
-        super().__init__(out_dir, 'metadata.csv', COLUMNS)
-        self.subset, self.classes = subset, classes
-
-    def check_label(self, a_obj: str) -> None:
-        """Classes joined by '_'."""
-        parse_a_obj(a_obj, self.classes or AVSBENCH_CLASSES)
-
     def add(self, name: str, count: int, video: str, begin: float, a_obj: str,
             split: str) -> bool:
-        """Put the clip that has begun into its place."""
-        folder = f'{self.subset}/{name}'
-        files = {
-            f'{i}.jpg': f'{folder}/frames/{i}.jpg' for i in range(count)
-        }
-        files['audio.wav'] = f'{folder}/audio.wav'
-        minutes, seconds = divmod(begin, 60)
-        row = dict(
-            vid=video, uid=name, s_min=int(minutes), s_sec=f'{seconds:g}',
-            a_obj=a_obj, split=split, label=self.subset)
-        return self.place(files, f'{folder}/labels_semantic', row)
-
-
-class _ObjectTarget(_Target):
-    """One of the two subsets of AVSBench-object."""
-
-    suffix = '.png'
-    fewest = 5
-
-    def __init__(self, out_dir: str, labelled: bool) -> None:
-        self.subset = 's4' if labelled else 'ms3'
-        self.home = OBJECT_HOMES[self.subset]
-        columns = ['name', 'start', 'category', 'split']
-        super().__init__(out_dir, f'{self.home}/{self.subset}_meta_data.csv',
-                         columns if labelled else ['name', 'split'])
-
-    def check_label(self, a_obj: str) -> None:
-        """The category, which is a folder."""
-        if not re.fullmatch(r'[\w-][\w .-]*', a_obj):
-            raise ValueError(f'{a_obj!r} is no category, which names a folder')
-
-    def add(self, name: str, count: int, video: str, begin: float, a_obj: str,
-            split: str) -> bool:
-        """Put the clip that has begun into its place."""
-        check_choices(split=(split, SPLITS))  # it is a folder
-        data = f'{self.home}/{self.subset}_data'
-        if self.subset == 's4':
-            below = f'{split}/{a_obj}'
-            images = f'{data}/visual_frames/{below}/{name}/{name}'
+        """Put the clip that has begun into its place, and its line into the
+        table; False if they are there."""
+        if self.layout == 'semantic':
+            clip = semantic_clip(
+                self.out_dir, self.subset, name, 'labels_semantic',
+                split=split, a_obj=())
         else:
-            below = split
-            images = f'{data}/visual_frames/{name}/{name}.mp4'
-        files = {f'{i}.png': f'{images}_{i + 1}.png' for i in range(count)}
-        files['audio.wav'] = f'{data}/audio_wav/{below}/{name}.wav'
-        row = dict(name=name, start=f'{begin:g}', category=a_obj, split=split)
-        row = {key: row[key] for key in self.columns}
-        return self.place(files, f'{data}/gt_masks/{below}/{name}', row)
+            check_choices(split=(split, SPLITS))  # it is a folder
+            clip = object_clip(self.out_dir, self.subset, name, split,
+                               a_obj or None)
+        files = {
+            f'{i}{self.suffix}':
+            f'{clip.images}/{clip.image_prefix}{clip.first + i}{self.suffix}'
+            for i in range(count)
+        }
+        files['audio.wav'] = clip.audio[1]
+        there = any(row[self.key] == name for row in self._rows)
+        for source, target in files.items():
+            source = osp.join(self.partial, source)
+            if not there:
+                os.makedirs(osp.dirname(target), exist_ok=True)
+                os.replace(source, target)
+            elif not (osp.isfile(target)
+                      and filecmp.cmp(source, target, False)):
+                raise ValueError(
+                    f'the clip {name} is there, but {target} is not what this '
+                    'video gives: another video of this name, or other '
+                    'options? Rename it, or remove the clip')
+        if not there:
+            os.makedirs(clip.masks, exist_ok=True)
+            minutes, seconds = divmod(begin, 60)
+            row = dict(
+                vid=video, uid=name, name=name, s_min=int(minutes),
+                s_sec=f'{seconds:g}', start=f'{begin:g}', a_obj=a_obj,
+                category=a_obj, split=split, label=self.subset)
+            self._rows.append({key: row[key] for key in self.columns})
+        return not there

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from mmseg.registry import TRANSFORMS
 
-from mmteso.audio import (EXAMPLE_SECONDS, NOISE_REFERENCES, load_waveform,
-                          white_noise)
+from mmteso.audio import EXAMPLE_SECONDS, load_waveform, white_noise
+from mmteso.choices import NOISE_REFERENCES, check_choices
 from ..avsbench_meta import IGNORE_INDEX
 from .base import AVSTransform
 
@@ -81,10 +81,9 @@ class ReplaceAudioWithNoise(AVSTransform):
                  level_db: float,
                  reference: str = 'snr',
                  seed: int = 0) -> None:
-        if not math.isfinite(level_db) or reference not in NOISE_REFERENCES:
-            raise ValueError(
-                f'level_db must be finite and reference one of '
-                f'{NOISE_REFERENCES}, but got {level_db} and {reference!r}.')
+        check_choices(reference=(reference, NOISE_REFERENCES))
+        if not math.isfinite(level_db):
+            raise ValueError(f'level_db must be finite, but got {level_db}')
         self.level_db = level_db
         self.reference = reference
         self.seed = seed

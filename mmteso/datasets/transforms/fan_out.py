@@ -88,7 +88,6 @@ class FanOutAudioConditions(AVSTransform):
         return results
 
 
-
 def split_conditions(batch: dict, number: int) -> List[dict]:
     """Take a batch with several sounds for each frame apart.
 

@@ -92,15 +92,8 @@ class Catalogue:
 
 
 def read_catalogue(path: str = CATALOGUE) -> Catalogue:
-    """Read a list of classes.
-
-    Args:
-        path (str): A CSV file as described above. Defaults to the package's
-            own.
-
-    Raises:
-        ValueError: If the file is no such list.
-    """
+    """Read a list of classes, as described above, by default the package's
+    own; a ValueError if the file is none."""
     entries, backgrounds, left_out = {}, {}, {}
     with open(path, encoding='utf-8', newline='') as file:
         rows = csv.DictReader(file)

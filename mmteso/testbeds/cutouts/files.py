@@ -9,6 +9,8 @@ CUTOUTS = Testbed(
     what='cutouts, composed of photographs and recordings; not AVSBench',
     manifest='cutouts.json',
     tool='prepare_cutouts.py',
+    source='cutouts',
+    place='on a photograph',
     # Raise it with every change of what is generated.
     version=3,
     files=('LICENSE.txt', ))

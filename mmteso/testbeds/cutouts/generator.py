@@ -3,31 +3,17 @@
 
 It is **not** AVSBench: photographic cutouts of animals, instruments, tools
 and vehicles are composed on photographs, and recordings of what some of them
-sound like are mixed. Listening is needed:
-
-* A video shows 1 to 4 objects of distinct classes, one at least of which has
-  a recording. Others could sound but never do, and some can't.
-* In each second a random subset of those with a recording sounds; in 15 % of
-  the frames none does.
-* **Segmentation preference, on purpose**: in the training split half of the
-  classes sound far more often than the other half; in the other splits all
-  sound equally often.
-* ``test`` shows the classes, pictures and recordings of ``train`` in other
-  places, mixtures and backgrounds; ``test_exemplar`` the classes that have
-  two pictures or recordings, by the other one; each video of ``test_unseen``
-  a class that no training frame shows or names, with relatives among the
-  known ones.
+sound like are mixed. docs/cutouts.md says how a clip is made, and what each
+split is about.
 """
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
-from mmteso.datasets.avsbench_meta import voc_palette
 from mmteso.models.text_encoders import HashTextEncoder
-from ..layout import (SUBSET, cue_record, sounding_labels, write_index,
-                      write_text, write_video)
-from ..quotas import (SILENT_PERCENT, apportion, draw_sounding, join_names,
-                      split_sizes)
+from ..generation import Video, generate
+from ..quotas import SILENT_PERCENT, TEXT_DIMS, apportion, draw_sounding
 from .catalogue import BACKGROUND_SPLITS, Catalogue, Entry, read_catalogue
 from .files import CUTOUTS, README, licence_text
 from .scene import compose, place_bodies
@@ -43,8 +29,6 @@ VISIBLE_PERCENT = (15, 35, 30, 20)
 SOUNDING_SHARE = 0.65
 #: Probability that one with a recording sounds; in train a class's own.
 TEST_PRIOR = 0.5
-#: Length of the cues' features.
-TEXT_DIMS = 128
 
 
 def draw_entries(catalogue: Catalogue, split: str, count: int,
@@ -77,25 +61,22 @@ def _choose_file(files: Tuple[str, ...], split: str,
     return files[0]
 
 
-def generate_video(catalogue: Catalogue, sources: Sources, split: str,
-                   count: int, silent: np.ndarray, size: int,
-                   rng: np.random.Generator) -> Dict[str, Any]:
-    """Make one clip in memory.
+def plan_split(videos: int, frames: int, rng: np.random.Generator,
+               silent_percent: int) -> List[Tuple[int, np.ndarray]]:
+    """Deal a split's quotas out to its videos: of each the number of visible
+    objects, and (T, ) bool, the seconds in which nothing sounds."""
+    counts = rng.permutation(
+        np.repeat((1, 2, 3, 4), apportion(videos, VISIBLE_PERCENT)))
+    silent = rng.permutation(videos * frames) < \
+        videos * frames * silent_percent // 100
+    return list(zip(counts.tolist(), silent.reshape(videos, frames)))
 
-    Args:
-        catalogue (Catalogue): The classes.
-        sources (Sources): Their files.
-        split (str): The split.
-        count (int): Number of visible objects.
-        silent (np.ndarray): (T, ) bool: seconds in which nothing sounds.
-        size (int): Side of the frames in pixels.
-        rng (np.random.Generator): Source of the draws.
 
-    Returns:
-        dict: ``entries`` (list[Entry], bottom to top), ``sounding`` ((T,
-        len(entries)) bool), ``images``, ``labels`` and ``visible`` (T arrays
-        each), ``audio`` and ``cues`` (T lists of words).
-    """
+def generate_video(catalogue: Catalogue, sources: Sources,
+                   plan: Tuple[int, np.ndarray], split: str, size: int,
+                   rng: np.random.Generator) -> Video:
+    """Make one clip in memory."""
+    count, silent = plan
     entries = draw_entries(catalogue, split, count, rng)
     priors = [
         0 if not entry.sounding else
@@ -119,36 +100,30 @@ def generate_video(catalogue: Catalogue, sources: Sources, split: str,
         for place in heard
     ]
     cues = [entry.cue for entry in entries if entry.cue]
-    return dict(
-        entries=entries,
+    return Video(
+        names=[entry.name for entry in entries],
         sounding=sounding,
         images=compose(photograph, scenes, rng),
-        labels=[
-            sounding_labels(labels, np.array(indices)[active])
-            for labels, active in zip(visible, sounding)
-        ],
         visible=visible,
         audio=mix_sounds(recordings, sounding[:, heard], rng),
         cues=[[cues[i] for i in rng.permutation(len(cues))] for _ in silent])
 
 
-def _count(counts: Dict[str, Any], entries: List[Entry],
-           sounding: np.ndarray) -> None:
-    """Add a video to its split's statistics."""
-
-    def add(key, number):
-        counts[key] = counts.get(key, 0) + int(number)
-
-    add('videos', 1)
-    add('frames', len(sounding))
-    add('silent', (~sounding.any(axis=1)).sum())
-    add('partial', (sounding.any(axis=1) & ~sounding.all(axis=1)).sum())
-    add(f'visible_{len(entries)}', len(sounding))
-    for entry, active in zip(entries, sounding.T):
-        of_class = counts.setdefault('classes', {}).setdefault(
-            entry.name, dict(visible=0, sounding=0))
-        of_class['visible'] += len(active)
-        of_class['sounding'] += int(active.sum())
+def _count(video: Video, _: Any) -> Dict[str, Any]:
+    """What a video adds to its split's statistics."""
+    frames, visible = video.sounding.shape
+    heard = video.sounding.sum(axis=1)
+    return {
+        'videos': 1,
+        'frames': frames,
+        'silent': (heard == 0).sum(),
+        'partial': ((heard > 0) & (heard < visible)).sum(),
+        f'visible_{visible}': frames,
+        'classes': {
+            name: dict(visible=frames, sounding=sounds)
+            for name, sounds in zip(video.names, video.sounding.sum(axis=0))
+        }
+    }
 
 
 def generate_cutouts(
@@ -168,8 +143,7 @@ def generate_cutouts(
     The same arguments and packages give the same bytes (with the same
     versions of NumPy, Pillow and soxr). The layout is that of
     :func:`mmteso.testbeds.synthavs.generate_synthavs`, with ``cutouts.json``
-    for ``synthavs.json``, and ``LICENSE.txt``. Every random stream belongs to
-    one video of one split.
+    for ``synthavs.json``, and ``LICENSE.txt``.
 
     Args:
         out_dir (str): Folder to write; made if missing.
@@ -177,17 +151,10 @@ def generate_cutouts(
         videos (int): Number of videos in all, split 10 : 1 : 2 : 1 : 2 into
             train, val, test, test_exemplar and test_unseen with at least one
             each. Defaults to 960.
-        frames (int): Frames, and seconds, of each video. Defaults to 5.
         size (int): Side of the square frames in pixels, at least 32.
             Defaults to 128.
-        seed (int): Seed of all randomness, not negative. Defaults to 0.
-        train_silent_percent (int): Percent of the training split's frames in
-            which nothing sounds; the others have 15. Defaults to 15.
-        overwrite (bool): Whether a data set that this function wrote to
-            ``out_dir`` is removed first. Other files stay. Defaults to
-            False.
-        progress (Callable, optional): Wraps the iterable of videos, such as
-            ``tqdm.tqdm``. Defaults to None.
+        frames, seed, train_silent_percent, overwrite, progress: See
+            :func:`mmteso.testbeds.synthavs.generate_synthavs`.
         catalogue (Catalogue, optional): The classes and their files.
             Defaults to None: the package's own list.
 
@@ -204,30 +171,9 @@ def generate_cutouts(
             False, or holds no cutouts to overwrite.
         FileNotFoundError: If a file of the catalogue is missing.
     """
-    if frames < 1 or size < 32 or seed < 0 or not (
-            0 <= train_silent_percent <= 100):
-        raise ValueError(
-            f'frames={frames}, size={size}, seed={seed}, train_silent_percent='
-            f'{train_silent_percent}; expected at least 1 frame, at least 32 '
-            'pixels, no negative seed and 0 to 100 percent')
     catalogue = catalogue or read_catalogue()
-    sizes = split_sizes(videos, SPLIT_PARTS)
-    jobs = []
-    for number, (split, count) in enumerate(sizes.items()):
-        root = np.random.SeedSequence(seed, spawn_key=(number, ))
-        first, *streams = root.spawn(1 + count)
-        rng = np.random.default_rng(first)
-        numbers = rng.permutation(
-            np.repeat((1, 2, 3, 4), apportion(count, VISIBLE_PERCENT)))
-        percent = train_silent_percent if split == 'train' else SILENT_PERCENT
-        silent = rng.permutation(count * frames) < \
-            count * frames * percent // 100
-        for index, stream in enumerate(streams):
-            vid = f'cutouts-{split}-{index:05d}'
-            jobs.append((split, vid, f'{vid}_0_{frames * 1000}',
-                         int(numbers[index]),
-                         silent[index * frames:(index + 1) * frames], stream))
-    CUTOUTS.claim(
+    return generate(
+        CUTOUTS,
         out_dir,
         dict(
             videos=videos,
@@ -235,29 +181,17 @@ def generate_cutouts(
             size=size,
             seed=seed,
             train_silent_percent=train_silent_percent),
-        [job[2] for job in jobs], overwrite)
-    write_text(f'{out_dir}/LICENSE.txt', licence_text(sources.licences()))
-
-    summary: Dict[str, Dict[str, Any]] = {split: {} for split in sizes}
-    rows, records = [], []
-    palette = voc_palette(len(catalogue.classes))
-    for split, vid, uid, count, silent, stream in (progress or iter)(jobs):
-        video = generate_video(catalogue, sources, split, count, silent, size,
-                               np.random.default_rng(stream))
-        write_video(out_dir, uid, video['images'], video['labels'],
-                    video['visible'], video['audio'], palette)
-        entries, sounding = video['entries'], video['sounding']
-        _count(summary[split], entries, sounding)
-        heard = [
-            entry.name for entry, active in zip(entries, sounding.T)
-            if active.any()
-        ]
-        rows.append((vid, uid, 0, 0, join_names(heard, catalogue.classes),
-                     split, SUBSET))
-        records.extend(
-            cue_record(uid, frame, cues, 'cutouts', 'on a photograph')
-            for frame, cues in enumerate(video['cues']))
-    write_index(out_dir, rows, records, catalogue.classes,
-                HashTextEncoder(TEXT_DIMS), README)
-    CUTOUTS.finish(out_dir, summary)
-    return summary
+        prefix='cutouts',
+        split_parts=SPLIT_PARTS,
+        class_names=catalogue.classes,
+        least_size=32,
+        plan=plan_split,
+        make=partial(generate_video, catalogue, sources),
+        count=_count,
+        texts={
+            'README.txt': README,
+            'LICENSE.txt': licence_text(sources.licences())
+        },
+        text_encoder=HashTextEncoder(TEXT_DIMS),
+        overwrite=overwrite,
+        progress=progress)

@@ -83,20 +83,10 @@ def place_bodies(
         stamps: Sequence[Image.Image], indices: Sequence[int], frames: int,
         size: int, rng: np.random.Generator
 ) -> Tuple[List[List[Image.Image]], List[np.ndarray]]:
-    """Draw objects until enough is seen of each in every frame.
-
-    Args:
-        stamps (Sequence[Image.Image]): Cutouts, bottom to top, RGBA.
-        indices (Sequence[int]): Class index of each.
-        frames (int): Number of frames T.
-        size (int): Side of the frames in pixels.
-        rng (np.random.Generator): Source of the draws.
-
-    Returns:
-        tuple: For each frame the objects' layers, RGBA of the frame's size,
-        and the index map, (size, size) uint8: the topmost object that covers
-        half of a pixel or more.
-    """
+    """Draw objects, of cutouts from bottom to top and their class indices,
+    until enough is seen of each in every frame: for each frame the objects'
+    layers, RGBA of the frame's size, and the index map, (size, size) uint8, of
+    the topmost object that covers half of a pixel or more."""
     for _ in range(_MAX_DRAWS):
         bodies = [sample_body(stamp, frames, rng) for stamp in stamps]
         scenes, maps = [], []
@@ -119,16 +109,8 @@ def place_bodies(
 
 def compose(photograph: Image.Image, scenes: Sequence[Sequence[Image.Image]],
             rng: np.random.Generator) -> List[np.ndarray]:
-    """Paint frames: layers, bottom to top, on a part of a photograph.
-
-    Args:
-        photograph (Image.Image): RGB.
-        scenes (Sequence[Sequence[Image.Image]]): Layers of each frame.
-        rng (np.random.Generator): Source of the draws.
-
-    Returns:
-        list[np.ndarray]: (size, size, 3) uint8 RGB each.
-    """
+    """Paint frames, (size, size, 3) uint8 RGB: the layers of each, bottom to
+    top, on a part of a photograph."""
     size = scenes[0][0].width
     if rng.uniform() < 0.5:
         photograph = photograph.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

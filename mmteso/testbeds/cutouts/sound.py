@@ -27,19 +27,9 @@ _MAX_CUTS = 50
 
 def cut_seconds(recording: np.ndarray, count: int,
                 rng: np.random.Generator) -> np.ndarray:
-    """Cut seconds from random places of a recording, at a random pitch.
-
-    A recording shorter than a second is looped. Places where it pauses are
-    avoided.
-
-    Args:
-        recording (np.ndarray): 16 kHz mono, of unit RMS where it is loud.
-        count (int): How many seconds.
-        rng (np.random.Generator): Source of the draws.
-
-    Returns:
-        np.ndarray: (count, 16000) float64.
-    """
+    """Cut seconds, (count, 16000) float64, from random places of a recording
+    (16 kHz mono, of unit RMS where it is loud), at a random pitch. One shorter
+    than a second is looped; places where it pauses are avoided."""
     tune = round(SAMPLE_RATE * rng.uniform(1 - PITCH, 1 + PITCH))
     wave = require('soxr', 'audio').resample(recording, tune, SAMPLE_RATE)
     if len(wave) < 2 * SAMPLE_RATE:
@@ -59,16 +49,9 @@ def cut_seconds(recording: np.ndarray, count: int,
 
 def mix_sounds(recordings: Sequence[np.ndarray], sounding: np.ndarray,
                rng: np.random.Generator) -> np.ndarray:
-    """The sound of a clip.
-
-    Args:
-        recordings (Sequence[np.ndarray]): Of each object that may sound.
-        sounding (np.ndarray): (T, len(recordings)) bool: which sound when.
-        rng (np.random.Generator): Source of the draws.
-
-    Returns:
-        np.ndarray: (T * 16000, ) int16, 16 kHz mono.
-    """
+    """The sound of a clip, (T * 16000, ) int16, 16 kHz mono, of the
+    recordings of what may sound and of what sounds when, (T, len(recordings))
+    bool."""
     mix = np.zeros((len(sounding), SAMPLE_RATE))
     for recording, active in zip(recordings, sounding.T):
         gain = OBJECT_RMS * 10**(rng.uniform(-LEVEL_DB, LEVEL_DB) / 20)

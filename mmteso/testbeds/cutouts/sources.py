@@ -18,18 +18,9 @@ _WINDOW = SAMPLE_RATE // 10
 
 
 def fetch_packages(folder: str) -> Tuple[str, str]:
-    """Download the packages with apt-get, unless they are there, and unpack
-    them without installing.
-
-    Args:
-        folder (str): Where to; made if missing.
-
-    Returns:
-        tuple[str, str]: The folders of the stamps and of the backgrounds.
-
-    Raises:
-        RuntimeError: If apt-get or dpkg-deb is missing or fails.
-    """
+    """Download the packages with apt-get to a folder, unless they are there,
+    and unpack them without installing: the folders of the stamps and of the
+    backgrounds. A RuntimeError if apt-get or dpkg-deb is missing or fails."""
     os.makedirs(folder, exist_ok=True)
     for package in PACKAGES:
         if osp.isdir(osp.join(folder, _DOCUMENTATION, package)):
@@ -57,15 +48,8 @@ def _reduce(image: Image.Image, scale: float) -> Image.Image:
 
 
 class Sources:
-    """Reads stamps, recordings and photographs, each once.
-
-    Args:
-        stamps (str): Folder of the stamps.
-        backgrounds (str): Folder of the photographs.
-
-    Raises:
-        FileNotFoundError: If one of them is no folder.
-    """
+    """Reads stamps, recordings and photographs from their folders, each once;
+    a FileNotFoundError if there is no such folder."""
 
     def __init__(self, stamps: str, backgrounds: str) -> None:
         for folder in (stamps, backgrounds):

@@ -1,26 +1,22 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """SynthAVS on disk."""
-from mmteso.models.text_encoders import HashTextEncoder
 from ..layout import README_FILES, Testbed
-from .variant import Variant
 
 SYNTHAVS = Testbed(
     name='SynthAVS',
     what='SynthAVS, a synthetic test bed; not AVSBench',
     manifest='synthavs.json',
     tool='prepare_synthavs.py',
+    source='synthavs',
+    place='on a textured background',
     # Raise it with every change of what is generated.
     version=3,
     later=dict(variant='easy', train_silent_percent=15))
 
-MANIFEST = SYNTHAVS.manifest
 read_manifest = SYNTHAVS.read_manifest
 is_up_to_date = SYNTHAVS.is_up_to_date
 
-#: Length of the cues' features.
-TEXT_DIMS = 128
-
-_README = f"""\
+README = f"""\
 SynthAVS: a synthetic test bed for audio-visual segmentation
 ============================================================
 
@@ -36,16 +32,3 @@ cues.jsonl                      text cues of each frame: the names of the
 cue_bank.safetensors            a feature of each name: a fixed random vector
 
 """
-
-
-def readme_of(variant: Variant) -> str:
-    """What ``README.txt`` says."""
-    return _README + variant.readme
-
-
-def text_encoder_of(variant: Variant) -> HashTextEncoder:
-    """What encodes the class names for the cue bank."""
-    return HashTextEncoder(
-        TEXT_DIMS,
-        compose=variant.composed_cues,
-        normalize=not variant.composed_cues)

@@ -23,26 +23,29 @@ like; noise makes their sounds ambiguous; and some combinations appear in the
 split ``test_unseen`` only.
 """
 from dataclasses import dataclass
-from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
-                    Tuple)
+from functools import partial
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
-from ..layout import (SUBSET, cue_record, sounding_labels, write_index,
-                      write_video)
-from ..quotas import (SILENT_PERCENT, draw_sounding, join_names,
-                      split_sizes)
+from mmteso.choices import check_choices
+from mmteso.models.text_encoders import HashTextEncoder
+from ..generation import Video, generate
+from ..quotas import (SILENT_PERCENT, TEXT_DIMS, apportion,
+                      draw_sounding)
 from .easy import EASY
-from .files import SYNTHAVS, readme_of, text_encoder_of
+from .files import README, SYNTHAVS
 from .hard import HARD
 from .looks import Body, paint, sample_background, sample_body, stack_masks
-from .scenario import (DEFAULT_VIDEOS, VideoPlan, draw_visible, plan_split)
 from .timbres import (NOISE_COLOURS, SAMPLE_RATE, sample_noise, sample_voice,
                       second_envelope)
-from .variant import Variant
+from .variant import UNSEEN_SPLIT, Variant
 
 #: The variants by the name that the generator and its tool take.
 VARIANTS = {variant.name: variant for variant in (EASY, HARD)}
+
+#: Default number of videos in all.
+DEFAULT_VIDEOS = 520
 
 # At least this share of the frame, and of its own pixels, is seen of each
 # object in each frame.
@@ -53,32 +56,66 @@ _MAX_DRAWS = 2000
 
 
 @dataclass(frozen=True)
-class Video:
-    """A generated clip."""
-    names: List[str]  # classes of the visible objects, bottom to top
-    sounding: np.ndarray  # (T, len(names)) bool
-    images: List[np.ndarray]  # T times (size, size, 3) uint8 RGB
-    visible: List[np.ndarray]  # T index maps (size, size) uint8
-    audio: np.ndarray  # (T * 16000, ) int16, 16 kHz mono
-    cues: List[List[str]]  # of each frame the names, in a random order
-    variant: Variant
+class VideoPlan:
+    """What a video must contain, so that its split meets its quotas."""
+    num_visible: int
+    silent: Tuple[bool, ...]  # whether nothing sounds, for each second
+    # for each second None, or colour and dB of its ambient noise
+    ambient: Tuple[Optional[Tuple[str, float]], ...]
 
-    def labels(self, frame: int) -> np.ndarray:
-        """Ground truth: the index map of the objects that sound now.
 
-        An object hidden behind a silent one stays hidden.
-        """
-        names = np.array(self.names)[self.sounding[frame]]
-        indices = [self.variant.classes.index(name) for name in names]
-        return sounding_labels(self.visible[frame], indices)
+def plan_split(variant: Variant, videos: int, frames: int,
+               rng: np.random.Generator,
+               silent_percent: int) -> List[VideoPlan]:
+    """Deal a split's quotas out to its videos, as one plan per video.
 
-    @property
-    def a_obj(self) -> str:
-        """Names of the classes that sound anywhere in the clip, in index
-        order, joined by ``_``; 'background' if none does (as AVSBench says for
-        five v1m clips)."""
-        sounding = np.array(self.names)[self.sounding.any(axis=0)].tolist()
-        return join_names(sounding, self.variant.classes)
+    Counts of visible objects follow ``variant.visible_percent`` exactly,
+    silent seconds are ``silent_percent`` of all, rounded down. Half of the
+    silent seconds, and the sounding ones if the variant says so, carry
+    ambient noise, with colours in turn and levels spread evenly over
+    ``variant.ambient_db``; the other silent seconds are digital silence.
+    """
+    counts = np.repeat((1, 2, 3), apportion(videos, variant.visible_percent))
+    counts = rng.permutation(counts)
+
+    num_silent = videos * frames * silent_percent // 100
+    places = rng.permutation(videos * frames)
+    noisy = places[:num_silent // 2]
+    if variant.ambient_everywhere:
+        noisy = np.concatenate([noisy, places[num_silent:]])
+    low, high = variant.ambient_db
+    steps = (np.arange(len(noisy)) + rng.uniform(size=len(noisy)))
+    levels = low + (high - low) * rng.permutation(steps) / max(len(noisy), 1)
+    ambient = {
+        int(place): (NOISE_COLOURS[i % len(NOISE_COLOURS)], float(level))
+        for i, (place, level) in enumerate(zip(noisy, levels))
+    }
+    silent = set(places[:num_silent].tolist())
+
+    plans = []
+    for video in range(videos):
+        seconds = range(video * frames, (video + 1) * frames)
+        plans.append(
+            VideoPlan(
+                num_visible=int(counts[video]),
+                silent=tuple(second in silent for second in seconds),
+                ambient=tuple(ambient.get(second) for second in seconds)))
+    return plans
+
+
+def draw_visible(variant: Variant, num_visible: int, split: str,
+                 rng: np.random.Generator) -> List[str]:
+    """Draw distinct classes in random order. Each that the split may show is
+    equally likely, but that in 'test_unseen' one is drawn among the unseen and
+    the rest among all others."""
+    if split != UNSEEN_SPLIT:
+        indices = rng.permutation(len(variant.seen))[:num_visible]
+        return [variant.seen[index] for index in indices]
+    first = variant.unseen[rng.integers(len(variant.unseen))]
+    others = [name for name in variant.classes[1:] if name != first]
+    indices = rng.permutation(len(others))[:num_visible - 1]
+    names = [first] + [others[index] for index in indices]
+    return [names[index] for index in rng.permutation(num_visible)]
 
 
 def _place_bodies(
@@ -90,7 +127,7 @@ def _place_bodies(
     indices = [variant.classes.index(name) for name in names]
     for _ in range(_MAX_DRAWS):
         bodies = [
-            sample_body(variant.looks[name], rng, variant.areas)
+            sample_body(variant.kinds[name].look, rng, variant.areas)
             for name in names
         ]
         coverages, maps = [], []
@@ -118,7 +155,7 @@ def _mix_audio(names: List[str], sounding: np.ndarray, plan: VideoPlan,
     loudness = variant.object_rms
     mix = np.zeros((frames, SAMPLE_RATE))
     for column, name in enumerate(names):
-        voice = sample_voice(variant.timbres[name], frames,
+        voice = sample_voice(variant.kinds[name].timbre, frames,
                              rng).reshape(frames, SAMPLE_RATE)
         # Loudness differs between objects, and a little between seconds.
         level = rng.uniform(-3, 3) + rng.uniform(-1, 1, size=(frames, 1))
@@ -138,16 +175,12 @@ def _mix_audio(names: List[str], sounding: np.ndarray, plan: VideoPlan,
     return np.round(np.clip(mix.ravel(), -1, 1) * 32767).astype('<i2')
 
 
-def generate_video(plan: VideoPlan,
-                   split: str,
-                   size: int,
-                   rng: np.random.Generator,
-                   variant: Variant = EASY) -> Video:
+def generate_video(variant: Variant, plan: VideoPlan, split: str, size: int,
+                   rng: np.random.Generator) -> Video:
     """Make one clip in memory."""
     frames = len(plan.silent)
-    names = draw_visible(plan.num_visible, rng, variant, split)
-    sounding = draw_sounding(
-        variant.priors(names, split), plan.silent, rng)
+    names = draw_visible(variant, plan.num_visible, split, rng)
+    sounding = draw_sounding(variant.priors(names, split), plan.silent, rng)
     bodies, coverages, visible = _place_bodies(names, frames, size, rng,
                                                variant)
     background = sample_background(size, rng)
@@ -161,31 +194,24 @@ def generate_video(plan: VideoPlan,
         visible=visible,
         audio=_mix_audio(names, sounding, plan, rng, variant),
         cues=[[names[i] for i in rng.permutation(len(names))]
-              for _ in range(frames)],
-        variant=variant)
+              for _ in range(frames)])
 
 
-def _new_counts(classes: Sequence[str]) -> Dict[str, Any]:
-    keys = ('videos', 'frames', 'silent', 'silent_with_noise', 'partial',
-            'visible_1', 'visible_2', 'visible_3')
-    return dict(
-        dict.fromkeys(keys, 0),
-        class_visible=dict.fromkeys(classes, 0),
-        class_sounding=dict.fromkeys(classes, 0))
-
-
-def _count(counts: Dict[str, Any], video: Video, plan: VideoPlan) -> None:
+def _count(variant: Variant, video: Video, plan: VideoPlan) -> Dict[str, Any]:
+    """What a video adds to its split's statistics."""
     frames, visible = video.sounding.shape
     heard = video.sounding.sum(axis=1)
-    counts['videos'] += 1
-    counts['frames'] += frames
-    counts['silent'] += int((heard == 0).sum())
-    counts['silent_with_noise'] += frames - plan.ambient.count(None)
-    counts['partial'] += int(((heard > 0) & (heard < visible)).sum())
-    counts[f'visible_{visible}'] += frames
-    for name, sounds in zip(video.names, video.sounding.sum(axis=0)):
-        counts['class_visible'][name] += frames
-        counts['class_sounding'][name] += int(sounds)
+    none = dict.fromkeys(variant.kinds, 0)
+    return dict(
+        videos=1,
+        frames=frames,
+        silent=(heard == 0).sum(),
+        silent_with_noise=frames - plan.ambient.count(None),
+        partial=((heard > 0) & (heard < visible)).sum(),
+        **{f'visible_{n}': frames * (n == visible) for n in (1, 2, 3)},
+        class_visible=none | dict.fromkeys(video.names, frames),
+        class_sounding=none | dict(
+            zip(video.names, video.sounding.sum(axis=0))))
 
 
 def generate_synthavs(
@@ -242,52 +268,29 @@ def generate_synthavs(
         FileExistsError: If ``out_dir`` isn't empty and ``overwrite`` is
             False, or holds no SynthAVS to overwrite.
     """
-    if frames < 1 or size < 24 or seed < 0 or not (
-            0 <= train_silent_percent <= 100) or variant not in VARIANTS:
-        raise ValueError(
-            f'frames={frames}, size={size}, seed={seed}, train_silent_percent='
-            f'{train_silent_percent}, variant={variant!r}; expected at least '
-            '1 frame, at least 24 pixels, no negative seed, 0 to 100 percent '
-            f'and one of {list(VARIANTS)}')
+    check_choices(variant=(variant, VARIANTS))
     kind = VARIANTS[variant]
-    sizes = split_sizes(videos, kind.split_parts)
-
-    jobs = []
-    for number, split in enumerate(sizes):
-        root = np.random.SeedSequence(seed, spawn_key=(number, ))
-        first, *streams = root.spawn(1 + sizes[split])
-        silent_percent = train_silent_percent if split == 'train' \
-            else SILENT_PERCENT
-        plans = plan_split(sizes[split], frames, np.random.default_rng(first),
-                           kind, silent_percent)
-        for index, (plan, stream) in enumerate(zip(plans, streams)):
-            vid = f'{kind.prefix}-{split}-{index:05d}'
-            uid = f'{vid}_0_{frames * 1000}'
-            jobs.append((split, vid, uid, plan, stream))
-
-    arguments = dict(
-        videos=videos,
-        frames=frames,
-        size=size,
-        seed=seed,
-        variant=variant,
-        train_silent_percent=train_silent_percent)
-    SYNTHAVS.claim(out_dir, arguments, [job[2] for job in jobs], overwrite)
-    summary = {split: _new_counts(kind.classes[1:]) for split in sizes}
-    rows, records = [], []
-    for split, vid, uid, plan, stream in (progress or iter)(jobs):
-        video = generate_video(plan, split, size,
-                               np.random.default_rng(stream), kind)
-        write_video(out_dir, uid, video.images,
-                    [video.labels(t) for t in range(frames)], video.visible,
-                    video.audio, kind.palette)
-        _count(summary[split], video, plan)
-        rows.append((vid, uid, 0, 0, video.a_obj, split, SUBSET))
-        records.extend(
-            cue_record(uid, frame, cues, 'synthavs',
-                       'on a textured background')
-            for frame, cues in enumerate(video.cues))
-    write_index(out_dir, rows, records, kind.classes, text_encoder_of(kind),
-                readme_of(kind))
-    SYNTHAVS.finish(out_dir, summary)
-    return summary
+    return generate(
+        SYNTHAVS,
+        out_dir,
+        dict(
+            videos=videos,
+            frames=frames,
+            size=size,
+            seed=seed,
+            variant=variant,
+            train_silent_percent=train_silent_percent),
+        prefix=kind.prefix,
+        split_parts=kind.split_parts,
+        class_names=kind.classes,
+        least_size=24,
+        plan=partial(plan_split, kind),
+        make=partial(generate_video, kind),
+        count=partial(_count, kind),
+        texts={'README.txt': README + kind.readme},
+        text_encoder=HashTextEncoder(
+            TEXT_DIMS,
+            compose=kind.composed_cues,
+            normalize=not kind.composed_cues),
+        overwrite=overwrite,
+        progress=progress)

@@ -19,11 +19,10 @@ sounds at its shape's pitch with its texture's timbre. What makes it hard:
   so that every shape and every texture has each of them once: the preference
   belongs to combinations, not to one factor.
 """
-from ..quotas import BACKGROUND
 from .looks import Look, any_hue, two_tones
 from .shapes import checks, cross, disc, dots, ring, star, stripes
 from .timbres import Timbre
-from .variant import UNSEEN_SPLIT, Variant
+from .variant import UNSEEN_SPLIT, Kind, Variant
 
 #: Shape -> (outline, pitch in Hz). Disc and ring, star and cross sound
 #: almost alike.
@@ -54,41 +53,25 @@ TEXTURES = {
                       band=(2500.0, 0.4, 0.5))),
 }
 
-CLASSES = (BACKGROUND, ) + tuple(f'{texture}-{shape}' for shape in SHAPES
-                                 for texture in TEXTURES)
+_PRIORS = (None, 0.85, 0.55, 0.25)
 
-_PRIORS = (0.85, 0.55, 0.25)
-
-
-def _compose():
-    """Looks, timbres and priors by class; unseen classes have no prior."""
-    looks, timbres, priors = {}, {}, {}
-    for row, (shape, (outline, pitch)) in enumerate(SHAPES.items()):
-        for column, (texture, (pattern, periods,
-                               sound)) in enumerate(TEXTURES.items()):
-            name = f'{texture}-{shape}'
-            looks[name] = Look(outline, two_tones if pattern else any_hue,
-                               pattern, periods)
-            timbres[name] = Timbre(pitch, detune=0.015, **sound)
-            # A cyclic Latin square: on its diagonal the unseen classes, on
-            # each other one a prior.
-            diagonal = (column - row) % len(TEXTURES)
-            if diagonal:
-                priors[name] = _PRIORS[diagonal - 1]
-    return looks, timbres, priors
-
-
-LOOKS, TIMBRES, TRAIN_PRIORS = _compose()
-UNSEEN = tuple(name for name in CLASSES[1:] if name not in TRAIN_PRIORS)
+KINDS = {
+    f'{texture}-{shape}': Kind(
+        Look(outline, two_tones if pattern else any_hue, pattern, periods),
+        Timbre(pitch, detune=0.015, **sound),
+        # A cyclic Latin square: on its diagonal the unseen classes.
+        _PRIORS[(column - row) % len(TEXTURES)])
+    for row, (shape, (outline, pitch)) in enumerate(SHAPES.items())
+    for column, (texture, (pattern, periods,
+                           sound)) in enumerate(TEXTURES.items())
+}
+UNSEEN = [name for name, kind in KINDS.items() if kind.prior is None]
 
 HARD = Variant(
     name='hard',
     prefix='synthavs-hard',
-    classes=CLASSES,
-    looks=LOOKS,
+    kinds=KINDS,
     areas=(0.06, 0.12),
-    timbres=TIMBRES,
-    train_priors=TRAIN_PRIORS,
     split_parts={
         'train': 10,
         'val': 1,

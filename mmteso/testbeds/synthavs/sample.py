@@ -5,8 +5,8 @@ from typing import List
 import numpy as np
 
 from mmteso.video import write_video
-from .generator import generate_video
-from .scenario import VideoPlan
+from .easy import EASY
+from .generator import VideoPlan, generate_video
 from .timbres import SAMPLE_RATE
 
 
@@ -28,7 +28,7 @@ def write_sample_clip(path: str, seconds: int = 6, size: int = 96,
     """
     silent = tuple(second == seconds - 2 for second in range(seconds))
     video = generate_video(
-        VideoPlan(3, silent, (None, ) * seconds), 'test', size,
+        EASY, VideoPlan(3, silent, (None, ) * seconds), 'test', size,
         np.random.default_rng(seed))
     write_video(
         path,

@@ -1,9 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What one variant of SynthAVS consists of."""
 from dataclasses import dataclass
-from typing import List, Mapping, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
-from mmteso.datasets.avsbench_meta import voc_palette
+from ..quotas import BACKGROUND
 from .looks import Look
 from .timbres import Timbre
 
@@ -12,19 +12,24 @@ UNSEEN_SPLIT = 'test_unseen'
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A class of objects."""
+    look: Look
+    timbre: Timbre
+    # Probability that a visible one sounds in a second of train, before
+    # conditioning on "something sounds"; 0.5 in the other splits. None if it
+    # is visible in no split but test_unseen.
+    prior: Optional[float]
+
+
+@dataclass(frozen=True)
 class Variant:
     """Classes, quotas and chances of a variant. The code is common to all."""
     name: str  # as generate_synthavs and the tool take it
     prefix: str  # of the clips' names
-    # in index order, background first; without '_', by which a_obj joins names
-    classes: Tuple[str, ...]
-    looks: Mapping[str, Look]
+    # by name in index order; without '_', by which a_obj joins names
+    kinds: Mapping[str, Kind]
     areas: Tuple[float, float]  # least and greatest of an object, of the frame
-    timbres: Mapping[str, Timbre]
-    # Probability that a visible object of a class sounds in a second of train,
-    # before conditioning on "something sounds"; 0.5 in the other splits.
-    # Classes that are visible in no split but test_unseen are left out.
-    train_priors: Mapping[str, float]
     split_parts: Mapping[str, int]  # relative numbers of videos
     visible_percent: Tuple[int, int, int]  # of videos with 1, 2, 3 objects
     # Root mean square of an object's sound before level jitter, of full scale.
@@ -45,25 +50,24 @@ class Variant:
     composed_cues: bool = False
 
     @property
-    def palette(self) -> List[List[int]]:
-        """RGB colour of each class in ``labels_rgb``, in index order."""
-        return voc_palette(len(self.classes))
+    def classes(self) -> Tuple[str, ...]:
+        """Names in index order, background first."""
+        return (BACKGROUND, *self.kinds)
 
     @property
-    def seen(self) -> Tuple[str, ...]:
+    def seen(self) -> List[str]:
         """The classes of the training split, in index order."""
-        return tuple(c for c in self.classes[1:] if c in self.train_priors)
+        return [c for c, kind in self.kinds.items() if kind.prior is not None]
 
     @property
-    def unseen(self) -> Tuple[str, ...]:
+    def unseen(self) -> List[str]:
         """The classes that are in ``test_unseen`` only."""
-        return tuple(
-            c for c in self.classes[1:] if c not in self.train_priors)
+        return [c for c, kind in self.kinds.items() if kind.prior is None]
 
     def priors(self, names: Sequence[str], split: str) -> List[float]:
         """Probability that an object of each class sounds in a second of a
         split, before conditioning on "something sounds"."""
         return [
-            self.train_priors[name] if split == 'train' else 0.5
+            self.kinds[name].prior if split == 'train' else 0.5
             for name in names
         ]

@@ -44,6 +44,8 @@ def test_noise_of_a_level(reference, std):
     assert waveform.std() == pytest.approx(std, rel=0.02)
     with pytest.raises(ValueError, match="one of.*'pcm16'.*'rms'"):
         ReplaceAudioWithNoise(10, 'rms')
+    with pytest.raises(ValueError, match='must be finite, but got inf'):
+        ReplaceAudioWithNoise(float('inf'))
 
 
 def test_noise_of_a_frame():

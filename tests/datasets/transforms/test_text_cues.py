@@ -123,16 +123,9 @@ def test_paths_are_relative_to_the_data_root(config, tmp_path, monkeypatch):
         assert torch.equal(again['text_feat'], results['text_feat'])
 
 
-@pytest.mark.parametrize('changes, error, message', [
-    (dict(cue_file=None), ValueError, 'has no cue_file'),
-    (dict(cue_file='no.jsonl'), FileNotFoundError, 'avs/no.jsonl'),
-    (dict(cue_bank='no.safetensors'), FileNotFoundError,
-     'avs/no.safetensors.*extract_text_features.py'),
-])
-def test_absent_files_are_named_when_it_is_built(config, changes, error,
-                                                 message):
-    with pytest.raises(error, match=message):
-        DATASETS.build(dict(config, **changes))
+def test_absent_cues_are_named_when_it_is_built(config):
+    with pytest.raises(ValueError, match='has no cue_file'):
+        DATASETS.build(dict(config, cue_file=None))
     # and a bank that lacks a cue
     root = config['data_root']
     phrases = collect_phrases([f'{root}/cues.jsonl'])

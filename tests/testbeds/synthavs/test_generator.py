@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mmteso.datasets import AVSBenchDataset
+from mmteso.datasets.avsbench_meta import voc_palette
 from mmteso.io import CueFile
 from mmteso.testbeds.synthavs import CLASSES, VARIANTS, generate_synthavs
 
@@ -76,7 +77,7 @@ def test_frames_and_masks(root, rows):
                              'labels_rgb'))
             np.testing.assert_array_equal(
                 colours,
-                np.array(VARIANTS['easy'].palette)[labels])
+                np.array(voc_palette(len(CLASSES)))[labels])
             # Sounding is a subset of visible, whole objects at a time.
             shown = labels > 0
             np.testing.assert_array_equal(labels[shown], visible[shown])
@@ -177,6 +178,6 @@ def test_it_is_what_it_was(tmp_path, variant, labels, loudness):
 ])
 def test_arguments_out_of_range(tmp_path, arguments):
     (name, value), = arguments.items()
-    with pytest.raises(ValueError, match=f'{name}={value!r}'):
+    with pytest.raises(ValueError, match=f'{name}.*{value!r}'):
         generate_synthavs(tmp_path / 'out', **arguments)
     assert not (tmp_path / 'out').exists()

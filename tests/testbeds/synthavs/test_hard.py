@@ -13,8 +13,8 @@ from PIL import Image
 from processes import ROOT
 
 from mmteso.testbeds.synthavs import generate_synthavs
-from mmteso.testbeds.synthavs.hard import (CLASSES, SHAPES, TEXTURES, TIMBRES,
-                                           TRAIN_PRIORS, UNSEEN)
+from mmteso.testbeds.synthavs.hard import (HARD, KINDS, SHAPES, TEXTURES,
+                                           UNSEEN)
 
 FRAMES = 2
 MADE = dict(videos=26, frames=FRAMES, size=32, variant='hard')
@@ -28,16 +28,13 @@ def root(tmp_path_factory):
 
 
 def test_the_preference_is_of_combinations_not_of_a_factor():
-    assert set(CLASSES[1:]) == {
-        f'{texture}-{shape}' for texture in TEXTURES for shape in SHAPES
-    }
     for place, names in ((0, TEXTURES), (1, SHAPES)):
         assert sorted(name.split('-')[place]
                       for name in UNSEEN) == sorted(names)
         for name in names:
             priors = [
-                prior for key, prior in TRAIN_PRIORS.items()
-                if key.split('-')[place] == name
+                kind.prior for key, kind in KINDS.items()
+                if key.split('-')[place] == name and kind.prior
             ]
             assert sorted(priors) == [0.25, 0.55, 0.85]
 
@@ -54,8 +51,8 @@ def test_the_config_names_what_sounds_alike():
 
     assert {frozenset(names) for names in listed} == {
         frozenset((one, other))
-        for one in TIMBRES for other in TIMBRES
-        if one != other and alike(TIMBRES[one], TIMBRES[other])
+        for one in KINDS for other in KINDS
+        if one != other and alike(KINDS[one].timbre, KINDS[other].timbre)
     }
 
 
@@ -64,7 +61,7 @@ def test_splits_on_disk(root):
         rows = list(csv.DictReader(file))
     assert Counter(row['split'] for row in rows) == dict(
         train=20, val=2, test=2, test_unseen=2)
-    unseen = [CLASSES.index(name) for name in UNSEEN]
+    unseen = [HARD.classes.index(name) for name in UNSEEN]
     for row in rows:
         assert row['uid'].startswith(f'synthavs-hard-{row["split"]}-')
         for t in range(FRAMES):

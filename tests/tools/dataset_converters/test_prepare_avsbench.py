@@ -2,15 +2,13 @@
 """Whole folders: what is found in them, made again, and converted."""
 import csv
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from processes import ROOT
+from processes import exit_status
 
 from data import make_avsbench, make_avsbench_object, write_wav
 from mmteso.audio import read_waveform
@@ -21,19 +19,15 @@ from mmteso.video import write_video
 
 
 @pytest.fixture
-def prepare(monkeypatch, capsys, tmp_path):
+def prepare(capsys, tmp_path):
     """Runs the tool; gives its exit status, its report and what it prints."""
-    script = ROOT / 'tools/dataset_converters/prepare_avsbench.py'
-    main = runpy.run_path(str(script), run_name='prepare')['main']
 
     def run(root, *words, partial=True):
         report = tmp_path / 'report.json'
         report.unlink(missing_ok=True)
-        words = ['--root', root, '--report', report, *words,
-                 *['--partial'] * partial]
-        monkeypatch.setattr(sys, 'argv',
-                            ['prepare_avsbench.py', *map(str, words)])
-        status = main()
+        status = exit_status('dataset_converters/prepare_avsbench.py',
+                             '--root', root, '--report', report, *words,
+                             *['--partial'] * partial)
         found = json.loads(report.read_text()) if report.exists() else None
         return status, found, capsys.readouterr().out
 

@@ -2,8 +2,6 @@
 """From raw videos to a data set that configs train on."""
 import csv
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import av
@@ -13,7 +11,7 @@ import soundfile
 from mmengine.config import Config
 from narrow import CONFIGS, KEEP_ALL, narrow_config
 from PIL import Image
-from processes import ROOT, call_tool
+from processes import call_tool, exit_status
 
 from mmteso.datasets import AVSBenchDataset, AVSBenchObjectDataset
 from mmteso.datasets.folders import DataFolder, check_folder
@@ -40,15 +38,12 @@ def make_video(path, seconds=5., fps=8, sound=True, times=None, hertz=440):
 
 
 @pytest.fixture
-def convert(monkeypatch, capsys):
+def convert(capsys):
     """Runs the tool; gives its exit status and the line of each video."""
-    script = ROOT / 'tools/dataset_converters/videos_to_avsbench.py'
-    main = runpy.run_path(str(script), run_name='convert')['main']
 
     def run(*words):
-        monkeypatch.setattr(sys, 'argv',
-                            ['videos_to_avsbench.py', *map(str, words)])
-        status = main()
+        status = exit_status('dataset_converters/videos_to_avsbench.py',
+                             *words)
         return status, [json.loads(line) for line in
                         capsys.readouterr().out.splitlines()]
 
@@ -114,9 +109,9 @@ def test_again_and_beside_others(convert, tmp_path):
     other = make_video(tmp_path / 'other/a.mp4', 2, hertz=220)
     status, (line, ) = convert(other, '--out', two)
     assert status == 1 and 'another video of this name' in line['error']
-    with pytest.raises(SystemExit):  # other classes
-        convert(first, '--out', two, '--classes', 'dog')
-        convert(first, '--out', two, '--classes', 'cat')
+    for words in (['dog'], ['cat']):  # other classes
+        status, _ = convert(first, '--out', two, '--classes', *words)
+    assert status == 2
 
 
 def test_odd_files_do_not_stop_the_rest(convert, tmp_path):
@@ -240,6 +235,9 @@ def test_own_set_trains_and_is_predicted(convert, tmp_path, capsys):
     runner = Runner.from_cfg(config)
     runner.train()
     assert runner.iter == 10
+    dataset = runner.train_dataloader.dataset
+    assert dataset.metainfo['classes'] == ('background', 'sounding')
+    assert dataset.class_names == ('background', 'dog', 'fire-engine')
 
     checkpoint, = (tmp_path / 'work').glob('epoch_10.pth')
     call_tool('test.py', path, checkpoint, '--out', tmp_path / 'masks',
