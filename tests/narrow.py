@@ -153,7 +153,7 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
     if 'pmqs' in head and head.pmqs:
         head.pmqs.update(
             prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
-    if head.get('fusion'):
+    if head.get('fusion') is not None:
         head.fusion.update(
             prompt_dims=PROMPT_DIMS, embed_dims=16, hidden_dims=16)
     if 'prompt_encoder' in model and model.prompt_encoder:

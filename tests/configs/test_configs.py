@@ -111,6 +111,7 @@ def test_normalisation_is_sams():
 # trains, in millions
 @pytest.mark.parametrize('name, total, trained', [
     ('teso/teso_swin-b_v1m', 204, 25), ('teso/teso_swin-b_avss', 204, 25),
+    ('teso/teso-plus_swin-b_v1m', 205.08, 26.05),  # fusion=dict()
     ('teso/teso_swin-t_v1s', 142.1, 22.6),
     ('teso/teso_swin-s_v1m', 164.3, 23.5),
     ('teso/teso_swin-l_v1m', 317, 29.4), ('teso/teso_r50_v1m', 137.6, 21.5),
