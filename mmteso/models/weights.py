@@ -13,11 +13,10 @@ from mmteso.io.hf_folder import quiet_transformers
 class PretrainedModule(BaseModule):
     """A part of a model whose weights come from a file or folder, or chance.
 
-    They are read when training starts, all of them, and stay in the
-    checkpoints that training writes, so testing needs no other file. Not
-    mmengine's way, which would call ``init_weights`` of the parts first and
-    accept weights that are not whole. Subclasses have ``load_pretrained``,
-    which gets the path.
+    They are read when training starts, all of them, by the subclass's
+    ``load_pretrained(path)``, and stay in the checkpoints that training
+    writes, so testing needs no other file. mmengine's own way accepts weights
+    that are not whole.
 
     Args:
         init_cfg (dict, optional): Of type Pretrained, with a ``checkpoint``.
@@ -50,7 +49,7 @@ def from_pretrained(cls: type,
                     source: str,
                     optional: Sequence[str] = (),
                     **kwargs) -> nn.Module:
-    """Read a model of transformers, from a folder or the Hub, whole.
+    """Read a model of transformers, whole, in float32, on the CPU.
 
     Args:
         cls (type): Its class.
@@ -58,9 +57,6 @@ def from_pretrained(cls: type,
         optional (Sequence[str]): Parts of the names of weights that may be
             missing.
         **kwargs: See ``from_pretrained`` of transformers.
-
-    Returns:
-        nn.Module: In float32, on the CPU.
 
     Raises:
         OSError: If there is no such model.
@@ -125,10 +121,8 @@ class TransformersPart(BaseModule):
 
 
 def state_sha256(module: nn.Module) -> str:
-    """Fingerprint of a module's weights: names, types, shapes and bits.
-
-    Returns:
-        str: SHA-256 in hex; '' for a module without weights.
+    """SHA-256 of a module's weights (names, types, shapes and bits) in hex;
+    '' if it has none.
     """
     state = module.state_dict()
     if not state:

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.structures import AudioTextPrompt
-from ..clips import frame_numbers, same_clip
+from ..clips import same_clip
 from .attention import CrossAttention
 from .sedam import SeDAM
 
@@ -43,21 +43,12 @@ class ClipSeDAM(SeDAM):
 
     def forward(self, audio: Tensor, text: Tensor, valid: Tensor,
                 metas: List[dict]) -> AudioTextPrompt:
-        """Encode a batch of clips' sounds and cues.
-
-        Args:
-            audio (Tensor): F_A, (B, audio_dims).
-            text (Tensor): F_T, (B, N_T, text_dims); padding rows are zero.
-            valid (Tensor): Which cues are real, bool (B, N_T).
-            metas (list[dict]): Metainfo of the B frames; ``uid`` tells whose
-                clip a frame is of, ``frame`` which.
-
-        Returns:
-            AudioTextPrompt: The prompt for a decode head.
+        """As :class:`SeDAM`, of B frames whose metainfo says by ``uid`` of
+        which clip each is, and by ``frame`` where in it.
         """
         prompt = super().forward(audio, text, valid)
         same = same_clip(metas).to(audio.device)
-        frames = frame_numbers(metas).to(audio)
+        frames = audio.new_tensor([meta.get('frame', 0) for meta in metas])
         distance = (frames[:, None] - frames).abs()
         weight = torch.exp(-self.log_rate.exp() * distance) * same
         keys, num_keys = prompt.keys, prompt.keys.shape[1]
