@@ -49,7 +49,7 @@ def from_pretrained(cls: type,
                     source: str,
                     optional: Sequence[str] = (),
                     **kwargs) -> nn.Module:
-    """Read a model of transformers, whole, in float32, on the CPU.
+    """Read a model of transformers, from a folder or the Hub, whole.
 
     Args:
         cls (type): Its class.
@@ -57,6 +57,9 @@ def from_pretrained(cls: type,
         optional (Sequence[str]): Parts of the names of weights that may be
             missing.
         **kwargs: See ``from_pretrained`` of transformers.
+
+    Returns:
+        nn.Module: In float32, on the CPU.
 
     Raises:
         OSError: If there is no such model.
@@ -121,8 +124,10 @@ class TransformersPart(BaseModule):
 
 
 def state_sha256(module: nn.Module) -> str:
-    """SHA-256 of a module's weights (names, types, shapes and bits) in hex;
-    '' if it has none.
+    """Fingerprint of a module's weights: names, types, shapes and bits.
+
+    Returns:
+        str: SHA-256 in hex; '' for a module without weights.
     """
     state = module.state_dict()
     if not state:

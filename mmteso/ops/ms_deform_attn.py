@@ -61,8 +61,19 @@ def ms_deform_attn_forward(value: Tensor, spatial_shapes: Tensor,
     """:func:`attend` with the signature of mmcv's compiled op.
 
     It computes in float32 (float64 if an input is float64), also under
-    autocast, and returns the dtype of ``value``. ``level_start_index`` and
-    ``im2col_step`` are not used.
+    autocast, and returns the dtype of ``value``.
+
+    Args:
+        value (Tensor): As in :func:`attend`.
+        spatial_shapes (Tensor): As in :func:`attend`.
+        level_start_index (Tensor): Shape (L, ). Not used: it follows from
+            ``spatial_shapes``.
+        sampling_locations (Tensor): As in :func:`attend`.
+        attention_weights (Tensor): As in :func:`attend`.
+        im2col_step (int): Not used: how the compiled op splits the batch.
+
+    Returns:
+        Tensor: Shape (B, Q, M * C), dtype of ``value``.
     """
     dtype = _compute_dtype(value, sampling_locations, attention_weights)
     with torch.no_grad(), torch.autocast(value.device.type, enabled=False):
@@ -79,11 +90,23 @@ def ms_deform_attn_backward(value: Tensor, spatial_shapes: Tensor,
                             grad_value: Tensor, grad_sampling_loc: Tensor,
                             grad_attn_weight: Tensor,
                             im2col_step: int) -> None:
-    """Backward of :func:`ms_deform_attn_forward`, with mmcv's signature.
+    """Backward of multi-scale deformable attention.
 
     Computes the forward once more and differentiates it, which keeps no
-    sampled values between the passes. Gradients are added to ``grad_value``,
-    ``grad_sampling_loc`` and ``grad_attn_weight``.
+    sampled values between the passes.
+
+    Args:
+        value (Tensor): As in :func:`ms_deform_attn_forward`.
+        spatial_shapes (Tensor): As in :func:`ms_deform_attn_forward`.
+        level_start_index (Tensor): Not used.
+        sampling_locations (Tensor): As in :func:`ms_deform_attn_forward`.
+        attention_weights (Tensor): As in :func:`ms_deform_attn_forward`.
+        grad_output (Tensor): Shape (B, Q, M * C).
+        grad_value (Tensor): Zeros of the shape of ``value``; the gradient is
+            added to it, as to the two that follow.
+        grad_sampling_loc (Tensor): Zeros like ``sampling_locations``.
+        grad_attn_weight (Tensor): Zeros like ``attention_weights``.
+        im2col_step (int): Not used.
     """
     dtype = _compute_dtype(value, sampling_locations, attention_weights)
     inputs = [

@@ -111,8 +111,10 @@ class TeSOHead(BatchedMask2FormerHead):
             dict(type='AudioTextFusion', in_channels=widths, **fusion))
 
     def encode_image(self, x: Tuple[Tensor]) -> Mask2FormerMemory:
-        """Run the part that does not depend on the prompt, on backbone
-        features, high to low resolution.
+        """Run the part that does not depend on the prompt.
+
+        Args:
+            x (tuple[Tensor]): Backbone features, high to low resolution.
         """
         # No autocast: mmcv casts deformable attention's sampling locations to
         # the features' type, and half precision is too coarse for them.

@@ -134,8 +134,11 @@ class TeSOSAMHead(PretrainedModule):
             sam.shared_image_embedding.positional_embedding.detach())
 
     def encode_image(self, x: Tuple[Tensor]) -> SAMMemory:
-        """Prepare what does not depend on the prompt, of features whose last
-        one, (B, C, h, w), is SAM's image embedding.
+        """Prepare what does not depend on the prompt.
+
+        Args:
+            x (tuple[Tensor]): Features; the last one, (B, C, h, w), is SAM's
+                image embedding.
         """
         image = x[-1] + self.no_mask_embed.weight[..., None, None]
         pos = self.positional_encoding(*image.shape[2:])
@@ -158,9 +161,15 @@ class TeSOSAMHead(PretrainedModule):
     def decode(self,
                memory: SAMMemory,
                prompt: Optional[AudioTextPrompt] = None) -> Tensor:
-        """Prompt the tokens (required with ``pmqs``, ignored without) and
-        decode the mask: logits of "a sounding object is here",
-        (B, 1, 4 h, 4 w).
+        """Prompt the tokens and decode the mask.
+
+        Args:
+            memory (SAMMemory): From :meth:`encode_image`.
+            prompt (AudioTextPrompt, optional): Required with ``pmqs``,
+                ignored without. Defaults to None.
+
+        Returns:
+            Tensor: Logits of "a sounding object is here", (B, 1, 4 h, 4 w).
         """
         decoder = self.mask_decoder
         batch_size, channels, height, width = memory.image.shape
@@ -259,12 +268,22 @@ class TeSOSAMHead(PretrainedModule):
                 batch_img_metas: List[dict],
                 test_cfg: ConfigType,
                 prompt: Optional[AudioTextPrompt] = None) -> Tensor:
-        """Mask logits (B, 1, H, W), in float32 at least.
+        """Mask logits at the size of the images.
 
-        Arguments are those of :meth:`TeSOHead.predict`. One channel, as
-        mmseg's binary heads have it: its post-processing takes the sigmoid, so
-        that :class:`AudioTextSegmentor` finds the score in ``seg_logits``, and
-        compares it with :attr:`threshold`.
+        One channel, as mmseg's binary heads have it: its post-processing
+        takes the sigmoid, so that :class:`AudioTextSegmentor` finds the score
+        in ``seg_logits``, and compares it with :attr:`threshold`.
+
+        Args:
+            x (tuple[Tensor] | SAMMemory): Backbone features, or what
+                :meth:`encode_image` made of them.
+            batch_img_metas (list[dict]): ``pad_shape`` or ``img_shape`` is the
+                size of the result.
+            test_cfg (dict): Unused, as in mmseg.
+            prompt (AudioTextPrompt, optional): See :meth:`decode`.
+
+        Returns:
+            Tensor: (B, 1, H, W), in float32 at least.
         """
         logits = at_least_float32(self(x, prompt=prompt))
         meta = batch_img_metas[0]

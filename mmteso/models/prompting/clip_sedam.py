@@ -43,8 +43,17 @@ class ClipSeDAM(SeDAM):
 
     def forward(self, audio: Tensor, text: Tensor, valid: Tensor,
                 metas: List[dict]) -> AudioTextPrompt:
-        """As :class:`SeDAM`, of B frames whose metainfo says by ``uid`` of
-        which clip each is, and by ``frame`` where in it.
+        """Encode a batch of clips' sounds and cues.
+
+        Args:
+            audio (Tensor): F_A, (B, audio_dims).
+            text (Tensor): F_T, (B, N_T, text_dims); padding rows are zero.
+            valid (Tensor): Which cues are real, bool (B, N_T).
+            metas (list[dict]): Metainfo of the B frames; ``uid`` tells whose
+                clip a frame is of, ``frame`` which.
+
+        Returns:
+            AudioTextPrompt: The prompt for a decode head.
         """
         prompt = super().forward(audio, text, valid)
         same = same_clip(metas).to(audio.device)

@@ -173,8 +173,13 @@ class AudioTextSegmentor(EncoderDecoder):
         return self
 
     def encode_image(self, inputs: Inputs) -> ImageMemory:
-        """Encode images (``img``, (B, 3, H, W)) as far as that does not depend
-        on sound and text; with ``test_cfg.mode='slide'`` all crops.
+        """Encode images as far as that does not depend on sound and text.
+
+        Args:
+            inputs (dict[str, Tensor]): With ``img`` (B, 3, H, W).
+
+        Returns:
+            ImageMemory: With ``test_cfg.mode='slide'`` of all crops.
 
         Raises:
             ValueError: If ``test_cfg.stride`` exceeds ``crop_size``.
@@ -261,8 +266,11 @@ class AudioTextSegmentor(EncoderDecoder):
     def loss(self, inputs: Inputs, data_samples: SampleList) -> dict:
         """Losses of the heads, the latents and the cues (paper eq. 11).
 
-        Inputs are ``img`` (B, 3, H, W) and those of :meth:`encode_prompt`; the
-        samples have ``gt_sem_seg``, and ``gt_cues`` for a cue loss.
+        Args:
+            inputs (dict[str, Tensor]): ``img`` (B, 3, H, W), and see
+                :meth:`encode_prompt`.
+            data_samples (list[SegDataSample]): With ``gt_sem_seg``, and
+                ``gt_cues`` where a cue loss is configured.
         """
         x = self.extract_feat(inputs['img'])
         prompt = self.encode_prompt(inputs, data_samples)
@@ -369,8 +377,12 @@ class AudioTextSegmentor(EncoderDecoder):
         products of larger matrices round differently, and Mask2Former's masked
         attention turns that into pixels seen or not seen.
 
-        ``batches`` are the dataloader's, see :func:`split_conditions`; results
-        by batch are those of :meth:`predict_prompt`.
+        Args:
+            batches (Sequence[dict]): From the dataloader, see
+                :func:`split_conditions`.
+
+        Returns:
+            list[list[SegDataSample]]: See :meth:`predict_prompt`, by batch.
         """
         memory, results = None, []
         for batch in batches:
@@ -384,8 +396,12 @@ class AudioTextSegmentor(EncoderDecoder):
     def sounding_score(self, seg_logits: Tensor) -> Tensor:
         """Score of "a sounding object is here", for any kind of head.
 
-        (C, H, W) -> (1, H, W) in [0, 1]. To a single channel mmseg's
-        post-processing has already applied the sigmoid.
+        Args:
+            seg_logits (Tensor): (C, H, W). With a single channel mmseg's
+                post-processing has already applied the sigmoid.
+
+        Returns:
+            Tensor: (1, H, W) in [0, 1].
         """
         if isinstance(self.decode_head, (Mask2FormerHead, MaskFormerHead)):
             # no logits: sums over queries, with or without a prompt

@@ -51,11 +51,17 @@ class AVSTTAModel(BaseTTAModel):
         return [self.merge_preds(list(zip(*preds))) for preds in zip(*views)]
 
     def merge_preds(self, data_samples_list: List[Sequence]) -> SampleList:
-        """Merge the views of each frame, which are predicted at its original
-        size and orientation, into the first view's sample.
+        """Merge the views of each frame.
 
-        It gets ``seg_logits``, ``pred_sem_seg`` and, not with
-        ``reduce_zero_label``, ``sounding_score`` of all views.
+        Args:
+            data_samples_list (list[Sequence[SegDataSample]]): For each frame
+                of the batch the predictions of all views, at the frame's
+                original size and orientation.
+
+        Returns:
+            list[SegDataSample]: The first views' samples with ``seg_logits``,
+            ``pred_sem_seg`` and, not with ``reduce_zero_label``,
+            ``sounding_score`` of all views.
 
         Raises:
             ValueError: If the views of a frame differ in size.

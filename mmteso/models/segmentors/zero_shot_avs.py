@@ -154,7 +154,17 @@ class ZeroShotAVS(BaseSegmentor):
                        memory: ImageMemory,
                        prompt: CuePrompt,
                        data_samples: OptSampleList = None) -> SampleList:
-        """As :meth:`AudioTextSegmentor.predict_prompt`.
+        """Segment what sounds.
+
+        Args:
+            memory (ImageMemory): From :meth:`encode_image`; not changed.
+            prompt (CuePrompt): From :meth:`encode_prompt`.
+            data_samples (list[SegDataSample], optional): Metainfo of the
+                frames; the results are written into them. Defaults to None.
+
+        Returns:
+            list[SegDataSample]: As of
+            :meth:`AudioTextSegmentor.predict_prompt`.
 
         Raises:
             ValueError: If the data set ignores background
