@@ -110,11 +110,8 @@ def stock_model(kind: str, narrow: bool = True) -> ConfigDict:
 def build(model, seed: int = 0, **overrides) -> nn.Module:
     """Build a model and initialise it as the runner does.
 
-    Args:
-        model (str | dict): A config's path below configs/, whose model is
-            narrowed, or a model's config as it is to be.
-        seed (int): Seed of the weights.
-        **overrides: Fields of the model's config.
+    ``model`` is a config's path below configs/, whose model is narrowed, or a
+    model's config as it is to be, but for the fields in ``overrides``.
     """
     init_default_scope('mmseg')
     if isinstance(model, str):
@@ -146,14 +143,17 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
     VGGish, 72 million parameters, gives way to LogMelStats.
     """
     if model.backbone.type == 'SAMImageEncoder':
-        _narrow_sam(model)
+        model.backbone.update(
+            img_size=SIZE, init_cfg=None, vision_config=dict(VISION))
+        model.decode_head.update(
+            init_cfg=None, num_points=64, decoder_config=dict(DECODER))
     else:
         _narrow_mask2former(model)
     head, preprocessor = model.decode_head, model.data_preprocessor
     if 'pmqs' in head and head.pmqs:
         head.pmqs.update(
             prompt_dims=PROMPT_DIMS, query_dims=WIDTH, hidden_dims=16)
-    if head.get('fusion'):
+    if head.get('fusion') is not None:
         head.fusion.update(
             prompt_dims=PROMPT_DIMS, embed_dims=16, hidden_dims=16)
     if 'prompt_encoder' in model and model.prompt_encoder:
@@ -168,13 +168,6 @@ def narrow_model(model: ConfigDict) -> ConfigDict:
         if sizes.get('size'):
             sizes['size'] = (SIZE, SIZE)
     return model
-
-
-def _narrow_sam(model: ConfigDict) -> None:
-    model.backbone.update(
-        img_size=SIZE, init_cfg=None, vision_config=dict(VISION))
-    model.decode_head.update(
-        init_cfg=None, num_points=64, decoder_config=dict(DECODER))
 
 
 def _narrow_mask2former(model: ConfigDict) -> None:
@@ -234,8 +227,7 @@ def random_prompt(batch_size: int = 2, seed: int = 0) -> AudioTextPrompt:
         torch.ones(batch_size, 4, dtype=torch.bool))
 
 
-def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
-                 **fusion) -> dict:
+def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS) -> dict:
     """What makes a segmentor's config hear through its features."""
     return dict(type='AudioTextSegmentor',
                 audio_encoder=dict(type='LogMelStats'),
@@ -243,7 +235,7 @@ def fusion_parts(in_channels, prompt_dims: int = PROMPT_DIMS,
                                     embed_dims=PROMPT_DIMS, hidden_dims=16),
                 fusion=dict(type='AudioTextFusion', in_channels=in_channels,
                             prompt_dims=prompt_dims, embed_dims=16,
-                            hidden_dims=16, **fusion))
+                            hidden_dims=16))
 
 
 def narrow_bank(data_root) -> str:
@@ -260,15 +252,9 @@ def narrow_config(config: Config, data_root, work_dir, frames: int = 2,
                   epochs: int = 1, narrow=None) -> Config:
     """Narrow a whole config, in place, and give it a tiny data set.
 
-    Args:
-        config (Config): One of the project's.
-        data_root (str | Path): From ``make_avsbench`` or SynthAVS.
-        work_dir (str | Path): Work directory.
-        frames (int): Frames of each split, in batches of 2.
-        epochs (int): Epochs, or iterations of a config that counts these;
-            each is followed by a validation.
-        narrow (Callable): Narrows the model in place. Defaults to
-            :func:`narrow_model`.
+    Of ``frames`` in each split, in batches of 2. After each of the epochs (or
+    iterations, where the config counts these) there is a validation.
+    ``narrow`` narrows the model in place, as :func:`narrow_model` does.
     """
     (narrow or narrow_model)(config.model)
     for loader in (config.train_dataloader, config.val_dataloader,
@@ -344,30 +330,20 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
 
 
 def save_model(root, name, narrow=None):
-    """One of the project's configs, narrow, with random weights beside it.
-
-    Args:
-        root (Path): Folder with a data set in ``data``; written to.
-        name (str): The config's path below configs/, without suffix.
-        narrow (Callable): See :func:`narrow_config`.
-
-    Returns:
-        tuple[str, str]: Config and checkpoint.
+    """Write one of the project's configs, by its path without suffix, narrow,
+    and random weights: the two paths. ``root`` has a data set in ``data``.
     """
     config = load(f'{name}.py')
     config = narrow_config(config, root / 'data', root / 'work', narrow=narrow)
     for key in ('train', 'val', 'test'):
         config[f'{key}_dataloader'].dataset.pop('metainfo', None)
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    model.init_weights()
-    open_gates(model)
-    stem = Path(name).name
+    model = open_gates(build(config.model))
+    path, checkpoint = (str(root / Path(name).name) + suffix
+                        for suffix in ('.py', '.pth'))
     torch.save(dict(state_dict=model.state_dict(),
-                    meta=dict(cfg=config.pretty_text)), root / f'{stem}.pth')
-    config.dump(str(root / f'{stem}.py'))
-    return str(root / f'{stem}.py'), str(root / f'{stem}.pth')
+                    meta=dict(cfg=config.pretty_text)), checkpoint)
+    config.dump(path)
+    return path, checkpoint
 
 
 class CallHook(Hook):

@@ -43,9 +43,9 @@ LLAVA_TEMPLATE = (
 IMAGE_SIZE, PATCH_SIZE = 28, 14
 
 
-def _write_json(folder: str, name: str, content: dict) -> None:
-    with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
-        json.dump(content, file, indent=2)
+def write_json(folder, name: str, content: dict) -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    Path(folder, name).write_text(json.dumps(content), encoding='utf-8')
 
 
 def write_tokenizer(folder: str, chat_template: Optional[str] = None,
@@ -87,6 +87,18 @@ def write_tokenizer(folder: str, chat_template: Optional[str] = None,
     os.makedirs(folder, exist_ok=True)
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def widen(model, scale: float = 0.3, seed: int = 0):
+    """Give a model weights so wide that each shows in the output, in place."""
+    import torch
+    rng = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 0:
+            noise = scale * torch.randn(parameter.shape, generator=rng)
+            norm = 'norm' in name.lower() and name.endswith('weight')
+            parameter.data.copy_(noise + norm)
+    return model
 
 
 def _llama_config(vocab_size: int):
@@ -153,17 +165,17 @@ def _write_vlm(folder: str, kind: str, tokens: Sequence[str], settings: dict,
                   image_std=[0.26862954, 0.26130258, 0.27577711],
                   processor_class=f'{kind}Processor', resample=3,
                   rescale_factor=1 / 255, size=dict(shortest_edge=IMAGE_SIZE))
-    _write_json(folder, 'preprocessor_config.json',
-                dict(images, **image_processor))
+    write_json(folder, 'preprocessor_config.json',
+               dict(images, **image_processor))
     if '<video>' in tokens:
-        _write_json(folder, 'video_preprocessor_config.json',
-                    dict(images, video_processor_type=f'{kind}VideoProcessor'))
-    _write_json(folder, 'processor_config.json',
-                dict(processor_class=f'{kind}Processor', image_token='<image>',
-                     patch_size=PATCH_SIZE, num_additional_image_tokens=1,
-                     vision_feature_select_strategy='default'))
-    _write_json(folder, 'chat_template.json',
-                dict(chat_template=LLAVA_TEMPLATE))
+        write_json(folder, 'video_preprocessor_config.json',
+                   dict(images, video_processor_type=f'{kind}VideoProcessor'))
+    write_json(folder, 'processor_config.json',
+               dict(processor_class=f'{kind}Processor', image_token='<image>',
+                    patch_size=PATCH_SIZE, num_additional_image_tokens=1,
+                    vision_feature_select_strategy='default'))
+    write_json(folder, 'chat_template.json',
+               dict(chat_template=LLAVA_TEMPLATE))
     _save(model, folder, pad_token_id=tokenizer.pad_token_id)
     return folder
 

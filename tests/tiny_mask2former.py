@@ -66,9 +66,6 @@ def narrow_like_hf(model):
     # what transformers has no setting for
     pixel.norm_cfg.num_groups = 32
     pixel.encoder.layer_cfg.self_attn_cfg.num_points = 4
-    if model.backbone.type == 'ResNet':
-        model.backbone.norm_cfg.type = 'BN'  # SyncBN needs a process group
-    model.data_preprocessor.pop('batch_augments', None)
     return model
 
 

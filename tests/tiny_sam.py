@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A small random SAM of transformers, in the layout of the real ones."""
+from tiny_hf import widen
 
 IMG_SIZE, WIDTH = 64, 32
 #: Fields of SamVisionConfig; narrow.py's SAM has the same.
@@ -13,7 +14,6 @@ DECODER = dict(hidden_size=WIDTH, mlp_dim=WIDTH, num_attention_heads=4,
 
 def write_sam(folder) -> str:
     """Write a SAM of three layers with random weights; the folder."""
-    import torch
     from transformers import SamConfig, SamModel
     model = SamModel(
         SamConfig(
@@ -22,12 +22,5 @@ def write_sam(folder) -> str:
             prompt_encoder_config=dict(
                 hidden_size=WIDTH, image_size=IMG_SIZE, patch_size=8),
             mask_decoder_config=DECODER))
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            # wide, so that each weight shows in the output
-            noise = 0.3 * torch.randn(parameter.shape, generator=rng)
-            norm = 'norm' in name and name.endswith('weight')
-            parameter.copy_(noise + norm)
-    model.save_pretrained(folder)
+    widen(model).save_pretrained(folder)
     return str(folder)

@@ -1,12 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Small random models for zero-shot segmentation, in the real file formats:
 weights as safetensors, tokenizers and processors in the files of the hub."""
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import torch
+from tiny_hf import widen, write_json
 from tokenizers.pre_tokenizers import ByteLevel
 
 from mmteso.datasets.transforms import AudioToModelInput
@@ -15,26 +15,21 @@ RATE = 48000
 _BYTES = sorted(ByteLevel.alphabet())
 
 
-def _json(folder, name: str, content: dict) -> None:
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    Path(folder, name).write_text(json.dumps(content))
-
-
 def _write_processor(folder, **settings) -> None:
     """The file of an image processor, with what most of them have."""
     common = dict(do_normalize=True, do_rescale=True, do_resize=True,
                   image_mean=[0.485, 0.456, 0.406],
                   image_std=[0.229, 0.224, 0.225], resample=2,
                   rescale_factor=1 / 255)
-    _json(folder, 'preprocessor_config.json', dict(common, **settings))
+    write_json(folder, 'preprocessor_config.json', dict(common, **settings))
 
 
 def _write_bpe(folder, kind: str, vocab: list, length: int, **special) -> int:
     """Files of a byte-level BPE without merges; the size of its vocabulary."""
-    _json(folder, 'vocab.json', {word: i for i, word in enumerate(vocab)})
+    write_json(folder, 'vocab.json', {word: i for i, word in enumerate(vocab)})
     Path(folder, 'merges.txt').write_text('#version: 0.2\n')
-    _json(folder, 'tokenizer_config.json',
-          dict(tokenizer_class=kind, model_max_length=length, **special))
+    write_json(folder, 'tokenizer_config.json',
+               dict(tokenizer_class=kind, model_max_length=length, **special))
     return len(vocab)
 
 
@@ -47,17 +42,6 @@ def write_clip_tokenizer(folder, length: int) -> dict:
                       eos_token=ends[1], unk_token=ends[1])
     return dict(vocab_size=size, bos_token_id=size - 2, eos_token_id=size - 1,
                 pad_token_id=size - 1, max_position_embeddings=length)
-
-
-def _widen(model, scale: float = 0.3) -> None:
-    """Wide weights, so that each shows in the output."""
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim > 0:
-                noise = scale * torch.randn(parameter.shape, generator=rng)
-                norm = 'norm' in name.lower() and name.endswith('weight')
-                parameter.copy_(noise + norm)
 
 
 def write_clap(folder) -> str:
@@ -75,7 +59,7 @@ def write_clap(folder) -> str:
         setattr(config.text_config, key, value)
     torch.manual_seed(0)
     model = ClapModel(config)
-    _widen(model.text_model, 0.2)
+    widen(model.text_model, 0.2)
     with torch.no_grad():
         model.logit_scale_a.fill_(math.log(5))
     model.save_pretrained(folder)
@@ -148,8 +132,7 @@ def write_clipseg(folder) -> str:
                       projection_dim=16, extract_layers=[0, 1, 2],
                       reduce_dim=8, decoder_num_attention_heads=2,
                       decoder_intermediate_size=16))
-    _widen(model)
-    model.save_pretrained(folder)
+    widen(model).save_pretrained(folder)
     _write_processor(folder, image_processor_type='ViTImageProcessor',
                      processor_class='CLIPSegProcessor',
                      size=dict(height=48, width=48))
@@ -186,10 +169,10 @@ def write_sam3(folder, video: bool = False) -> str:
                     memory_attention_hidden_size=32,
                     memory_attention_num_attention_heads=1,
                     memory_attention_feed_forward_hidden_size=32)))
-        _widen(model.detector_model)
+        widen(model.detector_model)
     else:
         model = Sam3Model(config)
-        _widen(model)
+        widen(model)
     model.save_pretrained(folder)
     _write_processor(folder, image_mean=[0.5] * 3, image_std=[0.5] * 3,
                      image_processor_type='Sam3ImageProcessorFast',
@@ -211,9 +194,9 @@ def write_grounding_dino(folder) -> str:
                          '[MASK]': 103, '.': 1012, '?': 1029}.items():
         vocab[place] = token
     folder = Path(folder)
-    _json(folder, 'tokenizer_config.json',
-          dict(tokenizer_class='BertTokenizer', model_max_length=256,
-               do_lower_case=True))
+    write_json(folder, 'tokenizer_config.json',
+               dict(tokenizer_class='BertTokenizer', model_max_length=256,
+                    do_lower_case=True))
     (folder / 'vocab.txt').write_text('\n'.join(vocab))
     model = GroundingDinoForObjectDetection(
         GroundingDinoConfig(
@@ -226,8 +209,7 @@ def write_grounding_dino(folder) -> str:
             num_queries=6, encoder_layers=1, decoder_layers=2,
             encoder_ffn_dim=16, decoder_ffn_dim=16, encoder_attention_heads=2,
             decoder_attention_heads=2))
-    _widen(model, 0.2)
-    model.save_pretrained(folder)
+    widen(model, 0.2).save_pretrained(folder)
     _write_processor(folder, do_pad=True,
                      image_processor_type='GroundingDinoImageProcessor',
                      processor_class='GroundingDinoProcessor',

@@ -26,16 +26,3 @@ def same_clip(metas: List[dict]) -> Tensor:
             len(numbers)) for i, meta in enumerate(metas)
     ])
     return clips[:, None] == clips
-
-
-def frame_numbers(metas: List[dict]) -> Tensor:
-    """Where in its clip each frame of a batch is.
-
-    Args:
-        metas (list[dict]): Metainfo of the B frames; 0 for one without
-            ``frame``.
-
-    Returns:
-        Tensor: int (B, ), on the CPU.
-    """
-    return torch.tensor([meta.get('frame', 0) for meta in metas])

@@ -37,11 +37,8 @@ def make_config(name: str, settings: Optional[Mapping[str, Any]] = None):
 
 
 def read_sam_folder(folder: str) -> nn.Module:
-    """Read a SAM from a folder in transformers' format, in float32.
-
-    Such as a local copy of ``facebook/sam-vit-base``, or as
-    ``tools/model_converters/sam_to_transformers.py`` writes it. Nothing is
-    downloaded.
+    """Read a SAM, in float32, from a local folder in transformers' format, as
+    ``tools/model_converters/sam_to_transformers.py`` writes it.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no config or no

@@ -13,11 +13,10 @@ from mmteso.io.hf_folder import quiet_transformers
 class PretrainedModule(BaseModule):
     """A part of a model whose weights come from a file or folder, or chance.
 
-    They are read when training starts, all of them, and stay in the
-    checkpoints that training writes, so testing needs no other file. Not
-    mmengine's way, which would call ``init_weights`` of the parts first and
-    accept weights that are not whole. Subclasses have ``load_pretrained``,
-    which gets the path.
+    They are read when training starts, all of them, by the subclass's
+    ``load_pretrained(path)``, and stay in the checkpoints that training
+    writes, so testing needs no other file. mmengine's own way accepts weights
+    that are not whole.
 
     Args:
         init_cfg (dict, optional): Of type Pretrained, with a ``checkpoint``.

@@ -12,10 +12,11 @@ import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Callable, Optional
+from typing import Callable
 
 from mmteso.registration import EXTENSION, HOW_TO_COMPILE
 from .ms_deform_attn import ms_deform_attn_backward, ms_deform_attn_forward
+
 
 class ExtensionStandIn(ModuleType):
     """Module whose unknown public attributes are ops that raise."""
@@ -42,20 +43,14 @@ def is_stand_in() -> bool:
     return isinstance(sys.modules.get(EXTENSION), ExtensionStandIn)
 
 
-def install() -> Optional[ExtensionStandIn]:
+def install() -> None:
     """Put the stand-in in the place of ``mmcv._ext`` if there is none.
-
-    Returns:
-        ExtensionStandIn | None: The stand-in, or None where the compiled
-        extension (or somebody else's module of this name) is in use.
 
     Raises:
         ImportError: If the compiled extension cannot be loaded.
     """
-    if is_stand_in():
-        return sys.modules[EXTENSION]
     if EXTENSION in sys.modules:
-        return None
+        return
     if importlib.util.find_spec(EXTENSION) is not None:
         try:
             importlib.import_module(EXTENSION)
@@ -66,7 +61,7 @@ def install() -> Optional[ExtensionStandIn]:
                 'torch. Build it again for this torch, or install mmcv '
                 'without it (onedl-mmcv as pip builds it, or mmcv-lite): '
                 'mmteso needs no compiled ops.') from error
-        return None
+        return
     module = ExtensionStandIn(EXTENSION, __doc__)
     # importlib.util.find_spec, which mmengine calls, needs one
     module.__spec__ = ModuleSpec(EXTENSION, None)
@@ -78,4 +73,3 @@ def install() -> Optional[ExtensionStandIn]:
     sys.modules[EXTENSION] = module
     # as the import system does for a submodule
     importlib.import_module('mmcv')._ext = module
-    return module

@@ -98,6 +98,7 @@ def test_trains_and_tests(folders, v1m, tmp_path):
     for key, value in encoder.state_dict().items():
         assert torch.equal(value, reference.state_dict()[key]), key
     assert not encoder.training
+    assert not any(p.requires_grad for p in encoder.parameters())
     assert {'J', 'F'} <= set(runner.test())
     # a folder without weights is enough to test
     checkpoint, = tmp_path.glob('best_*.pth')

@@ -83,6 +83,8 @@ def test_sizes_and_widths_agree(name):
         assert prompt.embed_dims == reader.prompt_dims
     if head.get('loss_cls') and 'class_weight' in head.loss_cls:
         assert len(head.loss_cls.class_weight) == head.num_classes + 1
+    if head.get('pmqs') and 'feat_channels' in head:
+        assert head.pmqs.query_dims == head.feat_channels
     shuffles = [config[f'{split}_dataloader'].sampler.shuffle
                 for split in ('train', 'val', 'test')]
     assert shuffles == [True, False, False]

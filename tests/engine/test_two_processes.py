@@ -77,9 +77,9 @@ def test_same_gradients(results, name):
     assert max(largest.values()) < TOLERANCE, max(largest, key=largest.get)
 
 
-def test_mmdets_class_loss_would_differ(results):
+def test_losses_by_each_ranks_own_objects_would_differ(results):
     """So the ground truth is spread unevenly, and the test above can fail."""
-    one, two = (result['stock'] for result in results)
+    one, two = (result['alone'] for result in results)
     assert relative_norm(one, two) > 1000 * TOLERANCE
     assert max(difference(one, two).values()) > 1000 * TOLERANCE
     ours = results[0]['gradients'][NAMES[0]]

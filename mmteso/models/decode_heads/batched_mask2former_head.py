@@ -9,31 +9,12 @@ from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from mmseg.models.decode_heads import Mask2FormerHead
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor, nn
+from torch import Tensor
 
 # Elements of the masks that are compared with ground truth at a time: 4 MB,
 # which stay in a CPU's cache. Ten layers of 100 queries at 12,544 points would
 # be 50 MB, several times over.
 _MATCH_CHUNK = 2**20
-
-
-class RankAveragedLoss(nn.Module):
-    """Divides an mmdet loss by the mean of ``avg_factor`` over all ranks.
-
-    mmdet's Mask2Former divides the class loss by the rank's *own* sum of class
-    weights, although it averages the mask losses' factor over ranks. Where
-    ranks hold different numbers of ground-truth masks, two processes then get
-    gradients 2-4 % off those of one process with the whole batch.
-    """
-
-    def __init__(self, loss: nn.Module) -> None:
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, *args, avg_factor: Tensor, **kwargs) -> Tensor:
-        """The loss, with ``avg_factor`` averaged over ranks."""
-        return self.loss(
-            *args, avg_factor=reduce_mean(avg_factor), **kwargs)
 
 
 class BatchedMask2FormerHead(Mask2FormerHead):
@@ -42,14 +23,11 @@ class BatchedMask2FormerHead(Mask2FormerHead):
     The stock head goes through layers and frames. The loss is the same, but
     for where it is sampled, since the layers of a frame are matched on the
     same random points. It differs in two cases: the class loss is divided by
-    the sum of class weights averaged over ranks (:class:`RankAveragedLoss`),
-    and a frame whose pixels are all ignored counts for nothing, where the
-    stock head wants no object there.
+    the mean over ranks of the sum of class weights, where the stock head takes
+    a rank's own sum, which with several ranks puts gradients 2-4 % off those
+    of one process; and a frame whose pixels are all ignored counts for
+    nothing, where the stock head wants no object there.
     """
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.loss_cls = RankAveragedLoss(self.loss_cls)
 
     def loss_by_feat(self, all_cls_scores: List[Tensor],
                      all_mask_preds: List[Tensor],
@@ -89,7 +67,7 @@ class BatchedMask2FormerHead(Mask2FormerHead):
                 scores.flatten(0, 1),
                 label.flatten(),
                 weight.flatten(),
-                avg_factor=(class_weight[label] * weight).sum())
+                avg_factor=reduce_mean((class_weight[label] * weight).sum()))
             for scores, label in zip(cls, labels)
         ]
         num_masks = sum(min(len(gt), cls.shape[2])
@@ -113,15 +91,9 @@ class BatchedMask2FormerHead(Mask2FormerHead):
                metas: List[dict]) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
         """Match queries with ground truth, at random points of each frame.
 
-        Args:
-            cls (Tensor): (L, B, N_q, C + 1).
-            masks (Tensor): (L, B, N_q, h, w).
-            gt_instances (list[InstanceData]): Of the B frames.
-            metas (list[dict]): Of the B frames.
-
-        Returns:
-            tuple[Tensor]: Layer, frame, query and ground truth (as an index
-            into that of all frames) of each match, by layers.
+        (L, B, N_q, C + 1) and (L, B, N_q, h, w) -> layer, frame, query and
+        ground truth (as an index into that of all frames) of each match, by
+        layers.
         """
         layers, frames, queries = cls.shape[:3]
         points = torch.rand((frames, self.num_points, 2), device=cls.device)
@@ -173,10 +145,8 @@ class BatchedMask2FormerHead(Mask2FormerHead):
                      target: Tensor) -> Tuple[Tensor, Tensor]:
         """Mask and dice loss of each matched mask, where it is uncertain.
 
-        Args:
-            masks (Tensor): (N, h, w) logits.
-            gt_masks (Tensor): (G, H, W).
-            target (Tensor): (N, ) which of them each has to be.
+        Of logits (N, h, w), each of which has to be the mask ``target`` (N, )
+        of ``gt_masks`` (G, H, W).
         """
         if not len(masks):
             nothing = masks.flatten(1).sum(1)

@@ -107,7 +107,7 @@ class TeSOHead(BatchedMask2FormerHead):
         self.pmqs = MODELS.build(pmqs) if pmqs is not None else None
         widths = [kwargs['out_channels'], *[kwargs['feat_channels']] *
                   self.num_transformer_feat_level]
-        self.fusion = fusion and MODELS.build(
+        self.fusion = None if fusion is None else MODELS.build(
             dict(type='AudioTextFusion', in_channels=widths, **fusion))
 
     def encode_image(self, x: Tuple[Tensor]) -> Mask2FormerMemory:

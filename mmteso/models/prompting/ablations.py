@@ -4,19 +4,8 @@
 The paper names what each row leaves out and not what is left in its place.
 The rule here: the smallest change to the full model that removes the part,
 with all remaining inputs, widths and the "no cue" key as they were, so that a
-row of the table differs by a config field and nothing else.
-
-=====================  ===================================================
-row                    config
-=====================  ===================================================
-no latent loss         ``latent_loss=None``
-no dynamic mask        ``dynamic_mask=dict(type='DynamicMask', mode='off')``
-no PMQS                ``pmqs=dict(type='PooledPrompt', ...)``
-no SeDAM               ``prompt_encoder=dict(type='ConcatPrompt', ...)``
-no text                ``prompt_encoder=dict(type='AudioPrompt', ...)``
-no audio               ``prompt_encoder=dict(type='TextPrompt', ...)``
-no text and audio      ``prompt_encoder=None, pmqs=None``
-=====================  ===================================================
+row of the table (a config of configs/ablations/v1m) differs by a field and
+nothing else.
 
 Each prompt encoder is called as :class:`SeDAM` is, with F_A (B, audio_dims),
 F_T (B, N_T, text_dims) and which cues are real, bool (B, N_T); what it does

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmteso.structures import AudioTextPrompt
-from ..clips import frame_numbers, same_clip
+from ..clips import same_clip
 from .attention import CrossAttention
 from .sedam import SeDAM
 
@@ -57,7 +57,7 @@ class ClipSeDAM(SeDAM):
         """
         prompt = super().forward(audio, text, valid)
         same = same_clip(metas).to(audio.device)
-        frames = frame_numbers(metas).to(audio)
+        frames = audio.new_tensor([meta.get('frame', 0) for meta in metas])
         distance = (frames[:, None] - frames).abs()
         weight = torch.exp(-self.log_rate.exp() * distance) * same
         keys, num_keys = prompt.keys, prompt.keys.shape[1]

@@ -30,17 +30,13 @@ class DynamicMask(nn.Module):
             ``log sigmoid(s - t)`` added to the logits. ``'off'``, every valid
             cue is kept. The last three are ours. Defaults to 'hard'.
         threshold (str | float): A number, or ``'mean'``, the mean score of
-            the frame's valid cues. Not given in the paper; ours. 'mean' only
-            compares a frame's cues with each other: unless they tie, it never
-            keeps all of two or more cues, though all of them sound, and it
-            always keeps a lone one, though nothing sounds. Defaults to 0: the
-            score is a mean of scaled dot products, which is 0 for a cue that
-            has nothing to do with the sound.
+            the frame's valid cues, which never keeps all of several cues
+            (unless they tie) and always a lone one. Not given in the paper;
+            ours. Defaults to 0: the score is a mean of scaled dot products,
+            which is 0 for a cue that has nothing to do with the sound.
         center (bool): Subtract the running mean of all frames' valid scores,
-            learned in training, before the comparison (ours). In a new
-            network the scores of all cues share most of their value, by
-            chance above or below 0. Leave it off with a cue loss, which
-            trains the mean. Defaults to False.
+            learned in training, before the comparison (ours). Leave it off
+            with a cue loss, which trains the mean. Defaults to False.
     """
 
     MODES = ('hard', 'straight_through', 'soft', 'off')

@@ -58,12 +58,9 @@ class SeDAM(nn.Module):
             normalisation (release; not in the paper). Defaults to False.
         normalize (bool): Bring F_T' and F_L to mean 0 and variance 1 over
             their D channels before they meet (ours; the paper has no such
-            step). What comes out of the MLPs has the scale of what went in:
-            ImageBind's text features are about 100 long and VGGish's sound
-            about 1, so that without this step text decides alone what a new
-            network tells its queries. It also gives the cue scores a known
-            scale, 0.1 to 0.2 at the start, whatever encoders are used. See
-            ``tools/analysis_tools/influence.py``. Defaults to True.
+            step). Without it the longer features, ImageBind's, decide alone
+            what a new network tells its queries (docs/recipe.md). Defaults to
+            True.
         linear_text (bool): Project cues by one linear layer in place of an
             MLP (ours). The feature of 'striped disc' then lies between those
             of other striped things and other discs, whatever was trained; an

@@ -149,11 +149,8 @@ class AudioTextSegmentor(EncoderDecoder):
             yield 'aux', auxiliary
 
     def init_weights(self) -> None:
-        """Initialise, then make adapters and fusion identities again.
-
-        The heads of mmdet re-initialise all their linear layers here, and an
-        ``init_cfg`` may reach every one. A second call changes nothing, as in
-        every mmengine module.
+        """Initialise, then make adapters and fusion identities again: mmdet's
+        heads re-initialise all their linear layers, as an ``init_cfg`` may.
         """
         was_init = self.is_init
         super().init_weights()

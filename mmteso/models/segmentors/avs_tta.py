@@ -5,7 +5,6 @@ import torch
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
-
 from mmseg.utils import SampleList
 
 

@@ -19,11 +19,8 @@ class CachedAudioCheck:
 
     def __call__(self, encoder: nn.Module,
                  data_samples: OptSampleList) -> None:
-        """Check the frames of a batch, if there are any.
-
-        Raises:
-            ValueError: If the features are not of this encoder, nothing says
-                where they come from, or the encoder trains.
+        """Raise a ValueError if the features of a batch are not of this
+        encoder, nothing says where they come from, or the encoder trains.
         """
         name = type(encoder).__name__
         if encoder.training and any(

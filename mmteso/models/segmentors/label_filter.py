@@ -6,7 +6,6 @@ from mmengine.structures import PixelData
 from mmseg.models.decode_heads import Mask2FormerHead, MaskFormerHead
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList
-from torch import Tensor
 
 from mmteso.structures import AudioTextPrompt, ImageMemory
 from .audio_text_segmentor import AudioTextSegmentor, Inputs
@@ -74,29 +73,12 @@ class LabelFilterSegmentor(AudioTextSegmentor):
                 f"'cue_classes' tells of {allowed.shape[1]}: use "
                 "task='semantic' and the data set's number of classes")
         samples = super().predict_prompt(memory, prompt, data_samples)
-        for sample, row in zip(samples, allowed):
-            maps = drop_classes(sample.seg_logits.data, row)
-            sample.set_data(
-                dict(
-                    seg_logits=PixelData(data=maps),
-                    pred_sem_seg=PixelData(
-                        data=maps.argmax(0, keepdim=True)),
-                    sounding_score=PixelData(data=self.sounding_score(maps))))
+        for sample, dropped in zip(samples, ~allowed):
+            dropped[0] = False  # background stays in any case
+            maps = sample.seg_logits.data
+            kept = maps.masked_fill(dropped[:, None, None], 0)
+            kept[0] += maps[dropped].sum(0)
+            sample.seg_logits = PixelData(data=kept)
+            sample.pred_sem_seg = PixelData(data=kept.argmax(0, keepdim=True))
+            sample.sounding_score = PixelData(data=self.sounding_score(kept))
         return samples
-
-
-def drop_classes(maps: Tensor, allowed: Tensor) -> Tensor:
-    """Turn the classes that are not allowed into background.
-
-    Args:
-        maps (Tensor): Class maps S, (C, H, W), background first.
-        allowed (Tensor): bool, (C); background's own has no effect.
-
-    Returns:
-        Tensor: (C, H, W), with the same sum over classes at each pixel.
-    """
-    dropped = ~allowed
-    dropped[0] = False
-    result = maps.masked_fill(dropped[:, None, None], 0)
-    result[0] += maps[dropped].sum(0)
-    return result

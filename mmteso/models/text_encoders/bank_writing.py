@@ -22,8 +22,7 @@ def collect_phrases(cue_files: Sequence[str] = (),
         phrases (Sequence[str]): Further phrases.
 
     Returns:
-        list[str]: The phrases as :func:`mmteso.io.normalize_phrase` writes
-        them, each once, sorted.
+        list[str]: As :func:`mmteso.io.normalize_phrase` writes them, sorted.
 
     Raises:
         FileNotFoundError: If a file doesn't exist.

@@ -38,8 +38,7 @@ class BaseTextEncoder(nn.Module, metaclass=ABCMeta):
 
     def freeze(self) -> None:
         """Switch gradients, and dropout, off for good."""
-        self.requires_grad_(False)
-        self.eval()
+        self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'BaseTextEncoder':
         """Stay in eval mode whatever the runner asks for."""

@@ -80,7 +80,6 @@ class FrozenTransformersModel(TransformersPart):
 
     def _load_from_state_dict(self, state_dict: Dict[str, Tensor],
                               prefix: str, *args, **kwargs) -> None:
-
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         if any(key.startswith(prefix) for key in state_dict):
             self._is_init = True

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .frozen_model import FrozenTransformersModel
 from .image_input import ImageInput
-from .text_segmenter import TextSegmenter, kept_objects
+from .text_segmenter import TextSegmenter
 
 
 class _Encoded(NamedTuple):
@@ -123,7 +123,6 @@ class GroundedSAMSegmenter(TextSegmenter):
         finally:
             detector.model.backbone = own
         scores = outputs.logits[0].float().sigmoid().amax(-1)
-        boxes = kept_objects(outputs.pred_boxes[0].float(), scores,
-                             self.box_threshold)
+        boxes = outputs.pred_boxes[0][scores > self.box_threshold].float()
         centres, sizes = boxes[:, :2], boxes[:, 2:]
         return torch.cat([centres - sizes / 2, centres + sizes / 2], 1)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .frozen_model import FrozenTransformersModel
 from .image_input import ImageInput
-from .text_segmenter import TextSegmenter, kept_objects
+from .text_segmenter import TextSegmenter
 
 # as its processor has them; longer phrases are cut
 _TOKENS = 32
@@ -64,5 +64,4 @@ class SAM3Segmenter(TextSegmenter):
         scores = outputs.pred_logits[0].float().sigmoid()
         if outputs.presence_logits is not None:
             scores = scores * outputs.presence_logits[0].float().sigmoid()
-        return kept_objects(outputs.pred_masks[0], scores,
-                            self.score_threshold)
+        return outputs.pred_masks[0][scores > self.score_threshold]

@@ -3,7 +3,6 @@ import math
 from abc import ABCMeta, abstractmethod
 from typing import Any, List, Tuple
 
-import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -67,8 +66,3 @@ class TextSegmenter(BaseModule, metaclass=ABCMeta):
             masks[:, None], size, mode='bilinear', align_corners=False)
         shift = math.log(self.mask_threshold / (1 - self.mask_threshold))
         return (masks.amax((0, 1)) - shift).clamp(min=NOTHING)
-
-
-def kept_objects(masks: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """What scores more than a threshold, of masks or boxes."""
-    return masks[torch.nonzero(scores > threshold).flatten()]

@@ -6,6 +6,7 @@ from backbones import BACKBONES, SIZE
 from combinations import pair_model
 from mmseg.structures import SegDataSample
 from narrow import adapters_of, build
+from tiny_mask2former import shake
 from tiny_sam import IMG_SIZE
 from torch import nn
 
@@ -30,15 +31,6 @@ def backbone(name):
     return build(config), counts
 
 
-def shake(network):
-    """Wide weights: a random attention is all but uniform, its layer scale
-    all but zero."""
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.2 * torch.randn(parameter.shape, generator=rng)
-
-
 def maps(network, images):
     outputs = network(images)
     if isinstance(outputs, torch.Tensor):
@@ -53,7 +45,8 @@ def same(some, others):
 
 def check(network, images, counts, forward=maps):
     """What must hold for the adapters of any network."""
-    shake(network)
+    # a random attention is all but uniform, its layer scale all but zero
+    shake(network, scale=0.2)
     network.eval()
     layers, others = find_attention(network)
     assert {kind: len(places) for kind, places in layers.items()} == counts
@@ -154,7 +147,7 @@ def test_heads(name):
 def test_init_weights_of_a_segmentor(name, tmp_path):
     """It reads the weights and leaves fresh adapters identities."""
     stock, counts = backbone(name)
-    shake(stock)
+    shake(stock, scale=0.2)
     images = torch.randn(2, 3, SIZE, SIZE)
     stock.eval()  # of some it returns nothing
     expected = maps(stock, images)

@@ -10,6 +10,7 @@ from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 from mmseg.registry import MODELS
 from safetensors.torch import load_file, save_file
+from tiny_hf import widen
 from torch import nn
 
 from mmteso.models import TransformersBackbone, inject_adapters
@@ -44,23 +45,12 @@ def images(*size):
     return torch.randn(2, 3, *size, generator=rng)
 
 
-def scatter(model):
-    """Weights so wide that each shows in the output."""
-    rng = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = 0.3 * torch.randn(parameter.shape, generator=rng)
-            one = 'norm' in name and name.endswith('weight')
-            parameter.copy_(noise + one)
-    return model
-
-
 def write(folder, model_type, head='ForImageClassification', **fields):
     """A folder like the Hub's, with the weights of a classifier."""
     config = transformers.AutoConfig.for_model(
         model_type, **dict(HF[model_type], **fields))
     name = type(config).__name__.replace('Config', head)
-    scatter(getattr(transformers, name)(config)).save_pretrained(folder)
+    widen(getattr(transformers, name)(config)).save_pretrained(folder)
     return str(folder)
 
 
@@ -72,7 +62,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize('model_type', HF)
 def test_equals_transformers(model_type):
     """Its maps; and each parameter that trains gets a gradient."""
-    backbone = scatter(build(model_type)).eval()
+    backbone = widen(build(model_type)).eval()
     config = transformers.AutoConfig.for_model(model_type, **HF[model_type])
     config.out_features = ['stage1', 'stage2', 'stage3', 'stage4']
     stock = transformers.AutoBackbone.from_config(config).eval()

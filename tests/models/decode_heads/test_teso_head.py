@@ -212,23 +212,3 @@ def test_classes_are_needed_and_two_outputs(prompted):
             features(), make_batch()['data_samples'], None, random_prompt())
     with pytest.raises(ValueError, match='num_classes=2, but got 5'):
         build(stock_head_config(5), type='TeSOHead', targets='class')
-
-
-def test_predictions_of_several_queries_merge(prompted, monkeypatch):
-    """Two queries with an object each score as one query with both."""
-    scores = []
-    for groups in ([[0], [1]], [[0, 1]]):
-        masks = torch.full((1, 1 + len(groups), 16, 16), -20.)
-        for query, objects in enumerate(groups, start=1):
-            for number in objects:
-                masks[0, query, 8 * number:8 * number + 6, :9] = 20
-        masks[0, 0] = -masks[0, 1:].amax(0)  # background
-        logits = torch.full((1, 1 + len(groups), 3), -10.)
-        logits[0, 0, 0] = logits[0, 1:, 1] = 10
-        monkeypatch.setattr(prompted, 'decode',
-                            lambda *_, **__: ([logits], [masks]))
-        seg_logits = prompted.predict(features(1),
-                                      [dict(img_shape=(16, 16))], None)
-        scores.append(TeSOHead.sounding_score(seg_logits[0]))
-    torch.testing.assert_close(*scores)
-    assert torch.equal(scores[0][0] > 0.5, masks[0, 1] > 0)

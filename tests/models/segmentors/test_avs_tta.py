@@ -13,7 +13,7 @@ from mmteso.models import AudioTextSegmentor, AVSTTAModel
 
 
 class Segmentor(nn.Module):
-    """What the merging needs of a segmentor."""
+    """What the merging needs of a segmentor with one channel."""
 
     def __init__(self):
         super().__init__()
@@ -24,43 +24,14 @@ class Segmentor(nn.Module):
         raise NotImplementedError
 
     def sounding_score(self, seg_logits):
-        if len(seg_logits) == 1:
-            return seg_logits
-        return seg_logits[1:].sum(0, keepdim=True) / seg_logits.sum(
-            0, keepdim=True)
-
-
-def view(maps, frame=0, **fields):
-    maps = torch.tensor(maps)
-    return SegDataSample(
-        seg_logits=PixelData(data=maps),
-        pred_sem_seg=PixelData(data=maps.argmax(0, keepdim=True)),
-        sounding_score=PixelData(data=torch.full_like(maps[:1], -1)),
-        metainfo=dict(frame=frame, ori_shape=tuple(maps.shape[1:])), **fields)
-
-
-def test_merge():
-    """Averages of S, not of scores: they differ."""
-    first = [view([[[1., 3.]], [[1., 1.]]]), view([[[6., 2.]], [[1., 1.]]], 1)]
-    last = [view([[[1., 1.]], [[3., 7.]]]), view([[[2., 2.]], [[2., 1.]]], 1)]
-    for i, sample in enumerate(first):
-        sample.cue_kept = torch.tensor([True, bool(i)])
-        sample.gt_sem_seg = PixelData(data=torch.tensor([[[0, i]]]))
-    merged = AVSTTAModel(Segmentor()).merge_preds(list(zip(first, last)))
-    assert [sample.frame for sample in merged] == [0, 1]
-    assert merged[0].seg_logits.data.tolist() == [[[1., 2.]], [[2., 4.]]]
-    torch.testing.assert_close(merged[0].sounding_score.data,
-                               torch.tensor([[[2 / 3, 2 / 3]]]))
-    assert merged[0].pred_sem_seg.data.tolist() == [[[1, 1]]]
-    assert merged[1].pred_sem_seg.data.tolist() == [[[0, 0]]]
-    assert merged[1].cue_kept.tolist() == [True, True]
-    assert merged[1].gt_sem_seg.data.tolist() == [[[0, 1]]]
+        return seg_logits
 
 
 def test_merge_of_a_single_channel():
     """Probabilities, against the head's threshold."""
-    merged, = AVSTTAModel(Segmentor()).merge_preds(
-        [[view([[[0.5, 0.25]]]), view([[[0.25, 0.125]]])]])
+    views = [SegDataSample(seg_logits=PixelData(data=torch.tensor([[maps]])))
+             for maps in ([0.5, 0.25], [0.25, 0.125])]
+    merged, = AVSTTAModel(Segmentor()).merge_preds([views])
     assert merged.sounding_score.data.tolist() == [[[0.375, 0.1875]]]
     assert merged.pred_sem_seg.data.tolist() == [[[1, 0]]]
 
@@ -106,4 +77,8 @@ def test_shipped_configs(name, tmp_path, monkeypatch):
         score = runner.model.module.sounding_score(mean)
         torch.testing.assert_close(both.sounding_score.data, score)
         assert not torch.equal(score, two.sounding_score.data)
+        # of S, not of the views' scores
+        assert torch.equal(both.seg_logits.data, mean)
+        assert torch.equal(both.pred_sem_seg.data, mean.argmax(0, True))
+        assert torch.equal(both.cue_kept, one.cue_kept)
         assert (both.uid, both.frame) == (one.uid, one.frame)

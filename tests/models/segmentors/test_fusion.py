@@ -8,8 +8,6 @@ import torch
 from narrow import (PROMPT_DIMS, TEXT_DIMS, fcn_config, fusion_parts, load,
                     make_batch, narrow_model, open_gates)
 
-from mmteso.models.segmentors import audio_text_segmentor
-
 
 def build(config, in_channels, fusion=True, prompt_dims=PROMPT_DIMS,
           trained=True, **overrides):
@@ -83,15 +81,12 @@ def test_a_fusion_is_no_neck():
             prompt_encoder=None)
 
 
-def test_levels_that_no_head_reads_are_named(monkeypatch):
-    said = []
-    monkeypatch.setattr(audio_text_segmentor, 'print_log',
-                        lambda text, **kwargs: said.append(text))
+def test_levels_that_no_head_reads_are_named(warned):
     assert fcn_config().decode_head.in_index == 0
     fcn()
-    assert said == []
+    assert warned == []
     build(fcn_config(), (64, 8, 8))
-    assert '[1, 2]' in said[0] and 'fusion.levels=[0]' in said[0]
+    assert '[1, 2]' in warned[0] and 'fusion.levels=[0]' in warned[0]
 
 
 def test_a_loss_needs_something_to_read():
