@@ -9,6 +9,7 @@ scripts beside this one measure, print a table and write a record each.
 import argparse
 import glob
 import importlib.metadata
+import importlib.util
 import json
 import os
 import os.path as osp
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from types import ModuleType
 from typing import (Any, Callable, Dict, List, Mapping, NamedTuple, Optional,
                     Sequence)
 
@@ -26,30 +28,8 @@ from mmteso.version import installed_versions
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 RECORDS = osp.join(ROOT, 'docs', 'benchmarks')
 PAGE = osp.join(ROOT, 'docs', 'benchmarks.md')
-#: What and target of records that the page misses where they are not there.
+#: What and target of records that nobody could make yet.
 PLANNED = {
-    'demo_time': ("`make demo`'s training until J is 85 on validation, by "
-                  'wall clock: now, by before', 'at most 0.4'),
-    'five_sounds_2': ('5 sounds with one picture, by one sound: Swin-B, '
-                      '384 x 384, batch of 2', 'at most 1.25'),
-    'stock_step': ("A training step of TeSO by one of mmseg's Mask2Former, "
-                   'all of which trains: Swin-T', 'at most 0.70'),
-    'stock_memory': ('Peak memory of the same', 'at most 0.75'),
-    'stock_inference': ('Inference of TeSO, sound and text included, by that '
-                        "of mmseg's Mask2Former: Swin-T", 'at most 1.00'),
-    'transformers_step': ("A training step of TeSO by one of transformers' "
-                          'Mask2Former, prompted and adapted: Swin-T',
-                          'at most 0.70'),
-    'transformers_memory': ('Peak memory of the same', 'at most 0.75'),
-    'loading': ('Frames that one worker loads by those that a training step '
-                'of Swin-T eats', 'at least 3'),
-    'start': ('Building the data set of 11,356 clips', 'at most 1.5 s'),
-    'busy': ('A training step beside a busy process by one alone',
-             'at most 1.5'),
-    'clip_to_masks': ('From a 1080p video to masks on disk: all but the '
-                      'model by the model', 'at most 0.15'),
-    'ddp': ('Bytes that DDP reduces in a step by 4 for each parameter that '
-            'trains', '1.0'),
     'gpu_step': ('A training step on a GPU', ''),
     'gpu_five_sounds': ('5 sounds with one picture, by one sound, on a GPU',
                         ''),
@@ -101,6 +81,25 @@ def measure_python(words: Sequence[str],
     return Sample(wall, usage.ru_utime + usage.ru_stime)
 
 
+def last_words(words: Sequence[str], tree: str = ROOT,
+               **environ: str) -> str:
+    """The last line of a Python process that imports mmteso from ``tree``."""
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', *words], cwd=tree, check=True,
+        env={**os.environ, 'PYTHONPATH': tree, **environ},
+        stdout=subprocess.PIPE, text=True)
+    return done.stdout.splitlines()[-1]
+
+
+def module_of(tree: str, path: str, name: str) -> ModuleType:
+    """A module of another checkout under a name of its own; what it imports
+    of mmteso is ours."""
+    spec = importlib.util.spec_from_file_location(name, osp.join(tree, path))
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def take_turns(ways: Mapping[str, Callable[[], Sample]],
                rounds: int) -> Dict[str, List[Sample]]:
     """A B C A B C ...: what else the machine does meets all ways alike.
@@ -138,6 +137,22 @@ def add_options(parser: argparse.ArgumentParser,
     parser.add_argument(
         '--out', metavar='FOLDER', default=RECORDS,
         help='for the record (default: docs/benchmarks)')
+
+
+def add_training_options(parser: argparse.ArgumentParser,
+                         steps: Optional[int] = None) -> None:
+    """The options of scripts that train the demo's model, some steps of it
+    or all."""
+    parser.add_argument(
+        '--config', default='configs/teso/teso-cue_r18_synthavs.py',
+        help='which config (default: %(default)s)')
+    parser.add_argument(
+        '--data-root', default='data/synthavs',
+        help='its data (default: %(default)s)')
+    if steps:
+        parser.add_argument(
+            '--steps', type=int, default=steps,
+            help='in each turn (default: %(default)s)')
 
 
 def commit_of(tree: str) -> str:
