@@ -242,8 +242,8 @@ def rows_of(title: str, seconds: Dict[str, List[Sample]]) -> List[dict]:
     return rows
 
 
-def main(argv=None) -> None:
-    args = parse_args(argv)
+def main() -> None:
+    args = parse_args()
     init_default_scope('mmseg')
     MMLogger.get_current_instance().setLevel('ERROR')
     os.makedirs(args.work_dir, exist_ok=True)

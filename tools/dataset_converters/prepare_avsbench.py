@@ -86,7 +86,7 @@ from mmengine.logging import MMLogger
 
 from mmteso.datasets.folders import (DataFolder, check_folder,
                                      convert_to_semantic, repair_folder)
-from mmteso.io import atomic_write, write_json
+from mmteso.io import write_file, write_json
 
 
 def main() -> int:
@@ -135,9 +135,7 @@ def main() -> int:
                 report.to_dict(),
                 repairs=[repair._asdict() for repair in repairs],
                 converted=converted), args.report)
-        with atomic_write(f'{args.report}.txt') as partial, open(
-                partial, 'w', encoding='utf-8') as file:
-            file.write(f'{text}\n')
+        write_file(f'{args.report}.txt', f'{text}\n')
     return status
 
 
