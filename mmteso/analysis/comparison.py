@@ -23,19 +23,20 @@ from torch import Tensor, nn
 from mmteso.apis import init_model
 from mmteso.choices import AUDIO_CONDITIONS, CONTROLS
 from mmteso.engine import make_audio_report
-from mmteso.engine.sound_steps import dataset_configs, type_name
-from mmteso.io import atomic_write, plain, write_json
+from mmteso.engine.sound_steps import dataset_configs
+from mmteso.io import plain, write_file, write_json
 from mmteso.tables import format_number, format_table
 from mmteso.visualization import draw_bar_chart
 from .complexity import analyze_flops
 from .demo import REFERENCES, describe_machine
-from .frames import build_test_set, frame_name, masks_only
-from .preference import (ComparedModel, audio_report_of, check_comparable,
-                         describe_data, protocol_notes, score_panels)
+from .frames import (build_test_set, find_avs_metric, frame_name, is_object,
+                     masks_only)
+from .preference import (SOUND, ComparedModel, audio_report_of,
+                         check_comparable, describe_data, protocol_notes,
+                         score_panels)
 
 _TITLES = dict(REFERENCES, random='a visible object by chance (no model)')
 _ROUNDS = 3  # of measuring the speed, after one that warms up
-_IGNORE = 255
 _SIZE = {
     'parameters (M)': ('parameters', 1e6),
     'FLOPs (G)': ('flops', 1e9),
@@ -78,7 +79,7 @@ def compare_models(models: Sequence[ComparedModel],
         ValueError: If 'normal' is not among the conditions, two configs have
             one name, or the models can't be compared.
     """
-    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
+    sound = {**SOUND, **sound}
     if 'normal' not in conditions:
         raise ValueError('the comparison needs the audio condition normal')
     firsts: Dict[str, ComparedModel] = {}
@@ -131,13 +132,11 @@ def compare_models(models: Sequence[ComparedModel],
             threads=torch.get_num_threads(),
             **describe_machine()))
     write_json(report, osp.join(out, 'comparison.json'))
-    with atomic_write(osp.join(out, 'comparison.csv')) as partial:
-        mean, spread = comparison_frames(report)
-        mean.join(spread.dropna(axis=1, how='all'), rsuffix=' (sd)').to_csv(
-            partial, index_label='model')
-    with open(
-            osp.join(out, 'comparison.md'), 'w', encoding='utf-8') as file:
-        file.write(format_comparison(report))
+    mean, spread = comparison_frames(report)
+    table = mean.join(spread.dropna(axis=1, how='all').add_suffix(' (sd)'))
+    write_file(
+        osp.join(out, 'comparison.csv'), table.to_csv(index_label='model'))
+    write_file(osp.join(out, 'comparison.md'), format_comparison(report))
     draw_bar_chart(
         score_panels(report), osp.join(out, 'scores.png'),
         f'Other sound, same picture\n{report["data"]}')
@@ -208,10 +207,8 @@ def control_scores(cfg: Config,
     Raises:
         ValueError: If the config has no ``AVSMetric``.
     """
-    metrics = cfg.test_evaluator
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    ours = [m for m in metrics if type_name(m) == 'AVSMetric']
-    if not ours:
+    metric = find_avs_metric(cfg)
+    if not metric:
         raise ValueError('the controls are scored by AVSMetric, but '
                          'test_evaluator has none')
     cfg = copy.deepcopy(cfg)
@@ -224,7 +221,7 @@ def control_scores(cfg: Config,
             leaf['task'] = 'semantic'
     dataset = masks_only(cfg)
     evaluators = {
-        name: Evaluator([dict(ours[0])])
+        name: Evaluator([dict(metric)])
         for name in controls if seen or name == 'blank'
     }
     for evaluator in evaluators.values():
@@ -247,7 +244,7 @@ def _control_mask(name: str, sample: Any, seed: int) -> Tensor:
     if name == 'blank':
         return torch.zeros(sample.gt_sem_seg.shape)[None]
     visible = sample.gt_visible.data
-    objects = (visible != 0) & (visible != _IGNORE)
+    objects = is_object(visible)
     if name == 'random':
         labels = visible[objects].unique()
         # a frame's choice doesn't depend on the others

@@ -18,7 +18,7 @@ from mmteso.apis import evaluate_audio_conditions, init_model
 from mmteso.choices import AUDIO_CONDITIONS, PICTURES
 from mmteso.engine import describe_sounds, make_audio_report, protocols
 from mmteso.engine.sound_steps import dataset_configs
-from mmteso.io import plain, read_json, read_yaml, write_json
+from mmteso.io import plain, read_json, read_yaml, write_file, write_json
 from mmteso.tables import format_number, format_table
 from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
                                   draw_picture_grid, overlay_heat,
@@ -31,6 +31,8 @@ from .frames import (build_test_set, choose_frames, label_of, load_frames,
 # as the results of the evaluators are named, without their prefix; percent
 _SCORES = ('J', 'F', 'mIoU', 'F-score')
 _FURTHER = ('J_sounding', 'J_part', 'foreground', 'blank')
+#: Defaults of what :func:`mmteso.engine.evaluate_audio_conditions` takes.
+SOUND = dict(reference='snr', seed=0, off_screen_groups=None)
 _HEAT_UNIT = 'attention x sounding queries (1: one query, everywhere alike)'
 
 
@@ -64,7 +66,7 @@ def make_preference_report(models: Sequence[ComparedModel],
     stands in report and titles; ``sound`` is ``reference``, ``seed`` and
     ``off_screen_groups`` of :func:`mmteso.engine.evaluate_audio_conditions`.
     """
-    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
+    sound = {**SOUND, **sound}
     # what may be wrong with the data costs no test
     dataset = masks_only(models[0].cfg)
     names = choose_frames(dataset, frames) if isinstance(
@@ -96,8 +98,7 @@ def make_preference_report(models: Sequence[ComparedModel],
             **describe_machine()))
     # before the pictures: if these fail, the tests were not in vain
     write_json(report, osp.join(out, 'report.json'))
-    with open(osp.join(out, 'report.md'), 'w', encoding='utf-8') as file:
-        file.write(format_preference_report(report))
+    write_file(osp.join(out, 'report.md'), format_preference_report(report))
 
     title = f'{report["data"]}{": " + note if note else ""}'
     if 'scores' in pictures:
