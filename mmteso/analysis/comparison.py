@@ -56,28 +56,18 @@ def compare_models(models: Sequence[ComparedModel],
     Writes ``comparison.json``, whose content it returns, ``comparison.md``,
     ``comparison.csv`` and ``scores.png`` into the folder ``out``.
 
-    Args:
-        models (Sequence[ComparedModel]): Each with a config; all have to test
-            the same frames by the same protocol. Models of one name and
-            config are runs with other seeds: a row has the mean of their
-            numbers, with the standard deviation, and the first one's size and
-            speed.
-        out (str): The folder.
-        conditions (Sequence[str]): Audio conditions, 'normal' among them.
-            Defaults to all five.
-        controls (Sequence[str]): Of :data:`mmteso.choices.CONTROLS`. All but
-            'blank' are left out where no ``LoadAVSAnnotations(
-            load_visible=True)`` of the first model tells what is visible.
-            Defaults to all.
-        speed_frames (int): From how many frames the speed is measured; 0
-            leaves it out. Defaults to 8.
-        note (str): Written into the report. Defaults to ''.
-        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
-            :func:`mmteso.engine.evaluate_audio_conditions`.
+    All models have a config and test the same frames by the same protocol.
+    Those of one name and config are runs with other seeds: a row has the mean
+    of their numbers, with the standard deviation, and the first one's size
+    and speed. ``controls`` are of :data:`mmteso.choices.CONTROLS`; all but
+    'blank' are left out where no ``LoadAVSAnnotations(load_visible=True)`` of
+    the first model tells what is visible. The speed is measured over
+    ``speed_frames`` frames, 0 leaves it out; ``sound`` is ``reference``,
+    ``seed`` and ``off_screen_groups`` of
+    :func:`mmteso.engine.evaluate_audio_conditions`.
 
-    Raises:
-        ValueError: If 'normal' is not among the conditions, two configs have
-            one name, or the models can't be compared.
+    A ValueError if 'normal' is not among the conditions, two configs have one
+    name, or the models can't be compared.
     """
     sound = {**SOUND, **sound}
     if 'normal' not in conditions:
@@ -196,16 +186,9 @@ def control_scores(cfg: Config,
                    seed: int = 0) -> Dict[str, tuple]:
     """Score masks that need no model by the config's ``AVSMetric``.
 
-    Args:
-        cfg (Config): With test data and ``test_evaluator``.
-        controls (Sequence[str]): See :func:`compare_models`.
-        seed (int): Of 'random'. Defaults to 0.
-
-    Returns:
-        dict[str, tuple]: By control the scores and the protocol, a line.
-
-    Raises:
-        ValueError: If the config has no ``AVSMetric``.
+    Gives by control, see :func:`compare_models`, the scores and the protocol,
+    a line; ``seed`` is that of 'random'. A ValueError if the config has no
+    ``AVSMetric``.
     """
     metric = find_avs_metric(cfg)
     if not metric:
@@ -268,15 +251,11 @@ def _flops(model: nn.Module) -> Optional[float]:
 @torch.no_grad()
 def frames_per_second(models: Mapping[str, nn.Module],
                       frames: int = 8) -> Dict[str, float]:
-    """How many frames a second models test, one at a time.
+    """How many frames a second models of :func:`mmteso.apis.init_model` test,
+    one at a time, at most ``frames`` of the test set.
 
     Reading and scoring are not counted. The models take turns, so that what
     else the machine does hits all alike; the median of three rounds.
-
-    Args:
-        models (Mapping[str, nn.Module]): From
-            :func:`mmteso.apis.init_model`.
-        frames (int): At most so many of the test set. Defaults to 8.
     """
     batches = {}
     for name, model in models.items():

@@ -58,11 +58,8 @@ def measure(way: Callable[[], Any], times: int = 1) -> Sample:
 def measure_python(words: Sequence[str],
                    tree: str = ROOT,
                    status: int = 0) -> Sample:
-    """What a Python process takes that imports mmteso from ``tree``.
-
-    Raises:
-        RuntimeError: If it ends with another status than ``status``.
-    """
+    """What a Python process takes that imports mmteso from ``tree``; a
+    RuntimeError if it ends with another status."""
     environment = {**os.environ, 'PYTHONPATH': tree}
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, '-W', 'ignore', *words],
@@ -188,21 +185,13 @@ def record(args: argparse.Namespace,
            packages: Sequence[str] = (),
            notes: Optional[Mapping[str, Any]] = None,
            tables: Optional[Mapping[str, Sequence[dict]]] = None) -> None:
-    """Print the table of a claim, and write its record.
+    """Print the table of a claim, and write its record, ``{name}.json``.
 
-    Args:
-        args (argparse.Namespace): Of :func:`add_options`.
-        samples (Mapping): Of :func:`take_turns`.
-        name (str): Of the record: ``{name}.json``.
-        what (str): What is measured, and of what ``ratio`` is one.
-        target (str): In words.
-        ratio (float): What came out.
-        met (bool, optional): Whether that meets the target; None: there is
-            none.
-        packages (Sequence[str]): Further packages whose versions matter.
-        notes (Mapping, optional): Further numbers.
-        tables (Mapping, optional): Rows of further tables, by their title,
-            which the page shows.
+    ``args`` are of :func:`add_options`, ``samples`` of :func:`take_turns`.
+    ``what`` says of what ``ratio`` is one, ``target`` what it should be, in
+    words; ``met`` is None if there is no target. Versions of ``packages``
+    matter; ``notes`` are further numbers, ``tables`` rows of further tables by
+    their title, which the page shows.
     """
     def spread(values: Sequence[float]) -> Dict[str, float]:
         return dict(
