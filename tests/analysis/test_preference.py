@@ -6,7 +6,7 @@ from both_kinds import run_tool
 from PIL import Image
 from processes import ROOT
 
-from mmteso.analysis import preference
+from mmteso.analysis import attention, preference
 from mmteso.analysis.frames import masks_only
 from mmteso.analysis.preference import (ComparedModel, check_comparable,
                                         make_preference_report,
@@ -33,7 +33,8 @@ def test_report_and_pictures(listening_cfg, checkpoint, no_text, tmp_path,
         drawn.append(rows)
         return draw_grid(rows, *args, **kwargs)
 
-    monkeypatch.setattr(preference, 'draw_picture_grid', draw)
+    for module in (preference, attention):
+        monkeypatch.setattr(module, 'draw_picture_grid', draw)
     uid = masks_only(listening_cfg).get_data_info(1)['uid']
     out, given = tmp_path / 'out', tmp_path / 'audio.json'
     write_json(dict(conditions={'normal': dict(J=50.),
@@ -74,17 +75,17 @@ def test_report_and_pictures(listening_cfg, checkpoint, no_text, tmp_path,
         assert part in text
     for name in names[2:]:
         assert f'({name})' in text and min(Image.open(out / name).size) > 200
-    masks, (attention, ) = drawn
+    masks, (row, ) = drawn
     assert len(masks) == 2
-    assert list(attention.pictures) == [
+    assert list(row.pictures) == [
         'frame', 'ground truth', 'full', 'full, cues taken away',
         'without text']
-    frame, truth = (attention.pictures[name]
+    frame, truth = (row.pictures[name]
                     for name in ('frame', 'ground truth'))
-    for name, note in attention.notes.items():
+    for name, note in row.notes.items():
         # nearly: what is grey in the frame looks as if it sounded
         assert (truth == frame).all(-1).any() or note == 'nothing sounds'
-        assert attention.pictures[name].shape == frame.shape
+        assert row.pictures[name].shape == frame.shape
 
 
 def test_scores_of_a_report(full, tmp_path):
