@@ -33,6 +33,10 @@ def relax_idle_threads(environ: Dict[str, str] = os.environ) -> None:
     Linux only, whose torch has GNU's OpenMP. It reads the environment once, so
     this comes before ``import torch``. Nothing is set where a user has set one
     of :data:`SETTINGS`, where there is a GPU, or with ``OMP_NUM_THREADS=1``.
+
+    Args:
+        environ (dict): What is changed. Defaults to this process's
+            environment.
     """
     if (sys.platform != 'linux' or 'torch' in sys.modules
             or environ.get('OMP_NUM_THREADS') == '1'
@@ -66,6 +70,10 @@ def keep_freed_memory(environ: Mapping[str, str] = os.environ) -> None:
 
     Nothing is set where a user has set glibc's own ``MALLOC_*`` variables, or
     with another C library.
+
+    Args:
+        environ (Mapping): Where those are. Defaults to this process's
+            environment.
     """
     if (sys.platform != 'linux' or _has_gpu()
             or any(name.startswith('MALLOC_') for name in environ)):

@@ -19,11 +19,17 @@ def format_number(value: Optional[float], digits: int = 2) -> str:
 def format_table(table: Union['pd.DataFrame', Sequence[dict]],
                  markdown: bool = False,
                  left: int = 1) -> str:
-    """A table as text, for a terminal or as Markdown.
+    """A table as text.
 
-    It is of texts, formatted numbers and counts: a frame, whose index isn't
-    shown, or rows by title. The first ``left`` columns are aligned to the
-    left, the others to the right.
+    Args:
+        table (pd.DataFrame | list[dict]): Texts, formatted numbers and
+            counts: a frame, whose index isn't shown, or rows by title.
+        markdown (bool): For a document, and not for a terminal. Defaults to
+            False.
+        left (int): So many columns are aligned to the left. Defaults to 1.
+
+    Returns:
+        str: Lines.
     """
     titles = list(table[0] if isinstance(table, list) else table)
     align = ['left'] * left + ['right'] * len(titles)

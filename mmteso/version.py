@@ -54,8 +54,12 @@ def _distributions() -> Dict[str, str]:
 
 
 def installed_versions() -> Dict[str, str]:
-    """Versions of torch, with its build, e.g. ``'2.14.1+cu130'``, and of all
-    OpenMMLab distributions that are installed, by name."""
+    """Versions of torch and of all OpenMMLab distributions, by name.
+
+    Returns:
+        Dict[str, str]: What is installed; torch's with its build, e.g.
+        ``'2.14.1+cu130'``.
+    """
     found = _distributions()
     if 'torch' in found:
         # the metadata of PyPI's wheels leave out the build
@@ -70,15 +74,20 @@ def _importable(module: str) -> bool:
 
 def check_versions(found: Optional[Mapping[str, str]] = None,
                    importable=_importable) -> None:
-    """Raise one clear error if the packages don't go together: an ImportError
-    that lists every problem.
+    """Raise one clear error if the installed packages don't go together.
 
-    It is one if torch or one of mmengine, mmcv, mmseg and mmdet is missing,
-    two distributions provide the same of them, both families are mixed, or a
-    version is out of range. ``found`` are versions by distribution, by default
-    of what is installed. ``importable`` tells whether a module can be found
-    although none of these provides it (a source checkout on ``PYTHONPATH``);
-    its version is then not checked.
+    Args:
+        found (Mapping[str, str], optional): Distribution name -> version.
+            Defaults to what is installed.
+        importable (Callable): Tells whether a module can be found although
+            no distribution of a known name provides it (a source checkout on
+            ``PYTHONPATH``); its version is then not checked.
+
+    Raises:
+        ImportError: If torch or one of mmengine, mmcv, mmseg and mmdet is
+            missing, if two distributions provide the same of them, if both
+            families are mixed, or if a version is out of range. The message
+            lists every problem.
     """
     found = _distributions() if found is None else found
     onedl, classic = (

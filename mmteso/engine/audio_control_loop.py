@@ -183,16 +183,27 @@ def evaluate_audio_conditions(cfg: Config,
                               allow_keys: Sequence[str] = ()) -> dict:
     """Run :class:`AudioControlLoop` in place of a config's test loop.
 
-    Works in several processes as a test does. The config is not modified; a
-    checkpoint takes the place of its ``load_from``, and ``allow_keys`` are
-    patterns of keys that it may lack or have beyond the model. For the others
-    see the class; where one of the last three is None, it is what the
-    config's own loop of this type says, else the class's default.
+    What a loop of this type says in the config and is not given here stays.
+    Works in several processes as a test does.
 
-    Gives what :func:`make_audio_report` does, and ``checkpoint``; undefined
-    results are NaN: write it with :func:`write_json`. A ValueError as of the
-    class, or if the config has a test loop that would be left out; a
-    RuntimeError if the checkpoint does not fit the model.
+    Args:
+        cfg (Config): A whole config with ``test_dataloader``, ``test_cfg``
+            and ``test_evaluator``; not modified.
+        checkpoint (str, optional): Takes the place of ``cfg.load_from``.
+        conditions, reference, seed, off_screen_groups: See
+            :class:`AudioControlLoop`. None, the default of the last three,
+            is what the config's own loop says, else the class's default.
+        allow_keys (Sequence[str]): Patterns of keys that the checkpoint may
+            lack or have beyond the model. Defaults to none.
+
+    Returns:
+        dict: What :func:`make_audio_report` gives, and ``checkpoint``.
+        Undefined results are NaN: write it with :func:`write_json`.
+
+    Raises:
+        ValueError: See :class:`AudioControlLoop`; or the config has a test
+            loop that would be left out.
+        RuntimeError: If the checkpoint does not fit the model.
     """
     cfg = copy.deepcopy(cfg)
     loop = dict(cfg.test_cfg)

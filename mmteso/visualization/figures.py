@@ -81,12 +81,18 @@ def draw_picture_grid(
         path: str,
         title: str = '',
         heat_scale: Optional[Tuple[float, str]] = None) -> 'Figure':
-    """Write pictures in rows, at least one, all with the same columns, to an
-    image file.
+    """Write pictures in rows and columns.
 
-    ``heat_scale`` is the highest heat and the unit of a colour scale beside
-    them. The figure's ``axes`` are those of the pictures and strips, row by
-    row, then that of the scale.
+    Args:
+        rows (Sequence[PictureRow]): At least one; all with the same columns.
+        path (str): Image file to write.
+        title (str): Written above. Defaults to ''.
+        heat_scale (tuple[float, str], optional): Highest heat and unit of a
+            colour scale beside the grid. Defaults to None: no scale.
+
+    Returns:
+        Figure: What was written. Its ``axes`` are those of the pictures and
+        strips, row by row, then that of the scale.
     """
     columns = {tuple(row.pictures) for row in rows}
     if len(columns) != 1:
@@ -165,9 +171,16 @@ def draw_sound(waveform: np.ndarray, log_mel: np.ndarray,
     """Write a waveform with its log-mel spectrogram below it, as a PNG.
 
     There is no margin: time goes from the picture's left edge to its right
-    one, so that other things can stand above or below in step with it. The
-    waveform, (num_samples,) in [-1, 1], is scaled to its loudest sample; the
-    log-mel is (time, mel).
+    one, so that other things can stand above or below in step with it.
+
+    Args:
+        waveform (np.ndarray): (num_samples,), in [-1, 1]; scaled to its
+            loudest sample.
+        log_mel (np.ndarray): (time, mel).
+        path (str | IO[bytes]): The file.
+
+    Returns:
+        Figure: What was written, two axes.
     """
     figure = new_figure(10, 1.6)
     figure.set_layout_engine('none')
@@ -214,9 +227,16 @@ def draw_bar_chart(panels: Sequence[BarPanel],
                    title: str = '') -> 'Figure':
     """Write charts of grouped bars, one above the other.
 
-    At least one panel, with numbers, each on an axis of its own. A bar has the
-    same colour in all groups and panels, and its number above it with one
-    decimal.
+    A bar has the same colour in all groups and panels, and its number above
+    it with one decimal.
+
+    Args:
+        panels (Sequence[BarPanel]): At least one, with numbers.
+        path (str): Image file to write.
+        title (str): Written above all. Defaults to ''.
+
+    Returns:
+        Figure: What was written, an axis for each panel.
     """
     names = dict.fromkeys(name for panel in panels for name in panel.values)
     colors = dict(zip(names, _COLORS * (1 + len(names) // len(_COLORS))))

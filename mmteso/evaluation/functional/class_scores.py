@@ -28,12 +28,18 @@ def count_classes(pred: Tensor,
                   gt: Tensor,
                   num_classes: int,
                   ignore_index: int = 255) -> ClassCounts:
-    """Count one frame's pixels per class, of C with background.
+    """Count one frame's pixels per class.
 
-    Predicted and true classes are integers of one shape, any. Pixels whose
-    truth is ``ignore_index`` are left out (the reference has none). The counts
-    are on the CPU; no classes if all is ignored. A ValueError if shapes differ
-    or a class is not in [0, C).
+    Args:
+        pred (Tensor): Predicted classes, any shape, integer.
+        gt (Tensor): True classes, the same shape, integer.
+        num_classes (int): Number of classes C, background included.
+        ignore_index (int): Value of ``gt`` whose pixels are left out (the
+            reference has none). Default: 255.
+
+    Returns:
+        ClassCounts: On the CPU; no classes if all of ``gt`` is ignored. A
+        ValueError if shapes differ or a class is not in [0, C).
     """
     if tuple(d for d in pred.shape if d != 1) != tuple(
             d for d in gt.shape if d != 1):

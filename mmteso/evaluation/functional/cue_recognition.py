@@ -89,17 +89,23 @@ def recognize_cues(cues: Sequence[str],
     share of the sounding classes that some cue means: one wide word finds all
     of its classes that sound.
 
-    The average precision goes down the ranks, from the highest of ``scores``,
-    or, without, in the order of the cues. With P and R the precision and
+    The average precision goes down the ranks. With P and R the precision and
     recall of the cues so far, it is the sum of P times the increase of R over
     the ranks; classes that no cue means stay missing. Cues of equal score
     have one rank.
 
-    ``truth`` are the names of the classes that sound, ``classes_of`` gives
-    those that a phrase means, such as
-    :meth:`mmteso.datasets.ClassSynonyms.classes_of`. A cue that means none is
-    'wrong', or left out (``unknown='ignore'``). A ValueError if a score is
-    NaN.
+    Args:
+        cues (Sequence[str]): The cues.
+        truth (Collection[str]): Names of the classes that sound.
+        classes_of (Callable): Names of the classes that a phrase means, such
+            as :meth:`mmteso.datasets.ClassSynonyms.classes_of`.
+        scores (Sequence[float], optional): Scores of the cues, the highest
+            ranks first. Defaults to None: ranked in their order.
+        unknown (str): A cue that means no class is 'wrong', or left out
+            ('ignore'). Defaults to 'wrong'.
+
+    Raises:
+        ValueError: If a score is NaN.
     """
     if any(math.isnan(score) for score in scores or ()):
         raise ValueError(f'A score of the cues is NaN: {list(scores)}.')

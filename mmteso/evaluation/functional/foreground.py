@@ -57,14 +57,19 @@ def f_curve(score: Tensor,
             gt: Tensor,
             num_thresholds: int = 255,
             beta2: float = 0.3) -> Tensor:
-    """F at every threshold, ``score >= threshold``, in one pass:
-    (num_thresholds, ) float32 on the CPU.
+    """F at every threshold, ``score >= threshold``, in one pass.
 
-    The score is float32 in [0, 1], the truth bool, of one shape, any. The
-    thresholds go evenly from 0 to the reference's ``1 - 1e-10``, which float32
-    makes 1; ``beta2`` is the squared weight of recall. Precision is
-    ``tp / (n_pred + 1e-20)``, recall ``tp / (n_gt + 1e-20)``, and 0 / 0 counts
-    as 0.
+    Args:
+        score (Tensor): Sounding score in [0, 1], float32, any shape.
+        gt (Tensor): Truly sounding pixels, bool, the same shape.
+        num_thresholds (int): Number of thresholds, evenly from 0 to the
+            reference's ``1 - 1e-10``, which float32 makes 1. Default: 255.
+        beta2 (float): Squared weight of recall. Default: 0.3.
+
+    Returns:
+        Tensor: (num_thresholds, ) float32 on the CPU. Precision is
+        ``tp / (n_pred + 1e-20)``, recall ``tp / (n_gt + 1e-20)``, and 0 / 0
+        counts as 0.
     """
     score = score.reshape(-1)
     edges = _edges(num_thresholds, score.device)
@@ -98,15 +103,27 @@ def score_frame(score: Tensor,
                 ignore_index: Optional[int] = 255,
                 part_min_pixels: int = 1,
                 with_f: bool = True) -> FrameScore:
-    """Score one frame; its maps are (H, W) or (1, H, W).
+    """Score one frame.
 
-    The sounding score is in [0, 1], of any float type (compared in float32, as
-    the reference does). In the ground truth 0 is background and any other
-    class sounds; ``visible`` are all visible objects, sounding or not, alike.
-    Pixels of ``ignore_index`` in them count nowhere (the reference has none).
-    The F curve is left out without ``with_f``; for the others see
-    :class:`AVSMetric`. A ValueError if shapes differ, no pixel is valid, or a
-    score is NaN or outside [0, 1].
+    Args:
+        score (Tensor): Sounding score, (H, W) or (1, H, W), in [0, 1], any
+            float type (compared in float32, as the reference does).
+        gt (Tensor): Ground truth, (H, W) or (1, H, W): 0 background, any
+            other class sounding.
+        visible (Tensor, optional): All visible objects, sounding or not, of
+            the shape of ``gt``: 0 background. Default: None.
+        threshold, beta2, num_thresholds, part_min_pixels: See
+            :class:`AVSMetric`.
+        ignore_index (int, optional): Pixels of ``gt`` and ``visible`` that
+            count nowhere (the reference has none). Default: 255.
+        with_f (bool): Whether to compute the F curve. Default: True.
+
+    Returns:
+        FrameScore: The frame's scores.
+
+    Raises:
+        ValueError: If shapes differ, no pixel is valid, or a score is NaN or
+            outside [0, 1].
     """
     # (1, H, W) and (H, W) are the same frame, (H, W) and (W, H) are not.
     shapes = [

@@ -18,10 +18,17 @@ def listening_score(normal: float, negatives: Sequence[float]) -> float:
     This score is ours. AVSBench-Robust (arXiv 2502.00358) has a global score,
     whose formula is not in any text that we know: they can't be compared.
 
-    All is in percent; ``negatives`` are ``J_sounding`` under each negative
-    condition. LS is 0 if J or Q is 0, and NaN if there is no negative
-    condition or a number is not finite. A ValueError if one lies outside
-    [0, 100].
+    Args:
+        normal (float): J in percent under the normal sound.
+        negatives (Sequence[float]): ``J_sounding`` in percent under each
+            negative condition.
+
+    Returns:
+        float: LS in percent, 0 if J or Q is 0; NaN if there is no negative
+        condition or a number is not finite.
+
+    Raises:
+        ValueError: If a number lies outside [0, 100].
     """
     values = [float(value) for value in (normal, *negatives)]
     if not negatives or not all(map(math.isfinite, values)):
