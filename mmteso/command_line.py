@@ -52,6 +52,22 @@ def add_data_root(parser: ArgumentParser) -> None:
         "file, cue bank and cached features; default: the config's")
 
 
+def add_runner_options(parser: ArgumentParser) -> None:
+    """Add what tools that train and test have in common, for
+    :func:`mmteso.engine.read_runner_config`."""
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs, checkpoints and results; default: work_dir in '
+        'the config, else work_dirs/<name of the config>')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started several processes; default: none')
+    # torch.distributed.launch of torch >= 2.0 passes --local-rank
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
 def add_audio_conditions(parser: ArgumentParser) -> None:
     """Add ``--audio`` and what it depends on, for tools that test models."""
     parser.add_argument(

@@ -17,6 +17,7 @@ from narrow import CallHook, load, narrow_config, plain_config_text
 from torch import nn
 
 from mmteso.engine import leave_cpu_distributed, prepare_cpu_distributed
+from mmteso.engine.model_parts import unwrap
 from mmteso.models import BottleneckAdapter, ClipSeDAM
 
 # two clips of five frames; the last of each is silent. Rank 0 of two gets
@@ -83,10 +84,6 @@ def narrowed(name, data_root, work_dir, launcher):
     config.launcher = launcher
     prepare_cpu_distributed(config)
     return config
-
-
-def unwrap(model):
-    return getattr(model, 'module', model)
 
 
 def set_weights(runner):

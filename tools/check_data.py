@@ -41,19 +41,16 @@ def parse_args() -> argparse.Namespace:
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
 
 from mmteso.datasets import check_dataset
-from mmteso.engine import merge_cfg_options, set_data_root
+from mmteso.engine import read_config
 
 
 def main() -> int:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    set_data_root(cfg, args.data_root)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, args.data_root)
     status = 0
     with DefaultScope.overwrite_default_scope(
             cfg.get('default_scope', 'mmseg')):

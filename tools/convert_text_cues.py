@@ -21,7 +21,7 @@ examples:
 """
 
 
-def parse_args(words: List[str]) -> argparse.Namespace:
+def parse_args(words: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
@@ -36,10 +36,7 @@ def parse_args(words: List[str]) -> argparse.Namespace:
         'vid, which several clips of v2 share: cues of such a video are '
         'never guessed to be those of one clip.')
     read.add_argument(
-        'files',
-        nargs=1,
-        metavar='JSON',
-        help='{"vid": {"f0": "guitar,man,", ...}}')
+        'file', metavar='JSON', help='{"vid": {"f0": "guitar,man,", ...}}')
     read.add_argument('--out', required=True, help='cue file to write')
     read.add_argument(
         '--skip-missing',
@@ -58,7 +55,7 @@ def parse_args(words: List[str]) -> argparse.Namespace:
         description="Make the authors' JSON, {\"vid\": {\"f0\": "
         '"guitar,man,", ...}}, of a cue file. A comma follows each cue, as '
         'their code expects it.')
-    write.add_argument('files', nargs=1, metavar='CUES', help='cue file')
+    write.add_argument('file', metavar='CUES', help='cue file')
     write.add_argument('--out', required=True, help='JSON file to write')
 
     for command in (read, write):
@@ -87,7 +84,6 @@ def parse_args(words: List[str]) -> argparse.Namespace:
             '--skip-unknown',
             action='store_true',
             help='leave out what the metadata lack')
-    for command in (read, write):
         command.add_argument(
             '--overwrite',
             action='store_true',
@@ -100,7 +96,7 @@ def parse_args(words: List[str]) -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    parse_args(sys.argv[1:])  # before the imports that take seconds
+    parse_args()  # before the imports that take seconds
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, read_classes
 from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
@@ -112,7 +108,7 @@ from mmteso.io import (CueFile, CueFileError, VidClip, VidJsonError,
 def check_out(args: argparse.Namespace) -> None:
     """Refuse to write over something, before the work is done."""
     if os.path.realpath(args.out) in map(os.path.realpath,
-                                         [*args.files, args.metadata]):
+                                         [args.file, args.metadata]):
         raise CueFileError(f'"{args.out}" is also an input: write to another '
                            'file.')
     if os.path.exists(args.out) and not args.overwrite:
@@ -168,7 +164,7 @@ def expected(row: ClipRow, frames: Optional[int]) -> VidClip:
 
 
 def import_json(args: argparse.Namespace) -> None:
-    table, cleaned = read_vid_json(args.files[0])
+    table, cleaned = read_vid_json(args.file)
     asked, others = read_rows(args)
     clips = {row.uid: expected(row, args.frames) for row in asked}
     found = import_vid_json(table, clips, {row.vid
@@ -192,7 +188,7 @@ def import_json(args: argparse.Namespace) -> None:
 
 
 def export_json(args: argparse.Namespace) -> None:
-    records = CueFile(args.files[0]).values()
+    records = CueFile(args.file).values()
     asked, others = read_rows(args)
     passed = {row.uid for row in others}
     wanted = [record for record in records if record.uid not in passed]
@@ -212,7 +208,7 @@ def export_json(args: argparse.Namespace) -> None:
 
 
 def main(words: Optional[List[str]] = None) -> None:
-    args = parse_args(sys.argv[1:] if words is None else words)
+    args = parse_args(words)
     try:
         check_out(args)
         (import_json if args.command == 'import' else export_json)(args)

@@ -69,7 +69,7 @@ from mmengine.config import Config
 from mmteso.analysis.ablation import best_checkpoint
 from mmteso.apis import AVSInferencer, check_weights
 from mmteso.apis.cues import CueSource
-from mmteso.engine import merge_cfg_options, set_data_root
+from mmteso.engine import read_config
 from mmteso.page import Limits, show_missing_model
 from mmteso.page.app import serve
 
@@ -109,9 +109,7 @@ def main() -> None:
     if config is None:
         missing = explain(f'{args.demo} holds no trained model.', args.demo)
     else:
-        cfg = Config.fromfile(config)
-        set_data_root(cfg, args.data_root)
-        merge_cfg_options(cfg, args.cfg_options)
+        cfg = read_config(config, args.cfg_options, args.data_root)
         lacking = [file for file in check_weights({config: cfg})
                    if checkpoint is None and ': model.' in file.used_by
                    and file.state != 'there']

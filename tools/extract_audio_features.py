@@ -60,10 +60,8 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
-
 from mmteso.apis import extract_audio_features
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 
 
 def main():
@@ -74,8 +72,7 @@ def main():
         parser.error('--batch-size must be at least 1, --workers at least 0')
     start = time.perf_counter()
     try:
-        cfg = Config.fromfile(args.config)
-        merge_cfg_options(cfg, args.cfg_options)
+        cfg = read_config(args.config, args.cfg_options)
         summary = extract_audio_features(
             cfg,
             args.out,

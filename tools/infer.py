@@ -86,7 +86,7 @@ with redirect_stdout(sys.stderr):
 
     from mmteso.apis import AVSInferencer, Clip
     from mmteso.apis.clip_files import file_name
-    from mmteso.engine import merge_cfg_options, set_data_root
+    from mmteso.engine import read_config
     from mmteso.io import read_json, write_json
 
 
@@ -171,9 +171,7 @@ def infer_all(args: argparse.Namespace, lines: TextIO) -> int:
     if len(set(names)) < len(names):
         raise SystemExit('two inputs have the same name, and would write to '
                          'the same folder: give them to two calls')
-    cfg = Config.fromfile(args.config)
-    set_data_root(cfg, args.data_root)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options, args.data_root)
     log_idle_threads()
     inferencer = None
     failed = False

@@ -9,12 +9,12 @@ clips without ground truth and scores nothing.
 """
 import argparse
 import inspect
-import os
 import os.path as osp
-from typing import Union
+from typing import Optional
 
 from mmteso.choices import NOISE_REFERENCES, audio_condition_transform
-from mmteso.command_line import add_cfg_options, add_data_root, existing_file
+from mmteso.command_line import (add_cfg_options, add_data_root,
+                                 add_runner_options, existing_file)
 from mmteso.cpu import log_idle_threads, relax_idle_threads
 
 
@@ -28,10 +28,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         help='checkpoint file; none for models that bring their weights '
         '(ZeroShotAVS)')
-    parser.add_argument(
-        '--work-dir',
-        help='folder for logs and results; default: work_dir in the config, '
-        'else work_dirs/<name of the config>')
+    add_runner_options(parser)
     parser.add_argument(
         '--out',
         help='folder for the predictions, {subset}/{uid}/{frame}.png, for '
@@ -95,14 +92,7 @@ def parse_args() -> argparse.Namespace:
     add_data_root(parser)
     add_cfg_options(parser)
     parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='what started several processes; default: none')
-    parser.add_argument(
         '--tta', action='store_true', help='test-time augmentation')
-    # torch.distributed.launch of torch >= 2.0 passes --local-rank
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     if args.audio is None and args.audio_out:
         parser.error('--audio-out needs --audio')
@@ -114,7 +104,6 @@ def parse_args() -> argparse.Namespace:
                 audio_condition_transform(condition)
         except ValueError as error:
             parser.error(str(error))
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
@@ -124,14 +113,14 @@ if __name__ == '__main__':
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
-from mmseg.registry import METRICS, MODELS, RUNNERS
+from mmseg.registry import METRICS, MODELS
 
-from mmteso.engine import (evaluate_audio_conditions, explain_lost_process,
-                           format_audio_report, leave_cpu_distributed,
-                           merge_cfg_options, predict_without_masks,
-                           prepare_cpu_distributed, require_whole_checkpoint,
-                           set_data_root)
+from mmteso.engine import (build_runner, evaluate_audio_conditions,
+                           explain_lost_process, format_audio_report,
+                           leave_cpu_distributed, predict_without_masks,
+                           prepare_cpu_distributed, read_runner_config,
+                           require_whole_checkpoint)
+from mmteso.engine.sound_steps import class_of, type_name
 from mmteso.io import write_json
 
 
@@ -155,9 +144,7 @@ def use_tta(cfg: Config) -> None:
     missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
     if missing:
         raise SystemExit(f'--tta needs {" and ".join(missing)} in the config')
-    name = cfg.tta_model.type
-    name = name if isinstance(name, str) else name.__name__
-    if name.rsplit('.', 1)[-1] == 'SegTTAModel':
+    if type_name(cfg.tta_model) == 'SegTTAModel':
         raise SystemExit(
             "--tta: mmseg's SegTTAModel leaves sounding_score as the last "
             'view gives it, so J and F would be wrong. Use '
@@ -186,47 +173,28 @@ def save_predictions(cfg: Config, folder: str) -> None:
         ]
         return
     writers = [(position, metric) for position, metric in enumerate(evaluators)
-               if _writes_predictions(metric['type'])]
+               if _writes_predictions(class_of(metric, METRICS))]
     if not writers:
         types = [str(metric['type']) for metric in evaluators]
         raise SystemExit(
             '--out needs a metric that writes predictions in the config: '
             f'AVSMetric or AVSSMetric in test_evaluator, but got {types}')
     for position, metric in writers:
-        name = metric['type']
-        name = name if isinstance(name, str) else name.__name__
         metric['output_dir'] = folder if len(writers) == 1 else osp.join(
-            folder, f'{position}_{name.rsplit(".", 1)[-1]}')
+            folder, f'{position}_{type_name(metric)}')
 
 
-def _writes_predictions(metric: Union[str, type]) -> bool:
-    if isinstance(metric, str):
-        metric = METRICS.get(metric)
+def _writes_predictions(metric: Optional[type]) -> bool:
     return (metric is not None and any(
         base.__module__.split('.')[0] == 'mmteso' for base in metric.__mro__)
             and 'output_dir' in inspect.signature(metric).parameters)
 
 
-def _brings_weights(model: Union[str, type]) -> bool:
-    if isinstance(model, str):
-        model = MODELS.get(model)
-    return getattr(model, 'brings_weights', False)
-
-
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    set_data_root(cfg, args.data_root)
-    merge_cfg_options(cfg, args.cfg_options)
-    # priority: command line, then config, then the config's name
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join(
-            'work_dirs',
-            osp.splitext(osp.basename(args.config))[0])
-    if args.checkpoint is None and not _brings_weights(cfg.model['type']):
+    cfg = read_runner_config(args)
+    if args.checkpoint is None and not getattr(
+            class_of(cfg.model, MODELS), 'brings_weights', False):
         raise SystemExit('test.py needs a CHECKPOINT: '
                          f'{cfg.model["type"]} has no weights of its own')
     cfg.load_from = args.checkpoint
@@ -245,10 +213,7 @@ def main() -> None:
 
     if args.audio is None:
         require_whole_checkpoint(cfg, args.allow_keys)
-        runner = (
-            RUNNERS.build(cfg)
-            if 'runner_type' in cfg else Runner.from_cfg(cfg))
-        runner.test()
+        build_runner(cfg).test()
         return
     report = evaluate_audio_conditions(
         cfg,

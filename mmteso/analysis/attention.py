@@ -1,6 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Where the queries that find something sounding look."""
-from typing import List, Sequence
+from typing import List, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,12 @@ from torch import Tensor, nn
 
 from mmteso.models import TeSOHead
 from mmteso.models.decode_heads import record_query_attention
-from .frames import batches
+from mmteso.visualization import (PictureRow, draw_picture_grid, overlay_heat,
+                                  overlay_mask)
+from .frames import (batches, build_test_set, label_of, load_frames,
+                     picture_of, truth_of)
+
+_UNIT = 'attention x sounding queries (1: one query, everywhere alike)'
 
 
 @torch.no_grad()
@@ -60,6 +65,41 @@ def sounding_attention(model: nn.Module,
             for one, sample in zip(heat, samples)
         ]
     return found
+
+
+def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[str],
+                   path: str, title: str) -> None:
+    """Draw the attention of models under normal sound, all on one scale.
+
+    The first model, if it reads cues, is shown without them too. Below each
+    map stands how much of it falls on what sounds.
+    """
+    heats, items = {}, []
+    for name, model in models.items():
+        own = load_frames(build_test_set(model.cfg), frames)
+        heats[name] = sounding_attention(model, own)
+        if not items and reads_cues(model):
+            heats[f'{name}, cues taken away'] = sounding_attention(
+                model, own, without_cues=True)
+        items = items or own
+    # a few hot pixels don't darken the rest
+    flat = [heat.ravel() for maps in heats.values() for heat in maps]
+    highest = float(np.percentile(np.concatenate(flat), 99.5))
+    rows = []
+    for i, item in enumerate(items):
+        image, truth = picture_of(item), truth_of(item)
+        row = PictureRow({
+            'frame': image,
+            'ground truth': overlay_mask(image, truth)
+        }, label_of(item['data_samples']))
+        for name, maps in heats.items():
+            row.pictures[name] = overlay_heat(image, maps[i], highest)
+            share = 100 * maps[i][truth].sum() / max(maps[i].sum(), 1e-12)
+            row.notes[name] = (
+                f'{share:.0f} % on what sounds'
+                if truth.any() else 'nothing sounds')
+        rows.append(row)
+    draw_picture_grid(rows, path, title, heat_scale=(highest, _UNIT))
 
 
 def reads_cues(model: nn.Module) -> bool:

@@ -23,19 +23,20 @@ from torch import Tensor, nn
 from mmteso.apis import init_model
 from mmteso.choices import AUDIO_CONDITIONS, CONTROLS
 from mmteso.engine import make_audio_report
-from mmteso.engine.sound_steps import dataset_configs, type_name
-from mmteso.io import atomic_write, plain, write_json
+from mmteso.engine.sound_steps import dataset_configs
+from mmteso.io import plain, write_file, write_json
 from mmteso.tables import format_number, format_table
 from mmteso.visualization import draw_bar_chart
 from .complexity import analyze_flops
 from .demo import REFERENCES, describe_machine
-from .frames import build_test_set, frame_name, masks_only
-from .preference import (ComparedModel, audio_report_of, check_comparable,
-                         describe_data, protocol_notes, score_panels)
+from .frames import (build_test_set, find_avs_metric, frame_name, is_object,
+                     masks_only)
+from .preference import (SOUND, ComparedModel, audio_report_of,
+                         check_comparable, describe_data, protocol_notes,
+                         score_panels)
 
 _TITLES = dict(REFERENCES, random='a visible object by chance (no model)')
 _ROUNDS = 3  # of measuring the speed, after one that warms up
-_IGNORE = 255
 _SIZE = {
     'parameters (M)': ('parameters', 1e6),
     'FLOPs (G)': ('flops', 1e9),
@@ -55,30 +56,20 @@ def compare_models(models: Sequence[ComparedModel],
     Writes ``comparison.json``, whose content it returns, ``comparison.md``,
     ``comparison.csv`` and ``scores.png`` into the folder ``out``.
 
-    Args:
-        models (Sequence[ComparedModel]): Each with a config; all have to test
-            the same frames by the same protocol. Models of one name and
-            config are runs with other seeds: a row has the mean of their
-            numbers, with the standard deviation, and the first one's size and
-            speed.
-        out (str): The folder.
-        conditions (Sequence[str]): Audio conditions, 'normal' among them.
-            Defaults to all five.
-        controls (Sequence[str]): Of :data:`mmteso.choices.CONTROLS`. All but
-            'blank' are left out where no ``LoadAVSAnnotations(
-            load_visible=True)`` of the first model tells what is visible.
-            Defaults to all.
-        speed_frames (int): From how many frames the speed is measured; 0
-            leaves it out. Defaults to 8.
-        note (str): Written into the report. Defaults to ''.
-        **sound: ``reference``, ``seed`` and ``off_screen_groups`` of
-            :func:`mmteso.engine.evaluate_audio_conditions`.
+    All models have a config and test the same frames by the same protocol.
+    Those of one name and config are runs with other seeds: a row has the mean
+    of their numbers, with the standard deviation, and the first one's size
+    and speed. ``controls`` are of :data:`mmteso.choices.CONTROLS`; all but
+    'blank' are left out where no ``LoadAVSAnnotations(load_visible=True)`` of
+    the first model tells what is visible. The speed is measured over
+    ``speed_frames`` frames, 0 leaves it out; ``sound`` is ``reference``,
+    ``seed`` and ``off_screen_groups`` of
+    :func:`mmteso.engine.evaluate_audio_conditions`.
 
-    Raises:
-        ValueError: If 'normal' is not among the conditions, two configs have
-            one name, or the models can't be compared.
+    A ValueError if 'normal' is not among the conditions, two configs have one
+    name, or the models can't be compared.
     """
-    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
+    sound = {**SOUND, **sound}
     if 'normal' not in conditions:
         raise ValueError('the comparison needs the audio condition normal')
     firsts: Dict[str, ComparedModel] = {}
@@ -131,13 +122,11 @@ def compare_models(models: Sequence[ComparedModel],
             threads=torch.get_num_threads(),
             **describe_machine()))
     write_json(report, osp.join(out, 'comparison.json'))
-    with atomic_write(osp.join(out, 'comparison.csv')) as partial:
-        mean, spread = comparison_frames(report)
-        mean.join(spread.dropna(axis=1, how='all'), rsuffix=' (sd)').to_csv(
-            partial, index_label='model')
-    with open(
-            osp.join(out, 'comparison.md'), 'w', encoding='utf-8') as file:
-        file.write(format_comparison(report))
+    mean, spread = comparison_frames(report)
+    table = mean.join(spread.dropna(axis=1, how='all').add_suffix(' (sd)'))
+    write_file(
+        osp.join(out, 'comparison.csv'), table.to_csv(index_label='model'))
+    write_file(osp.join(out, 'comparison.md'), format_comparison(report))
     draw_bar_chart(
         score_panels(report), osp.join(out, 'scores.png'),
         f'Other sound, same picture\n{report["data"]}')
@@ -197,21 +186,12 @@ def control_scores(cfg: Config,
                    seed: int = 0) -> Dict[str, tuple]:
     """Score masks that need no model by the config's ``AVSMetric``.
 
-    Args:
-        cfg (Config): With test data and ``test_evaluator``.
-        controls (Sequence[str]): See :func:`compare_models`.
-        seed (int): Of 'random'. Defaults to 0.
-
-    Returns:
-        dict[str, tuple]: By control the scores and the protocol, a line.
-
-    Raises:
-        ValueError: If the config has no ``AVSMetric``.
+    Gives by control, see :func:`compare_models`, the scores and the protocol,
+    a line; ``seed`` is that of 'random'. A ValueError if the config has no
+    ``AVSMetric``.
     """
-    metrics = cfg.test_evaluator
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    ours = [m for m in metrics if type_name(m) == 'AVSMetric']
-    if not ours:
+    metric = find_avs_metric(cfg)
+    if not metric:
         raise ValueError('the controls are scored by AVSMetric, but '
                          'test_evaluator has none')
     cfg = copy.deepcopy(cfg)
@@ -224,7 +204,7 @@ def control_scores(cfg: Config,
             leaf['task'] = 'semantic'
     dataset = masks_only(cfg)
     evaluators = {
-        name: Evaluator([dict(ours[0])])
+        name: Evaluator([dict(metric)])
         for name in controls if seen or name == 'blank'
     }
     for evaluator in evaluators.values():
@@ -247,7 +227,7 @@ def _control_mask(name: str, sample: Any, seed: int) -> Tensor:
     if name == 'blank':
         return torch.zeros(sample.gt_sem_seg.shape)[None]
     visible = sample.gt_visible.data
-    objects = (visible != 0) & (visible != _IGNORE)
+    objects = is_object(visible)
     if name == 'random':
         labels = visible[objects].unique()
         # a frame's choice doesn't depend on the others
@@ -271,15 +251,11 @@ def _flops(model: nn.Module) -> Optional[float]:
 @torch.no_grad()
 def frames_per_second(models: Mapping[str, nn.Module],
                       frames: int = 8) -> Dict[str, float]:
-    """How many frames a second models test, one at a time.
+    """How many frames a second models of :func:`mmteso.apis.init_model` test,
+    one at a time, at most ``frames`` of the test set.
 
     Reading and scoring are not counted. The models take turns, so that what
     else the machine does hits all alike; the median of three rounds.
-
-    Args:
-        models (Mapping[str, nn.Module]): From
-            :func:`mmteso.apis.init_model`.
-        frames (int): At most so many of the test set. Defaults to 8.
     """
     batches = {}
     for name, model in models.items():

@@ -49,21 +49,13 @@ def first_steps(cfg: Config,
     """Train a config's model for a few iterations and look at the steps.
 
     On the CPU, with the config's optimiser, clip, schedule and learning rates.
-
-    Args:
-        cfg (Config): A training config.
-        iterations (Sequence[int]): Iterations to look at. Defaults to (1, ).
-        clips (Sequence[float | None]): Other clips of the norm, None for
-            none, for which AdamW's first step is computed too.
-        epsilons (Sequence[float]): AdamW's eps for these; each clip is
-            combined with each. Defaults to (): the config's.
-        batch_size (int): Frames of an iteration. Defaults to 2.
-        checkpoint (str, optional): Weights. Defaults to None: random ones.
-        real_data (bool): Take the config's training data and audio encoder
-            instead of :func:`simulated_batches`. Defaults to False.
-        epoch_length (int): Iterations of an epoch, for the schedule. Defaults
-            to 93: V1M's 1480 frames, 16 at a time.
-        seed (int): Defaults to 0.
+    ``iterations`` count from 1. AdamW's first step is computed as well with
+    other ``clips`` of the norm, None for none, each combined with each of
+    ``epsilons``, by default the config's. Weights are random without a
+    checkpoint, batches of :func:`simulated_batches` without ``real_data``,
+    which takes the config's training data and audio encoder.
+    ``epoch_length``, in iterations, is for the schedule: 93 are V1M's 1480
+    frames, 16 at a time.
     """
     cfg = copy.deepcopy(cfg)
     set_random_seed(seed)

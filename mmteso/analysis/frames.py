@@ -80,10 +80,10 @@ def choose_frames(dataset: BaseDataset, count: int) -> List[str]:
     kinds: Dict[str, List[tuple]] = dict(part=[], silent=[], whole=[])
     for index in range(len(dataset)):
         sample = dataset[index]['data_samples']
-        sounding = _is_object(sample.gt_sem_seg.data)
+        sounding = is_object(sample.gt_sem_seg.data)
         kind = 'whole' if sounding.any() else 'silent'
         if kind == 'whole' and 'gt_visible' in sample and (
-                _is_object(sample.gt_visible.data) & ~sounding).any():
+                is_object(sample.gt_visible.data) & ~sounding).any():
             kind = 'part'
         kinds[kind].append((index, frame_name(sample)))
     part = math.ceil(3 * count / 4)
@@ -99,7 +99,8 @@ def choose_frames(dataset: BaseDataset, count: int) -> List[str]:
     return [name for _, name in sorted(found)]
 
 
-def _is_object(labels: torch.Tensor) -> torch.Tensor:
+def is_object(labels: torch.Tensor) -> torch.Tensor:
+    """Where labels are neither background nor to be ignored."""
     return (labels > 0) & (labels != _IGNORE)
 
 
@@ -133,7 +134,7 @@ def picture_of(item: dict) -> np.ndarray:
 
 def truth_of(item: dict) -> np.ndarray:
     """Where something sounds in the frame of an item, bool (H, W)."""
-    return _is_object(item['data_samples'].gt_sem_seg.data[0]).numpy()
+    return is_object(item['data_samples'].gt_sem_seg.data[0]).numpy()
 
 
 def label_of(sample: SegDataSample) -> str:
@@ -154,7 +155,7 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
     """
     found: Dict[tuple, PictureRow] = {}
     for place, (name, model) in enumerate(models.items()):
-        threshold = _threshold(model.cfg)
+        threshold = find_avs_metric(model.cfg).get('threshold', 0.5)
         for condition in conditions:
             dataset = build_test_set(model.cfg, condition, **sound)
             items = load_frames(dataset, frames)
@@ -184,13 +185,13 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
     return [found[key] for key in sorted(found)]
 
 
-def _threshold(cfg: Config) -> float:
-    """From which score on AVSMetric calls a pixel sounding, 0.5 without."""
+def find_avs_metric(cfg: Config) -> dict:
+    """The config of a test's first ``AVSMetric``; empty without."""
     metrics = cfg.test_evaluator
     for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
         if type_name(metric) == 'AVSMetric':
-            return metric.get('threshold', 0.5)
-    return 0.5
+            return metric
+    return {}
 
 
 def _agreement(mask: np.ndarray, truth: np.ndarray) -> str:

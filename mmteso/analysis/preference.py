@@ -9,29 +9,26 @@ import os.path as osp
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
-import numpy as np
 import pandas as pd
 from mmengine.config import Config
-from torch import nn
 
 from mmteso.apis import evaluate_audio_conditions, init_model
 from mmteso.choices import AUDIO_CONDITIONS, PICTURES
 from mmteso.engine import describe_sounds, make_audio_report, protocols
 from mmteso.engine.sound_steps import dataset_configs
-from mmteso.io import plain, read_json, read_yaml, write_json
+from mmteso.io import plain, read_json, read_yaml, write_file, write_json
 from mmteso.tables import format_number, format_table
-from mmteso.visualization import (BarPanel, PictureRow, draw_bar_chart,
-                                  draw_picture_grid, overlay_heat,
-                                  overlay_mask)
-from .attention import reads_cues, sounding_attention
+from mmteso.visualization import BarPanel, draw_bar_chart, draw_picture_grid
+from .attention import draw_attention
 from .demo import REFERENCES, describe_machine
-from .frames import (build_test_set, choose_frames, label_of, load_frames,
-                     mask_rows, masks_only, picture_of, references, truth_of)
+from .frames import (choose_frames, load_frames, mask_rows, masks_only,
+                     references)
 
 # as the results of the evaluators are named, without their prefix; percent
 _SCORES = ('J', 'F', 'mIoU', 'F-score')
 _FURTHER = ('J_sounding', 'J_part', 'foreground', 'blank')
-_HEAT_UNIT = 'attention x sounding queries (1: one query, everywhere alike)'
+#: Defaults of what :func:`mmteso.engine.evaluate_audio_conditions` takes.
+SOUND = dict(reference='snr', seed=0, off_screen_groups=None)
 
 
 @dataclass
@@ -64,7 +61,7 @@ def make_preference_report(models: Sequence[ComparedModel],
     stands in report and titles; ``sound`` is ``reference``, ``seed`` and
     ``off_screen_groups`` of :func:`mmteso.engine.evaluate_audio_conditions`.
     """
-    sound = {'reference': 'snr', 'seed': 0, 'off_screen_groups': None, **sound}
+    sound = {**SOUND, **sound}
     # what may be wrong with the data costs no test
     dataset = masks_only(models[0].cfg)
     names = choose_frames(dataset, frames) if isinstance(
@@ -96,8 +93,7 @@ def make_preference_report(models: Sequence[ComparedModel],
             **describe_machine()))
     # before the pictures: if these fail, the tests were not in vain
     write_json(report, osp.join(out, 'report.json'))
-    with open(osp.join(out, 'report.md'), 'w', encoding='utf-8') as file:
-        file.write(format_preference_report(report))
+    write_file(osp.join(out, 'report.md'), format_preference_report(report))
 
     title = f'{report["data"]}{": " + note if note else ""}'
     if 'scores' in pictures:
@@ -142,41 +138,6 @@ def audio_report_of(model: ComparedModel, work_dir: str,
         raise ValueError(f'{model.name!r} was tested under none of '
                          f'{list(conditions)}')
     return report
-
-
-def draw_attention(models: Mapping[str, nn.Module], frames: Sequence[str],
-                   path: str, title: str) -> None:
-    """Draw the attention of models under normal sound, all on one scale.
-
-    The first model, if it reads cues, is shown without them too. Below each
-    map stands how much of it falls on what sounds.
-    """
-    heats, items = {}, []
-    for name, model in models.items():
-        own = load_frames(build_test_set(model.cfg), frames)
-        heats[name] = sounding_attention(model, own)
-        if not items and reads_cues(model):
-            heats[f'{name}, cues taken away'] = sounding_attention(
-                model, own, without_cues=True)
-        items = items or own
-    # a few hot pixels don't darken the rest
-    flat = [heat.ravel() for maps in heats.values() for heat in maps]
-    highest = float(np.percentile(np.concatenate(flat), 99.5))
-    rows = []
-    for i, item in enumerate(items):
-        image, truth = picture_of(item), truth_of(item)
-        row = PictureRow({
-            'frame': image,
-            'ground truth': overlay_mask(image, truth)
-        }, label_of(item['data_samples']))
-        for name, maps in heats.items():
-            row.pictures[name] = overlay_heat(image, maps[i], highest)
-            share = 100 * maps[i][truth].sum() / max(maps[i].sum(), 1e-12)
-            row.notes[name] = (
-                f'{share:.0f} % on what sounds'
-                if truth.any() else 'nothing sounds')
-        rows.append(row)
-    draw_picture_grid(rows, path, title, heat_scale=(highest, _HEAT_UNIT))
 
 
 def read_audio_report(path: str) -> Dict[str, Any]:

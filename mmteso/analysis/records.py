@@ -20,8 +20,7 @@ from mmteso.tables import format_table
 Run = Dict[str, Any]
 
 # what stands in a run's file and not among the facts of a record
-_NO_FACTS = ('conditions', 'drop_percent', 'false_positive_percent',
-             'listening_score', 'seconds', 'config_hash')
+_NO_FACTS = ('conditions', 'drop_percent', 'listening_score', 'seconds')
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from .distributed import (explain_lost_process, leave_cpu_distributed,
 from .hooks import (AVSVisualizationHook, ClassCheckHook, DataCheckHook,
                     FiniteLossHook, GradNormHook, PlainCheckpointHook,
                     RandomStateHook, SafeCheckpointHook, TrainingSummaryHook)
-from .options import (CPUAmpOptimWrapper, enable_amp, merge_cfg_options,
+from .options import (CPUAmpOptimWrapper, build_runner, enable_amp,
+                      merge_cfg_options, read_config, read_runner_config,
                       resume_from_work_dir, set_data_root)
 from .sound_steps import describe_sound, find_sound_steps
 from .strict_loading import (StartCheckpointHook, StrictCheckpointHook,
@@ -26,13 +27,13 @@ __all__ = [
     'OPENMMLAB_HOSTS', 'PlainCheckpointHook', 'RandomStateHook',
     'SafeCheckpointHook', 'StartCheckpointHook', 'StrictCheckpointHook',
     'TrainableOptimWrapperConstructor', 'TrainingSummaryHook',
-    'audio_conditions_dataloader', 'config_differences', 'describe_sound',
-    'describe_sounds', 'download_file', 'enable_amp',
+    'audio_conditions_dataloader', 'build_runner', 'config_differences',
+    'describe_sound', 'describe_sounds', 'download_file', 'enable_amp',
     'evaluate_audio_conditions', 'explain_lost_process', 'find_sound_steps',
     'flat_scores', 'format_audio_report', 'insert_audio_conditions',
-    'leave_cpu_distributed',
-    'make_audio_report', 'merge_cfg_options', 'predict_without_masks',
-    'prepare_cpu_distributed', 'protocols', 'require_whole_checkpoint',
+    'leave_cpu_distributed', 'make_audio_report', 'merge_cfg_options',
+    'predict_without_masks', 'prepare_cpu_distributed', 'protocols',
+    'read_config', 'read_runner_config', 'require_whole_checkpoint',
     'resume_from_work_dir', 'same_files', 'set_data_root', 'strict_loading',
     'warn_of_other_config'
 ]

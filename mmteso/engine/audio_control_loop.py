@@ -11,12 +11,13 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
-from mmseg.registry import LOOPS, RUNNERS
+from mmseg.registry import LOOPS
 
 from mmteso.choices import AUDIO_CONDITIONS
 from mmteso.datasets.transforms import split_conditions
 from .audio_condition import audio_conditions_dataloader
 from .audio_report import flat_scores, format_audio_report, make_audio_report
+from .options import build_runner
 from .sound_steps import type_name
 from .strict_loading import require_whole_checkpoint
 
@@ -226,7 +227,6 @@ def evaluate_audio_conditions(cfg: Config,
     if checkpoint is not None:
         cfg.load_from = checkpoint
     require_whole_checkpoint(cfg, allow_keys)
-    runner = (
-        RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg))
+    runner = build_runner(cfg)
     runner.test()
     return dict(runner.test_loop.report, checkpoint=cfg.get('load_from'))

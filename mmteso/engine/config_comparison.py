@@ -24,12 +24,6 @@ _IRRELEVANT = re.compile(
     r'pipeline\..*\.(cue_file|text_encoder|cue_target|synonyms|'
     r'backend_args|file_client_args|imdecode_backend)')
 
-# Constructors' defaults that checkpoints were trained with which don't tell
-# the version of mmteso (`meta['mmteso_version']`, see PlainCheckpointHook).
-_FORMER_DEFAULTS = dict(
-    DynamicMask=dict(threshold='mean'),
-    SeDAM=dict(no_cue='learned', normalize=False))
-
 
 class _NotSet:
 
@@ -47,10 +41,8 @@ def config_differences(meta: Dict[str, Any], cfg: Config) -> List[str]:
     Compared are the model, without what only training sees (losses, initial
     weights, what is frozen, dropout), and the steps of the test pipeline that
     load and alter pictures, sound and cues, without the paths of their files.
-    A field that is not set has the constructor's default, of today in a
-    checkpoint with ``mmteso_version``, else one that is not known. With
-    ``tta_model`` as ``model`` the pipelines of test-time augmentation are
-    compared.
+    A field that is not set has the constructor's default. With ``tta_model``
+    as ``model`` the pipelines of test-time augmentation are compared.
 
     Gives lines such as 'model.prompt_encoder.num_heads: 8 in training, 4 now',
     in the order of the config; a step of the test pipeline is named by its
@@ -70,7 +62,7 @@ def config_differences(meta: Dict[str, Any], cfg: Config) -> List[str]:
         now_parts['model'] = model['module']
         if 'tta_pipeline' in then:
             then_parts['pipeline'] = _steps(then['tta_pipeline'])
-    return list(_compare(then_parts, now_parts, '', 'mmteso_version' in meta))
+    return list(_compare(then_parts, now_parts, ''))
 
 
 def warn_of_other_config(checkpoint: Dict[str, Any], cfg: Config) -> None:
@@ -119,15 +111,12 @@ def _kind(spec: dict) -> str:
     return 'BN' if kind == 'SyncBN' else kind
 
 
-def _compare(then: Any, now: Any, field: str,
-             versioned: bool) -> Iterator[str]:
+def _compare(then: Any, now: Any, field: str) -> Iterator[str]:
     if isinstance(then, dict) and isinstance(now, dict):
         if _kind(then) != _kind(now):
             # their fields mean other things
             yield _line(f'{field}.type', _kind(then), _kind(now))
             return
-        if not versioned:
-            then = {**_FORMER_DEFAULTS.get(_kind(then), {}), **then}
         for key in {**now, **then}:
             path = f'{field}.{key}' if field else str(key)
             if key == 'type' or _IRRELEVANT.fullmatch(path):
@@ -136,12 +125,11 @@ def _compare(then: Any, now: Any, field: str,
             # could make the registry import something
             default = _default(now, key)
             yield from _compare(
-                then.get(key, default if versioned else _NOT_SET),
-                now.get(key, default), path, versioned)
+                then.get(key, default), now.get(key, default), path)
     elif (isinstance(then, list) and isinstance(now, list)
           and len(then) == len(now)):
         for index, pair in enumerate(zip(then, now)):
-            yield from _compare(*pair, f'{field}.{index}', versioned)
+            yield from _compare(*pair, f'{field}.{index}')
     elif then != now and {repr(then), repr(now)} != {'None', 'not set'}:
         yield _line(field, then, now)
 

@@ -1,9 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-"""What the options ``--cfg-options``, ``--amp`` and ``--resume`` mean."""
+"""What the tools' options mean, ``--cfg-options``, ``--amp``, ``--resume``."""
 import difflib
 import glob
 import inspect
+import os
 import os.path as osp
+from argparse import Namespace
 from contextlib import contextmanager
 from typing import Any, Mapping, Optional
 
@@ -13,7 +15,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, find_latest_checkpoint
-from mmseg.registry import OPTIM_WRAPPERS
+from mmseg.registry import OPTIM_WRAPPERS, RUNNERS
 from torch import nn
 
 from mmteso.logs import warn
@@ -69,6 +71,40 @@ def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
             advice = f'. Did you mean {close[0]!r}?'
         warn(f'--cfg-options: nothing reads {name!r}{advice}')
     cfg.merge_from_dict(dict(options))
+
+
+def read_config(path: str,
+                cfg_options: Optional[Mapping[str, Any]] = None,
+                data_root: Optional[str] = None) -> Config:
+    """Read a config as ``--cfg-options`` and ``--data-root`` change it, see
+    :func:`merge_cfg_options` and :func:`set_data_root`."""
+    cfg = Config.fromfile(path)
+    set_data_root(cfg, data_root)
+    merge_cfg_options(cfg, cfg_options)
+    return cfg
+
+
+def read_runner_config(args: Namespace) -> Config:
+    """The config of a tool that trains or tests, of its arguments:
+    :func:`read_config`, and
+    :func:`mmteso.command_line.add_runner_options`."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = read_config(
+        args.config, {'launcher': args.launcher, **(args.cfg_options or {})},
+        args.data_root)
+    # priority: command line, then config, then the config's name
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join(
+            'work_dirs',
+            osp.splitext(osp.basename(args.config))[0])
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner of a config, of the type that it names, if any."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
 def resume_from_work_dir(cfg: Config) -> None:

@@ -5,6 +5,7 @@ import narrow
 import pytest
 from both_kinds import random_checkpoint
 
+from mmteso.analysis.preference import ComparedModel
 from mmteso.testbeds.synthavs import generate_synthavs
 
 
@@ -35,3 +36,17 @@ def listening_cfg(_listening_model):
 @pytest.fixture
 def checkpoint(_listening_model):
     return _listening_model[1]
+
+
+@pytest.fixture
+def no_text(listening_cfg, tmp_path):
+    """The ablation: sound alone prompts the queries."""
+    cfg = copy.deepcopy(listening_cfg)
+    cfg.model.prompt_encoder = dict(
+        type='AudioPrompt', embed_dims=narrow.PROMPT_DIMS, hidden_dims=16)
+    cfg.model.cue_loss = None
+    # no cues are selected
+    cfg.test_evaluator = [dict(type='AVSMetric')]
+    cfg.work_dir = str(tmp_path / 'no_text')
+    return ComparedModel('without text', 'no_text.py', cfg,
+                         random_checkpoint(cfg), attention=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
-from narrow import PROMPT_DIMS
+from processes import call_tool
 
 from mmteso.analysis.comparison import compare_models, control_scores
 from mmteso.analysis.frames import masks_only, references
@@ -16,29 +16,39 @@ from mmteso.analysis.preference import ComparedModel
 
 
 @pytest.fixture
-def models(listening_cfg, checkpoint, tmp_path):
-    """TeSO, and the same without text: of another size."""
-    other = copy.deepcopy(listening_cfg)
-    other.model.prompt_encoder = dict(
-        type='AudioPrompt', embed_dims=PROMPT_DIMS, hidden_dims=16)
-    other.model.cue_loss = None
-    other.test_evaluator = [dict(type='AVSMetric')]
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        torch.manual_seed(1)
-        model = MODELS.build(other.model)
-    path = str(tmp_path / 'other.pth')
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return [
-        ComparedModel('TeSO', 'teso.py', listening_cfg, checkpoint),
-        ComparedModel('without text', 'other.py', other, path)
-    ]
+def models(listening_cfg, checkpoint, no_text):
+    """Of another size each."""
+    return [ComparedModel('TeSO', 'teso.py', listening_cfg, checkpoint),
+            no_text]
 
 
-def test_tables_and_chart(models, tmp_path):
+@pytest.fixture
+def command(models, tmp_path):
+    """Run the tool with both models and further options."""
+
+    def run(*words):
+        rows = []
+        for model in models:
+            path = tmp_path / model.config
+            model.cfg.dump(path)
+            rows += ['--model', model.name, path, model.checkpoint]
+        call_tool('analysis_tools/compare.py', *rows, '--out',
+                  tmp_path / 'out', *words)
+
+    return run
+
+
+def test_tables_and_chart(command, tmp_path, capsys):
+    command('--audio', 'normal', 'mute', '--audio-reference', 'pcm16',
+            '--audio-seed', 4, '--speed-frames', 2, '--note', 'random',
+            '--cfg-options', 'test_dataloader.batch_size=1')
     out = tmp_path / 'out'
-    report = compare_models(
-        models, str(out), ['normal', 'mute'], speed_frames=2, note='random')
-    assert json.loads((out / 'comparison.json').read_text()) == report
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        str(out / name) for name in ('comparison.md', 'comparison.csv',
+                                     'comparison.json', 'scores.png')]
+    report = json.loads((out / 'comparison.json').read_text())
+    for entry in report['models'].values():
+        assert entry['reference'] == 'pcm16' and entry['seed'] == 4
     everything, chance, blank = list(report['models'])[2:]
     table = pd.read_csv(out / 'comparison.csv', index_col='model')
     assert list(table.index) == list(report['models'])
@@ -92,6 +102,18 @@ def test_only_blank_where_nothing_says_what_is_visible(listening_cfg):
     ])
     assert scores['blank'][0]['J_sounding'] == 0
     assert scores['blank'][0]['J'] == pytest.approx(100 * silent)
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--audio', 'loud'], "unknown audio condition 'loud'"),
+    (['--model', 'other', 'no-such.py', 'none'], 'there is no file no-such'),
+])
+def test_wrong_options(command, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as error:
+        command(*options)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def test_other_frames_are_refused(models, tmp_path):

@@ -1,20 +1,19 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import copy
 import json
 
 import pytest
-from both_kinds import random_checkpoint
-from narrow import PROMPT_DIMS
+from both_kinds import run_tool
 from PIL import Image
 from processes import ROOT
 
-from mmteso.analysis import preference
+from mmteso.analysis import attention, preference
+from mmteso.analysis.frames import masks_only
 from mmteso.analysis.preference import (ComparedModel, check_comparable,
                                         make_preference_report,
                                         read_paper_numbers, score_panels)
-from mmteso.engine import evaluate_audio_conditions
-from mmteso.io import plain, write_json
+from mmteso.io import write_json
 
+TOOL = 'analysis_tools/preference_report.py'
 PAPER = str(ROOT / 'tools' / 'analysis_tools' / 'paper_audio_control.yml')
 PROTOCOL = 'AVSMetric: J and F per frame'
 
@@ -25,69 +24,68 @@ def full(listening_cfg, checkpoint):
         'full', 'full.py', listening_cfg, checkpoint, attention=True)
 
 
-@pytest.fixture
-def no_text(listening_cfg, tmp_path):
-    """The ablation: sound alone prompts the queries."""
-    cfg = copy.deepcopy(listening_cfg)
-    cfg.model.prompt_encoder = dict(
-        type='AudioPrompt', embed_dims=PROMPT_DIMS, hidden_dims=16)
-    cfg.model.cue_loss = None
-    # no cues are selected
-    cfg.test_evaluator = [dict(type='AVSMetric')]
-    cfg.work_dir = str(tmp_path / 'no_text')
-    return ComparedModel('without text', 'no_text.py', cfg,
-                         random_checkpoint(cfg), attention=True)
-
-
-def test_report_and_pictures(full, no_text, tmp_path, monkeypatch):
-    """Two models; the numbers are those of the test tool."""
-    out = tmp_path / 'out'
-    seen, drawn = [], []
-
-    def spy(*args, **kwargs):
-        seen.append(evaluate_audio_conditions(*args, **kwargs))
-        return copy.deepcopy(seen[-1])
+def test_report_and_pictures(listening_cfg, checkpoint, no_text, tmp_path,
+                             capsys, monkeypatch):
+    """Of two models, with scores that were read, and published ones."""
+    drawn, draw_grid = [], preference.draw_picture_grid
 
     def draw(rows, *args, **kwargs):
         drawn.append(rows)
         return draw_grid(rows, *args, **kwargs)
 
-    draw_grid = preference.draw_picture_grid
-    monkeypatch.setattr(preference, 'evaluate_audio_conditions', spy)
-    monkeypatch.setattr(preference, 'draw_picture_grid', draw)
-    report = make_preference_report([full, no_text], str(out),
-                                    ['normal', 'mute'], frames=2,
-                                    note='random weights')
-    assert json.loads((out / 'report.json').read_text()) == report
-    assert list(report['models']) == ['full', 'without text']
-    for entry, expected in zip(report['models'].values(), seen):
-        assert entry['conditions'] == plain(expected['conditions'])
-    assert len(seen) == 2 and seen[0] != seen[1]
-    assert report['models']['full']['source'].startswith('tested here: full.')
+    for module in (preference, attention):
+        monkeypatch.setattr(module, 'draw_picture_grid', draw)
+    uid = masks_only(listening_cfg).get_data_info(1)['uid']
+    out, given = tmp_path / 'out', tmp_path / 'audio.json'
+    write_json(dict(conditions={'normal': dict(J=50.),
+                                'wgn-10db': dict(J=40.)}, metrics=[],
+                    reference='pcm16', seed=4), str(given))
+    no_text.cfg.dump(tmp_path / 'no_text.py')
+    run_tool(TOOL, listening_cfg, checkpoint, '--out', out, '--name', 'full',
+             '--without-text', tmp_path / 'no_text.py', no_text.checkpoint,
+             '--report', 'given', given, '--paper', '--audio', 'normal',
+             'wgn-10db', '--audio-reference', 'pcm16', '--audio-seed', 4,
+             '--frames', f'{uid}:1', '--note', 'random weights',
+             '--cfg-options', 'test_dataloader.batch_size=1')
+    names = ['report.json', 'report.md', 'scores.png', 'masks.png',
+             'attention.png']
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        str(out / name) for name in names]
+    report = json.loads((out / 'report.json').read_text())
+    assert list(report['models']) == ['full', 'without text', 'given']
+    full, other, read = report['models'].values()
+    assert full['source'].startswith('tested here: ')
+    assert full['reference'] == 'pcm16' and full['seed'] == 4
+    assert full['conditions'] != other['conditions']
+    assert read['conditions']['wgn-10db'] == dict(J=40.)
     assert report['references']['everything']['J'] > 0
     assert '(SynthAVS: synthetic, not AVSBench)' in report['data']
-    assert len(report['frames']) == 2 and report['paper'] is None
+    assert report['frames'] == [f'{uid}:1']
 
     text = (out / 'report.md').read_text()
-    j = report['models']['without text']['conditions']['mute']['J']
     row, = (line for line in text.splitlines()
-            if line.startswith('| without text') and ' mute ' in line)
+            if line.startswith('| without text') and ' wgn-10db ' in line)
+    j = other['conditions']['wgn-10db']['J']
     assert row.split('|')[3].strip() == f'{j:.2f}'
+    # measured and published numbers each beside their protocol
     for part in ('listening score of J (ours', 'random weights', '# Other',
-                 'AVSMetric: J and F per', 'everything visible (no model)'):
+                 'everything visible (no model)', f'- {full["metrics"][0]}\n',
+                 '## Published numbers: AVSBench V1M',
+                 f'given: read from {given}', report['paper']['protocol']):
         assert part in text
-    for name in ('scores.png', 'masks.png', 'attention.png'):
+    for name in names[2:]:
         assert f'({name})' in text and min(Image.open(out / name).size) > 200
-    masks, attention = drawn
-    assert len(masks) == 4 and len(attention) == 2
-    for row in attention:
-        assert list(row.pictures) == ['frame', 'ground truth', 'full',
-                                      'full, cues taken away', 'without text']
-        truth = (row.pictures['ground truth'] == row.pictures['frame']).all(-1)
-        for name, note in row.notes.items():
-            # nearly: what is grey in the frame looks as if it sounded
-            assert truth.any() or note == 'nothing sounds'
-            assert row.pictures[name].shape == row.pictures['frame'].shape
+    masks, (row, ) = drawn
+    assert len(masks) == 2
+    assert list(row.pictures) == [
+        'frame', 'ground truth', 'full', 'full, cues taken away',
+        'without text']
+    frame, truth = (row.pictures[name]
+                    for name in ('frame', 'ground truth'))
+    for name, note in row.notes.items():
+        # nearly: what is grey in the frame looks as if it sounded
+        assert (truth == frame).all(-1).any() or note == 'nothing sounds'
+        assert row.pictures[name].shape == frame.shape
 
 
 def test_scores_of_a_report(full, tmp_path):
@@ -126,6 +124,20 @@ def test_scores_of_a_report(full, tmp_path):
     write_json(dict(given, reference='snr'), path)
     with pytest.raises(ValueError, match="two models are called 'full'"):
         report(['wgn-10db'], ['scores'])
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--audio', 'loud'], "unknown audio condition 'loud'"),
+    (['--paper', 'no-such-file.yml'], 'no-such-file.yml'),
+])
+def test_wrong_options(listening_cfg, checkpoint, tmp_path, capsys, options,
+                       message):
+    with pytest.raises(SystemExit) as error:
+        run_tool(TOOL, listening_cfg, checkpoint, '--out', tmp_path / 'out',
+                 *options)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def audio_report(**changes):

@@ -26,8 +26,6 @@ from toy_runner import ToyRandomData, toy_config
 from mmteso.engine import resume_from_work_dir
 from mmteso.engine.seeded_batches import release_batches
 
-ITERS = 7
-
 
 class _Killed(BaseException):
     """Ends a process at once, as far as files are concerned."""

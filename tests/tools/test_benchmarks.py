@@ -1,12 +1,17 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """That the benchmarks measure what they say; how fast, they tell people."""
-import importlib.util
 import itertools
 
 import pytest
 from chat_server import ChatServer
 from narrow import load, narrow_model
 from processes import ROOT, call_tool
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch):
+    """Of the scripts, which import each other."""
+    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'benchmarks'))
 
 
 @pytest.mark.slow
@@ -61,10 +66,7 @@ def test_cue_pipeline(capsys):
 
 def test_ways_take_turns():
     """And the ratio is one of samples that were taken side by side."""
-    spec = importlib.util.spec_from_file_location(
-        'turns', ROOT / 'tools' / 'benchmarks' / 'turns.py')
-    turns = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(turns)
+    import turns
     order, clock = [], iter(range(1, 100))
 
     def way(name, factor):

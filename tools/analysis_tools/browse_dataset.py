@@ -38,19 +38,17 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, VISUALIZERS
 
 from mmteso.analysis.frames import picture_of
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 from mmteso.engine.sound_steps import dataloader_of
 
 
 def main():
     parser, args = parse_args()
-    cfg = Config.fromfile(args.config)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     try:
         dataset = DATASETS.build(dataloader_of(cfg, args.split)['dataset'])

@@ -57,11 +57,9 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
-
 from mmteso.analysis.comparison import compare_models
 from mmteso.analysis.preference import ComparedModel
-from mmteso.engine import merge_cfg_options, set_data_root
+from mmteso.engine import read_config
 
 
 def main():
@@ -75,9 +73,8 @@ def main():
                 raise ValueError(f'--model {" ".join(row)}: needs a name, a '
                                  'config and at least one checkpoint')
             name, path, *checkpoints = row
-            cfg = Config.fromfile(existing_file(path))
-            set_data_root(cfg, args.data_root)
-            merge_cfg_options(cfg, args.cfg_options)
+            cfg = read_config(
+                existing_file(path), args.cfg_options, args.data_root)
             for checkpoint in checkpoints:
                 if checkpoint != NONE:
                     existing_file(checkpoint)

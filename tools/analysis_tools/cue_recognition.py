@@ -80,19 +80,16 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
-
 from mmteso.analysis.recognition import (configured_cues, evaluate_cue_file,
                                          format_cue_recognition, read_truth)
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 from mmteso.io import write_json
 
 
 def main():
     parser, args = parse_args()
     try:
-        cfg = Config.fromfile(args.config)
-        merge_cfg_options(cfg, args.cfg_options)
+        cfg = read_config(args.config, args.cfg_options)
         cue_files, num_cues = args.cues, args.num_cues
         if cue_files is None or num_cues is None:
             file, number = configured_cues(cfg, args.split)

@@ -68,19 +68,17 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmteso.analysis.first_steps import first_steps, format_first_steps
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 
 
 def main():
     args = parse_args()
     # a line for each initialised weight otherwise
     MMLogger.get_instance('first_steps', log_level='WARNING')
-    cfg = Config.fromfile(args.config)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     result = first_steps(
         cfg,
         args.iters,

@@ -37,16 +37,14 @@ if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
 from mmengine.analysis.print_helper import complexity_stats_table
-from mmengine.config import Config
 
 from mmteso.analysis.complexity import analyze_flops
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 
 
 def main():
     parser, args = parse_args()
-    cfg = Config.fromfile(args.config)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     try:
         analyzer, model, shapes = analyze_flops(cfg, args.shape)
     except ValueError as error:

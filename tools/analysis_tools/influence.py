@@ -54,7 +54,6 @@ if __name__ == '__main__':
 
 import pandas as pd
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
@@ -63,7 +62,7 @@ from mmengine.runner import set_random_seed
 from mmteso.analysis.frames import build_test_set
 from mmteso.analysis.influence import describe_prompt, measure_influence
 from mmteso.analysis.simulated import model_without_files, simulated_batches
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 from mmteso.tables import format_table
 
 
@@ -72,8 +71,7 @@ def main() -> None:
     args = parse_args()
     # a line for each initialised weight otherwise
     MMLogger.get_instance('influence', log_level='WARNING')
-    cfg = Config.fromfile(args.config)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     set_random_seed(args.seed)
     model = model_without_files(cfg, args.checkpoint, audio_encoder=args.data)

@@ -85,17 +85,9 @@ def parse_args():
 if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
-from mmengine.config import Config
-
 from mmteso.analysis.preference import (ComparedModel, make_preference_report,
                                         read_paper_numbers)
-from mmteso.engine import merge_cfg_options
-
-
-def read_config(path, options):
-    cfg = Config.fromfile(path)
-    merge_cfg_options(cfg, options)
-    return cfg
+from mmteso.engine import read_config
 
 
 def collect_models(args):

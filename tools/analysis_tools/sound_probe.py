@@ -51,12 +51,11 @@ if __name__ == '__main__':
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.registry import DATASETS, MODELS
 
-from mmteso.engine import merge_cfg_options
+from mmteso.engine import read_config
 from mmteso.engine.sound_steps import dataloader_of, type_name
 from mmteso.tables import format_number, format_table
 
@@ -115,8 +114,7 @@ def average_precision(scores, truth):
 
 def main():
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    merge_cfg_options(cfg, args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     set_random_seed(args.seed)
     vggish = dict(type='VGGish')

@@ -13,11 +13,12 @@ import platform
 import statistics
 import tempfile
 import time
-from typing import Callable, Dict, List, NamedTuple, Sequence
+from typing import Callable, Dict, List, Sequence
+
+from turns import ROOT, Sample, measure, take_turns
 
 from mmteso.choices import AUDIO_CONDITIONS
 
-ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 WAYS = ('one condition', 'all in one pass', 'one pass each')
 
 
@@ -157,29 +158,15 @@ def batches(cfg: Config, conditions: Sequence[str],
     return result
 
 
-class Seconds(NamedTuple):
-    """By the clock, and of this process's threads."""
-    clock: float
-    cpu: float
+def turn(way: Callable, frames: int = 1) -> Callable[[], Sample]:
+    """Measures a way, by the frame."""
 
+    def finished() -> None:
+        way()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
 
-def measure(ways: Dict[str, Callable], repeat: int,
-            per: int = 1) -> Dict[str, List[Seconds]]:
-    """Time of each way; in turn, so that other load hits all alike."""
-    seconds: Dict[str, List[Seconds]] = {name: [] for name in ways}
-    for number in range(repeat + 1):
-        for name, way in ways.items():
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            start = time.perf_counter(), time.process_time()
-            way()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            if number:  # the first round warms up
-                seconds[name].append(
-                    Seconds((time.perf_counter() - start[0]) / per,
-                            (time.process_time() - start[1]) / per))
-    return seconds
+    return lambda: Sample(*(value / frames for value in measure(finished)))
 
 
 @torch.no_grad()
@@ -193,17 +180,15 @@ def forward_passes(model: nn.Module, cfg: Config, conditions: Sequence[str],
         outputs[name] = [[sample.sounding_score.data for sample in samples]
                          for samples in value]
 
-    seconds = measure(
-        dict(
-            zip(WAYS, (
-                lambda: model.test_step(single[0]),
-                lambda: keep(
-                    'together',
-                    model.test_sounds_step(
-                        split_conditions(together, len(conditions)))),
-                lambda: keep('single',
-                             [model.test_step(batch) for batch in single]),
-            ))), repeat)
+    ways = (
+        lambda: model.test_step(single[0]),
+        lambda: keep(
+            'together',
+            model.test_sounds_step(
+                split_conditions(together, len(conditions)))),
+        lambda: keep('single', [model.test_step(batch) for batch in single]),
+    )
+    seconds = take_turns(dict(zip(WAYS, map(turn, ways))), repeat)
     difference = max(
         (one - other).abs().max().item()
         for ones, others in zip(outputs['together'], outputs['single'])
@@ -212,7 +197,7 @@ def forward_passes(model: nn.Module, cfg: Config, conditions: Sequence[str],
 
 
 def end_to_end(cfg: Config, conditions: Sequence[str], frames: int,
-               repeat: int) -> Dict[str, List[Seconds]]:
+               repeat: int) -> Dict[str, List[Sample]]:
     """Time per frame of whole tests: reading, model, metrics."""
     cfg.test_dataloader.dataset.indices = frames
     cfg.test_cfg = dict(type='TestLoop')
@@ -233,33 +218,32 @@ def end_to_end(cfg: Config, conditions: Sequence[str], frames: int,
 
     single = [test([name]) for name in conditions]
     count = len(DATASETS.build(cfg.test_dataloader.dataset))
-    return measure(
-        dict(
-            zip(WAYS, (single[0], test(conditions),
-                       lambda: [run() for run in single]))), repeat, count)
+    ways = single[0], test(conditions), lambda: [run() for run in single]
+    return take_turns(
+        {name: turn(way, count) for name, way in zip(WAYS, ways)}, repeat)
 
 
-def rows_of(title: str, seconds: Dict[str, List[Seconds]]) -> List[dict]:
+def rows_of(title: str, seconds: Dict[str, List[Sample]]) -> List[dict]:
     """One row per way; the ratios are to one condition."""
-    base = Seconds(*map(min, zip(*seconds[WAYS[0]])))
+    base = Sample(*map(min, zip(*seconds[WAYS[0]])))
     rows = []
     for name, values in seconds.items():
-        least = Seconds(*map(min, zip(*values)))
-        median = statistics.median(value.clock for value in values)
+        least = Sample(*map(min, zip(*values)))
+        median = statistics.median(value.wall for value in values)
         rows.append({
             'what': title,
             'way': name,
-            'min (ms)': f'{1000 * least.clock:.0f}',
+            'min (ms)': f'{1000 * least.wall:.0f}',
             'median (ms)': f'{1000 * median:.0f}',
-            'ratio': f'{least.clock / base.clock:.2f}',
+            'ratio': f'{least.wall / base.wall:.2f}',
             'CPU min (ms)': f'{1000 * least.cpu:.0f}',
             'CPU ratio': f'{least.cpu / base.cpu:.2f}'
         })
     return rows
 
 
-def main(argv=None) -> None:
-    args = parse_args(argv)
+def main() -> None:
+    args = parse_args()
     init_default_scope('mmseg')
     MMLogger.get_current_instance().setLevel('ERROR')
     os.makedirs(args.work_dir, exist_ok=True)

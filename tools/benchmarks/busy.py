@@ -15,7 +15,8 @@ import sys
 from typing import Callable
 
 from training_step import median_step
-from turns import ROOT, Sample, add_options, ratio, record, take_turns
+from turns import (ROOT, Sample, add_options, add_training_options, ratio,
+                   record, take_turns)
 
 OURS = ('from mmteso.cpu import relax_idle_threads\n'
         'relax_idle_threads()\n')
@@ -25,15 +26,7 @@ IDLE_NOISE = 1.02
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     add_options(parser, baseline=ROOT)
-    parser.add_argument(
-        '--config', default='configs/teso/teso-cue_r18_synthavs.py',
-        help='which config (default: %(default)s)')
-    parser.add_argument(
-        '--data-root', default='data/synthavs',
-        help='its data (default: %(default)s)')
-    parser.add_argument(
-        '--steps', type=int, default=10,
-        help='in each turn; their median counts (default: %(default)s)')
+    add_training_options(parser, steps=10)
     parser.add_argument(
         '--threads', type=int, default=2, help='default: %(default)s')
     return parser.parse_args()

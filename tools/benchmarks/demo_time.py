@@ -20,20 +20,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, Tuple
 
-from turns import ROOT, Sample, add_options, ratio, record
-
-DEFAULT = 'configs/teso/teso-cue_r18_synthavs.py'
+from turns import (ROOT, Sample, add_options, add_training_options, ratio,
+                   record)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     add_options(parser, rounds=1)
-    parser.add_argument(
-        '--config', default=DEFAULT,
-        help='which config (default: %(default)s)')
-    parser.add_argument(
-        '--data-root', default='data/synthavs',
-        help='its data (default: %(default)s)')
+    add_training_options(parser)
     parser.add_argument(
         '--J', type=float, default=85., help='in percent (default: 85)')
     return parser.parse_args()

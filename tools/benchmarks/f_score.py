@@ -1,13 +1,9 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """F of a frame at 255 thresholds, by a loop over them, before and now."""
 import argparse
-import importlib.util
-import os.path as osp
 import resource
-import sys
-from types import ModuleType
 
-from turns import add_options, measure, ratio, record, take_turns
+from turns import add_options, measure, module_of, ratio, record, take_turns
 
 THRESHOLDS = 255
 FRAMES = 4750  # of the test set of AVSBench-semantic
@@ -42,15 +38,6 @@ def loop(score: torch.Tensor, gt: torch.Tensor) -> torch.Tensor:
     return values.nan_to_num_(0)
 
 
-def former(folder: str) -> ModuleType:
-    """The module of another checkout, which imports nothing of mmteso."""
-    path = osp.join(folder, 'mmteso/evaluation/functional/foreground.py')
-    spec = importlib.util.spec_from_file_location('former', path)
-    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_set() -> dict:
     """Frames scored one by one: what the process has grown by."""
     generator = torch.Generator().manual_seed(0)
@@ -69,7 +56,9 @@ def test_set() -> dict:
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
-    before = former(args.baseline).f_curve
+    before = module_of(
+        args.baseline, 'mmteso/evaluation/functional/foreground.py',
+        'former').f_curve
     generator = torch.Generator().manual_seed(0)
     score = torch.rand(SIZE, SIZE, generator=generator)
     gt = torch.rand(SIZE, SIZE, generator=generator) < .3

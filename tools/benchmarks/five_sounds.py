@@ -1,13 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """One picture under five sounds by one sound, before and now."""
 import argparse
-import importlib.util
-import os.path as osp
-import sys
 import tempfile
 from typing import Callable, Dict
 
-from turns import Sample, add_options, measure, ratio, record, take_turns
+from turns import (Sample, add_options, measure, module_of, ratio, record,
+                   take_turns)
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,13 +31,10 @@ from mmteso.datasets.transforms import split_conditions
 
 def former(folder: str) -> type:
     """The head of another checkout, beside ours in the package."""
-    path = osp.join(folder, 'mmteso/models/decode_heads/teso_head.py')
-    spec = importlib.util.spec_from_file_location(
-        'mmteso.models.decode_heads.former', path)
-    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     ours = {name: MODELS.module_dict.pop(name)
             for name in ('TeSOHead', 'PixelSupervisedHead')}
-    spec.loader.exec_module(module)
+    module = module_of(folder, 'mmteso/models/decode_heads/teso_head.py',
+                       'mmteso.models.decode_heads.former')
     MODELS.module_dict.update(ours)
     return module.TeSOHead
 

@@ -1,10 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """VGGish's log-mel of 10 s of sound: torchvggish, before and now."""
 import argparse
-import importlib.util
-import os.path as osp
 
-from turns import add_options, measure, ratio, record, take_turns
+from turns import add_options, measure, module_of, ratio, record, take_turns
 
 SECONDS, BATCH = 10, 8
 
@@ -24,20 +22,11 @@ from torchvggish.vggish_input import waveform_to_examples
 from mmteso.audio import SAMPLE_RATE, log_mel_examples
 
 
-def former(folder: str):
-    """The function of another checkout, whose module stands in the package,
-    since it imports the constants beside it."""
-    path = osp.join(folder, 'mmteso/audio/log_mel.py')
-    spec = importlib.util.spec_from_file_location('mmteso.audio.former', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.log_mel_examples
-
-
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
-    before = former(args.baseline)
+    before = module_of(args.baseline, 'mmteso/audio/log_mel.py',
+                       'mmteso.audio.former').log_mel_examples
     generator = torch.Generator().manual_seed(0)
     clips = torch.randn(
         BATCH, SECONDS * SAMPLE_RATE, generator=generator) * .1

@@ -9,17 +9,15 @@ count. tools/benchmarks/training_step.py compares the time.
 """
 import argparse
 import json
-import os
 import os.path as osp
 import re
 import statistics
-import subprocess
-import sys
 from collections import defaultdict
 from typing import Callable, Dict, List
 
 from training_step import STEPS
-from turns import ROOT, Sample, add_options, ratio, record, take_turns
+from turns import (ROOT, Sample, add_options, add_training_options, last_words,
+                   ratio, record, take_turns)
 
 PROFILE = STEPS.split('times = []')[0] + """
 import json
@@ -49,27 +47,15 @@ GROUPS = {
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     add_options(parser)
-    parser.add_argument(
-        '--config', default='configs/teso/teso-cue_r18_synthavs.py',
-        help='which config (default: %(default)s)')
-    parser.add_argument(
-        '--data-root', default='data/synthavs',
-        help='its data (default: %(default)s)')
-    parser.add_argument(
-        '--steps', type=int, default=3,
-        help='in each turn (default: %(default)s)')
+    add_training_options(parser, steps=3)
     return parser.parse_args()
 
 
 def profile_step(tree: str, args: argparse.Namespace) -> Dict[str, float]:
     """Microseconds of each operator in a step, without what it calls."""
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', PROFILE,
-         osp.join(tree, args.config), osp.abspath(args.data_root),
-         str(args.steps), '1'],
-        cwd=tree, env={**os.environ, 'PYTHONPATH': tree}, check=True,
-        stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(last_words(
+        ['-c', PROFILE, osp.join(tree, args.config),
+         osp.abspath(args.data_root), str(args.steps), '1'], tree))
 
 
 def table(runs: List[Dict[str, float]]) -> List[Dict[str, str]]:

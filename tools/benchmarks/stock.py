@@ -12,11 +12,10 @@ import json
 import os.path as osp
 import resource
 import statistics
-import subprocess
-import sys
 from typing import Callable, Dict, List
 
-from turns import ROOT, Sample, add_options, measure, ratio, record, take_turns
+from turns import (ROOT, Sample, add_options, last_words, measure, ratio,
+                   record, take_turns)
 
 BATCH = 2
 SCRIPT = 'tools/benchmarks/stock.py'
@@ -211,11 +210,9 @@ def run_way(name: str, what: str, args: argparse.Namespace) -> None:
 
 def child(name: str, what: str, steps: int, size: int) -> dict:
     """What :func:`run_way` says, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', osp.join(ROOT, SCRIPT),
-         '--steps', str(steps), '--size', str(size), '--way', name, what],
-        check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(last_words(
+        [SCRIPT, '--steps', str(steps), '--size', str(size), '--way', name,
+         what]))
 
 
 def main() -> None:

@@ -8,12 +8,10 @@ One thread, on the CPU: forward, backward and optimizer, on batches that are
 loaded before, with what tools/train.py sets there.
 """
 import argparse
-import os
 import os.path as osp
-import subprocess
-import sys
 
-from turns import ROOT, Sample, add_options, ratio, record, take_turns
+from turns import (ROOT, Sample, add_options, add_training_options, last_words,
+                   ratio, record, take_turns)
 
 # as tools/train.py does since there is such a thing
 SETTINGS = 'from mmteso.cpu import keep_freed_memory as keep; keep()\n'
@@ -54,15 +52,7 @@ def parse_args() -> argparse.Namespace:
         description='Time the training step of a config here and at another '
         'commit, in turns.')
     add_options(parser)
-    parser.add_argument(
-        '--config', default='configs/teso/teso-cue_r18_synthavs.py',
-        help='which config (default: %(default)s)')
-    parser.add_argument(
-        '--data-root', default='data/synthavs',
-        help='its data (default: %(default)s)')
-    parser.add_argument(
-        '--steps', type=int, default=6,
-        help='in each turn; their median counts (default: %(default)s)')
+    add_training_options(parser, steps=6)
     return parser.parse_args()
 
 
@@ -70,13 +60,10 @@ def median_step(tree: str, config: str, data_root: str, steps: int,
                 threads: int = 1, first: str = '', **environ: str) -> Sample:
     """The median of some steps of a config, in a process of its own, in whose
     environment ``environ`` is and which runs the code ``first`` at first."""
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', first + STEPS,
-         osp.join(tree, config), osp.abspath(data_root), str(steps),
-         str(threads)],
-        cwd=tree, env={**os.environ, 'PYTHONPATH': tree, **environ},
-        check=True, stdout=subprocess.PIPE, text=True)
-    return Sample(*map(float, result.stdout.split()[-2:]))
+    said = last_words(
+        ['-c', first + STEPS, osp.join(tree, config), osp.abspath(data_root),
+         str(steps), str(threads)], tree, **environ)
+    return Sample(*map(float, said.split()))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ scripts beside this one measure, print a table and write a record each.
 import argparse
 import glob
 import importlib.metadata
+import importlib.util
 import json
 import os
 import os.path as osp
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from types import ModuleType
 from typing import (Any, Callable, Dict, List, Mapping, NamedTuple, Optional,
                     Sequence)
 
@@ -26,30 +28,8 @@ from mmteso.version import installed_versions
 ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 RECORDS = osp.join(ROOT, 'docs', 'benchmarks')
 PAGE = osp.join(ROOT, 'docs', 'benchmarks.md')
-#: What and target of records that the page misses where they are not there.
+#: What and target of records that nobody could make yet.
 PLANNED = {
-    'demo_time': ("`make demo`'s training until J is 85 on validation, by "
-                  'wall clock: now, by before', 'at most 0.4'),
-    'five_sounds_2': ('5 sounds with one picture, by one sound: Swin-B, '
-                      '384 x 384, batch of 2', 'at most 1.25'),
-    'stock_step': ("A training step of TeSO by one of mmseg's Mask2Former, "
-                   'all of which trains: Swin-T', 'at most 0.70'),
-    'stock_memory': ('Peak memory of the same', 'at most 0.75'),
-    'stock_inference': ('Inference of TeSO, sound and text included, by that '
-                        "of mmseg's Mask2Former: Swin-T", 'at most 1.00'),
-    'transformers_step': ("A training step of TeSO by one of transformers' "
-                          'Mask2Former, prompted and adapted: Swin-T',
-                          'at most 0.70'),
-    'transformers_memory': ('Peak memory of the same', 'at most 0.75'),
-    'loading': ('Frames that one worker loads by those that a training step '
-                'of Swin-T eats', 'at least 3'),
-    'start': ('Building the data set of 11,356 clips', 'at most 1.5 s'),
-    'busy': ('A training step beside a busy process by one alone',
-             'at most 1.5'),
-    'clip_to_masks': ('From a 1080p video to masks on disk: all but the '
-                      'model by the model', 'at most 0.15'),
-    'ddp': ('Bytes that DDP reduces in a step by 4 for each parameter that '
-            'trains', '1.0'),
     'gpu_step': ('A training step on a GPU', ''),
     'gpu_five_sounds': ('5 sounds with one picture, by one sound, on a GPU',
                         ''),
@@ -78,11 +58,8 @@ def measure(way: Callable[[], Any], times: int = 1) -> Sample:
 def measure_python(words: Sequence[str],
                    tree: str = ROOT,
                    status: int = 0) -> Sample:
-    """What a Python process takes that imports mmteso from ``tree``.
-
-    Raises:
-        RuntimeError: If it ends with another status than ``status``.
-    """
+    """What a Python process takes that imports mmteso from ``tree``; a
+    RuntimeError if it ends with another status."""
     environment = {**os.environ, 'PYTHONPATH': tree}
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, '-W', 'ignore', *words],
@@ -99,6 +76,25 @@ def measure_python(words: Sequence[str],
         raise RuntimeError(f'{words} ended with {process.returncode}: '
                            f'{said.decode()[-2000:]}')
     return Sample(wall, usage.ru_utime + usage.ru_stime)
+
+
+def last_words(words: Sequence[str], tree: str = ROOT,
+               **environ: str) -> str:
+    """The last line of a Python process that imports mmteso from ``tree``."""
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', *words], cwd=tree, check=True,
+        env={**os.environ, 'PYTHONPATH': tree, **environ},
+        stdout=subprocess.PIPE, text=True)
+    return done.stdout.splitlines()[-1]
+
+
+def module_of(tree: str, path: str, name: str) -> ModuleType:
+    """A module of another checkout under a name of its own; what it imports
+    of mmteso is ours."""
+    spec = importlib.util.spec_from_file_location(name, osp.join(tree, path))
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def take_turns(ways: Mapping[str, Callable[[], Sample]],
@@ -140,6 +136,22 @@ def add_options(parser: argparse.ArgumentParser,
         help='for the record (default: docs/benchmarks)')
 
 
+def add_training_options(parser: argparse.ArgumentParser,
+                         steps: Optional[int] = None) -> None:
+    """The options of scripts that train the demo's model, some steps of it
+    or all."""
+    parser.add_argument(
+        '--config', default='configs/teso/teso-cue_r18_synthavs.py',
+        help='which config (default: %(default)s)')
+    parser.add_argument(
+        '--data-root', default='data/synthavs',
+        help='its data (default: %(default)s)')
+    if steps:
+        parser.add_argument(
+            '--steps', type=int, default=steps,
+            help='in each turn (default: %(default)s)')
+
+
 def commit_of(tree: str) -> str:
     """The commit of a checkout, with a plus if files differ from it."""
     return subprocess.run(
@@ -173,21 +185,13 @@ def record(args: argparse.Namespace,
            packages: Sequence[str] = (),
            notes: Optional[Mapping[str, Any]] = None,
            tables: Optional[Mapping[str, Sequence[dict]]] = None) -> None:
-    """Print the table of a claim, and write its record.
+    """Print the table of a claim, and write its record, ``{name}.json``.
 
-    Args:
-        args (argparse.Namespace): Of :func:`add_options`.
-        samples (Mapping): Of :func:`take_turns`.
-        name (str): Of the record: ``{name}.json``.
-        what (str): What is measured, and of what ``ratio`` is one.
-        target (str): In words.
-        ratio (float): What came out.
-        met (bool, optional): Whether that meets the target; None: there is
-            none.
-        packages (Sequence[str]): Further packages whose versions matter.
-        notes (Mapping, optional): Further numbers.
-        tables (Mapping, optional): Rows of further tables, by their title,
-            which the page shows.
+    ``args`` are of :func:`add_options`, ``samples`` of :func:`take_turns`.
+    ``what`` says of what ``ratio`` is one, ``target`` what it should be, in
+    words; ``met`` is None if there is no target. Versions of ``packages``
+    matter; ``notes`` are further numbers, ``tables`` rows of further tables by
+    their title, which the page shows.
     """
     def spread(values: Sequence[float]) -> Dict[str, float]:
         return dict(

@@ -54,10 +54,8 @@ class DataCheckHook(Hook):
         self.num_workers = num_workers
         self.enabled = enabled
         self.unreadable = unreadable
-        self._reset()
-
-    def _reset(self) -> None:
-        self._pixels = self._masks = self._seen = self._replaced = 0
+        # unknown pixels, masks with some, frames, frames replaced
+        self._counts = torch.zeros(4, dtype=torch.long)
 
     def before_train(self, runner) -> None:
         """Check the files of the training and the validation set."""
@@ -87,11 +85,9 @@ class DataCheckHook(Hook):
         samples = data_batch['data_samples'] if mode == 'train' else outputs
         for sample in samples:
             pixels = sample.get('unknown_pixels', 0)
-            self._pixels += pixels
-            self._masks += pixels > 0
-            self._seen += 1
-            for reason in sample.get('replaced', ()):
-                self._replaced += 1
+            reasons = sample.get('replaced', ())
+            self._counts += torch.tensor([pixels, pixels > 0, 1, len(reasons)])
+            for reason in reasons:
                 warn(f'Another frame was taken: {reason}')
 
     def before_val_epoch(self, runner) -> None:
@@ -102,11 +98,9 @@ class DataCheckHook(Hook):
         self._report(dict(train='training', val='validation').get(mode, mode))
 
     def _report(self, what: str) -> None:
-        total = torch.tensor(
-            [self._pixels, self._masks, self._seen, self._replaced])
-        self._reset()
-        all_reduce(total)
-        pixels, masks, seen, replaced = total.tolist()
+        all_reduce(self._counts)
+        pixels, masks, seen, replaced = self._counts.tolist()
+        self._counts.zero_()
         if replaced:
             warn(f'{what}: frames that could not be loaded and were replaced: '
                  f'{replaced} of {seen}')

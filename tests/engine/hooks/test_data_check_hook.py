@@ -4,31 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from mmengine.structures import PixelData
-from mmseg.registry import MODELS
+from narrow import load, narrow_config
 from PIL import Image
 
 from data import make_avsbench
-
-
-@MODELS.register_module()
-class BlankModel(BaseModel):
-    """Learns nothing and predicts silence."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(()))
-
-    def forward(self, inputs, data_samples, mode='tensor'):
-        if mode == 'loss':
-            return dict(loss=self.weight * 1.)
-        for sample in data_samples:
-            shape = sample.gt_sem_seg.data.shape
-            sample.sounding_score = PixelData(data=torch.zeros(shape))
-        return data_samples
 
 
 @pytest.fixture
@@ -43,30 +23,16 @@ def stray(root, split, frame, count):
     Image.fromarray(mask).save(path)
 
 
-def make_runner(root, tmp_path, num_workers=0, **kwargs):
-    def loader(split):
-        return dict(
-            batch_size=2, num_workers=num_workers,
-            persistent_workers=num_workers > 0,
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            dataset=dict(type='AVSBenchDataset', data_root=str(root),
-                         split=split,
-                         pipeline=[dict(type='LoadImageFromFile'),
-                                   dict(type='LoadAVSAnnotations'),
-                                   dict(type='LoadAudioClip'),
-                                   dict(type='AudioToLogMel'),
-                                   dict(type='PackAVTInputs')]))
-
-    config = dict(default_scope='mmseg', work_dir=str(tmp_path / 'work'),
-                  experiment_name=tmp_path.name, model=dict(type='BlankModel'),
-                  train_dataloader=loader('train'),
-                  val_dataloader=loader('val'),
-                  val_evaluator=dict(type='AVSMetric'), val_cfg=dict(),
-                  train_cfg=dict(by_epoch=True, max_epochs=2),
-                  optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-                  default_hooks=dict(checkpoint=None,
-                                     data_check=dict(type='DataCheckHook')))
-    config.update(kwargs)
+def make_runner(root, tmp_path, num_workers=0, train_cfg=None):
+    config = narrow_config(load('teso/teso_swin-t_v1m.py'), root,
+                           tmp_path / 'work', frames=10, epochs=2)
+    config.train_dataloader.sampler.shuffle = False
+    for loader in (config.train_dataloader, config.val_dataloader):
+        loader.update(
+            num_workers=num_workers, persistent_workers=num_workers > 0)
+    config.default_hooks.checkpoint = config.param_scheduler = None
+    config.log_level = 'INFO'
+    config.train_cfg = train_cfg or config.train_cfg
     return Runner.from_cfg(config)
 
 

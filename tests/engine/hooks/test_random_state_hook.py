@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from narrow import CallHook
 from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
@@ -17,27 +18,15 @@ def weights(runner):
     return runner.model.layer.weight.detach().clone()
 
 
-class _Stop(Exception):
-    """Interrupts a training like a signal would."""
-
-
-def interrupted_then_resumed(config, name, stop_at):
-    runner = train_until(config, f'{name}-stopped', stop_at)
-    assert runner.iter == stop_at
-    return train(config, f'{name}-resumed', resume=True)
-
-
 def train_until(config, experiment, stop_at):
-    class Interrupt(Hook):
-        priority = 'HIGHEST'
 
-        def before_train_iter(self, runner, batch_idx, data_batch=None):
-            if runner.iter == stop_at:
-                raise _Stop
+    def interrupt(runner):
+        if runner.iter == stop_at:
+            raise KeyboardInterrupt
 
     runner = Runner.from_cfg(dict(config, experiment_name=experiment))
-    runner.register_hook(Interrupt())
-    with pytest.raises(_Stop):
+    runner.register_hook(CallHook(before_train_iter=interrupt), 'HIGHEST')
+    with pytest.raises(KeyboardInterrupt):
         runner.train()
     release_batches(runner.train_loop)
     return runner
@@ -72,17 +61,18 @@ def test_other_samplers(tmp_path, kind):
         loader['batch_sampler'] = dict(type='ClipBatchSampler')
     whole = train(toy_config(tmp_path / 'whole', train_dataloader=loader),
                   f'{kind}-whole')
-    resumed = interrupted_then_resumed(
-        toy_config(tmp_path / 'parts', train_dataloader=loader), kind, 4)
+    parts = toy_config(tmp_path / 'parts', train_dataloader=loader)
+    assert train_until(parts, f'{kind}-stopped', 4).iter == 4
+    resumed = train(parts, f'{kind}-resumed', resume=True)
     assert torch.equal(weights(whole), weights(resumed))
 
 
-def epochs(num_workers, persistent=False, length=5):
+def epochs(num_workers, persistent):
     """Three epochs of three batches, which two workers share unevenly."""
     loader = dict(toy_config('')['train_dataloader'],
                   sampler=dict(type='DefaultSampler', shuffle=True),
                   num_workers=num_workers, persistent_workers=persistent,
-                  dataset=dict(type='ToyRandomData', length=length))
+                  dataset=dict(type='ToyRandomData', length=5))
     return dict(
         train_dataloader=loader,
         train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=1),
@@ -90,60 +80,34 @@ def epochs(num_workers, persistent=False, length=5):
 
 
 class RecordNoise(Hook):
-    """Keeps what the random transforms gave, by epoch."""
+    """Keeps what the random transforms gave."""
 
     def __init__(self):
-        self.noise = {}
+        self.noise = []
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         # ToyRandomData adds its index to each; rounded, because that sum is
         for x in data_batch['x']:
             difference = (x[1:] - x[0]).double()
-            self.noise.setdefault(runner.epoch, []).append(
+            self.noise.append(
                 tuple(round(value, 5) for value in difference.tolist()))
-
-
-def recorded(config, experiment, **overrides):
-    runner = Runner.from_cfg(
-        dict(config, experiment_name=experiment, **overrides))
-    record = RecordNoise()
-    runner.register_hook(record)
-    runner.train()
-    return runner, record.noise
-
-
-LOADERS = [(0, False), (2, False), (2, True)]
-
-
-@pytest.mark.parametrize('num_workers, persistent', LOADERS)
-def test_epoch_based_loop(tmp_path, num_workers, persistent):
-    """Stopped in the second epoch, resumed from the first one's end."""
-    changes = epochs(num_workers, persistent)
-    name = f'epochs-{num_workers}-{persistent}'
-    whole, noise = recorded(
-        toy_config(tmp_path / 'whole', **changes), f'{name}-whole')
-    parts = toy_config(tmp_path / 'parts', **changes)
-    assert train_until(parts, f'{name}-stopped', 4).epoch == 1
-    resumed, rest = recorded(parts, f'{name}-resumed', resume=True)
-    assert sorted(rest) == [1, 2]
-    assert rest == {epoch: noise[epoch] for epoch in (1, 2)}
-    assert resumed.epoch == 3 and resumed.iter == whole.iter == 9
-    assert torch.equal(weights(whole), weights(resumed))
 
 
 def test_epochs_differ_whatever_the_workers(tmp_path):
     noises = []
-    for num_workers, persistent in LOADERS + [(1, True), (4, True)]:
+    for num_workers, persistent in [(0, False), (2, False), (2, True),
+                                    (1, True), (4, True)]:
         name = f'noise-{num_workers}-{persistent}'
-        runner, noise = recorded(
+        runner = Runner.from_cfg(dict(
             toy_config(tmp_path / name, **epochs(num_workers, persistent)),
-            name)
+            experiment_name=name))
+        record = RecordNoise()
+        runner.register_hook(record)
+        runner.train()
         assert isinstance(runner.train_dataloader, DataLoader)
-        noises.append(noise)
-    first = noises[0]
-    values = [value for epoch in range(3) for value in first[epoch]]
-    assert len(values) == len(set(values)) == 15
-    assert all(noise == first for noise in noises)
+        noises.append(record.noise)
+    assert len(noises[0]) == len(set(noises[0])) == 15
+    assert all(noise == noises[0] for noise in noises)
 
 
 def test_another_loop_is_refused():
