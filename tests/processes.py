@@ -1,5 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Start Python programs the way a user does."""
+import contextlib
+import io
 import os
 import runpy
 import socket
@@ -41,6 +43,17 @@ def call_tool(name, *words):
         except SystemExit as end:
             if end.code:
                 raise
+
+
+def refusal(name, *words):
+    """What one of tools/ says as it ends with an error."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            call_tool(name, *words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, str) else said.getvalue()
+    raise AssertionError(f'{name} {words} came to its end')
 
 
 def run_python(code, check=True, **kwargs):

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Tuple
 
 from mmteso.choices import FRAMES_PER_CLIP
 
@@ -21,7 +21,7 @@ examples:
 """
 
 
-def parse_args(words: List[str]) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
@@ -36,8 +36,7 @@ def parse_args(words: List[str]) -> argparse.Namespace:
         'vid, which several clips of v2 share: cues of such a video are '
         'never guessed to be those of one clip.')
     read.add_argument(
-        'files',
-        nargs=1,
+        'file',
         metavar='JSON',
         help='{"vid": {"f0": "guitar,man,", ...}}')
     read.add_argument('--out', required=True, help='cue file to write')
@@ -58,7 +57,7 @@ def parse_args(words: List[str]) -> argparse.Namespace:
         description="Make the authors' JSON, {\"vid\": {\"f0\": "
         '"guitar,man,", ...}}, of a cue file. A comma follows each cue, as '
         'their code expects it.')
-    write.add_argument('files', nargs=1, metavar='CUES', help='cue file')
+    write.add_argument('file', metavar='CUES', help='cue file')
     write.add_argument('--out', required=True, help='JSON file to write')
 
     for command in (read, write):
@@ -87,20 +86,19 @@ def parse_args(words: List[str]) -> argparse.Namespace:
             '--skip-unknown',
             action='store_true',
             help='leave out what the metadata lack')
-    for command in (read, write):
         command.add_argument(
             '--overwrite',
             action='store_true',
             help='replace an existing output')
 
-    args = parser.parse_args(words)
+    args = parser.parse_args()
     if getattr(args, 'frames', None) is not None and args.frames < 1:
         parser.error('--frames must be at least 1')
     return args
 
 
 if __name__ == '__main__':
-    parse_args(sys.argv[1:])  # before the imports that take seconds
+    parse_args()  # before the imports that take seconds
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES, read_classes
 from mmteso.datasets.clip_metadata import ClipRow, read_clip_metadata
@@ -112,7 +110,7 @@ from mmteso.io import (CueFile, CueFileError, VidClip, VidJsonError,
 def check_out(args: argparse.Namespace) -> None:
     """Refuse to write over something, before the work is done."""
     if os.path.realpath(args.out) in map(os.path.realpath,
-                                         [*args.files, args.metadata]):
+                                         [args.file, args.metadata]):
         raise CueFileError(f'"{args.out}" is also an input: write to another '
                            'file.')
     if os.path.exists(args.out) and not args.overwrite:
@@ -159,18 +157,15 @@ def skipped(args: argparse.Namespace) -> List[str]:
     ]
 
 
-def expected(row: ClipRow, frames: Optional[int]) -> VidClip:
-    """How many frames a clip has, and needs cues for."""
-    frames = frames or FRAMES_PER_CLIP[row.subset]
-    # the release trains on the one labelled frame of these
-    only_first = (row.subset, row.split) == ('v1s', 'train')
-    return VidClip(row.vid, frames, 1 if only_first else frames)
-
-
 def import_json(args: argparse.Namespace) -> None:
-    table, cleaned = read_vid_json(args.files[0])
+    table, cleaned = read_vid_json(args.file)
     asked, others = read_rows(args)
-    clips = {row.uid: expected(row, args.frames) for row in asked}
+    clips = {}
+    for row in asked:
+        frames = args.frames or FRAMES_PER_CLIP[row.subset]
+        # the release trains on the one labelled frame of these
+        only_first = (row.subset, row.split) == ('v1s', 'train')
+        clips[row.uid] = VidClip(row.vid, frames, 1 if only_first else frames)
     found = import_vid_json(table, clips, {row.vid
                                            for row in others}, skipped(args))
     write_cue_file(args.out, found.records)
@@ -192,7 +187,7 @@ def import_json(args: argparse.Namespace) -> None:
 
 
 def export_json(args: argparse.Namespace) -> None:
-    records = CueFile(args.files[0]).values()
+    records = CueFile(args.file).values()
     asked, others = read_rows(args)
     passed = {row.uid for row in others}
     wanted = [record for record in records if record.uid not in passed]
@@ -211,8 +206,8 @@ def export_json(args: argparse.Namespace) -> None:
     })
 
 
-def main(words: Optional[List[str]] = None) -> None:
-    args = parse_args(sys.argv[1:] if words is None else words)
+def main() -> None:
+    args = parse_args()
     try:
         check_out(args)
         (import_json if args.command == 'import' else export_json)(args)
