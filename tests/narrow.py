@@ -22,6 +22,7 @@ from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
 from torch import nn
 
+from data import make_avsbench
 from mmteso.models import PMQS, BottleneckAdapter, FusionLayer, SeDAM
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
@@ -347,13 +348,15 @@ def save_model(root, name, narrow=None):
     """One of the project's configs, narrow, with random weights beside it.
 
     Args:
-        root (Path): Folder with a data set in ``data``; written to.
+        root (Path): Folder, with an AVSBench in ``data``, made if need be.
         name (str): The config's path below configs/, without suffix.
         narrow (Callable): See :func:`narrow_config`.
 
     Returns:
         tuple[str, str]: Config and checkpoint.
     """
+    if not (root / 'data').exists():
+        make_avsbench(root / 'data')
     config = load(f'{name}.py')
     config = narrow_config(config, root / 'data', root / 'work', narrow=narrow)
     for key in ('train', 'val', 'test'):

@@ -45,15 +45,22 @@ def call_tool(name, *words):
                 raise
 
 
+def exit_status(name, *words):
+    """With which one of tools/ ends, in this process."""
+    try:
+        call_tool(name, *words)
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
 def refusal(name, *words):
     """What one of tools/ says as it ends with an error."""
     said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            call_tool(name, *words)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, str) else said.getvalue()
-    raise AssertionError(f'{name} {words} came to its end')
+    with contextlib.redirect_stderr(said):
+        status = exit_status(name, *words)
+    assert status, f'{name} {words} found nothing wrong'
+    return status if isinstance(status, str) else said.getvalue()
 
 
 def run_python(code, check=True, **kwargs):

@@ -91,6 +91,7 @@ class ClipWriter:
         self.folder = osp.join(out_dir, file_name(clip.name))
         self._masks = osp.join(self.folder, 'masks')
         self._records: List[dict] = []
+        self._without_cues: List[dict] = []
         self._heard: List[np.ndarray] = []
         self._rate = _RATE
         for earlier in ('result.json', 'overlay.mp4', 'player.html',
@@ -119,6 +120,10 @@ class ClipWriter:
                 frame.sample_rate / self.fps)
             block = frame.sound[-length:]
             self._heard.append(np.pad(block, (0, length - len(block))))
+        if frame.problem:
+            self._without_cues.append(dict(
+                time=round(frame.index / self.fps, 3),
+                what=f'no cues: {frame.problem}'))
         self._records.append(
             dict(
                 step=frame.index,
@@ -130,11 +135,8 @@ class ClipWriter:
                     for cue in frame.cues
                 ]))
 
-    def finish(self, failed_cues: Sequence[Tuple[int, str]] = ()) -> dict:
-        """Write the rest; gives what ``result.json`` holds.
-
-        ``failed_cues`` are steps whose cues could not be generated, and why.
-        """
+    def finish(self) -> dict:
+        """Write the rest; gives what ``result.json`` holds."""
         if 'video' in self.save:
             write_video(
                 osp.join(self.folder, 'overlay.mp4'), self._overlays(),
@@ -146,10 +148,7 @@ class ClipWriter:
         problems = [
             dict(time=None if np.isnan(time) else round(time, 3), what=what)
             for time, what in dict.fromkeys(self.clip.problems)
-        ] + [
-            dict(time=round(step / self.fps, 3), what=f'no cues: {error}')
-            for step, error in failed_cues
-        ]
+        ] + self._without_cues
         result = dict(
             format=FORMAT,
             name=self.clip.name,

@@ -23,11 +23,9 @@ sound: cues=['guitar', 'man'] (--cues); or give a cue file, cue_file='FILE'
 cue_generator='configs/text_cues/teso.py' (--cue-generator)."""
 
 
-def _field(config: ConfigLike, name: str) -> Optional[dict]:
-    """A field of a config, or the config of the field itself."""
-    if isinstance(config, (str, os.PathLike)):
-        config = Config.fromfile(config)
-    return config if 'type' in config else config.get(name)
+def _read(config: ConfigLike) -> Any:
+    return Config.fromfile(config) if isinstance(
+        config, (str, os.PathLike)) else config
 
 
 class CueFeatures:
@@ -48,7 +46,9 @@ class CueFeatures:
                  encoder: Optional[ConfigLike] = None) -> None:
         self._bank = CueBank(bank) if bank and os.path.isfile(bank) else None
         self._bank_path = bank
-        self._config = _field(encoder, 'text_encoder') if encoder else None
+        config = _read(encoder) if encoder else {}
+        self._config = config if 'type' in config else config.get(
+            'text_encoder')
         self._encoder: Optional[Any] = None
         self._known: Dict[str, Tensor] = {}
 
@@ -113,10 +113,6 @@ class CueSource:
         cue_file (str, optional): A cue file; a clip's name is its ``uid``.
         generator (str | dict, optional): Config with a ``reasoner`` and
             mostly a ``captioner`` (``configs/text_cues/``).
-
-    Attributes:
-        problems (list[tuple[int, str]]): Frames whose cues could not be
-            generated, and why; they have none.
     """
 
     def __init__(self, cues: Optional[Sequence[str]] = None,
@@ -130,11 +126,8 @@ class CueSource:
         self._cues, self._prepared = cues, False
         self._generator: Any = None
         self._file = CueFile(cue_file, cues_only=True) if cue_file else None
-        self.problems: List[Tuple[int, str]] = []
         if generator is not None:
-            config: Any = generator
-            if isinstance(generator, (str, os.PathLike)):
-                config = Config.fromfile(generator)
+            config = _read(generator)
             captioner = config.get('captioner') and CAPTIONERS.build(
                 config['captioner'])
             if getattr(captioner, 'reads', None) == 'clip':
@@ -145,12 +138,14 @@ class CueSource:
                 captioner, REASONERS.build(config['reasoner']))
 
     def __call__(self, name: str, steps: Sequence[int],
-                 images: Sequence[np.ndarray]) -> List[List[str]]:
-        """Cues of some frames of a clip, by their numbers and pictures."""
+                 images: Sequence[np.ndarray]
+                 ) -> List[Tuple[Sequence[str], str]]:
+        """Cues of some frames of a clip, by their numbers and pictures; and
+        why there are none, where they could not be generated."""
         if self._cues is not None:
-            return [list(self._cues) for _ in steps]
+            return [(self._cues, '') for _ in steps]
         if self._file is not None:
-            return [list(self._file[name, step].cues) for step in steps]
+            return [(self._file[name, step].cues, '') for step in steps]
         loaded = [
             LoadedFrame(Frame(name, step, ''), (Image.fromarray(image), ))
             for step, image in zip(steps, images)
@@ -159,9 +154,7 @@ class CueSource:
             self._generator.prepare([frame for frame, _ in loaded])
             self._prepared = True
         found = {
-            record['frame']: record
+            record['frame']: (record['cues'], record['error'])
             for record in self._generator.find_cues(loaded)
         }
-        self.problems += [(step, found[step]['error']) for step in steps
-                          if found[step]['error']]
-        return [list(found[step]['cues']) for step in steps]
+        return [found[step] for step in steps]

@@ -13,8 +13,8 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from typing import (Any, Callable, Dict, Iterator, List, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 
@@ -32,6 +32,7 @@ OTHER = 'other sound'
 _RATE = 16000  # of a first look at a sound
 _FIRST_LOOK = osp.join(osp.dirname(__file__), 'first_look.py')
 _LONGEST_CUE = 80
+_ARRAYS = ('image', 'score', 'mask', 'best')  # of a frame, kept in a file
 
 
 def split_cues(text: str) -> List[str]:
@@ -40,18 +41,11 @@ def split_cues(text: str) -> List[str]:
     return list(dict.fromkeys(word[:_LONGEST_CUE] for word in words if word))
 
 
-class _Place(NamedTuple):
-    """Of an array in a file."""
-    start: int
-    dtype: Any
-    shape: Tuple[int, ...]
-
-
 class _ArrayFile:
     """Arrays in a file that is mapped once, when all are there.
 
     A map of each would be an open file each, of which a process has 1024 or
-    so. A context manager, which removes the file if something went wrong.
+    so. Removes the file if something went wrong.
     """
 
     def __init__(self, folder: str) -> None:
@@ -67,13 +61,15 @@ class _ArrayFile:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.path)
 
-    def add(self, array: Optional[np.ndarray]) -> Optional[_Place]:
+    def add(self, array: Optional[np.ndarray]) -> Any:
+        """The array once more, as a function of the map."""
         if array is None:
-            return None
+            return lambda mapped: None
         self._file.write(bytes(-self._file.tell() % 8))  # aligned
         start = self._file.tell()
         self._file.write(np.ascontiguousarray(array).data)
-        return _Place(start, array.dtype, array.shape)
+        shape, dtype = array.shape, array.dtype
+        return lambda mapped: np.ndarray(shape, dtype, mapped, start)
 
     def map(self) -> mmap.mmap:
         self._file.flush()
@@ -211,15 +207,16 @@ class ClipSession:
                 check_room(self._all_files, self.limits)
                 image = file.add(results[0].image)
                 for sound, frame in zip(new, results):
-                    found[sound].append(replace(frame, image=image, **{
-                        name: file.add(getattr(frame, name))
-                        for name in ('score', 'mask', 'best')}))
+                    places = {name: file.add(getattr(frame, name))
+                              for name in _ARRAYS if name != 'image'}
+                    found[sound].append(replace(frame, image=image, **places))
                 yield min((results[0].index + 1) / total, 1)
             mapped = file.map()
         self._array_files[OTHER if new == [OTHER] else ''] = file.path
         for sound, frames in found.items():
-            self._found[sound] = [_with_arrays(frame, mapped)
-                                  for frame in frames]
+            self._found[sound] = [
+                replace(frame, **{name: getattr(frame, name)(mapped)
+                                  for name in _ARRAYS}) for frame in frames]
         self._cues = cues
 
     @property
@@ -322,16 +319,6 @@ class ClipSession:
                 f'{most.decoding_seconds:g} s and '
                 f'{most.decoding_gigabytes:g} GB, or its pictures are too '
                 'large.')
-
-
-def _with_arrays(frame: FrameResult, mapped: mmap.mmap) -> FrameResult:
-    """The frame, with arrays in the place of their places."""
-    places = {name: getattr(frame, name)
-              for name in ('image', 'score', 'mask', 'best')}
-    return replace(frame, **{
-        name: place and np.ndarray(
-            place.shape, place.dtype, mapped, place.start)
-        for name, place in places.items()})
 
 
 class Visits:

@@ -7,7 +7,6 @@ import re
 from abc import abstractmethod
 from typing import Any, Dict, List, Optional, Sequence
 
-
 from mmteso.io import normalize_phrase
 from mmteso.logs import warn
 from mmteso.optional import require

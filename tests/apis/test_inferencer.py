@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From a clip to masks, by a narrow model with random weights."""
+import itertools
 import json
 import shutil
 import subprocess
@@ -13,8 +14,8 @@ from chat_server import ChatServer
 from narrow import CONFIGS, KEEP_ALL, TEXT_DIMS, save_model
 from PIL import Image
 
-from data import make_avsbench
 from mmteso.apis import AVSInferencer, Clip, Condition
+from mmteso.apis.cues import CueSource
 from mmteso.page import ClipSession
 from mmteso.video import MediaError, write_video
 
@@ -41,9 +42,6 @@ def narrow_text(model):
 def made(tmp_path_factory):
     """Config, checkpoint and clip."""
     root = tmp_path_factory.mktemp('inferencer')
-    make_avsbench(root / 'data')
-    (root / 'data/cues.jsonl').write_text(
-        '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
     for source, name in zip(save_model(root, 'teso/teso_r18_synthavs'),
                             ('config.py', 'model.pth')):
         Path(source).rename(root / name)
@@ -220,6 +218,27 @@ def test_cues_are_generated_from_the_frames(inferencer, made, tmp_path):
     assert sum(isinstance(content, list) for content in sent) == 3
     assert all(frame['cues'] for frame in result['frames'])
     assert result['problems'] == []
+
+
+def test_cues_that_cannot_be_generated(inferencer, made, tmp_path):
+    """The page's download says so, too."""
+    with ChatServer(itertools.repeat(400)) as server:
+        model = dict(base_url=server.url, model=server.model)
+        source = CueSource(
+            generator=dict(captioner=dict(type='OpenAICaptioner', **model),
+                           reasoner=dict(type='OpenAIReasoner', **model)))
+        inferencer.write(str(made / 'clip.mp4'), tmp_path / 'python',
+                         cues=source)
+        session = ClipSession(inferencer, parent=str(tmp_path),
+                              generator=source)
+        session.take_clip(shutil.copy(made / 'clip.mp4', tmp_path))
+        list(session.find([]))
+        shutil.unpack_archive(session.write('normal', .5), tmp_path / 'page')
+    one, two = ((tmp_path / kind / 'clip/result.json').read_text()
+                for kind in ('python', 'page'))
+    assert one == two and one.count('no cues: ') == 3
+    assert [problem['time'] for problem in json.loads(one)['problems']] == [
+        0, 1, 2]
 
 
 def test_an_earlier_run_leaves_nothing_behind(inferencer, made, tmp_path):

@@ -6,18 +6,14 @@ from both_kinds import random_checkpoint
 from narrow import load, narrow_config
 from processes import call_tool, refusal
 
-from mmteso.testbeds.synthavs import generate_synthavs
-
 TOOL = 'analysis_tools/compare.py'
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(synthavs, tmp_path):
     """Files: config and checkpoint of a narrow model with random weights."""
-    data = tmp_path / 'synthavs'
-    generate_synthavs(data, videos=6, frames=2, size=32)
     cfg = narrow_config(
-        load('teso/teso_r18_synthavs.py'), data, tmp_path / 'work')
+        load('teso/teso_r18_synthavs.py'), synthavs, tmp_path / 'work')
     checkpoint = random_checkpoint(cfg)
     path = tmp_path / 'config.py'
     cfg.dump(path)

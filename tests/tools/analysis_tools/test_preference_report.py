@@ -8,18 +8,15 @@ from PIL import Image
 
 from mmteso.analysis.frames import masks_only
 from mmteso.io import write_json
-from mmteso.testbeds.synthavs import generate_synthavs
 
 TOOL = 'analysis_tools/preference_report.py'
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(synthavs, tmp_path):
     """Config and checkpoint of a narrow model with random weights."""
-    data = tmp_path / 'synthavs'
-    generate_synthavs(data, videos=6, frames=2, size=32)
     cfg = narrow_config(
-        load('teso/teso-cue_r18_synthavs.py'), data, tmp_path / 'work')
+        load('teso/teso-cue_r18_synthavs.py'), synthavs, tmp_path / 'work')
     return cfg, random_checkpoint(cfg)
 
 
