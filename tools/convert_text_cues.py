@@ -116,7 +116,6 @@ def check_out(args: argparse.Namespace) -> None:
     if os.path.exists(args.out) and not args.overwrite:
         raise CueFileError(f'"{args.out}" exists already; --overwrite '
                            'replaces it.')
-    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
 
 
 def plural(count: int, what: str) -> str:

@@ -36,11 +36,7 @@ def file_name(name: str) -> str:
 def paint(image: np.ndarray, mask: np.ndarray, palette: Sequence,
           semantic: bool) -> np.ndarray:
     """What sounds keeps its colours, or with ``semantic`` gets that of its
-    class.
-
-    ``image`` is RGB (H, W, 3), as is the result, ``mask`` uint8 (H, W),
-    ``palette`` the RGB of the classes.
-    """
+    class: RGB (H, W, 3), as the image is; ``mask`` is uint8 (H, W)."""
     shown = overlay_mask(image, mask > 0)
     if semantic:
         colors = np.asarray(palette, np.uint8)[mask]
@@ -64,18 +60,14 @@ class ClipWriter:
       and ``problems``, what could not be decoded, with their times.
 
     Args:
-        out_dir (str): The folder.
-        clip (Clip): The clip.
+        out_dir, clip: The folder, and the clip.
         fps (float): Steps a second.
-        save (Sequence[str]): Which of 'masks', 'overlays', 'video' and 'html'
-            (which needs 'video').
+        save (Sequence[str]): Which of 'masks', 'overlays', 'video' and 'html',
+            which needs 'video'; a ValueError if it has other words.
         classes, palette: Of the masks.
         semantic (bool): Whether masks hold classes.
         keep_sound (bool): The video's sound is that of the frames, not the
             clip's own. Defaults to False.
-
-    Raises:
-        ValueError: If ``save`` has other words.
     """
 
     def __init__(self, out_dir: Union[str, os.PathLike], clip: Clip,

@@ -55,54 +55,51 @@ class CueFeatures:
     def __call__(self, cues: Sequence[str]) -> Tensor:
         """Features of cues, float32, (len(cues), D); a ValueError if one is
         not in the bank and there is no encoder."""
-        phrases = [normalize_phrase(cue) for cue in cues]
-        for phrase in phrases:
-            if phrase not in self._known:
-                self._known[phrase] = self._look_up(phrase)
-        if not phrases:
-            return torch.zeros(0, self.dims)
-        return torch.stack([self._known[phrase] for phrase in phrases])
+        features = [self._feature(normalize_phrase(cue)) for cue in cues]
+        if features:
+            return torch.stack(features)
+        origin = self._bank.provenance if self._bank is not None \
+            else self._build('').provenance()
+        return torch.zeros(0, origin.dims)
 
     @property
     def known(self) -> List[str]:
         """The phrases in the bank."""
         return [] if self._bank is None else list(self._bank)
 
-    @property
-    def dims(self) -> int:
-        """Length of a feature."""
-        if self._bank is not None:
-            return self._bank.provenance.dims
-        return self._build('').provenance().dims
-
-    def _look_up(self, phrase: str) -> Tensor:
-        if self._bank is not None and phrase in self._bank:
-            return self._bank[phrase].float()
-        with torch.no_grad():
-            return self._build(phrase)([phrase])[0].float().cpu()
+    def _feature(self, phrase: str) -> Tensor:
+        if phrase not in self._known:
+            if self._bank is not None and phrase in self._bank:
+                feature = self._bank[phrase]
+            else:
+                with torch.no_grad():
+                    feature, = self._build(phrase)([phrase])
+            self._known[phrase] = feature.float().cpu()
+        return self._known[phrase]
 
     def _build(self, phrase: str) -> Any:
         if self._encoder is not None:
             return self._encoder
         origin = self._bank.provenance if self._bank is not None else None
         if self._config is not None:
-            self._encoder = MODELS.build(self._config)
+            encoder = MODELS.build(self._config)
         elif origin is not None and origin.encoder == HashTextEncoder.__name__:
             settings = {key: value for key, value in origin.settings.items()
                         if key != 'phrases'}
-            self._encoder = HashTextEncoder(origin.dims, **settings)
+            encoder = HashTextEncoder(origin.dims, **settings)
         else:
             raise ValueError(
                 f'The cue {phrase!r} is not in the cue bank '
                 f'"{self._bank_path}", and no text encoder is given: set '
                 'text_encoder to the config that made the bank, e.g. '
                 'configs/text_features/imagebind.py (--text-encoder).')
-        if origin is not None and self._encoder.provenance() != origin:
+        if origin is not None and encoder.provenance() != origin:
             raise ValueError(
                 f'The bank "{self._bank_path}" was made by {origin}, but '
-                f'text_encoder is {self._encoder.provenance()}: features of '
+                f'text_encoder is {encoder.provenance()}: features of '
                 'two encoders don\'t go together.')
-        return self._encoder
+        self._encoder = encoder
+        return encoder
 
 
 class CueSource:

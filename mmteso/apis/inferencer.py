@@ -125,14 +125,8 @@ class AVSInferencer:
                **options: Any) -> Iterator[FrameResult]:
         """Find what sounds, frame by frame; memory doesn't grow with length.
 
-        Args:
-            clip (ClipInput): See :data:`mmteso.apis.CLIP_FORMS`.
-            sound (str | SOUND): See :class:`Condition`.
-                Defaults to 'normal'.
-            **options: See :meth:`compare`.
-
-        Yields:
-            FrameResult: For each step.
+        ``clip`` is one of :data:`mmteso.apis.CLIP_FORMS`, ``sound`` as in
+        :class:`Condition`, the options are those of :meth:`compare`.
         """
         return (result for result, in self.compare(
             clip, [Condition(sound)], **options))
@@ -289,12 +283,10 @@ class AVSInferencer:
         """Find what sounds in a clip and write it into ``out_dir/NAME/``.
 
         Args:
-            clip (ClipInput): See :data:`mmteso.apis.CLIP_FORMS`.
-            out_dir (str): The folder.
             save (Sequence[str]): Which of 'masks', 'overlays', 'video' and
-                'html' (:class:`ClipWriter`). Defaults to all.
+                'html'. Defaults to all.
             progress (bool): Show a progress bar. Defaults to False.
-            sound, fps, allow_silent, options: See :meth:`stream`.
+            clip, sound, fps, allow_silent, options: See :meth:`stream`.
 
         Returns:
             dict: What ``result.json`` holds, see :class:`ClipWriter`.
@@ -317,17 +309,9 @@ class AVSInferencer:
                  **options: Any) -> Any:
         """Find what sounds in one clip, or in several.
 
-        Args:
-            inputs (ClipInput | list[ClipInput]): See
-                :data:`mmteso.apis.CLIP_FORMS`.
-            out_dir (str, optional): Folder for the results. Defaults to None:
-                nothing is written, and all is kept in memory.
-            **options: See :meth:`stream`, and with ``out_dir``
-                :meth:`write`.
-
-        Returns:
-            list[FrameResult] | dict: Without ``out_dir`` the frames; with it
-            what ``result.json`` holds. A list of these for several clips.
+        Without ``out_dir`` nothing is written, and it is a list of what
+        :meth:`stream` gives; with it, what :meth:`write` gives. For a list of
+        clips a list of these.
         """
         if isinstance(inputs, (list, tuple)):
             return [self(clip, out_dir, **options) for clip in inputs]

@@ -87,8 +87,8 @@ class ClipSession:
         limits (Limits): Defaults to those of the page.
         parent (str, optional): Where the folder is made, beside those of
             other visitors. Defaults to None: where temporary files are.
-        generator (CueSource | str, optional): Config that generates cues
-            where none are given. Defaults to None.
+        generator (CueSource, optional): Generates cues where none are given.
+            Defaults to None.
         served (str, optional): Folder whose files are served to whoever
             knows their names; what is downloaded lies there, by a name that
             can't be guessed. Defaults to None: in the folder of its own.
@@ -124,11 +124,8 @@ class ClipSession:
         shutil.rmtree(self._download, ignore_errors=True)
 
     def take_clip(self, path: str) -> None:
-        """Take an uploaded video, which is moved away.
-
-        Raises:
-            Refused, MediaError: If it is too large, too long or no video.
-        """
+        """Take an uploaded video, which is moved away; Refused or a MediaError
+        if it is too large, too long or no video."""
         self._forget()
         taken = self._take(path, 'clip')
         seconds = (Clip(taken).num_steps(100.) or 0) / 100
@@ -153,11 +150,8 @@ class ClipSession:
         return cues
 
     def take_sound(self, path: str) -> None:
-        """Take an uploaded sound, or a video for its sound.
-
-        Raises:
-            Refused, MediaError: If it is too large or has no sound.
-        """
+        """Take an uploaded sound, or a video for its sound; Refused or a
+        MediaError if it is too large or has none."""
         taken = self._take(path, 'sound')
         Sound(taken, _RATE)
         self._sound = taken
@@ -167,18 +161,11 @@ class ClipSession:
     def find(self, cues: Sequence[str]) -> Iterator[float]:
         """Find what sounds, with each sound; pictures are encoded once.
 
-        Where only a sound was added since, only that is listened to.
-
-        Args:
-            cues (Sequence[str]): What could sound; none to generate them.
-
-        Yields:
-            float: How much is done, in [0, 1].
-
-        Raises:
-            Refused: Without a clip, if it is too long, or if there is no room
-                for what is found.
-            ValueError, MediaError: As of ``AVSInferencer.compare``.
+        Where only a sound was added since, only that is listened to; nothing
+        is done where nothing has changed. Without cues these are generated.
+        Yields how much is done, in [0, 1]. Refused without a clip, if it is
+        too long, or if there is no room for what is found; other errors are
+        those of ``AVSInferencer.compare``.
         """
         if not self._clip:
             raise Refused('There is no clip yet: bring one, or take the '
@@ -189,15 +176,15 @@ class ClipSession:
         clip = Clip(self._clip, allow_silent=True)
         sounds = [*SOUNDS, *[OTHER] * bool(self._sound)]
         new = [sound for sound in sounds if sound not in self._found]
+        if not new:
+            return
         total = clip.num_steps(1.) or self.limits.seconds
         found: Dict[str, List[FrameResult]] = {sound: [] for sound in new}
         conditions = [Condition(self._sound if sound == OTHER else sound)
                       for sound in new]
-        given = dict(cues=cues) if cues or not self.generator else dict(
-            cues=self.generator)
         with _ArrayFile(self.folder) as file:
             for results in self.inferencer.compare(
-                    clip, conditions, allow_silent=True, **given):
+                    clip, conditions, cues or self.generator or []):
                 # files may say that they are shorter than they are
                 if results[0].index >= max(self.limits.seconds, 1):
                     raise Refused('The clip is longer than it says; this page '
@@ -242,14 +229,9 @@ class ClipSession:
         }
 
     def write(self, sound: str, threshold: Optional[float] = None) -> str:
-        """Write masks, overlays, video, player and JSON into a ZIP file.
-
-        Returns:
-            str: The file, until the next one or the end of the session.
-
-        Raises:
-            Refused: If there is no room for it.
-        """
+        """Write masks, overlays, video, player and JSON into a ZIP file, which
+        is there until the next one or the end of the session. Refused if there
+        is no room for it."""
         check_room(self._all_files, self.limits)
         folder = self._new_folder('results')
         shutil.rmtree(self._download, ignore_errors=True)
@@ -305,20 +287,17 @@ class ClipSession:
         """Have a file decoded by another process, within the limits."""
         most = self.limits
         try:
-            done = subprocess.run(
+            subprocess.run(
                 [sys.executable, _FIRST_LOOK, path, str(most.seconds),
                  str(most.decoding_gigabytes), str(most.decoding_seconds)],
-                capture_output=True, timeout=most.decoding_seconds)
-            failed = done.returncode != 0
-        except subprocess.TimeoutExpired:
-            failed = True
-        if failed:
+                capture_output=True, timeout=most.decoding_seconds, check=True)
+        except subprocess.SubprocessError:
             shutil.rmtree(osp.dirname(path))
             raise Refused(
                 f'"{osp.basename(path)}" can\'t be decoded within '
                 f'{most.decoding_seconds:g} s and '
                 f'{most.decoding_gigabytes:g} GB, or its pictures are too '
-                'large.')
+                'large.') from None
 
 
 class Visits:

@@ -17,24 +17,15 @@ class MediaError(ValueError):
 
 
 class Problem(NamedTuple):
-    """A place in a file that can't be decoded.
-
-    Attributes:
-        time (float): Seconds from the first frame; NaN if not known.
-        what (str): What is wrong.
-    """
-    time: float
-    what: str
+    """A place in a file that can't be decoded."""
+    time: float  #: Seconds from the first frame; NaN if not known.
+    what: str  #: What is wrong.
 
 
 @contextmanager
 def open_media(path: str) -> Iterator[Any]:
-    """Open a file with PyAV, and no other that it names (as playlists do).
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        MediaError: If FFmpeg finds no container that it knows.
-    """
+    """Open a file with PyAV, and no other that it names (as playlists do); a
+    MediaError if FFmpeg finds no container that it knows."""
     av = require('av', 'video')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'The file "{path}" does not exist.')
@@ -53,9 +44,7 @@ def decode(container: Any, stream: Any, origin: float,
            problems: List[Problem]) -> Iterator[Tuple[float, Any]]:
     """Decode a stream; what can't be decoded is noted and passed over.
 
-    Yields:
-        tuple[float, av.VideoFrame | av.AudioFrame]: Seconds from ``origin``
-        (NaN without a timestamp), and the frame.
+    Yields seconds from ``origin`` (NaN without a timestamp), and PyAV's frame.
     """
     av = require('av', 'video')
 
@@ -64,26 +53,21 @@ def decode(container: Any, stream: Any, origin: float,
             return float('nan')
         return float(item.pts * item.time_base) - origin
 
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.error.FFmpegError as error:
-            problems.append(Problem(
-                float('nan'), f'the file ends early ({error.strerror})'))
-            return
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError as error:
-            problems.append(Problem(seconds(packet), str(error.strerror)))
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                problems.append(Problem(seconds(frame), 'damaged data'))
-            else:
-                yield seconds(frame), frame
+    try:
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError as error:
+                problems.append(Problem(seconds(packet), str(error.strerror)))
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    problems.append(Problem(seconds(frame), 'damaged data'))
+                else:
+                    yield seconds(frame), frame
+    except av.error.FFmpegError as error:
+        problems.append(Problem(
+            float('nan'), f'the file ends early ({error.strerror})'))
 
 
 class VideoFile:
@@ -150,12 +134,8 @@ class VideoFile:
                     last, f'the pictures end early, of {length:.3f} s'))
 
     def frames(self) -> Iterator[Tuple[float, '_Picture']]:
-        """All frames; their pixels are converted where ``rgb()`` is called.
-
-        Yields:
-            tuple[float, Picture]: Time in seconds and the frame, whose method
-            ``rgb(longest=None)`` gives uint8 (H, W, 3), no longer than that.
-        """
+        """Time in seconds and frame of all, whose pixels are converted where
+        its ``rgb(longest=None)`` is called."""
         self.problems.clear()
         last = -np.inf
         for time, picture in self._frames():
@@ -164,18 +144,12 @@ class VideoFile:
                 yield time, picture
 
     def sample(self, fps: float) -> Iterator[Tuple[int, float, np.ndarray]]:
-        """Frames at equal distances.
+        """Frames at equal distances: step, time of its frame in seconds, and
+        RGB (H, W, 3).
 
         Step ``i`` is ``1 / fps`` seconds long, and its frame is the one that
         is shown at 15/16 of it, as in AVSBench. A last step needs half of its
         length; the first one is always there.
-
-        Args:
-            fps (float): Steps a second.
-
-        Yields:
-            tuple[int, float, np.ndarray]: Step, time of its frame, and RGB
-            (H, W, 3).
         """
         step, shown, end = 0, None, 0.
         for time, picture in self.frames():

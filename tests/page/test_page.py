@@ -77,6 +77,7 @@ def test_pictures_are_encoded_once(session, inferencer, made, tmp_path,
     for sound in ('normal', 'mute', 'noise'):
         assert len(session.frames(sound, .4)) == 3
         session.areas(.4)
+    assert not list(session.find(CUES))  # the button once more
     assert sum(encoded) == 3
 
 

@@ -8,7 +8,7 @@ import time
 
 import msgspec
 import pytest
-from PIL import Image
+from instant_models import write_frames
 from processes import ROOT, call_tool, environment, refusal
 
 from data import make_avsbench
@@ -21,14 +21,7 @@ TESTS = str(ROOT / 'tests')
 
 @pytest.fixture
 def folder(tmp_path):
-    """6 clips of 5 frames; the first pixel tells the frame."""
-    for clip in range(6):
-        clip_folder = tmp_path / 'frames' / f'clip{clip}'
-        clip_folder.mkdir(parents=True)
-        for t in range(5):
-            Image.new('RGB', (4, 4), (10 * clip + t, 0, 0)).save(
-                clip_folder / f'{t}.png')
-    return tmp_path / 'frames'
+    return write_frames(tmp_path / 'frames', 6, 5)
 
 
 @pytest.fixture

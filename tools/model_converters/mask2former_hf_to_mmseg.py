@@ -20,7 +20,6 @@ of classes it is left out when the file is loaded, as it is for OpenMMLab's.
 The license is that of the model's own card.
 """
 import argparse
-import os
 import os.path as osp
 
 
@@ -47,6 +46,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmteso.io import atomic_write
 from mmteso.models.converters import (convert_mask2former, find_differences,
                                       load_hf_mask2former, pixel_settings)
 from mmteso.models.weights import state_sha256
@@ -93,10 +93,8 @@ def main():
         meta = dict(
             converted_from=osp.basename(osp.normpath(args.source)),
             source_state_sha256=state_sha256(source))
-        os.makedirs(osp.dirname(args.out) or '.', exist_ok=True)
-        partial = f'{args.out}.partial'
-        torch.save(dict(meta=meta, state_dict=state_dict), partial)
-        os.replace(partial, args.out)
+        with atomic_write(args.out) as partial:
+            torch.save(dict(meta=meta, state_dict=state_dict), partial)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
     numbers = sum(value.numel() for value in state_dict.values())
