@@ -60,14 +60,18 @@ class ClipWriter:
       and ``problems``, what could not be decoded, with their times.
 
     Args:
-        out_dir, clip: The folder, and the clip.
+        out_dir (str): The folder.
+        clip (Clip): The clip.
         fps (float): Steps a second.
-        save (Sequence[str]): Which of 'masks', 'overlays', 'video' and 'html',
-            which needs 'video'; a ValueError if it has other words.
+        save (Sequence[str]): Which of 'masks', 'overlays', 'video' and 'html'
+            (which needs 'video').
         classes, palette: Of the masks.
         semantic (bool): Whether masks hold classes.
         keep_sound (bool): The video's sound is that of the frames, not the
             clip's own. Defaults to False.
+
+    Raises:
+        ValueError: If ``save`` has other words.
     """
 
     def __init__(self, out_dir: Union[str, os.PathLike], clip: Clip,

@@ -110,6 +110,10 @@ class CueSource:
         cue_file (str, optional): A cue file; a clip's name is its ``uid``.
         generator (str | dict, optional): Config with a ``reasoner`` and
             mostly a ``captioner`` (``configs/text_cues/``).
+
+    Attributes:
+        problems (list[tuple[int, str]]): Frames whose cues could not be
+            generated, and why; they have none.
     """
 
     def __init__(self, cues: Optional[Sequence[str]] = None,

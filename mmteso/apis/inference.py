@@ -18,13 +18,13 @@ def init_model(config: Union[str, Path, Config],
                cfg_options: Optional[dict] = None) -> nn.Module:
     """Build a segmentor with its weights, ready for testing.
 
-    As mmseg's function of this name, but what the config changes in the
-    computation since the training is logged as a warning.
+    As mmseg's function of this name, but the checkpoint has to fit, and what
+    the config changes in the computation since the training is logged as a
+    warning.
 
     Args:
         config (str | Path | Config): With ``model``; not modified.
-        checkpoint (str, optional): Weights, which have to fit (RuntimeError).
-            Defaults to None: random ones.
+        checkpoint (str, optional): Weights. Defaults to None: random ones.
         device (str, optional): Defaults to None: what a runner would take.
         cfg_options (dict, optional): Settings that replace the config's.
             Defaults to None.
@@ -32,6 +32,9 @@ def init_model(config: Union[str, Path, Config],
     Returns:
         nn.Module: In eval mode, with its config as ``cfg`` and the
         checkpoint's ``dataset_meta``.
+
+    Raises:
+        RuntimeError: If the checkpoint does not fit the model.
     """
     cfg = (
         config.copy()

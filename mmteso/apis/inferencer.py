@@ -125,8 +125,14 @@ class AVSInferencer:
                **options: Any) -> Iterator[FrameResult]:
         """Find what sounds, frame by frame; memory doesn't grow with length.
 
-        ``clip`` is one of :data:`mmteso.apis.CLIP_FORMS`, ``sound`` as in
-        :class:`Condition`, the options are those of :meth:`compare`.
+        Args:
+            clip (ClipInput): See :data:`mmteso.apis.CLIP_FORMS`.
+            sound (str | SOUND): See :class:`Condition`.
+                Defaults to 'normal'.
+            **options: See :meth:`compare`.
+
+        Yields:
+            FrameResult: For each step.
         """
         return (result for result, in self.compare(
             clip, [Condition(sound)], **options))

@@ -73,8 +73,11 @@ def check_room(folder: str, limits: Limits) -> None:
 def readable(error: Exception, folder: str = '') -> str:
     """What a visitor is told of an error; no folder of the server is named.
 
-    What files and options are refused with is told, anything else goes to the
-    log. The name of ``folder`` is left out, whatever it looks like.
+    Args:
+        error (Exception): What files and options are refused with is told.
+            Anything else goes to the log.
+        folder (str): Whose name is left out, whatever it looks like.
+            Defaults to ''.
     """
     if not isinstance(error, (ValueError, TypeError, FileNotFoundError)):
         logging.getLogger(__name__).error('page', exc_info=error)

@@ -124,8 +124,11 @@ class ClipSession:
         shutil.rmtree(self._download, ignore_errors=True)
 
     def take_clip(self, path: str) -> None:
-        """Take an uploaded video, which is moved away; Refused or a MediaError
-        if it is too large, too long or no video."""
+        """Take an uploaded video, which is moved away.
+
+        Raises:
+            Refused, MediaError: If it is too large, too long or no video.
+        """
         self._forget()
         taken = self._take(path, 'clip')
         seconds = (Clip(taken).num_steps(100.) or 0) / 100
@@ -150,8 +153,11 @@ class ClipSession:
         return cues
 
     def take_sound(self, path: str) -> None:
-        """Take an uploaded sound, or a video for its sound; Refused or a
-        MediaError if it is too large or has none."""
+        """Take an uploaded sound, or a video for its sound.
+
+        Raises:
+            Refused, MediaError: If it is too large or has no sound.
+        """
         taken = self._take(path, 'sound')
         Sound(taken, _RATE)
         self._sound = taken
@@ -161,11 +167,18 @@ class ClipSession:
     def find(self, cues: Sequence[str]) -> Iterator[float]:
         """Find what sounds, with each sound; pictures are encoded once.
 
-        Where only a sound was added since, only that is listened to; nothing
-        is done where nothing has changed. Without cues these are generated.
-        Yields how much is done, in [0, 1]. Refused without a clip, if it is
-        too long, or if there is no room for what is found; other errors are
-        those of ``AVSInferencer.compare``.
+        Where only a sound was added since, only that is listened to.
+
+        Args:
+            cues (Sequence[str]): What could sound; none to generate them.
+
+        Yields:
+            float: How much is done, in [0, 1].
+
+        Raises:
+            Refused: Without a clip, if it is too long, or if there is no room
+                for what is found.
+            ValueError, MediaError: As of ``AVSInferencer.compare``.
         """
         if not self._clip:
             raise Refused('There is no clip yet: bring one, or take the '
@@ -229,9 +242,14 @@ class ClipSession:
         }
 
     def write(self, sound: str, threshold: Optional[float] = None) -> str:
-        """Write masks, overlays, video, player and JSON into a ZIP file, which
-        is there until the next one or the end of the session. Refused if there
-        is no room for it."""
+        """Write masks, overlays, video, player and JSON into a ZIP file.
+
+        Returns:
+            str: The file, until the next one or the end of the session.
+
+        Raises:
+            Refused: If there is no room for it.
+        """
         check_room(self._all_files, self.limits)
         folder = self._new_folder('results')
         shutil.rmtree(self._download, ignore_errors=True)

@@ -125,7 +125,7 @@ def _answers(session: ClipSession, sound: str, second: int,
 
 def show_clip(session: ClipSession, sound: str, second: int,
               threshold: Optional[float] = None) -> str:
-    """A second of a clip, and all of it in step with its sound, as HTML.
+    """A second of a clip, and all of it in step with its sound.
 
     Args:
         session (ClipSession): With results.
@@ -133,6 +133,9 @@ def show_clip(session: ClipSession, sound: str, second: int,
         second (int): Which one is shown large, from 0.
         threshold (float, optional): Of the masks. Defaults to None: the
             model's own.
+
+    Returns:
+        str: HTML.
     """
     model = session.inferencer
     frames = session.frames(sound, threshold)

@@ -17,15 +17,24 @@ class MediaError(ValueError):
 
 
 class Problem(NamedTuple):
-    """A place in a file that can't be decoded."""
+    """A place in a file that can't be decoded.
+
+    Attributes:
+        time (float): Seconds from the first frame; NaN if not known.
+        what (str): What is wrong.
+    """
     time: float  #: Seconds from the first frame; NaN if not known.
     what: str  #: What is wrong.
 
 
 @contextmanager
 def open_media(path: str) -> Iterator[Any]:
-    """Open a file with PyAV, and no other that it names (as playlists do); a
-    MediaError if FFmpeg finds no container that it knows."""
+    """Open a file with PyAV, and no other that it names (as playlists do).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        MediaError: If FFmpeg finds no container that it knows.
+    """
     av = require('av', 'video')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'The file "{path}" does not exist.')
@@ -44,7 +53,9 @@ def decode(container: Any, stream: Any, origin: float,
            problems: List[Problem]) -> Iterator[Tuple[float, Any]]:
     """Decode a stream; what can't be decoded is noted and passed over.
 
-    Yields seconds from ``origin`` (NaN without a timestamp), and PyAV's frame.
+    Yields:
+        tuple[float, av.VideoFrame | av.AudioFrame]: Seconds from ``origin``
+        (NaN without a timestamp), and the frame.
     """
     av = require('av', 'video')
 
@@ -134,8 +145,12 @@ class VideoFile:
                     last, f'the pictures end early, of {length:.3f} s'))
 
     def frames(self) -> Iterator[Tuple[float, '_Picture']]:
-        """Time in seconds and frame of all, whose pixels are converted where
-        its ``rgb(longest=None)`` is called."""
+        """All frames; their pixels are converted where ``rgb()`` is called.
+
+        Yields:
+            tuple[float, Picture]: Time in seconds and the frame, whose method
+            ``rgb(longest=None)`` gives uint8 (H, W, 3), no longer than that.
+        """
         self.problems.clear()
         last = -np.inf
         for time, picture in self._frames():
@@ -144,12 +159,18 @@ class VideoFile:
                 yield time, picture
 
     def sample(self, fps: float) -> Iterator[Tuple[int, float, np.ndarray]]:
-        """Frames at equal distances: step, time of its frame in seconds, and
-        RGB (H, W, 3).
+        """Frames at equal distances.
 
         Step ``i`` is ``1 / fps`` seconds long, and its frame is the one that
         is shown at 15/16 of it, as in AVSBench. A last step needs half of its
         length; the first one is always there.
+
+        Args:
+            fps (float): Steps a second.
+
+        Yields:
+            tuple[int, float, np.ndarray]: Step, time of its frame, and RGB
+            (H, W, 3).
         """
         step, shown, end = 0, None, 0.
         for time, picture in self.frames():

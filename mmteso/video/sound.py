@@ -90,11 +90,14 @@ class Sound:
 
     def read(self, start: float, seconds: Optional[float]) -> np.ndarray:
         """What lies there, and silence after the end; not moved as windows
-        are. float32, (num_samples,).
+        are.
 
         Args:
             start (float): In seconds, not before those of earlier calls.
             seconds (float, optional): Length; None for all that is left.
+
+        Returns:
+            np.ndarray: float32, (num_samples,).
         """
         first = max(round(start * self.sample_rate), 0)
         if seconds is None:
@@ -111,7 +114,7 @@ class Sound:
 
     def window(self, start: float, seconds: float,
                shortest: Optional[float] = None) -> np.ndarray:
-        """Cut a window, float32, (num_samples,).
+        """Cut a window.
 
         One that would begin before time 0, or reach beyond the end of the
         sound, is moved; one that begins after the end, or less than 0.05 s
@@ -123,6 +126,9 @@ class Sound:
             shortest (float, optional): A sound that is shorter than the
                 window is taken whole, if it has this many seconds. Defaults
                 to None: it is filled up with silence.
+
+        Returns:
+            np.ndarray: float32, (num_samples,).
         """
         length = round(seconds * self.sample_rate)
         first = max(round(start * self.sample_rate), 0)
