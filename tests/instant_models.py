@@ -5,8 +5,20 @@ Registered on import: name this module in a config's custom_imports.
 """
 import time
 
+from PIL import Image
+
 from mmteso.text_cues import (CAPTIONERS, REASONERS, BaseCaptioner,
                               BaseReasoner, ModelUnavailableError, Reasoning)
+
+
+def write_frames(folder, clips, length):
+    """Write clips whose first pixels are 10 * clip + frame."""
+    for clip in range(clips):
+        (folder / f'clip{clip}').mkdir(parents=True)
+        for t in range(length):
+            Image.new('RGB', (4, 4), (10 * clip + t, 0, 0)).save(
+                folder / f'clip{clip}' / f'{t}.png')
+    return folder
 
 
 @CAPTIONERS.register_module()

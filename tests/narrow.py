@@ -22,6 +22,7 @@ from mmseg.structures import SegDataSample
 from tiny_sam import DECODER, VISION
 from torch import nn
 
+from data import make_avsbench
 from mmteso.models import PMQS, BottleneckAdapter, FusionLayer, SeDAM
 from mmteso.models.text_encoders import (HashTextEncoder, collect_phrases,
                                          write_cue_bank)
@@ -331,8 +332,11 @@ def open_gates(model: nn.Module, scale: float = 8.) -> nn.Module:
 
 def save_model(root, name, narrow=None):
     """Write one of the project's configs, by its path without suffix, narrow,
-    and random weights: the two paths. ``root`` has a data set in ``data``.
+    and random weights: the two paths. ``root`` gets an AVSBench in ``data``,
+    if it has none.
     """
+    if not (root / 'data').exists():
+        make_avsbench(root / 'data')
     config = load(f'{name}.py')
     config = narrow_config(config, root / 'data', root / 'work', narrow=narrow)
     for key in ('train', 'val', 'test'):

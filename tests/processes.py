@@ -1,5 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Start Python programs the way a user does."""
+import contextlib
+import io
 import os
 import runpy
 import socket
@@ -44,12 +46,21 @@ def call_tool(name, *words):
 
 
 def exit_status(name, *words):
-    """Of one of tools/ in this process."""
+    """With which one of tools/ ends, in this process."""
     try:
         call_tool(name, *words)
     except SystemExit as end:
         return end.code
     return 0
+
+
+def refusal(name, *words):
+    """What one of tools/ says as it ends with an error."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        status = exit_status(name, *words)
+    assert status, f'{name} {words} found nothing wrong'
+    return status if isinstance(status, str) else said.getvalue()
 
 
 def run_python(code, check=True, **kwargs):

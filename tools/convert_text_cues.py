@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Tuple
 
 from mmteso.choices import FRAMES_PER_CLIP
 
@@ -21,7 +21,7 @@ examples:
 """
 
 
-def parse_args(words: Optional[List[str]] = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
@@ -89,7 +89,7 @@ def parse_args(words: Optional[List[str]] = None) -> argparse.Namespace:
             action='store_true',
             help='replace an existing output')
 
-    args = parser.parse_args(words)
+    args = parser.parse_args()
     if getattr(args, 'frames', None) is not None and args.frames < 1:
         parser.error('--frames must be at least 1')
     return args
@@ -114,7 +114,6 @@ def check_out(args: argparse.Namespace) -> None:
     if os.path.exists(args.out) and not args.overwrite:
         raise CueFileError(f'"{args.out}" exists already; --overwrite '
                            'replaces it.')
-    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
 
 
 def plural(count: int, what: str) -> str:
@@ -155,18 +154,15 @@ def skipped(args: argparse.Namespace) -> List[str]:
     ]
 
 
-def expected(row: ClipRow, frames: Optional[int]) -> VidClip:
-    """How many frames a clip has, and needs cues for."""
-    frames = frames or FRAMES_PER_CLIP[row.subset]
-    # the release trains on the one labelled frame of these
-    only_first = (row.subset, row.split) == ('v1s', 'train')
-    return VidClip(row.vid, frames, 1 if only_first else frames)
-
-
 def import_json(args: argparse.Namespace) -> None:
     table, cleaned = read_vid_json(args.file)
     asked, others = read_rows(args)
-    clips = {row.uid: expected(row, args.frames) for row in asked}
+    clips = {}
+    for row in asked:
+        frames = args.frames or FRAMES_PER_CLIP[row.subset]
+        # the release trains on the one labelled frame of these
+        only_first = (row.subset, row.split) == ('v1s', 'train')
+        clips[row.uid] = VidClip(row.vid, frames, 1 if only_first else frames)
     found = import_vid_json(table, clips, {row.vid
                                            for row in others}, skipped(args))
     write_cue_file(args.out, found.records)
@@ -207,8 +203,8 @@ def export_json(args: argparse.Namespace) -> None:
     })
 
 
-def main(words: Optional[List[str]] = None) -> None:
-    args = parse_args(words)
+def main() -> None:
+    args = parse_args()
     try:
         check_out(args)
         (import_json if args.command == 'import' else export_json)(args)

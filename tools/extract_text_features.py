@@ -104,7 +104,6 @@ def main():
                 else read_classes(args.classes)
         phrases = collect_phrases(args.cues, args.phrase_files,
                                   [*args.phrases, *class_names[1:]])
-        os.makedirs(os.path.dirname(args.out) or '.', exist_ok=True)
         encoder = build_encoder(args)
         added, kept = write_cue_bank(
             args.out,

@@ -122,8 +122,8 @@ def fingerprint(path: str, args: argparse.Namespace, cfg: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def infer(inferencer: AVSInferencer, path: str, args: argparse.Namespace,
-          stamp: str) -> dict:
+def infer(inferencer: AVSInferencer, path: str, folder: str,
+          args: argparse.Namespace) -> dict:
     """Results of one input, as its line says them."""
     start = time.perf_counter()
     try:
@@ -139,22 +139,10 @@ def infer(inferencer: AVSInferencer, path: str, args: argparse.Namespace,
         return dict(
             input=path, status='failed',
             error=f'{type(error).__name__}: {error}')
-    folder = osp.join(args.out, file_name(result['name']))
-    write_json(dict(input=path, options=stamp), osp.join(folder, 'done.json'))
     return dict(
         input=path, status='ok', out=folder, frames=len(result['frames']),
         problems=len(result['problems']),
         seconds=round(time.perf_counter() - start, 2))
-
-
-def is_done(path: str, args: argparse.Namespace, stamp: str) -> bool:
-    """Whether the results are there, made from this file with these options.
-    """
-    name = osp.splitext(osp.basename(osp.abspath(path)))[0]
-    folder = osp.join(args.out, file_name(name))
-    done = osp.join(folder, 'done.json')
-    return (osp.isfile(done) and osp.isfile(osp.join(folder, 'result.json'))
-            and read_json(done) == dict(input=path, options=stamp))
 
 
 def main() -> int:
@@ -166,25 +154,33 @@ def main() -> int:
 
 def infer_all(args: argparse.Namespace, lines: TextIO) -> int:
     """Write a line for each input; the exit status."""
-    names = [file_name(osp.splitext(osp.basename(osp.abspath(path)))[0])
-             for path in args.inputs]
-    if len(set(names)) < len(names):
+    folders = [
+        osp.join(args.out, file_name(
+            osp.splitext(osp.basename(osp.abspath(path)))[0]))
+        for path in args.inputs
+    ]
+    if len(set(folders)) < len(folders):
         raise SystemExit('two inputs have the same name, and would write to '
                          'the same folder: give them to two calls')
     cfg = read_config(args.config, args.cfg_options, args.data_root)
     log_idle_threads()
     inferencer = None
     failed = False
-    for path in args.inputs:
-        stamp = fingerprint(path, args, cfg)
-        if not args.overwrite and is_done(path, args, stamp):
+    for path, folder in zip(args.inputs, folders):
+        done = osp.join(folder, 'done.json')
+        made_of = dict(input=path, options=fingerprint(path, args, cfg))
+        if (not args.overwrite and osp.isfile(done)
+                and osp.isfile(osp.join(folder, 'result.json'))
+                and read_json(done) == made_of):
             line = dict(input=path, status='there')
         else:
             if inferencer is None:
                 inferencer = AVSInferencer(
                     cfg, args.checkpoint, args.device,
                     text_encoder=args.text_encoder)
-            line = infer(inferencer, path, args, stamp)
+            line = infer(inferencer, path, folder, args)
+            if line['status'] == 'ok':
+                write_json(made_of, done)
         failed |= line['status'] == 'failed'
         print(json.dumps(line), file=lines, flush=True)
     return int(failed)

@@ -36,11 +36,7 @@ def file_name(name: str) -> str:
 def paint(image: np.ndarray, mask: np.ndarray, palette: Sequence,
           semantic: bool) -> np.ndarray:
     """What sounds keeps its colours, or with ``semantic`` gets that of its
-    class.
-
-    ``image`` is RGB (H, W, 3), as is the result, ``mask`` uint8 (H, W),
-    ``palette`` the RGB of the classes.
-    """
+    class: RGB (H, W, 3), as the image is; ``mask`` is uint8 (H, W)."""
     shown = overlay_mask(image, mask > 0)
     if semantic:
         colors = np.asarray(palette, np.uint8)[mask]
@@ -91,6 +87,7 @@ class ClipWriter:
         self.folder = osp.join(out_dir, file_name(clip.name))
         self._masks = osp.join(self.folder, 'masks')
         self._records: List[dict] = []
+        self._without_cues: List[dict] = []
         self._heard: List[np.ndarray] = []
         self._rate = _RATE
         for earlier in ('result.json', 'overlay.mp4', 'player.html',
@@ -119,6 +116,10 @@ class ClipWriter:
                 frame.sample_rate / self.fps)
             block = frame.sound[-length:]
             self._heard.append(np.pad(block, (0, length - len(block))))
+        if frame.problem:
+            self._without_cues.append(dict(
+                time=round(frame.index / self.fps, 3),
+                what=f'no cues: {frame.problem}'))
         self._records.append(
             dict(
                 step=frame.index,
@@ -130,11 +131,8 @@ class ClipWriter:
                     for cue in frame.cues
                 ]))
 
-    def finish(self, failed_cues: Sequence[Tuple[int, str]] = ()) -> dict:
-        """Write the rest; gives what ``result.json`` holds.
-
-        ``failed_cues`` are steps whose cues could not be generated, and why.
-        """
+    def finish(self) -> dict:
+        """Write the rest; gives what ``result.json`` holds."""
         if 'video' in self.save:
             write_video(
                 osp.join(self.folder, 'overlay.mp4'), self._overlays(),
@@ -146,10 +144,7 @@ class ClipWriter:
         problems = [
             dict(time=None if np.isnan(time) else round(time, 3), what=what)
             for time, what in dict.fromkeys(self.clip.problems)
-        ] + [
-            dict(time=round(step / self.fps, 3), what=f'no cues: {error}')
-            for step, error in failed_cues
-        ]
+        ] + self._without_cues
         result = dict(
             format=FORMAT,
             name=self.clip.name,

@@ -2,7 +2,7 @@
 """A config's test pipeline, for clips in place of a data set."""
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.dataset import Compose
@@ -44,19 +44,18 @@ class Condition:
     @property
     def other(self) -> Any:
         """The other SOUND, if it is one."""
-        if not isinstance(self.sound, str) or os.path.exists(self.sound):
-            return self.sound
-        audio_condition_transform(self.sound)  # refuses unknown names
-        return None
+        named = isinstance(self.sound, str) and not os.path.exists(self.sound)
+        return None if named else self.sound
 
     @property
-    def alters(self) -> Optional[dict]:
-        """The transform that alters the sound, if one does."""
-        if self.other is not None:
-            return None
+    def alter(self) -> Compose:
+        """What alters the sound; a ValueError if it has an unknown name."""
+        step = None
+        if self.other is None:
+            step = audio_condition_transform(self.sound)
         if self.sound == 'off-screen':
             raise ValueError("a clip has no 'off-screen' sound: give a file")
-        return audio_condition_transform(self.sound)
+        return Compose([step] if step else [])
 
 
 class ClipPipeline:
@@ -116,25 +115,21 @@ class ClipPipeline:
                 class_names=tuple(classes), reduce_zero_label=False,
                 seg_fields=[]))
 
-    def windows(self, index: int, fps: float,
-                sounds: Sequence[Optional[Sound]]) -> List[np.ndarray]:
-        """A step's window of each sound; equal ones are cut once."""
+    def window(self, index: int, fps: float,
+               sound: Optional[Sound]) -> np.ndarray:
+        """A step's window of a sound; None is silence."""
         end, seconds = (index + 1) / fps, self._window or EXAMPLE_SECONDS
-        start = end - 1
-        if self._window is not None:  # around the middle of the second
-            start = end - .5 - seconds / 2
-        shortest = EXAMPLE_SECONDS if self._window else None
-        cut: Dict[int, np.ndarray] = {
-            id(sound): np.zeros(round(seconds * self.rate), np.float32)
-            if sound is None else sound.window(start, seconds, shortest)
-            for sound in {id(sound): sound for sound in sounds}.values()
-        }
-        return [cut[id(sound)] for sound in sounds]
+        if sound is None:
+            return np.zeros(round(seconds * self.rate), np.float32)
+        if self._window is None:
+            return sound.window(end - 1, seconds)
+        # around the middle of the second
+        return sound.window(end - .5 - seconds / 2, seconds, EXAMPLE_SECONDS)
 
     def pack(self, results: dict, waveform: np.ndarray, alter: Compose,
-             cues: Sequence[str]) -> dict:
+             cues: Sequence[str]) -> Tuple[dict, np.ndarray]:
         """A frame with one sound and its cues, as a data set packs it; and
-        ``heard``, the waveform."""
+        the waveform as it was heard."""
         if self.reads_sound:
             results.update(
                 waveform=waveform.copy(), sample_rate=self.rate,
@@ -146,4 +141,4 @@ class ClipPipeline:
             kept = list(cues)[:self.num_cues]
             put_cues(results, kept, self.num_cues,
                      self.features and self.features(kept))
-        return dict(self._pack(results), heard=heard)
+        return self._pack(results), heard

@@ -23,11 +23,9 @@ sound: cues=['guitar', 'man'] (--cues); or give a cue file, cue_file='FILE'
 cue_generator='configs/text_cues/teso.py' (--cue-generator)."""
 
 
-def _field(config: ConfigLike, name: str) -> Optional[dict]:
-    """A field of a config, or the config of the field itself."""
-    if isinstance(config, (str, os.PathLike)):
-        config = Config.fromfile(config)
-    return config if 'type' in config else config.get(name)
+def _read(config: ConfigLike) -> Any:
+    return Config.fromfile(config) if isinstance(
+        config, (str, os.PathLike)) else config
 
 
 class CueFeatures:
@@ -48,61 +46,60 @@ class CueFeatures:
                  encoder: Optional[ConfigLike] = None) -> None:
         self._bank = CueBank(bank) if bank and os.path.isfile(bank) else None
         self._bank_path = bank
-        self._config = _field(encoder, 'text_encoder') if encoder else None
+        config = _read(encoder) if encoder else {}
+        self._config = config if 'type' in config else config.get(
+            'text_encoder')
         self._encoder: Optional[Any] = None
         self._known: Dict[str, Tensor] = {}
 
     def __call__(self, cues: Sequence[str]) -> Tensor:
         """Features of cues, float32, (len(cues), D); a ValueError if one is
         not in the bank and there is no encoder."""
-        phrases = [normalize_phrase(cue) for cue in cues]
-        for phrase in phrases:
-            if phrase not in self._known:
-                self._known[phrase] = self._look_up(phrase)
-        if not phrases:
-            return torch.zeros(0, self.dims)
-        return torch.stack([self._known[phrase] for phrase in phrases])
+        features = [self._feature(normalize_phrase(cue)) for cue in cues]
+        if features:
+            return torch.stack(features)
+        origin = self._bank.provenance if self._bank is not None \
+            else self._build('').provenance()
+        return torch.zeros(0, origin.dims)
 
     @property
     def known(self) -> List[str]:
         """The phrases in the bank."""
         return [] if self._bank is None else list(self._bank)
 
-    @property
-    def dims(self) -> int:
-        """Length of a feature."""
-        if self._bank is not None:
-            return self._bank.provenance.dims
-        return self._build('').provenance().dims
-
-    def _look_up(self, phrase: str) -> Tensor:
-        if self._bank is not None and phrase in self._bank:
-            return self._bank[phrase].float()
-        with torch.no_grad():
-            return self._build(phrase)([phrase])[0].float().cpu()
+    def _feature(self, phrase: str) -> Tensor:
+        if phrase not in self._known:
+            if self._bank is not None and phrase in self._bank:
+                feature = self._bank[phrase]
+            else:
+                with torch.no_grad():
+                    feature, = self._build(phrase)([phrase])
+            self._known[phrase] = feature.float().cpu()
+        return self._known[phrase]
 
     def _build(self, phrase: str) -> Any:
         if self._encoder is not None:
             return self._encoder
         origin = self._bank.provenance if self._bank is not None else None
         if self._config is not None:
-            self._encoder = MODELS.build(self._config)
+            encoder = MODELS.build(self._config)
         elif origin is not None and origin.encoder == HashTextEncoder.__name__:
             settings = {key: value for key, value in origin.settings.items()
                         if key != 'phrases'}
-            self._encoder = HashTextEncoder(origin.dims, **settings)
+            encoder = HashTextEncoder(origin.dims, **settings)
         else:
             raise ValueError(
                 f'The cue {phrase!r} is not in the cue bank '
                 f'"{self._bank_path}", and no text encoder is given: set '
                 'text_encoder to the config that made the bank, e.g. '
                 'configs/text_features/imagebind.py (--text-encoder).')
-        if origin is not None and self._encoder.provenance() != origin:
+        if origin is not None and encoder.provenance() != origin:
             raise ValueError(
                 f'The bank "{self._bank_path}" was made by {origin}, but '
-                f'text_encoder is {self._encoder.provenance()}: features of '
+                f'text_encoder is {encoder.provenance()}: features of '
                 'two encoders don\'t go together.')
-        return self._encoder
+        self._encoder = encoder
+        return encoder
 
 
 class CueSource:
@@ -113,10 +110,6 @@ class CueSource:
         cue_file (str, optional): A cue file; a clip's name is its ``uid``.
         generator (str | dict, optional): Config with a ``reasoner`` and
             mostly a ``captioner`` (``configs/text_cues/``).
-
-    Attributes:
-        problems (list[tuple[int, str]]): Frames whose cues could not be
-            generated, and why; they have none.
     """
 
     def __init__(self, cues: Optional[Sequence[str]] = None,
@@ -130,11 +123,8 @@ class CueSource:
         self._cues, self._prepared = cues, False
         self._generator: Any = None
         self._file = CueFile(cue_file, cues_only=True) if cue_file else None
-        self.problems: List[Tuple[int, str]] = []
         if generator is not None:
-            config: Any = generator
-            if isinstance(generator, (str, os.PathLike)):
-                config = Config.fromfile(generator)
+            config = _read(generator)
             captioner = config.get('captioner') and CAPTIONERS.build(
                 config['captioner'])
             if getattr(captioner, 'reads', None) == 'clip':
@@ -145,12 +135,14 @@ class CueSource:
                 captioner, REASONERS.build(config['reasoner']))
 
     def __call__(self, name: str, steps: Sequence[int],
-                 images: Sequence[np.ndarray]) -> List[List[str]]:
-        """Cues of some frames of a clip, by their numbers and pictures."""
+                 images: Sequence[np.ndarray]
+                 ) -> List[Tuple[Sequence[str], str]]:
+        """Cues of some frames of a clip, by their numbers and pictures; and
+        why there are none, where they could not be generated."""
         if self._cues is not None:
-            return [list(self._cues) for _ in steps]
+            return [(self._cues, '') for _ in steps]
         if self._file is not None:
-            return [list(self._file[name, step].cues) for step in steps]
+            return [(self._file[name, step].cues, '') for step in steps]
         loaded = [
             LoadedFrame(Frame(name, step, ''), (Image.fromarray(image), ))
             for step, image in zip(steps, images)
@@ -159,9 +151,7 @@ class CueSource:
             self._generator.prepare([frame for frame, _ in loaded])
             self._prepared = True
         found = {
-            record['frame']: record
+            record['frame']: (record['cues'], record['error'])
             for record in self._generator.find_cues(loaded)
         }
-        self.problems += [(step, found[step]['error']) for step in steps
-                          if found[step]['error']]
-        return [list(found[step]['cues']) for step in steps]
+        return [found[step] for step in steps]

@@ -16,10 +16,11 @@ from mmteso.choices import SAVE, check_choices
 from mmteso.datasets.avsbench_meta import (BINARY_CLASSES, BINARY_PALETTE,
                                            get_class_set)
 from mmteso.engine.sound_steps import dataloader_of, dataset_configs
+from mmteso.video import Sound
 from .clip_files import ClipWriter
 from .clip_pipeline import ClipPipeline, Condition
 from .clips import Clip, ClipInput, Step
-from .cues import NO_CUES, ConfigLike, CueFeatures, CueSource
+from .cues import ConfigLike, CueFeatures, CueSource
 from .inference import init_model
 from .results import Cue, FrameResult
 
@@ -133,10 +134,9 @@ class AVSInferencer:
         Yields:
             FrameResult: For each step.
         """
-        for result, in self.compare(clip, [Condition(sound)], **options):
-            yield result
+        return (result for result, in self.compare(
+            clip, [Condition(sound)], **options))
 
-    @torch.no_grad()
     def compare(self,
                 clip: Union[ClipInput, Clip],
                 conditions: Sequence[Condition],
@@ -184,66 +184,66 @@ class AVSInferencer:
         """
         if not isinstance(clip, Clip):
             clip = Clip(clip, allow_silent)
-        source = self._cue_source(conditions, cues, cue_file, cue_generator)
-        fps, pipeline = clip.fps(fps), self._pipeline
         check_choices(amp=(amp, (None, *_AMP)))
-        alters = [Compose([c.alters] if c.alters else []) for c in conditions]
-        others = [c.other if pipeline.reads_sound else None
-                  for c in conditions]
-        own = clip.sound(pipeline.rate) if pipeline.reads_sound and any(
-            c.other is None for c in conditions) else None
-        sounds = [own if other is None else clip.sound(pipeline.rate, other)
-                  for other in others]
+        source = None
+        if self.reads_cues and any(c.cues is None for c in conditions):
+            source = cues if isinstance(cues, CueSource) else CueSource(
+                cues, cue_file, cue_generator)
+        alters = [condition.alter for condition in conditions]
+        sounds: List[Optional[Sound]] = [None] * len(conditions)
+        if self._pipeline.reads_sound:
+            own = clip.sound(self._pipeline.rate) if any(
+                c.other is None for c in conditions) else None
+            sounds = [own if c.other is None else clip.sound(
+                self._pipeline.rate, c.other) for c in conditions]
+        return self._compare(
+            clip, list(zip(conditions, alters, sounds)), source,
+            clip.fps(fps), threshold, batch_size, amp)
+
+    @torch.no_grad()
+    def _compare(self, clip: Clip,
+                 conditions: Sequence[Tuple[Condition, Compose,
+                                            Optional[Sound]]],
+                 source: Optional[CueSource], fps: float,
+                 threshold: Optional[float], batch_size: int,
+                 amp: Optional[str]) -> Iterator[Tuple[FrameResult, ...]]:
+        pipeline = self._pipeline
         # a still picture is encoded once for all the seconds of a batch
         still = clip.kind == 'image'
         for batch in _batched(
                 clip.steps(fps), _STILL_BATCH if still else batch_size):
-            names: List[List[str]] = [[] for _ in batch]
+            indices, _, images = zip(*batch)
+            found: List[Tuple[Sequence[str], str]] = [((), '')] * len(batch)
             if source:
-                names = source(clip.name, [step for step, _, _ in batch],
-                               [image for _, _, image in batch])
+                found = source(clip.name, indices, images)
             seen = [pipeline.see(clip, step, self.classes)
                     for step in (batch[:1] if still else batch)]
             if still:
                 seen *= len(batch)
-            heard = [pipeline.windows(index, fps, sounds)
-                     for index, _, _ in batch]
-            packed = [[
-                pipeline.pack(
-                    dict(seen[i], frame=batch[i][0]), heard[i][number],
-                    alters[number],
-                    names[i] if condition.cues is None else condition.cues)
-                for i in range(len(batch))
-            ] for number, condition in enumerate(conditions)]
-            samples = self._predict(
-                [item for items in packed for item in items],
-                1 if still else len(batch), amp)
+            rows = []
+            for index, picture, generated in zip(indices, seen, found):
+                row = []
+                for condition, alter, sound in conditions:
+                    names, problem = generated if condition.cues is None \
+                        else (condition.cues, '')
+                    row.append((*pipeline.pack(
+                        dict(picture, frame=index),
+                        pipeline.window(index, fps, sound), alter, names),
+                                problem))
+                rows.append(row)
+            # condition by condition, each with all the pictures
+            packed, heard, problems = zip(*itertools.chain(*zip(*rows)))
+            samples = self._predict(packed, 1 if still else len(batch), amp)
+            results = list(zip(samples, heard, problems))
             for i, step in enumerate(batch):
-                yield tuple(
-                    self._result(step, samples[number * len(batch) + i],
-                                 packed[number][i], threshold)
-                    for number in range(len(conditions)))
+                yield tuple(self._result(step, *result, threshold)
+                            for result in results[i::len(batch)])
 
-    def _cue_source(self, conditions: Sequence[Condition], cues: Any,
-                    cue_file: Optional[str],
-                    generator: Optional[ConfigLike]) -> Optional[CueSource]:
-        if not self.reads_cues or isinstance(cues, CueSource):
-            return cues if self.reads_cues else None
-        if cues is None and not (cue_file or generator):
-            if all(c.cues is not None for c in conditions):
-                return None
-            raise ValueError(NO_CUES)
-        return CueSource(cues, cue_file, generator)
-
-    def _predict(self, packed: List[dict], size: int,
+    def _predict(self, packed: Sequence[dict], size: int,
                  amp: Optional[str]) -> list:
         """Samples of frames, in batches that show the same pictures."""
-        batches = [
-            pseudo_collate([
-                dict(inputs=item['inputs'], data_samples=item['data_samples'])
-                for item in packed[start:start + size]
-            ]) for start in range(0, len(packed), size)
-        ]
+        batches = [pseudo_collate(packed[start:start + size])
+                   for start in range(0, len(packed), size)]
         device = next(
             itertools.chain(self.model.parameters(), self.model.buffers()),
             torch.zeros(0)).device.type
@@ -253,8 +253,8 @@ class AVSInferencer:
             results = self.model.test_sounds_step(batches)  # type: ignore
         return [sample for batch in results for sample in batch]
 
-    def _result(self, step: Step, sample: Any, packed: dict,
-                threshold: Optional[float]) -> FrameResult:
+    def _result(self, step: Step, sample: Any, heard: np.ndarray,
+                problem: str, threshold: Optional[float]) -> FrameResult:
         names = sample.metainfo.get('text_cues', [])
         cues = [Cue(name) for name in names]
         if 'cue_scores' in sample:
@@ -271,7 +271,8 @@ class AVSInferencer:
             index=step[0], time=step[1],
             mask=sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8),
             score=score.numpy(), cues=cues, image=step[2],
-            sound=packed['heard'], sample_rate=self._pipeline.rate, best=best)
+            sound=heard, sample_rate=self._pipeline.rate, best=best,
+            problem=problem)
         if self.semantic and threshold is None:
             return frame
         return frame.at(.5 if threshold is None else threshold)
@@ -281,9 +282,6 @@ class AVSInferencer:
               out_dir: Union[str, os.PathLike],
               save: Sequence[str] = SAVE,
               sound: Any = 'normal',
-              cues: Union[Sequence[str], CueSource, None] = None,
-              cue_file: Optional[str] = None,
-              cue_generator: Optional[ConfigLike] = None,
               fps: float = 1.,
               allow_silent: bool = False,
               progress: bool = False,
@@ -291,33 +289,25 @@ class AVSInferencer:
         """Find what sounds in a clip and write it into ``out_dir/NAME/``.
 
         Args:
-            clip (ClipInput): See :data:`mmteso.apis.CLIP_FORMS`.
-            out_dir (str): The folder.
             save (Sequence[str]): Which of 'masks', 'overlays', 'video' and
-                'html' (:class:`ClipWriter`). Defaults to all.
+                'html'. Defaults to all.
             progress (bool): Show a progress bar. Defaults to False.
-            sound, cues, cue_file, cue_generator, fps, allow_silent, options:
-                See :meth:`stream`.
+            clip, sound, fps, allow_silent, options: See :meth:`stream`.
 
         Returns:
             dict: What ``result.json`` holds, see :class:`ClipWriter`.
         """
         if not isinstance(clip, Clip):
             clip = Clip(clip, allow_silent)
-        condition = Condition(sound)
-        source = self._cue_source([condition], cues, cue_file, cue_generator)
+        frames = self.stream(clip, sound, fps=fps, **options)
         rate = clip.fps(fps)
         writer = ClipWriter(out_dir, clip, rate, save, self.classes,
                             self.palette, self.semantic,
-                            keep_sound=condition.sound != 'normal')
-        bar = tqdm(total=clip.num_steps(rate), unit='frame', desc=clip.name,
-                   disable=not progress)
-        with bar:
-            for frame in self.stream(clip, sound, cues=source, fps=fps,
-                                     allow_silent=allow_silent, **options):
-                writer.add(frame)
-                bar.update()
-        return writer.finish(source.problems if source else ())
+                            keep_sound=sound != 'normal')
+        for frame in tqdm(frames, total=clip.num_steps(rate), unit='frame',
+                          desc=clip.name, disable=not progress):
+            writer.add(frame)
+        return writer.finish()
 
     def __call__(self,
                  inputs: Any,
@@ -325,17 +315,9 @@ class AVSInferencer:
                  **options: Any) -> Any:
         """Find what sounds in one clip, or in several.
 
-        Args:
-            inputs (ClipInput | list[ClipInput]): See
-                :data:`mmteso.apis.CLIP_FORMS`.
-            out_dir (str, optional): Folder for the results. Defaults to None:
-                nothing is written, and all is kept in memory.
-            **options: See :meth:`stream`, and with ``out_dir``
-                :meth:`write`.
-
-        Returns:
-            list[FrameResult] | dict: Without ``out_dir`` the frames; with it
-            what ``result.json`` holds. A list of these for several clips.
+        Without ``out_dir`` nothing is written, and it is a list of what
+        :meth:`stream` gives; with it, what :meth:`write` gives. For a list of
+        clips a list of these.
         """
         if isinstance(inputs, (list, tuple)):
             return [self(clip, out_dir, **options) for clip in inputs]

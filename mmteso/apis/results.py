@@ -31,6 +31,7 @@ class FrameResult:
     #: uint8 (H, W), the class that fits best where something sounds. None in
     #: the binary task.
     best: Optional[np.ndarray] = field(default=None, repr=False)
+    problem: str = ''  #: Why its cues could not be generated.
 
     def at(self, threshold: float) -> 'FrameResult':
         """The same, but the mask is where the score is above a threshold."""

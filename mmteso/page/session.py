@@ -13,8 +13,8 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from typing import (Any, Callable, Dict, Iterator, List, NamedTuple, Optional,
-                    Sequence, Tuple)
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 
@@ -32,6 +32,7 @@ OTHER = 'other sound'
 _RATE = 16000  # of a first look at a sound
 _FIRST_LOOK = osp.join(osp.dirname(__file__), 'first_look.py')
 _LONGEST_CUE = 80
+_ARRAYS = ('image', 'score', 'mask', 'best')  # of a frame, kept in a file
 
 
 def split_cues(text: str) -> List[str]:
@@ -40,18 +41,11 @@ def split_cues(text: str) -> List[str]:
     return list(dict.fromkeys(word[:_LONGEST_CUE] for word in words if word))
 
 
-class _Place(NamedTuple):
-    """Of an array in a file."""
-    start: int
-    dtype: Any
-    shape: Tuple[int, ...]
-
-
 class _ArrayFile:
     """Arrays in a file that is mapped once, when all are there.
 
     A map of each would be an open file each, of which a process has 1024 or
-    so. A context manager, which removes the file if something went wrong.
+    so. Removes the file if something went wrong.
     """
 
     def __init__(self, folder: str) -> None:
@@ -67,13 +61,15 @@ class _ArrayFile:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.path)
 
-    def add(self, array: Optional[np.ndarray]) -> Optional[_Place]:
+    def add(self, array: Optional[np.ndarray]) -> Any:
+        """The array once more, as a function of the map."""
         if array is None:
-            return None
+            return lambda mapped: None
         self._file.write(bytes(-self._file.tell() % 8))  # aligned
         start = self._file.tell()
         self._file.write(np.ascontiguousarray(array).data)
-        return _Place(start, array.dtype, array.shape)
+        shape, dtype = array.shape, array.dtype
+        return lambda mapped: np.ndarray(shape, dtype, mapped, start)
 
     def map(self) -> mmap.mmap:
         self._file.flush()
@@ -91,8 +87,8 @@ class ClipSession:
         limits (Limits): Defaults to those of the page.
         parent (str, optional): Where the folder is made, beside those of
             other visitors. Defaults to None: where temporary files are.
-        generator (CueSource | str, optional): Config that generates cues
-            where none are given. Defaults to None.
+        generator (CueSource, optional): Generates cues where none are given.
+            Defaults to None.
         served (str, optional): Folder whose files are served to whoever
             knows their names; what is downloaded lies there, by a name that
             can't be guessed. Defaults to None: in the folder of its own.
@@ -171,7 +167,8 @@ class ClipSession:
     def find(self, cues: Sequence[str]) -> Iterator[float]:
         """Find what sounds, with each sound; pictures are encoded once.
 
-        Where only a sound was added since, only that is listened to.
+        Where only a sound was added since, only that is listened to; where
+        nothing changed, nothing is done.
 
         Args:
             cues (Sequence[str]): What could sound; none to generate them.
@@ -193,15 +190,15 @@ class ClipSession:
         clip = Clip(self._clip, allow_silent=True)
         sounds = [*SOUNDS, *[OTHER] * bool(self._sound)]
         new = [sound for sound in sounds if sound not in self._found]
+        if not new:
+            return
         total = clip.num_steps(1.) or self.limits.seconds
         found: Dict[str, List[FrameResult]] = {sound: [] for sound in new}
         conditions = [Condition(self._sound if sound == OTHER else sound)
                       for sound in new]
-        given = dict(cues=cues) if cues or not self.generator else dict(
-            cues=self.generator)
         with _ArrayFile(self.folder) as file:
             for results in self.inferencer.compare(
-                    clip, conditions, allow_silent=True, **given):
+                    clip, conditions, cues or self.generator or []):
                 # files may say that they are shorter than they are
                 if results[0].index >= max(self.limits.seconds, 1):
                     raise Refused('The clip is longer than it says; this page '
@@ -211,15 +208,16 @@ class ClipSession:
                 check_room(self._all_files, self.limits)
                 image = file.add(results[0].image)
                 for sound, frame in zip(new, results):
-                    found[sound].append(replace(frame, image=image, **{
-                        name: file.add(getattr(frame, name))
-                        for name in ('score', 'mask', 'best')}))
+                    places = {name: file.add(getattr(frame, name))
+                              for name in _ARRAYS if name != 'image'}
+                    found[sound].append(replace(frame, image=image, **places))
                 yield min((results[0].index + 1) / total, 1)
             mapped = file.map()
         self._array_files[OTHER if new == [OTHER] else ''] = file.path
         for sound, frames in found.items():
-            self._found[sound] = [_with_arrays(frame, mapped)
-                                  for frame in frames]
+            self._found[sound] = [
+                replace(frame, **{name: getattr(frame, name)(mapped)
+                                  for name in _ARRAYS}) for frame in frames]
         self._cues = cues
 
     @property
@@ -308,30 +306,17 @@ class ClipSession:
         """Have a file decoded by another process, within the limits."""
         most = self.limits
         try:
-            done = subprocess.run(
+            subprocess.run(
                 [sys.executable, _FIRST_LOOK, path, str(most.seconds),
                  str(most.decoding_gigabytes), str(most.decoding_seconds)],
-                capture_output=True, timeout=most.decoding_seconds)
-            failed = done.returncode != 0
-        except subprocess.TimeoutExpired:
-            failed = True
-        if failed:
+                capture_output=True, timeout=most.decoding_seconds, check=True)
+        except subprocess.SubprocessError:
             shutil.rmtree(osp.dirname(path))
             raise Refused(
                 f'"{osp.basename(path)}" can\'t be decoded within '
                 f'{most.decoding_seconds:g} s and '
                 f'{most.decoding_gigabytes:g} GB, or its pictures are too '
-                'large.')
-
-
-def _with_arrays(frame: FrameResult, mapped: mmap.mmap) -> FrameResult:
-    """The frame, with arrays in the place of their places."""
-    places = {name: getattr(frame, name)
-              for name in ('image', 'score', 'mask', 'best')}
-    return replace(frame, **{
-        name: place and np.ndarray(
-            place.shape, place.dtype, mapped, place.start)
-        for name, place in places.items()})
+                'large.') from None
 
 
 class Visits:

@@ -3,13 +3,13 @@
 import base64
 import gc
 import io
-import wave
 from html import escape
 from typing import List, Optional, Sequence
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy.io import wavfile
 
 from mmteso.apis import FrameResult, WeightFile
 from mmteso.apis.clip_files import paint
@@ -61,13 +61,9 @@ def show_sound(frames: Sequence[FrameResult]) -> str:
     """A player for what was listened to."""
     if not frames:
         return ''
-    samples = np.round(_heard(frames).clip(-1, 1) * 32767).astype('<i2')
+    samples = np.round(_heard(frames).clip(-1, 1) * 32767).astype(np.int16)
     file = io.BytesIO()
-    with wave.open(file, 'wb') as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(SAMPLE_RATE)
-        sound.writeframes(samples.tobytes())
+    wavfile.write(file, SAMPLE_RATE, samples)
     return ('<audio class="avs-audio" controls src="'
             f'{_data("audio/wav", file.getvalue())}"></audio>')
 

@@ -54,7 +54,6 @@ class ChatFailure(NamedTuple):
     unreachable: bool = False
 
 
-
 class CutText(str):
     """What a model had said when its tokens were used up."""
 

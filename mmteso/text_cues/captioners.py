@@ -178,7 +178,7 @@ class FixedCaptions(FromFile, BaseCaptioner):
 
     Args:
         captions_file (str): A cue file with captions, or another file that
-            :class:`mmteso.text_cues.text_file.TextFile` reads.
+            :class:`mmteso.text_cues.text_file.FromFile` reads.
         name (str, optional): Who wrote the captions; to be given if the file
             names nobody, or several.
         missing (str): A frame without caption: 'error' stops the run before
@@ -192,4 +192,4 @@ class FixedCaptions(FromFile, BaseCaptioner):
         super().__init__(captions_file, 'caption', name, missing)
 
     def caption(self, frames: Sequence[LoadedFrame]) -> List[Reply]:
-        return [self._texts.find(loaded.frame) for loaded in frames]
+        return [self.find(loaded.frame) for loaded in frames]

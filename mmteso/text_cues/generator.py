@@ -1,9 +1,11 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From frames to a cue file: caption, reason, write (paper 3.2)."""
+import functools
 import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import (Any, Callable, Deque, Dict, Iterable, Iterator, List,
+                    Optional, Sequence, Set, Tuple)
 
 from mmengine.utils import get_git_hash
 from PIL import Image
@@ -16,8 +18,6 @@ from .base import (BaseCaptioner, BaseReasoner, ChatFailure, Frame,
                    LoadedFrame, Reasoning)
 
 Key = Tuple[str, int]
-#: The frames of a batch, and what is wrong with those that could not be read.
-Batch = Tuple[List[LoadedFrame], Dict[Key, str]]
 
 
 class TooManyFailuresError(RuntimeError):
@@ -119,9 +119,10 @@ class CueGenerator:
             total=len(frames), initial=counts['resumed'], unit='frame')
         # One thread reasons and writes: what was reasoned about is written
         # even if the captioner fails at the next batch.
-        with log, ThreadPoolExecutor(1) as pool:
+        with log, ThreadPoolExecutor(1) as pool, \
+                ThreadPoolExecutor(self.num_workers) as readers:
 
-            def finish(*captioned) -> None:
+            def finish(captioned: tuple) -> None:
                 nonlocal failures
                 records = [CueRecord(**values, **self.origin, version=version)
                            for values in self._reason(*captioned)]
@@ -136,27 +137,15 @@ class CueGenerator:
                         f'The last {failures} frames failed, the last one: '
                         f'{records[-1].error} They are in "{path}" as failed.')
 
-            pending: Deque[Future] = deque()
-            for batch in self._load(todo):
-                pending.append(pool.submit(finish, *self._caption(*batch)))
-                while len(pending) > self.overlap:
-                    pending.popleft().result()
-            while pending:
-                pending.popleft().result()
+            batches = (todo[start:start + self.batch_size]
+                       for start in range(0, len(todo), self.batch_size))
+            load = functools.partial(
+                _load_batch, reads=self.captioner and self.captioner.reads)
+            captioned = (self._caption(*batch) for batch in _run_ahead(
+                readers, load, batches, self.num_workers))
+            for _ in _run_ahead(pool, finish, captioned, int(self.overlap)):
+                pass
         return counts
-
-    def _load(self, frames: Sequence[Frame]) -> Iterator[Batch]:
-        """Read batches of images ahead, in threads."""
-        reads = self.captioner and self.captioner.reads
-        size, waiting = self.batch_size, deque()
-        with ThreadPoolExecutor(self.num_workers) as pool:
-            for start in range(0, len(frames), size):
-                waiting.append(
-                    pool.submit(load_batch, frames[start:start + size], reads))
-                if len(waiting) > self.num_workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
 
     def _caption(self, loaded: List[LoadedFrame],
                  errors: Dict[Key, str]) -> tuple:
@@ -198,11 +187,22 @@ class CueGenerator:
                 uid=uid, frame=number, cues=(), status='failed', error=error)
 
 
-def load_batch(frames: Sequence[Frame], reads: Optional[str]) -> Batch:
-    """Read what a captioner reads of some frames ('frame', 'clip' or None).
+def _run_ahead(pool: ThreadPoolExecutor, function: Callable, items: Iterable,
+               ahead: int) -> Iterator[Any]:
+    """Results in order, while up to ``ahead`` further ones are made."""
+    waiting: Deque[Future] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
-    One whose image is missing or broken doesn't cost the others.
-    """
+
+def _load_batch(frames: Sequence[Frame], reads: Optional[str]
+                ) -> Tuple[List[LoadedFrame], Dict[Key, str]]:
+    """A batch with its images, and what is wrong with frames that could not
+    be read."""
     loaded, errors, images = [], {}, {}  # frames of a clip share images
     for frame in frames:
         paths = dict(

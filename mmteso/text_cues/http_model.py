@@ -6,7 +6,6 @@ import threading
 from typing import Any, List, Optional, Sequence
 from urllib.parse import urlsplit
 
-
 from mmteso.logs import warn
 from mmteso.optional import require
 from .base import (ChatFailure, Conversation, CutText,

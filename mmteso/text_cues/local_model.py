@@ -7,7 +7,6 @@ import re
 import threading
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
-
 from mmteso.logs import warn
 from .base import CutText, ModelUnavailableError
 from .constrained import JSONConstraint, longest_answer
@@ -94,22 +93,18 @@ class LocalModel:
             if token.special)}
         pattern = '|'.join(
             map(re.escape, sorted(special, key=len, reverse=True))) or '(?!)'
-        messages = [
-            dict(message, content=re.sub(pattern, ' ', message['content']))
-            if isinstance(message['content'], str) else message
-            for message in messages
-        ]
-        if processor is not tokenizer:
-            # the templates of processors read contents in parts
-            messages = [
-                message if isinstance(message['content'], list) else dict(
-                    message,
-                    content=[dict(type='text', text=message['content'])])
-                for message in messages
-            ]
+        chat = []
+        for message in messages:
+            content = message['content']
+            if isinstance(content, str):
+                content = re.sub(pattern, ' ', content)
+                if processor is not tokenizer:
+                    # the templates of processors read contents in parts
+                    content = [dict(type='text', text=content)]
+            chat.append(dict(message, content=content))
         try:
             return processor.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **kwargs)
+                chat, tokenize=False, add_generation_prompt=True, **kwargs)
         except (TemplateError, ValueError) as error:
             raise ModelUnavailableError(
                 f'"{self.name}" has no chat template, or it refuses the '
@@ -147,22 +142,22 @@ class LocalModel:
         text; ``generation`` are changes of the settings for this call.
         """
         from accelerate.utils import find_executable_batch_size
-        answers: List[str] = []
+        if not texts:
+            return []
+        size = min(self.batch_size or len(texts), len(texts))
 
-        def run(batch_size: int) -> None:
-            answers.clear()
+        def run(batch_size: int) -> List[str]:
+            if batch_size < size:  # the next batch won't fit either
+                self.batch_size = batch_size
+            answers = []
             for start in range(0, len(texts), batch_size):
                 part = slice(start, start + batch_size)
                 own = {k: value[part] for k, value in (media or {}).items()}
-                answers.extend(
-                    self._generate_batch(texts[part], own, **generation))
-            if batch_size < size:  # the next batch won't fit either
-                self.batch_size = batch_size
+                answers += self._generate_batch(texts[part], own, **generation)
+            return answers
 
-        size = min(self.batch_size or len(texts), len(texts))
         try:
-            if texts:
-                find_executable_batch_size(run, starting_batch_size=size)()
+            return find_executable_batch_size(run, starting_batch_size=size)()
         except RuntimeError as error:
             if 'No executable batch size' not in str(error):
                 raise
@@ -170,7 +165,6 @@ class LocalModel:
                 f'The GPU is too small for "{self.name}" and one text. Take '
                 "dtype='bfloat16', 4 bits (quantization=dict(load_in_4bit="
                 "True)), or several GPUs (device_map='auto').") from error
-        return answers
 
     def _generate_batch(self, texts: Sequence[str], media: Dict[str, list],
                         **generation: Any) -> List[str]:

@@ -7,11 +7,12 @@ start with ``caption_``. A prompt is chosen by its name or, if it is your own,
 by the path of its file, which ends in ``.yaml`` or ``.yml``. The hash of its
 bytes is written into the cue file.
 """
-import dataclasses
 import hashlib
 import json
 import os
-from typing import NamedTuple, Optional, Tuple
+from typing import Optional, Tuple
+
+import msgspec
 
 from mmteso.io import parse_yaml
 from .base import Conversation
@@ -24,15 +25,14 @@ class PromptError(ValueError):
     """A prompt file that doesn't follow the format."""
 
 
-class Demonstration(NamedTuple):
+class Demonstration(msgspec.Struct):
     """A description, the answer that a model should give, and its cues."""
     caption: str
     answer: str
     cues: Tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class CaptionPrompt:
+class CaptionPrompt(msgspec.Struct, forbid_unknown_fields=True):
     """What a captioner is asked; see :class:`Prompt`."""
     name: str
     text: str
@@ -40,8 +40,7 @@ class CaptionPrompt:
     hash: str = ''
 
 
-@dataclasses.dataclass(frozen=True)
-class Prompt:
+class Prompt(msgspec.Struct, forbid_unknown_fields=True):
     """How a reasoner is asked for the objects of a description."""
     name: str
     kind: str  # for people
@@ -115,25 +114,19 @@ def _read(name_or_path: str, kind: type):
         ) from error
     try:
         values = parse_yaml(content)
-        for key, value in values.items():
-            types = dict(number=int, demonstrations=list)
-            if not isinstance(value, types.get(key, str)):
-                raise ValueError(f'"{key}" is {value!r:.80}')
-            if isinstance(value, str):
-                values[key] = value.strip()
-        if 'demonstrations' in values:
-            values['demonstrations'] = tuple(
-                Demonstration(one['caption'].strip(), one['answer'].strip(),
-                              tuple(one['cues']))
-                for one in values['demonstrations'])
-        if kind is Prompt and values['input'].count(_SLOT) != 1:
+        for texts in (values, *values.get('demonstrations', ())):
+            texts.update((key, text.strip()) for key, text in texts.items()
+                         if isinstance(text, str))
+        prompt = msgspec.convert(values, kind)
+        if kind is Prompt and prompt.input.count(_SLOT) != 1:
             raise ValueError(f'"input" must have {_SLOT} in it, once')
-        return kind(**values, hash=hashlib.sha256(content).hexdigest())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # TypeError: a key that is missing or unknown, as Python says it
-        keys = [field.name for field in dataclasses.fields(kind)][:-1]
+    except (AttributeError, TypeError, ValueError,
+            msgspec.ValidationError) as error:
         raise PromptError(f'{path}: {error}. Its keys are '
-                          f'{", ".join(keys)}.') from error
+                          f'{", ".join(kind.__struct_fields__[:-1])}.'
+                          ) from error
+    prompt.hash = hashlib.sha256(content).hexdigest()
+    return prompt
 
 
 def load_prompt(name_or_path: str) -> Prompt:

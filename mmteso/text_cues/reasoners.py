@@ -7,7 +7,6 @@ import re
 from abc import abstractmethod
 from typing import Any, Dict, List, Optional, Sequence
 
-
 from mmteso.io import normalize_phrase
 from mmteso.logs import warn
 from mmteso.optional import require
@@ -92,20 +91,17 @@ class PromptedReasoner(BaseReasoner):
         """The cues of a free answer and, if there is one, its second turn."""
         if isinstance(reply, ChatFailure) and not reply.refused:
             return Reasoning((), answer, reply.error)
-        names = self._names(reply)
-        if names is None:
-            return _read_free(answer, self.num_cues)
-        try:
-            return Reasoning(tuple(normalise_cues(names)), answer)
-        except AnswerError as error:
-            return Reasoning((), answer, str(error))
+        return _reasoning(answer, self.num_cues, self._names(reply))
 
 
-def _read_free(answer: Reply, num_cues: int) -> Reasoning:
+def _reasoning(answer: Reply, num_cues: int,
+               names: Optional[List[str]] = None) -> Reasoning:
+    """The cues of an answer, or of the names that a second turn has given."""
     if isinstance(answer, ChatFailure):
         return Reasoning((), error=answer.error)
     try:
-        cues = read_answer(answer, cut=isinstance(answer, CutText))
+        cues = read_answer(answer, cut=isinstance(answer, CutText)) \
+            if names is None else normalise_cues(names)
         return Reasoning(tuple(cues[:num_cues]), answer)
     except AnswerError as error:
         return Reasoning((), answer, str(error))
@@ -217,7 +213,7 @@ class FixedAnswers(FromFile, BaseReasoner):
 
     Args:
         answers_file (str): A cue file with answers, or another file that
-            :class:`mmteso.text_cues.text_file.TextFile` reads, where an
+            :class:`mmteso.text_cues.text_file.FromFile` reads, where an
             answer is called "reasoning".
         num_cues (int): Largest number of cues, N_T.
         name, missing: See :class:`mmteso.text_cues.captioners.FixedCaptions`.
@@ -232,8 +228,8 @@ class FixedAnswers(FromFile, BaseReasoner):
 
     def reason(self, frames: Sequence[Frame],
                captions: Sequence[str]) -> List[Reasoning]:
-        answers = map(self._texts.find, frames)
-        return [_read_free(answer, self.num_cues) for answer in answers]
+        answers = map(self.find, frames)
+        return [_reasoning(answer, self.num_cues) for answer in answers]
 
 
 @REASONERS.register_module()

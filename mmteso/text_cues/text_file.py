@@ -20,8 +20,8 @@ class TextFileError(ValueError):
     """A file of captions or answers that isn't as it should be."""
 
 
-class TextFile:
-    """Texts by clip and frame, and who wrote them.
+class FromFile:
+    """A captioner or reasoner whose texts are there, with their author.
 
     What is read, by the ending of the file's name (UTF-8):
 
@@ -43,10 +43,10 @@ class TextFile:
 
     def __init__(self, path: str, key: str, name: Optional[str],
                  missing: str) -> None:
-        self.path, self.key, self.missing = path, key, missing
+        self._path, self._key, self._missing = path, key, missing
         self._texts: Dict[Tuple[str, Optional[int]], str] = {}
         authors = set()
-        for number, values in enumerate(self._read(), start=1):
+        for number, values in enumerate(_read(path, key), start=1):
             try:
                 uid, text = values['uid'], values[key]
                 frame = values.get('frame')
@@ -61,70 +61,54 @@ class TextFile:
                 raise TextFileError(f'{path}, entry {number}: {error!r} in '
                                     f'{values!r:.120}') from error
             authors.add(tuple(values.get(name, '') for name in _AUTHOR[key]))
-        if name is None and (len(authors) != 1
-                             or not all(author for author, _ in authors)):
+        author, self.prompt_hash = \
+            next(iter(authors)) if len(authors) == 1 else ('', '')
+        self.name = name or author
+        if not self.name:
             raise TextFileError(
                 f'{path} holds no {key}, or says nobody or several as its '
                 f'author: {sorted(authors)}. Name them by name=...')
-        author, self.prompt_hash = \
-            authors.pop() if len(authors) == 1 else ('', '')
-        self.name = name or author
 
-    def _read(self) -> Iterator[dict]:
-        """The entries of the file."""
-        path = self.path
-        try:
-            if path.endswith('.jsonl'):
-                with open(find_cue_files(path)[0], 'rb') as file:
-                    is_cue_file = b'"cues":' in file.readline()
-                if is_cue_file:
-                    # frames that failed before their turn have no text
-                    yield from (
-                        msgspec.structs.asdict(record)
-                        for record in CueFile(path).values()
-                        if getattr(record, self.key))
-                    return
-            with open(path, encoding='utf-8-sig', newline='') as file:
-                if path.endswith('.csv'):
-                    yield from csv.DictReader(file, strict=True)
-                elif path.endswith('.json'):
-                    values = json.load(file)
-                    yield from values if isinstance(values, list) else [
-                        {'uid': uid, self.key: text}
-                        for uid, text in values.items()]
-                else:
-                    yield from map(json.loads, filter(str.strip, file))
-        except (ValueError, csv.Error) as error:
-            raise TextFileError(f'{path}: {error}') from error
-
-    def check(self, frames: Sequence[Frame]) -> None:
+    def prepare(self, frames: Sequence[Frame]) -> None:
         """Warn, or raise TextFileError, if a frame has no text."""
         lacking = [f'frame {frame.frame} of "{frame.uid}"' for frame in frames
                    if isinstance(self.find(frame), ChatFailure)]
         if lacking:
             message = (
-                f'{self.path} has no {self.key} for {len(lacking)} of the '
+                f'{self._path} has no {self._key} for {len(lacking)} of the '
                 f'{len(frames)} frames: {", ".join(lacking[:3])}, ...')
-            if self.missing != 'fail':
+            if self._missing != 'fail':
                 raise TextFileError(f"{message} Leave them out, or set "
                                     "missing='fail' to record them as failed.")
             warn(message)
 
     def find(self, frame: Frame) -> Reply:
         """The text of a frame, or that there is none."""
-        failure = ChatFailure(f'{self.path} has no {self.key} for it.')
+        failure = ChatFailure(f'{self._path} has no {self._key} for it.')
         whole = self._texts.get((frame.uid, None), failure)
         return self._texts.get(frame.key, whole)
 
 
-class FromFile:
-    """What captioners and reasoners have in common whose texts are there."""
-
-    def __init__(self, path: str, key: str, name: Optional[str],
-                 missing: str) -> None:
-        self._texts = TextFile(path, key, name, missing)
-        self.name, self.prompt_hash = self._texts.name, self._texts.prompt_hash
-
-    def prepare(self, frames: Sequence[Frame]) -> None:
-        """Check that every frame of the run has a text."""
-        self._texts.check(frames)
+def _read(path: str, key: str) -> Iterator[dict]:
+    """The entries of a file of texts."""
+    try:
+        if path.endswith('.jsonl'):
+            with open(find_cue_files(path)[0], 'rb') as file:
+                is_cue_file = b'"cues":' in file.readline()
+            if is_cue_file:
+                # frames that failed before their turn have no text
+                yield from (msgspec.structs.asdict(record)
+                            for record in CueFile(path).values()
+                            if getattr(record, key))
+                return
+        with open(path, encoding='utf-8-sig', newline='') as file:
+            if path.endswith('.csv'):
+                yield from csv.DictReader(file, strict=True)
+            elif path.endswith('.json'):
+                values = json.load(file)
+                yield from values if isinstance(values, list) else [
+                    {'uid': uid, key: text} for uid, text in values.items()]
+            else:
+                yield from map(json.loads, filter(str.strip, file))
+    except (ValueError, csv.Error) as error:
+        raise TextFileError(f'{path}: {error}') from error

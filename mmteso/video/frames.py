@@ -17,14 +17,9 @@ class MediaError(ValueError):
 
 
 class Problem(NamedTuple):
-    """A place in a file that can't be decoded.
-
-    Attributes:
-        time (float): Seconds from the first frame; NaN if not known.
-        what (str): What is wrong.
-    """
-    time: float
-    what: str
+    """A place in a file that can't be decoded."""
+    time: float  #: Seconds from the first frame; NaN if not known.
+    what: str  #: What is wrong.
 
 
 @contextmanager
@@ -64,26 +59,21 @@ def decode(container: Any, stream: Any, origin: float,
             return float('nan')
         return float(item.pts * item.time_base) - origin
 
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.error.FFmpegError as error:
-            problems.append(Problem(
-                float('nan'), f'the file ends early ({error.strerror})'))
-            return
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError as error:
-            problems.append(Problem(seconds(packet), str(error.strerror)))
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                problems.append(Problem(seconds(frame), 'damaged data'))
-            else:
-                yield seconds(frame), frame
+    try:
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError as error:
+                problems.append(Problem(seconds(packet), str(error.strerror)))
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    problems.append(Problem(seconds(frame), 'damaged data'))
+                else:
+                    yield seconds(frame), frame
+    except av.error.FFmpegError as error:
+        problems.append(Problem(
+            float('nan'), f'the file ends early ({error.strerror})'))
 
 
 class VideoFile:

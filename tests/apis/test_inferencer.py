@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """From a clip to masks, by a narrow model with random weights."""
+import itertools
 import json
 import shutil
 import subprocess
@@ -13,8 +14,8 @@ from chat_server import ChatServer
 from narrow import CONFIGS, KEEP_ALL, TEXT_DIMS, save_model
 from PIL import Image
 
-from data import make_avsbench
 from mmteso.apis import AVSInferencer, Clip, Condition
+from mmteso.apis.cues import CueSource
 from mmteso.page import ClipSession
 from mmteso.video import MediaError, write_video
 
@@ -41,9 +42,6 @@ def narrow_text(model):
 def made(tmp_path_factory):
     """Config, checkpoint and clip."""
     root = tmp_path_factory.mktemp('inferencer')
-    make_avsbench(root / 'data')
-    (root / 'data/cues.jsonl').write_text(
-        '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
     for source, name in zip(save_model(root, 'teso/teso_r18_synthavs'),
                             ('config.py', 'model.pth')):
         Path(source).rename(root / name)
@@ -57,8 +55,13 @@ def inferencer(made):
     return AVSInferencer(str(made / 'config.py'), str(made / 'model.pth'))
 
 
-def test_a_clip_gives_a_frame_a_second(inferencer, made):
-    frames = inferencer(str(made / 'clip.mp4'), cues=['dog', 'man'])
+@pytest.fixture(scope='module')
+def clip(made):
+    return str(made / 'clip.mp4')
+
+
+def test_a_clip_gives_a_frame_a_second(inferencer, clip):
+    frames = inferencer(clip, cues=['dog', 'man'])
     assert [frame.index for frame in frames] == [0, 1, 2]
     for frame in frames:
         assert frame.mask.dtype == np.uint8
@@ -68,9 +71,8 @@ def test_a_clip_gives_a_frame_a_second(inferencer, made):
         assert all(cue.kept == (cue.score >= 0) for cue in frame.cues)
 
 
-def test_several_sounds_equal_one_after_the_other(inferencer, made):
-    clip = str(made / 'clip.mp4')
-    sounds = ['normal', 'mute', 'noise', str(made / 'clip.mp4')]
+def test_several_sounds_equal_one_after_the_other(inferencer, clip):
+    sounds = ['normal', 'mute', 'noise', clip]
     together = list(inferencer.compare(clip, [Condition(s) for s in sounds],
                                        cues=['dog']))
     for number, sound in enumerate(sounds):
@@ -83,13 +85,12 @@ def test_several_sounds_equal_one_after_the_other(inferencer, made):
     assert not np.array_equal(first[1].score, first[0].score)
 
 
-def test_cues_change_what_is_found(inferencer, made, monkeypatch):
+def test_cues_change_what_is_found(inferencer, clip, monkeypatch):
     # random weights may drop all cues, and no text would count
     monkeypatch.setattr(inferencer.model.prompt_encoder.dynamic_mask,
                         'threshold', KEEP_ALL)
     results, *_ = inferencer.compare(
-        str(made / 'clip.mp4'), [Condition(cues=['dog']),
-                                 Condition(cues=['violin'])])
+        clip, [Condition(cues=['dog']), Condition(cues=['violin'])])
     assert not np.array_equal(results[0].score, results[1].score)
 
 
@@ -114,7 +115,7 @@ def test_all_forms_of_a_clip(inferencer, made, tmp_path):
         Clip(dict(film='a.mp4'))
 
 
-def test_a_clip_without_sound(inferencer, made):
+def test_a_clip_without_sound(inferencer, made, clip):
     silent = str(made / 'silent.mp4')
     with pytest.raises(MediaError, match=r'no sound.*--allow-silent'):
         inferencer(silent, cues=['dog'])
@@ -122,14 +123,14 @@ def test_a_clip_without_sound(inferencer, made):
         inferencer(
             dict(video=silent, audio=silent), cues=['dog'], allow_silent=True)
     allowed = inferencer(silent, cues=['dog'], allow_silent=True)
-    muted = inferencer(dict(video=silent, audio=str(made / 'clip.mp4')),
+    muted = inferencer(dict(video=silent, audio=clip),
                        cues=['dog'], sound='mute')
     np.testing.assert_array_equal(allowed[1].score, muted[1].score)
 
 
-def test_cues_are_needed(inferencer, made):
+def test_cues_are_needed(inferencer, clip):
     with pytest.raises(ValueError, match='--cue-generator'):
-        inferencer(str(made / 'clip.mp4'))
+        inferencer(clip)
 
 
 def test_a_model_needs_weights(made):
@@ -137,12 +138,12 @@ def test_a_model_needs_weights(made):
         AVSInferencer(str(made / 'config.py'))
 
 
-def test_command_python_and_page_give_the_same_masks(inferencer, made,
+def test_command_python_and_page_give_the_same_masks(inferencer, made, clip,
                                                      tmp_path):
     broken = tmp_path / 'broken.mp4'
     broken.write_bytes(b'no video')
     command = [sys.executable, 'tools/infer.py', str(broken),
-               str(made / 'clip.mp4'), '--config', str(made / 'config.py'),
+               clip, '--config', str(made / 'config.py'),
                '--checkpoint', str(made / 'model.pth'), '--cues', 'dog',
                '<b>man</b>', '--out', str(tmp_path / 'command')]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -152,10 +153,10 @@ def test_command_python_and_page_give_the_same_masks(inferencer, made,
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert '"status": "there"' in again.stdout
 
-    result = inferencer.write(str(made / 'clip.mp4'), tmp_path / 'python',
-                              cues=['dog', '<b>man</b>'])
+    result = inferencer.write(
+        clip, tmp_path / 'python', cues=['dog', '<b>man</b>'])
     session = ClipSession(inferencer, parent=str(tmp_path))
-    session.take_clip(shutil.copy(made / 'clip.mp4', tmp_path))
+    session.take_clip(shutil.copy(clip, tmp_path))
     list(session.find(['dog', '<b>man</b>']))
     shutil.unpack_archive(session.write('normal', .5), tmp_path / 'page')
     folders = [Path(tmp_path, kind, 'clip')
@@ -171,10 +172,18 @@ def test_command_python_and_page_give_the_same_masks(inferencer, made,
         assert sum(1 for _ in container.decode(video=0)) == 30
 
 
-def test_semantic_masks_hold_classes(made, tmp_path):
+def test_cues_of_another_encoder_than_the_banks(made, clip):
+    other = dict(type='HashTextEncoder', embed_dims=TEXT_DIMS, seed=1)
+    model = AVSInferencer(str(made / 'config.py'), str(made / 'model.pth'),
+                          text_encoder=other)
+    for _ in range(2):  # it isn't kept
+        with pytest.raises(ValueError, match="two encoders don't go together"):
+            model(clip, cues=['harp'])
+
+
+def test_semantic_masks_hold_classes(made, clip, tmp_path):
     model = AVSInferencer(*save_model(made, 'teso/teso_r50_avss'))
     assert model.semantic and len(model.classes) == 71
-    clip = str(made / 'clip.mp4')
     frame, *_ = model(clip, cues=['dog'])
     everything, *_ = model(clip, cues=['dog'], threshold=0.)
     assert frame.mask.max() < 71 and everything.mask.min() > 0
@@ -190,28 +199,26 @@ def test_semantic_masks_hold_classes(made, tmp_path):
 @pytest.mark.parametrize(
     'name, narrow', [('teso-sam/teso-sam_tiny_synthavs', None),
                      ('combinations/fusion-knet_r18_synthavs', narrow_text)])
-def test_other_heads(made, name, narrow):
+def test_other_heads(made, clip, name, narrow):
     model = AVSInferencer(*save_model(made, name, narrow))
-    clip = str(made / 'clip.mp4')
     normal, muted = next(iter(model.compare(
         clip, [Condition(), Condition('mute')], cues=['dog'])))
     assert normal.mask.shape == (48, 64)
     assert not np.array_equal(normal.score, muted.score)
 
 
-def test_mixed_precision_is_near(inferencer, made):
-    clip = str(made / 'clip.mp4')
+def test_mixed_precision_is_near(inferencer, clip):
     full, half = (inferencer(clip, cues=['dog'], amp=amp)[0]
                   for amp in (None, 'bf16'))
     assert half.score.dtype == np.float32
     assert 0 < np.abs(full.score - half.score).max() < .05
 
 
-def test_cues_are_generated_from_the_frames(inferencer, made, tmp_path):
+def test_cues_are_generated_from_the_frames(inferencer, clip, tmp_path):
     with ChatServer(model='tiny-chat') as server:
         model = dict(base_url=server.url, model='tiny-chat')
         result = inferencer.write(
-            str(made / 'clip.mp4'), tmp_path, save=[], cue_generator=dict(
+            clip, tmp_path, save=[], cue_generator=dict(
                 captioner=dict(type='OpenAICaptioner', **model),
                 reasoner=dict(type='OpenAIReasoner', prompt='few_shot_cot',
                               **model)))
@@ -222,8 +229,27 @@ def test_cues_are_generated_from_the_frames(inferencer, made, tmp_path):
     assert result['problems'] == []
 
 
-def test_an_earlier_run_leaves_nothing_behind(inferencer, made, tmp_path):
-    clip = str(made / 'clip.mp4')
+def test_cues_that_cannot_be_generated(inferencer, clip, tmp_path):
+    """The page's download says so, too."""
+    with ChatServer(itertools.repeat(400)) as server:
+        model = dict(base_url=server.url, model=server.model)
+        source = CueSource(
+            generator=dict(captioner=dict(type='OpenAICaptioner', **model),
+                           reasoner=dict(type='OpenAIReasoner', **model)))
+        inferencer.write(clip, tmp_path / 'python', cues=source)
+        session = ClipSession(inferencer, parent=str(tmp_path),
+                              generator=source)
+        session.take_clip(shutil.copy(clip, tmp_path))
+        list(session.find([]))
+        shutil.unpack_archive(session.write('normal', .5), tmp_path / 'page')
+    one, two = ((tmp_path / kind / 'clip/result.json').read_text()
+                for kind in ('python', 'page'))
+    assert one == two and one.count('no cues: ') == 3
+    assert [problem['time'] for problem in json.loads(one)['problems']] == [
+        0, 1, 2]
+
+
+def test_an_earlier_run_leaves_nothing_behind(inferencer, clip, tmp_path):
     for fps in (2., 1.):
         inferencer.write(clip, tmp_path, cues=['dog'], fps=fps,
                          save=['masks', 'overlays'])

@@ -17,7 +17,7 @@ import pytest
 from narrow import save_model
 from processes import run
 
-from data import make_avsbench, write_wav
+from data import write_wav
 from mmteso.apis import AVSInferencer
 from mmteso.page import (ClipSession, Limits, Refused, readable, show_clip,
                          show_problem, show_sound)
@@ -33,9 +33,6 @@ CUES = ['red-disc', '<b>man</b>']
 def made(tmp_path_factory):
     """Config, checkpoint and clip."""
     root = tmp_path_factory.mktemp('page')
-    make_avsbench(root / 'data')
-    (root / 'data/cues.jsonl').write_text(
-        '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
     config, checkpoint = save_model(root, 'teso/teso_r18_synthavs')
     write_sample_clip(str(root / 'clip.mp4'), seconds=3)
     return config, checkpoint, root / 'clip.mp4'
@@ -80,6 +77,7 @@ def test_pictures_are_encoded_once(session, inferencer, made, tmp_path,
     for sound in ('normal', 'mute', 'noise'):
         assert len(session.frames(sound, .4)) == 3
         session.areas(.4)
+    assert not list(session.find(CUES))  # the button once more
     assert sum(encoded) == 3
 
 
@@ -160,8 +158,7 @@ def test_limits(inferencer, made, tmp_path):
         list(small.find(CUES))
 
 
-def test_a_clip_that_lies_about_its_length(session, made, tmp_path,
-                                           monkeypatch):
+def test_a_clip_that_lies_about_its_length(session, made, tmp_path):
     session.take_clip(uploaded(made[2], tmp_path))
     session.limits = Limits(1, 2)
     with pytest.raises(Refused, match='longer than it says'):
@@ -169,15 +166,12 @@ def test_a_clip_that_lies_about_its_length(session, made, tmp_path,
     assert not session.found
 
 
-def test_files_go_with_the_session(inferencer, made, tmp_path):
-    session = ClipSession(inferencer, parent=str(tmp_path))
-    path = uploaded(made[2], tmp_path)
-    session.take_clip(path)
-    list(session.find(CUES))
-    assert zipfile.is_zipfile(session.write('normal'))
-    assert not os.path.exists(path) and os.listdir(session.folder)
-    session.close()
-    assert not os.path.exists(session.folder)
+def test_files_go_with_the_session(filled, tmp_path):
+    assert zipfile.is_zipfile(filled.write('normal'))
+    assert not os.listdir(tmp_path / 'uploaded')
+    assert os.listdir(filled.folder)
+    filled.close()
+    assert not os.path.exists(filled.folder)
 
 
 def test_results_hold_few_open_files(filled):
@@ -268,6 +262,46 @@ def test_visits_end(inferencer, tmp_path):
     assert os.path.exists(one.folder) and os.path.exists(three.folder)
 
 
+def in_parts(body, size):
+    """Messages of ASGI."""
+    return [dict(type='http.response.body', body=body[i:i + size],
+                 more_body=i + size < len(body))
+            for i in range(0, len(body), size)]
+
+
+def ask(app, body, length=None, path='/'):
+    """Status, headers and body of the answer to a POST, and what is left of
+    the question."""
+    left, sent = in_parts(body, 9), []
+
+    async def receive():
+        return left.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [] if length is None else [(b'content-length', b'%d' % length)]
+    asyncio.run(app(dict(type='http', method='POST', path=path,
+                         headers=headers), receive, send))
+    return (sent[0]['status'], dict(sent[0]['headers']),
+            b''.join(part['body'] for part in sent[1:]), left)
+
+
+def answering(body=None, headers=()):
+    """An application that says this, or what was asked."""
+
+    async def app(scope, receive, send):
+        read = [await receive()]
+        while read[-1]['more_body']:
+            read.append(await receive())
+        await send(dict(type='http.response.start', status=200,
+                        headers=headers))
+        for part in in_parts(body, 40) if body else read:
+            await send(part)
+
+    return app
+
+
 @pytest.mark.parametrize('path, length, status, text', [
     ('/upload', 900_000, 200, ''),
     ('/upload/', 1_200_000, 413, 'has 1.2 MB; this page takes up to 1 MB'),
@@ -282,32 +316,16 @@ def test_requests_that_are_too_long(path, length, status, text, tmp_path):
     old = uploads / 'interrupted'
     old.write_text('half')
     os.utime(old, (0, 0))
-
-    async def app(scope, receive, send):
-        clip = uploads / 'hash/a.mp4'
-        clip.write_text('clip')
-        await send(dict(type='http.response.start', status=200, headers=[]))
-        await send(dict(type='http.response.body', body=json.dumps(
-            [str(clip)]).encode()))
+    clip = uploads / 'hash/a.mp4'
 
     def request():
-        sent, parts = [], [dict(body=b'a', more_body=True), dict(body=b'b')]
-
-        async def send(message):
-            sent.append(message)
-
-        async def receive():
-            return parts.pop(0)
-
-        headers = [] if length is None else [
-            (b'content-length', b'%d' % length)]
-        asyncio.run(LimitedRequests(
-            app, Limits(1, gigabytes=1e-8), str(tmp_path), str(uploads))(
-                dict(type='http', method='POST', path=path, headers=headers),
-                receive, send))
-        if sent[0]['status'] not in (200, 411):
-            assert not parts
-        return sent[0]['status'], sent[1]['body'].decode()
+        clip.write_text('clip')
+        found, _, body, left = ask(LimitedRequests(
+            answering(json.dumps([str(clip)]).encode()),
+            Limits(1, gigabytes=1.4e-8), str(tmp_path), str(uploads)),
+            b'a long body', length, path)
+        assert not left or found == 411
+        return found, body.decode()
 
     found, body = request()
     assert found == status and text in body
@@ -319,7 +337,7 @@ def test_requests_that_are_too_long(path, length, status, text, tmp_path):
     again, = json.loads(request()[1])
     assert Path(moved).name == 'a.mp4' and moved != again
     assert Path(moved).read_text() == Path(again).read_text() == 'clip'
-    # 12 bytes are more than 10
+    # 16 bytes are more than 14
     (uploads / 'more').write_text('clip')
     found, body = request()
     assert found == 507 and 'all visitors have reached' in body
@@ -331,26 +349,9 @@ def test_requests_that_are_too_long(path, length, status, text, tmp_path):
 def test_nothing_is_fetched_for_a_visitor(data, status, tmp_path):
     """A request that names an address as a file is refused."""
     text = json.dumps(dict(data=data)).encode()
-    parts = [dict(body=text[:9], more_body=True), dict(body=text[9:])]
-    got, sent = [], []
-
-    async def receive():
-        return parts.pop(0)
-
-    async def send(message):
-        sent.append(message)
-
-    async def app(scope, receive, send):
-        got.extend([await receive(), await receive()])
-        await send(dict(type='http.response.start', status=200, headers=[]))
-
-    asyncio.run(LimitedRequests(app, Limits(), str(tmp_path), str(tmp_path))(
-        dict(type='http', method='POST', path='/queue/join',
-             headers=[(b'content-length', b'%d' % len(text))]),
-        receive, send))
-    assert sent[0]['status'] == status
-    assert b''.join(part['body'] for part in got) == (
-        text if status == 200 else b'')
+    app = LimitedRequests(answering(), Limits(), str(tmp_path), str(tmp_path))
+    found, _, body, _ = ask(app, text, len(text), '/queue/join')
+    assert found == status and (body == text) == (status == 200)
 
 
 def test_messages_name_no_folder(session, tmp_path):
@@ -418,22 +419,9 @@ def test_nobody_else_is_asked(kind):
     page = (b'<link rel="preconnect" href="https://fonts.example.com">' + here
             + b'<script async src="https://cdn.example.com/c.js"></script>')
 
-    async def app(scope, receive, send):
-        await send(dict(type='http.response.start', status=200, headers=[
-            (b'content-type', kind), (b'content-length', b'%d' % len(page))]))
-        for place in range(0, len(page), 40):
-            await send(dict(
-                type='http.response.body', body=page[place:place + 40],
-                more_body=place + 40 < len(page)))
-
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
-    asyncio.run(OwnServerOnly(app)(dict(type='http'), None, send))
-    body = b''.join(message.get('body', b'') for message in sent)
-    headers = dict(sent[0]['headers'])
+    _, headers, body, _ = ask(OwnServerOnly(answering(page, [
+        (b'content-type', kind), (b'content-length', b'%d' % len(page))])),
+        b'a')
     assert body == (here if b'html' in kind else page)
     assert headers[b'content-length'] == b'%d' % len(body)
     assert b"default-src 'self'" in headers[b'content-security-policy']

@@ -14,7 +14,6 @@ import pytest
 from narrow import save_model
 from page_server import OPEN_FILES, Server, Visitor, in_parallel
 
-from data import make_avsbench
 from mmteso.apis import AVSInferencer
 from mmteso.page import ClipSession, show_clip
 from mmteso.testbeds.synthavs import write_sample_clip
@@ -31,9 +30,6 @@ def made(tmp_path_factory):
     Clips, cues and answers differ, names of files don't.
     """
     root = tmp_path_factory.mktemp('server')
-    make_avsbench(root / 'data')
-    (root / 'data/cues.jsonl').write_text(
-        '{"uid": "a", "frame": 0, "cues": ["dog"]}\n')
     config, checkpoint = save_model(root, 'teso/teso_r18_synthavs')
     inferencer = AVSInferencer(config, checkpoint)
     asked = []

@@ -2,26 +2,17 @@
 import time
 
 import pytest
-from instant_models import ColourCaptioner, EchoReasoner
-from PIL import Image
+from instant_models import ColourCaptioner, EchoReasoner, write_frames
 
 from mmteso.io import CueFile, CueFileError
 from mmteso.text_cues import (ChatFailure, CueGenerator, FolderFrames,
                               ModelUnavailableError, TooManyFailuresError)
 
-CLIPS, LENGTH = 4, 3
-
 
 @pytest.fixture
 def frames(tmp_path):
-    """Images whose first pixel is 10 * clip + frame."""
-    for clip in range(CLIPS):
-        folder = tmp_path / 'frames' / f'clip{clip}'
-        folder.mkdir(parents=True)
-        for t in range(LENGTH):
-            colour = (10 * clip + t, 0, 0)
-            Image.new('RGB', (4, 4), colour).save(folder / f'{t}.png')
-    return FolderFrames(str(tmp_path / 'frames')).list_frames()
+    return FolderFrames(
+        str(write_frames(tmp_path / 'frames', 4, 3))).list_frames()
 
 
 @pytest.fixture

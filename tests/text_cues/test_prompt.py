@@ -75,11 +75,11 @@ def test_conversation(mine):
 
 
 @pytest.mark.parametrize('text, message', [
-    (MINE.replace('kind: mine', ''), "'kind'"),
-    (MINE + 'temperature: warm', "'temperature'"),
-    (MINE.replace('Name it.', '7'), '"instruction" is 7'),
+    (MINE.replace('kind: mine', ''), '`kind`'),
+    (MINE + 'temperature: warm', '`temperature`'),
+    (MINE.replace('Name it.', '7'), r'`int` - at `\$\.instruction`'),
     (MINE.replace('{caption}', 'it'), 'caption'),
-    (MINE + 'demonstrations: [{caption: x}]', "'answer'"),
+    (MINE + 'demonstrations: [{caption: x}]', "`answer`"),
     (MINE + 'name: twice', 'name'),
     ('just text', 'mine.yaml'),
 ])

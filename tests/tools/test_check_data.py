@@ -1,10 +1,8 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
-from processes import ROOT
+from processes import exit_status
 
 from data import make_avsbench
 
@@ -23,18 +21,15 @@ test_dataloader = dict(dataset=dict(split='test', **dataset))
 
 
 @pytest.fixture
-def check(tmp_path, monkeypatch, capsys):
+def check(tmp_path, capsys):
     """Runs the tool; gives its exit status and what it prints."""
     root = make_avsbench(tmp_path / 'avs', ('v1m', ), ('train', 'test'))
     config = tmp_path / 'config.py'
     config.write_text(CONFIG.format(root=root))
-    main = runpy.run_path(
-        str(ROOT / 'tools' / 'check_data.py'), run_name='check_data')['main']
 
     def run(*words):
-        monkeypatch.setattr(sys, 'argv',
-                            ['check_data.py', str(config), *words])
-        return main(), capsys.readouterr().out
+        status = exit_status('check_data.py', config, *words)
+        return status, capsys.readouterr().out
 
     run.root = Path(root)
     return run

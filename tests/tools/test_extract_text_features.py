@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmseg.registry import TRANSFORMS
-from processes import ROOT, call_tool
+from processes import ROOT, call_tool, refusal
 from tiny_imagebind import random_checkpoint
 
 from mmteso.datasets.avsbench_meta import AVSBENCH_CLASSES
@@ -20,20 +20,6 @@ TOOL = 'extract_text_features.py'
 IMAGEBIND = ROOT / 'configs' / 'text_features' / 'imagebind.py'
 AVSBENCH = ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py'
 HASH = "text_encoder = dict(type='HashTextEncoder', embed_dims=8)\n"
-
-
-@pytest.fixture
-def fails(capsys):
-    """Run the tool, which is to fail, and return its message."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            call_tool(TOOL, *arguments)
-        assert stop.value.code == 2
-        return capsys.readouterr().err.splitlines()[-1]
-
-    return call
 
 
 @pytest.fixture
@@ -66,7 +52,7 @@ def weights(tmp_path_factory):
     return str(path)
 
 
-def test_avsbench_from_imagebind(weights, cues, bank, capsys, fails, tmp_path):
+def test_avsbench_from_imagebind(weights, cues, bank, capsys, tmp_path):
     """As the README writes the bank that AVSBench's configs name."""
     option = f'text_encoder.weights={weights}'
     call_tool(TOOL, IMAGEBIND, '--cues', cues, '--classes', 'avsbench',
@@ -98,8 +84,9 @@ def test_avsbench_from_imagebind(weights, cues, bank, capsys, fails, tmp_path):
     other = str(tmp_path / 'imagebind_huge.pth')
     torch.save(random_checkpoint(blocks=1, dims=1024, log_scale=math.log(90),
                                  seed=1), other)
-    message = fails(IMAGEBIND, '--phrases', 'x', '--out', bank, '--update',
-                    '--cfg-options', f'text_encoder.weights={other}')
+    message = refusal(TOOL, IMAGEBIND, '--phrases', 'x', '--out', bank,
+                      '--update', '--cfg-options',
+                      f'text_encoder.weights={other}')
     assert 'weights_hash is' in message and 'template' not in message
 
 
@@ -130,17 +117,17 @@ def test_the_command_of_the_error_adds_what_is_missing(config, cues, bank,
     ("text_encoder = dict(type='ImageBindText', weights='nowhere.pth')",
      'https://dl.fbaipublicfiles.com'),
 ])
-def test_wrong_configs(text, message, bank, fails, tmp_path):
+def test_wrong_configs(text, message, bank, tmp_path):
     config = tmp_path / 'config.py'
     config.write_text(text)
-    assert message in fails(config, '--phrases', 'dog', '--out', bank)
+    assert message in refusal(TOOL, config, '--phrases', 'dog', '--out', bank)
 
 
-def test_wrong_arguments(config, cues, bank, fails, tmp_path):
-    assert 'no phrases to encode' in fails(config, '--out', bank)
-    assert 'no.jsonl" does not exist' in fails(
-        config, '--out', bank, '--cues', tmp_path / 'no.jsonl')
-    assert 'no.txt' in fails(config, '--out', bank, '--phrase-files',
-                             tmp_path / 'no.txt')
-    assert 'no CUDA device' in fails(config, '--out', bank, '--cues', cues,
-                                     '--device', 'cuda:0')
+@pytest.mark.parametrize('words, message', [
+    ([], 'no phrases to encode'),
+    (['--cues', 'no.jsonl'], 'no.jsonl" does not exist'),
+    (['--phrase-files', 'no.txt'], 'no.txt'),
+    (['--phrases', 'dog', '--device', 'cuda:0'], 'no CUDA device'),
+])
+def test_wrong_arguments(config, bank, words, message):
+    assert message in refusal(TOOL, config, '--out', bank, *words)

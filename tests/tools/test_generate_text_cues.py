@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The tool as users start it; its parts are tested in tests/text_cues."""
+import functools
 import signal
 import subprocess
 import sys
@@ -7,8 +8,8 @@ import time
 
 import msgspec
 import pytest
-from PIL import Image
-from processes import ROOT, call_tool, environment
+from instant_models import write_frames
+from processes import ROOT, call_tool, environment, refusal
 
 from data import make_avsbench
 from mmteso.io import CueFile, CueRecord, iter_cue_records
@@ -20,14 +21,7 @@ TESTS = str(ROOT / 'tests')
 
 @pytest.fixture
 def folder(tmp_path):
-    """6 clips of 5 frames; the first pixel tells the frame."""
-    for clip in range(6):
-        clip_folder = tmp_path / 'frames' / f'clip{clip}'
-        clip_folder.mkdir(parents=True)
-        for t in range(5):
-            Image.new('RGB', (4, 4), (10 * clip + t, 0, 0)).save(
-                clip_folder / f'{t}.png')
-    return tmp_path / 'frames'
+    return write_frames(tmp_path / 'frames', 6, 5)
 
 
 @pytest.fixture
@@ -48,8 +42,8 @@ generator = dict(batch_size=2)
     return write
 
 
-def run(*arguments):
-    call_tool('generate_text_cues.py', *arguments)
+run, stops = (functools.partial(call, 'generate_text_cues.py')
+              for call in (call_tool, refusal))
 
 
 def timeless(path):
@@ -198,13 +192,6 @@ def test_captions_move_with_the_data(config, tmp_path):
                for key in captions)
 
 
-def stops(*arguments):
-    """The message that the tool ends with."""
-    with pytest.raises(SystemExit) as stop:
-        run(*arguments)
-    return str(stop.value.code)
-
-
 def test_mistakes_end_with_a_message(folder, config, tmp_path):
     frames = dict(type='FolderFrames', root=str(folder))
     path = config(frames)
@@ -222,8 +209,8 @@ def test_mistakes_end_with_a_message(folder, config, tmp_path):
         other = tmp_path / 'other.jsonl'
         assert message in stops(config(frames, reasoner=field), '--out', other)
         assert not other.exists()  # which would be in the way
-    for wrong in (['--retry-failed'], ['--frames', 'x', '--split', 'val']):
-        assert stops(path, *wrong) == '2'
+    assert 'goes with --resume' in stops(path, '--retry-failed')
+    assert 'leave out' in stops(path, '--frames', 'x', '--split', 'val')
 
 
 def test_a_run_in_which_all_frames_fail_is_no_success(folder, config,

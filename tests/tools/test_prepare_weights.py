@@ -3,7 +3,7 @@ import hashlib
 
 import pytest
 import torch
-from processes import ROOT, call_tool
+from processes import ROOT, exit_status
 
 SWIN = ROOT / 'configs' / 'teso' / 'teso_swin-b_v1m.py'
 
@@ -15,11 +15,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
 
     def run(*arguments):
-        try:
-            call_tool('prepare_weights.py', *arguments)
-            status = 0
-        except SystemExit as error:
-            status = error.code
+        status = exit_status('prepare_weights.py', *arguments)
         return (status, *capsys.readouterr())
 
     return run
