@@ -142,17 +142,22 @@ class Clip:
             source = self._audio
         if source is None and self._video is not None:
             source, origin = self._video.path, self._video.origin
-        try:
-            if source is None:
-                raise MediaError('The clip has no sound.')
-            self._sounds.append(Sound(source, sample_rate, origin))
-        except MediaError as error:
-            if source is not None and origin is None:
-                raise  # it was named as the sound
+        if source is None:
             if self.allow_silent:
                 return None
             raise MediaError(
-                f'{error} Give it another file as audio (--audio), or '
+                'The clip has no sound. Give it one as audio (--audio), or '
+                'allow_silent (--allow-silent) to take it for silence.\n'
+                f'{CLIP_FORMS}')
+        try:
+            self._sounds.append(Sound(source, sample_rate, origin))
+        except MediaError as error:
+            if origin is None:  # a file that was named as the sound
+                raise
+            if self.allow_silent:
+                return None
+            raise MediaError(
+                f'{error} Give another file as audio (--audio), or '
                 'allow_silent (--allow-silent) to take it for silence.'
             ) from error
         return self._sounds[-1]

@@ -220,24 +220,25 @@ class AVSInferencer:
                     for step in (batch[:1] if still else batch)]
             if still:
                 seen *= len(batch)
-            rows = []
+            # of each condition, with all the pictures; sounds are read forward
+            items: List[List[tuple]] = [[] for _ in conditions]
             for index, picture, generated in zip(indices, seen, found):
-                row = []
-                for condition, alter, sound in conditions:
-                    names, problem = generated if condition.cues is None \
-                        else (condition.cues, '')
-                    row.append((*pipeline.pack(
+                for own, (condition, alter, sound) in zip(items, conditions):
+                    names, problem = generated
+                    if condition.cues is not None:
+                        names, problem = condition.cues, ''
+                    packed, heard = pipeline.pack(
                         dict(picture, frame=index),
-                        pipeline.window(index, fps, sound), alter, names),
-                                problem))
-                rows.append(row)
-            # condition by condition, each with all the pictures
-            packed, heard, problems = zip(*itertools.chain(*zip(*rows)))
-            samples = self._predict(packed, 1 if still else len(batch), amp)
-            results = list(zip(samples, heard, problems))
-            for i, step in enumerate(batch):
-                yield tuple(self._result(step, *result, threshold)
-                            for result in results[i::len(batch)])
+                        pipeline.window(index, fps, sound), alter, names)
+                    own.append((packed, heard, problem))
+            samples = iter(self._predict(
+                [packed for own in items for packed, _, _ in own],
+                1 if still else len(batch), amp))
+            results = [[
+                self._result(step, next(samples), heard, problem, threshold)
+                for step, (_, heard, problem) in zip(batch, own)
+            ] for own in items]
+            yield from zip(*results)
 
     def _predict(self, packed: Sequence[dict], size: int,
                  amp: Optional[str]) -> list:
@@ -282,6 +283,7 @@ class AVSInferencer:
               out_dir: Union[str, os.PathLike],
               save: Sequence[str] = SAVE,
               sound: Any = 'normal',
+              *,
               fps: float = 1.,
               allow_silent: bool = False,
               progress: bool = False,
@@ -289,10 +291,15 @@ class AVSInferencer:
         """Find what sounds in a clip and write it into ``out_dir/NAME/``.
 
         Args:
+            clip (ClipInput): See :data:`mmteso.apis.CLIP_FORMS`.
+            out_dir (str): The folder.
             save (Sequence[str]): Which of 'masks', 'overlays', 'video' and
-                'html'. Defaults to all.
+                'html' (:class:`ClipWriter`). Defaults to all.
+            sound (str | SOUND): See :class:`Condition`.
+                Defaults to 'normal'.
+            fps, allow_silent, **options: See :meth:`compare`: ``cues``,
+                ``cue_file``, ``cue_generator``, ``threshold``, ...
             progress (bool): Show a progress bar. Defaults to False.
-            clip, sound, fps, allow_silent, options: See :meth:`stream`.
 
         Returns:
             dict: What ``result.json`` holds, see :class:`ClipWriter`.
@@ -315,9 +322,17 @@ class AVSInferencer:
                  **options: Any) -> Any:
         """Find what sounds in one clip, or in several.
 
-        Without ``out_dir`` nothing is written, and it is a list of what
-        :meth:`stream` gives; with it, what :meth:`write` gives. For a list of
-        clips a list of these.
+        Args:
+            inputs (ClipInput | list[ClipInput]): See
+                :data:`mmteso.apis.CLIP_FORMS`.
+            out_dir (str, optional): Folder for the results. Defaults to None:
+                nothing is written, and all is kept in memory.
+            **options: See :meth:`stream`, and with ``out_dir``
+                :meth:`write`.
+
+        Returns:
+            list[FrameResult] | dict: Without ``out_dir`` the frames; with it
+            what ``result.json`` holds. A list of these for several clips.
         """
         if isinstance(inputs, (list, tuple)):
             return [self(clip, out_dir, **options) for clip in inputs]

@@ -20,7 +20,7 @@ class SynonymError(ValueError):
 
 class SynonymTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a file of synonyms says."""
-    words: Dict[str, List[str]]  # by class, the words for it alone
+    words: Dict[str, List[str]] = {}  # by class, the words for it alone
     several: Dict[str, List[str]] = {}  # by word, its classes
     # phrases that end like a word of a class and name another thing
     none: List[str] = []
@@ -36,7 +36,7 @@ def read_word_lists(name_or_path: str, kind: str, form: Any) -> Any:
         raise FileNotFoundError(f"There are no {kind} '{path}': expected "
                                 "'avsbench' or a YAML file.")
     content = read_yaml(path)
-    if isinstance(content, dict):
+    if form is SynonymTable and isinstance(content, dict):
         # a key with nothing behind it
         content = {k: v for k, v in content.items() if v is not None}
     try:

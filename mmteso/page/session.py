@@ -13,8 +13,8 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
-                    Tuple)
+from typing import (Any, Callable, Dict, Iterator, List, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import numpy as np
 
@@ -33,6 +33,16 @@ _RATE = 16000  # of a first look at a sound
 _FIRST_LOOK = osp.join(osp.dirname(__file__), 'first_look.py')
 _LONGEST_CUE = 80
 _ARRAYS = ('image', 'score', 'mask', 'best')  # of a frame, kept in a file
+
+
+class _Place(NamedTuple):
+    """Of an array in a file."""
+    start: int
+    dtype: Any
+    shape: Tuple[int, ...]
+
+    def array(self, mapped: mmap.mmap) -> np.ndarray:
+        return np.ndarray(self.shape, self.dtype, mapped, self.start)
 
 
 def split_cues(text: str) -> List[str]:
@@ -61,15 +71,13 @@ class _ArrayFile:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.path)
 
-    def add(self, array: Optional[np.ndarray]) -> Any:
-        """The array once more, as a function of the map."""
+    def add(self, array: Optional[np.ndarray]) -> Optional[_Place]:
         if array is None:
-            return lambda mapped: None
+            return None
         self._file.write(bytes(-self._file.tell() % 8))  # aligned
         start = self._file.tell()
         self._file.write(np.ascontiguousarray(array).data)
-        shape, dtype = array.shape, array.dtype
-        return lambda mapped: np.ndarray(shape, dtype, mapped, start)
+        return _Place(start, array.dtype, array.shape)
 
     def map(self) -> mmap.mmap:
         self._file.flush()
@@ -216,8 +224,7 @@ class ClipSession:
         self._array_files[OTHER if new == [OTHER] else ''] = file.path
         for sound, frames in found.items():
             self._found[sound] = [
-                replace(frame, **{name: getattr(frame, name)(mapped)
-                                  for name in _ARRAYS}) for frame in frames]
+                _with_arrays(frame, mapped) for frame in frames]
         self._cues = cues
 
     @property
@@ -317,6 +324,13 @@ class ClipSession:
                 f'{most.decoding_seconds:g} s and '
                 f'{most.decoding_gigabytes:g} GB, or its pictures are too '
                 'large.') from None
+
+
+def _with_arrays(frame: FrameResult, mapped: mmap.mmap) -> FrameResult:
+    """The frame, with arrays in the place of their places."""
+    places = {name: getattr(frame, name) for name in _ARRAYS}
+    return replace(frame, **{name: place and place.array(mapped)
+                             for name, place in places.items()})
 
 
 class Visits:

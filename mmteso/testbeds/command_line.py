@@ -53,10 +53,10 @@ def write_testbed(parser: argparse.ArgumentParser, args: argparse.Namespace,
         size=args.size,
         seed=args.seed,
         train_silent_percent=args.train_silent)
-    if args.reuse and testbed.is_up_to_date(args.out, arguments):
-        print(f'{args.out}: up to date')
-        return
     try:
+        if args.reuse and testbed.is_up_to_date(args.out, arguments):
+            print(f'{args.out}: up to date')
+            return
         summary = generate(
             args.out,
             **arguments,

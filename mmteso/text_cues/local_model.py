@@ -147,13 +147,13 @@ class LocalModel:
         size = min(self.batch_size or len(texts), len(texts))
 
         def run(batch_size: int) -> List[str]:
-            if batch_size < size:  # the next batch won't fit either
-                self.batch_size = batch_size
             answers = []
             for start in range(0, len(texts), batch_size):
                 part = slice(start, start + batch_size)
                 own = {k: value[part] for k, value in (media or {}).items()}
                 answers += self._generate_batch(texts[part], own, **generation)
+            if batch_size < size:  # the next batch won't fit either
+                self.batch_size = batch_size
             return answers
 
         try:

@@ -25,14 +25,14 @@ class PromptError(ValueError):
     """A prompt file that doesn't follow the format."""
 
 
-class Demonstration(msgspec.Struct):
+class Demonstration(msgspec.Struct, frozen=True):
     """A description, the answer that a model should give, and its cues."""
     caption: str
     answer: str
     cues: Tuple[str, ...]
 
 
-class CaptionPrompt(msgspec.Struct, forbid_unknown_fields=True):
+class CaptionPrompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a captioner is asked; see :class:`Prompt`."""
     name: str
     text: str
@@ -40,7 +40,7 @@ class CaptionPrompt(msgspec.Struct, forbid_unknown_fields=True):
     hash: str = ''
 
 
-class Prompt(msgspec.Struct, forbid_unknown_fields=True):
+class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a reasoner is asked for the objects of a description."""
     name: str
     kind: str  # for people
@@ -114,9 +114,12 @@ def _read(name_or_path: str, kind: type):
         ) from error
     try:
         values = parse_yaml(content)
-        for texts in (values, *values.get('demonstrations', ())):
+        if 'hash' in values:
+            raise ValueError('"hash" is made of the file')
+        for texts in (values, *(values.get('demonstrations') or ())):
             texts.update((key, text.strip()) for key, text in texts.items()
                          if isinstance(text, str))
+        values['hash'] = hashlib.sha256(content).hexdigest()
         prompt = msgspec.convert(values, kind)
         if kind is Prompt and prompt.input.count(_SLOT) != 1:
             raise ValueError(f'"input" must have {_SLOT} in it, once')
@@ -125,7 +128,6 @@ def _read(name_or_path: str, kind: type):
         raise PromptError(f'{path}: {error}. Its keys are '
                           f'{", ".join(kind.__struct_fields__[:-1])}.'
                           ) from error
-    prompt.hash = hashlib.sha256(content).hexdigest()
     return prompt
 
 

@@ -104,6 +104,13 @@ def test_only_blank_where_nothing_says_what_is_visible(listening_cfg):
     assert scores['blank'][0]['J'] == pytest.approx(100 * silent)
 
 
+def test_what_is_left_out(command, tmp_path):
+    command('--audio', 'normal', '--controls', 'blank', '--speed-frames', 0)
+    report = json.loads((tmp_path / 'out/comparison.json').read_text())
+    assert list(report['models'])[2:] == ['all blank (no model)']
+    assert pd.read_csv(tmp_path / 'out/comparison.csv')['frames/s'].isna().all()
+
+
 @pytest.mark.parametrize('options, message', [
     (['--audio', 'loud'], "unknown audio condition 'loud'"),
     (['--model', 'other', 'no-such.py', 'none'], 'there is no file no-such'),

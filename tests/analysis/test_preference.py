@@ -1,4 +1,5 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+import copy
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from mmteso.analysis.frames import masks_only
 from mmteso.analysis.preference import (ComparedModel, check_comparable,
                                         make_preference_report,
                                         read_paper_numbers, score_panels)
-from mmteso.io import write_json
+from mmteso.io import plain, write_json
 
 TOOL = 'analysis_tools/preference_report.py'
 PAPER = str(ROOT / 'tools' / 'analysis_tools' / 'paper_audio_control.yml')
@@ -27,7 +28,12 @@ def full(listening_cfg, checkpoint):
 def test_report_and_pictures(listening_cfg, checkpoint, no_text, tmp_path,
                              capsys, monkeypatch):
     """Of two models, with scores that were read, and published ones."""
+    tested, test = [], preference.evaluate_audio_conditions
     drawn, draw_grid = [], preference.draw_picture_grid
+
+    def keep(*args, **kwargs):
+        tested.append(test(*args, **kwargs))
+        return copy.deepcopy(tested[-1])
 
     def draw(rows, *args, **kwargs):
         drawn.append(rows)
@@ -35,6 +41,7 @@ def test_report_and_pictures(listening_cfg, checkpoint, no_text, tmp_path,
 
     for module in (preference, attention):
         monkeypatch.setattr(module, 'draw_picture_grid', draw)
+    monkeypatch.setattr(preference, 'evaluate_audio_conditions', keep)
     uid = masks_only(listening_cfg).get_data_info(1)['uid']
     out, given = tmp_path / 'out', tmp_path / 'audio.json'
     write_json(dict(conditions={'normal': dict(J=50.),
@@ -57,6 +64,8 @@ def test_report_and_pictures(listening_cfg, checkpoint, no_text, tmp_path,
     assert full['source'].startswith('tested here: ')
     assert full['reference'] == 'pcm16' and full['seed'] == 4
     assert full['conditions'] != other['conditions']
+    for entry, found in zip((full, other), tested):
+        assert entry['conditions'] == plain(found['conditions'])
     assert read['conditions']['wgn-10db'] == dict(J=40.)
     assert report['references']['everything']['J'] > 0
     assert '(SynthAVS: synthetic, not AVSBench)' in report['data']

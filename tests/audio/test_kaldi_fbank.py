@@ -43,3 +43,10 @@ def test_shapes_and_silence():
     assert silence.dtype == torch.float32
     torch.testing.assert_close(
         silence, torch.full_like(silence, math.log(2**-23)))
+
+
+def test_refusals():
+    with pytest.raises(TypeError, match='floats in .*int16'):
+        kaldi_fbank(torch.zeros(16000, dtype=torch.int16))
+    with pytest.raises(ValueError, match='399 samples are too few'):
+        kaldi_fbank(torch.zeros(399))

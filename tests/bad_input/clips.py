@@ -131,7 +131,7 @@ NO_CLIP = r'is no clip\.\nA clip is one of'
 NO_PICTURE = r'is no picture\.\nA clip is one of'
 NO_MEDIA = r'clip\.mp4" \(\d+ bytes\) is no video or sound file that FFmpeg'
 NO_FPS = 'fps must be a number of frames a second, above 0'
-NO_SOUND = r'has no sound\. Give it another file as audio .*--allow-silent'
+NO_SOUND = r'has no sound\. Give another file as audio .*--allow-silent'
 NO_WAVE = r'A waveform must be finite floats in \[-1, 1\].*divide'
 NO_RATE = 'A rate must be 1000 to 1000000 samples a second, but got'
 WITH_WAVE = dict(clip=dict(frames='frames', audio='audio.wav'))
@@ -191,7 +191,8 @@ CLIPS = {
                        'folder of pictures .*nowhere" does not exist'),
     'a file for a folder': (given(frames='audio.wav'), 'folder of pictures '
                             r'.*audio\.wav" does not exist'),
-    'pictures without sound': (given(frames='frames'), NO_SOUND),
+    'pictures without sound': (given(frames='frames'), r'no sound\. Give it '
+                              'one as audio'),
     'a broken picture': (then(write('frames/1.png', cut(.5)), **WITH_WAVE),
                          r'1\.png" .* cannot be decoded.*copy it anew'),
     'a picture missing': (pictures('nowhere.png'), r'nowhere\.png" does not'),

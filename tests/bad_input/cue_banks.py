@@ -29,7 +29,8 @@ VALUES = r'bank\.safetensors" must be 8 finite floats.*Extract it anew'
 BANK = 'bank.safetensors'
 BANKS = {
     'missing': (lambda root: (root / BANK).unlink(),
-                r'cue bank .*bank\.safetensors" does not exist'),
+                r'cue bank .*bank\.safetensors" does not exist.*'
+                r'extract_text_features\.py .*--cues CUE_FILE --out'),
     'a folder': (folder(BANK), 'cue bank .* does not exist'),
     'empty': (write(BANK, b''), BROKEN),
     'text': (write(BANK, 'no bank' * 99), BROKEN),

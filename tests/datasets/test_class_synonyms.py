@@ -69,6 +69,8 @@ def test_own_file(tmp_path):
     assert synonyms.classes_of('big hounds') == ('dog', )
     assert load_class_synonyms(
         str(path), CLASSES, head_noun=False).classes_of('big hounds') == ()
+    path.write_text('words:\nnone: [hot dog]\n')
+    assert load_class_synonyms(str(path), CLASSES).classes_of('dog')
     path.write_text('words:\n  cat: [kitten]\n')
     with pytest.raises(SynonymError, match="mine.yaml.*class 'cat'"):
         load_class_synonyms(str(path), CLASSES[:4])

@@ -34,7 +34,9 @@ class _Killed(BaseException):
 def config_of(work_dir, by_epoch=False, num_workers=0):
     """Six iterations an epoch, a checkpoint every three or each epoch."""
     config = toy_config(work_dir)
-    config['train_dataloader']['num_workers'] = num_workers
+    config['train_dataloader'].update(
+        num_workers=num_workers,
+        persistent_workers=by_epoch and num_workers > 0)
     checkpoint = dict(type='SafeCheckpointHook', by_epoch=by_epoch, interval=1
                       if by_epoch else 3, max_keep_ckpts=1, save_best='mean',
                       rule='greater')

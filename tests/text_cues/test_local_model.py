@@ -113,8 +113,10 @@ def test_a_batch_too_large_for_the_gpu_is_reduced(llama, monkeypatch):
     assert sizes == [2, 2, 1]
     monkeypatch.setattr(
         model, 'generate', lambda **kwargs: small(input_ids=range(9)))
+    found.model.batch_size = None
     with pytest.raises(ModelUnavailableError, match='4 bits'):
-        found.chat([CHAT])
+        found.chat([CHAT] * 2)
+    assert found.model.batch_size is None  # others may have filled the GPU
 
 
 def test_too_long_fails_alone(llama):

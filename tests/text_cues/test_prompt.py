@@ -81,6 +81,8 @@ def test_conversation(mine):
     (MINE.replace('{caption}', 'it'), 'caption'),
     (MINE + 'demonstrations: [{caption: x}]', "`answer`"),
     (MINE + 'name: twice', 'name'),
+    (MINE + 'hash: mine', '"hash" is made of the file'),
+    (MINE + 'demonstrations:', r'`null` - at `\$\.demonstrations`'),
     ('just text', 'mine.yaml'),
 ])
 def test_broken_files(mine, text, message):

@@ -83,7 +83,7 @@ class PlainCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Convert all of a checkpoint."""
-        # which defaults made the model, where the config leaves them open
+        # for people: whose defaults hold where the config leaves them open
         checkpoint.setdefault('meta', {})['mmteso_version'] = __version__
         dropped: List[str] = []
         checkpoint.update(to_plain(checkpoint, dropped))

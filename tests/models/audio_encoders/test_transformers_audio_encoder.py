@@ -94,6 +94,24 @@ def test_equals_transformers(folders, name, pool, dims):
         encoder(values[1:2]), found[1:2], atol=1e-5, rtol=1e-4)
 
 
+def test_checkpoints_are_complete(folders, tmp_path):
+    """Testing needs the folder's JSON files, and no weights."""
+    encoder = build(folders['ast'])
+    nn.Sequential(encoder).train()  # frozen
+    assert not any(module.training for module in encoder.modules())
+    assert not any(p.requires_grad for p in encoder.parameters())
+    state = {f'audio.{k}': v for k, v in encoder.state_dict().items()}
+    folder = shutil.copytree(folders['ast'], tmp_path / 'json')
+    (folder / 'model.safetensors').unlink()
+    other = nn.ModuleDict(
+        dict(audio=TransformersAudioEncoder(pretrained=str(folder))))
+    load_state_dict(other, state, strict=False)
+    values = inputs_of(folders['ast'])
+    assert torch.equal(other['audio'](values), encoder(values))
+    with pytest.raises(OSError, match=r'model\.safetensors'):
+        other['audio'].init_weights()
+
+
 def test_checkpoint_with_other_names_is_refused(folders):
     """Loading is not strict: random weights would stay."""
     encoder = build(folders['ast'])
