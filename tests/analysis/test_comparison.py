@@ -108,7 +108,8 @@ def test_what_is_left_out(command, tmp_path):
     command('--audio', 'normal', '--controls', 'blank', '--speed-frames', 0)
     report = json.loads((tmp_path / 'out/comparison.json').read_text())
     assert list(report['models'])[2:] == ['all blank (no model)']
-    assert pd.read_csv(tmp_path / 'out/comparison.csv')['frames/s'].isna().all()
+    table = pd.read_csv(tmp_path / 'out/comparison.csv')
+    assert table['frames/s'].isna().all()
 
 
 @pytest.mark.parametrize('options, message', [
