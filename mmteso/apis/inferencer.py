@@ -297,7 +297,7 @@ class AVSInferencer:
                 'html' (:class:`ClipWriter`). Defaults to all.
             sound (str | SOUND): See :class:`Condition`.
                 Defaults to 'normal'.
-            fps, allow_silent, **options: See :meth:`compare`: ``cues``,
+            fps, allow_silent, options: See :meth:`compare`: ``cues``,
                 ``cue_file``, ``cue_generator``, ``threshold``, ...
             progress (bool): Show a progress bar. Defaults to False.
 
