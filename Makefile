@@ -118,7 +118,7 @@ test-openmmlab: $(CLASSIC_STAMP)
 	$(TEST_ENV) $(CLASSIC_VENV)/bin/python -m pytest $(PARALLEL) \
 		tests/ops tests/engine tests/configs/test_configs.py \
 		tests/models/segmentors tests/models/decode_heads \
-		tests/mmseg_features tests/robustness/test_faults.py \
+		tests/mmseg_features tests/robustness/test_{faults,towers}.py \
 		tests/test_package.py tests/test_version.py \
 		projects $(PYTEST_ARGS)
 

@@ -40,7 +40,8 @@ def test_training_and_test(roots, tmp_path):
         loader.update(num_workers=0, persistent_workers=False)
         loader.dataset.data_root = short
     train = config.train_dataloader
-    load_masks = train.dataset.pipeline[1]
+    load_masks, = (step for step in train.dataset.pipeline
+                   if step.type == 'LoadAVSAnnotations')
     load_masks.no_mask = 'ignore'
     train.batch_size = 8  # all clips of both
     train.dataset = dict(
