@@ -23,7 +23,7 @@ PYTEST_ARGS ?=
 # each process imports torch and makes a file's fixtures once; more threads than
 # cores only make small tensors slower
 TEST_ENV = OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
-PARALLEL = -n $(JOBS) --dist loadfile --durations=15
+PARALLEL = -n $(JOBS) --dist loadfile --max-worker-restart 0 --durations=15
 
 SETUP_FILES = setup.py constraints.txt $(wildcard requirements/*.txt)
 STAMP = $(VENV)/.installed

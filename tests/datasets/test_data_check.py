@@ -2,6 +2,7 @@
 import json
 import multiprocessing
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -177,8 +178,8 @@ def test_threads_that_decoded_stay(root, monkeypatch):
     assert all(thread.is_alive() for thread in threads)
     # a process that is forked has none of them
     context = multiprocessing.get_context('fork')
-    with context.Pool(1) as pool:
-        assert pool.apply(_square_in_a_thread, (3, )) == [9]
+    with ProcessPoolExecutor(1, context) as pool:
+        assert pool.submit(_square_in_a_thread, 3).result(60) == [9]
 
 
 def _square_in_a_thread(number):

@@ -9,7 +9,6 @@ import torch
 from mmengine.runner import Runner
 from narrow import CallHook, load, narrow_config
 
-from mmteso.engine.seeded_batches import release_batches
 
 ITERS, SAVED = 4, 2
 
@@ -49,7 +48,6 @@ def test_resumed_equals_uninterrupted(synthavs, tmp_path, num_workers):
     stopped.register_hook(CallHook(after_train_iter=interrupt))
     with pytest.raises(KeyboardInterrupt):
         stopped.train()
-    release_batches(stopped.train_loop)
     halfway = torch.load(
         tmp_path / 'parts' / f'iter_{SAVED}.pth', weights_only=True)
 

@@ -20,7 +20,13 @@ from narrow import CallHook, load, narrow_config
 from toy_runner import ToyRandomData, toy_config
 
 from mmteso.engine import resume_from_work_dir
-from mmteso.engine.seeded_batches import release_batches
+
+
+@pytest.fixture(autouse=True)
+def sigterm_is_left_as_it_was():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 class _Killed(BaseException):
@@ -54,11 +60,7 @@ def train(config, name, resume=False, **hooks):
     runner.register_hook(
         CallHook(before_train_iter=lambda runner: seen.append(runner.iter),
                  **hooks), 'HIGH')
-    try:
-        runner.train()
-    finally:
-        if runner._train_loop is not None:
-            release_batches(runner.train_loop)
+    runner.train()
     runner.seen = seen
     return runner
 
@@ -99,11 +101,9 @@ def test_sigterm(by_epoch, num_workers, stop, tmp_path):
     whole = train(
         config_of(tmp_path / 'whole', by_epoch, num_workers), f'{name}-whole')
     config = config_of(tmp_path / 'parts', by_epoch, num_workers)
-    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as exit_info:
         train(config, f'{name}-stopped', after_train_iter=at(stop, terminate))
     assert exit_info.value.code == 143
-    assert signal.getsignal(signal.SIGTERM) is before
     resumed = train(config, f'{name}-resumed', resume=True)
     assert resumed.seen == list(range(stop, whole.iter))
     assert_same(resumed, whole)

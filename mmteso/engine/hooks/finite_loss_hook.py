@@ -13,6 +13,7 @@ from mmteso.choices import check_choices
 from mmteso.datasets import frame_name
 from mmteso.logs import warn
 from ..model_parts import unwrap
+from ..training_end import when_training_ends
 from .random_state_hook import RandomStateHook
 
 
@@ -53,6 +54,10 @@ class FiniteLossHook(Hook):
         self._handle: Any = None
         self._step: Any = None
 
+    def before_run(self, runner) -> None:
+        """Stop looking, at the end of the training."""
+        when_training_ends(runner, self._leave)
+
     def before_train(self, runner) -> None:
         """Look at the gradients whenever the optimiser is about to step."""
         wrapper = runner.optim_wrapper
@@ -84,10 +89,11 @@ class FiniteLossHook(Hook):
                     assigner.match_costs[i] = _FiniteCost(cost)
         self._handle = model.data_preprocessor.register_forward_hook(keep)
 
-    def after_train(self, runner) -> None:
-        """Stop looking."""
-        self._handle.remove()
-        runner.optim_wrapper.step = self._step
+    def _leave(self, loop: Any) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+            loop.runner.optim_wrapper.step = self._step
+            self._handle = None
 
     def before_train_iter(self, runner, batch_idx: int,
                           data_batch: Any = None) -> None:

@@ -1,9 +1,12 @@
 # Copyright (c) mmteso contributors. All rights reserved.
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..model_parts import grad_norm, parts_of, unwrap
+from ..training_end import when_training_ends
 
 
 @HOOKS.register_module()
@@ -28,6 +31,11 @@ class GradNormHook(Hook):
 
     def __init__(self, interval: int = 50) -> None:
         self.interval = interval
+        self._handle: Any = None
+
+    def before_run(self, runner: Runner) -> None:
+        """Stop looking, at the end of the training."""
+        when_training_ends(runner, self._leave)
 
     def before_train(self, runner: Runner) -> None:
         """Look at the gradients whenever the optimiser is about to step."""
@@ -51,5 +59,7 @@ class GradNormHook(Hook):
 
         self._handle = wrapper.optimizer.register_step_pre_hook(measure)
 
-    def after_train(self, runner: Runner) -> None:
-        self._handle.remove()
+    def _leave(self, loop: Any) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None

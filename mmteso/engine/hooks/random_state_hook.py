@@ -9,6 +9,7 @@ from mmseg.registry import HOOKS
 
 from ..seeded_batches import (EPOCH_STREAM, MODEL_STREAM, derive_seed,
                               release_batches, seed_batches, seed_cpu)
+from ..training_end import when_training_ends
 
 
 @HOOKS.register_module()
@@ -54,6 +55,14 @@ class RandomStateHook(Hook):
         """Remember the order of the samples for the case of resuming."""
         self._sampler_seed = checkpoint.get('meta', {}).get('sampler_seed')
 
+    def before_run(self, runner) -> None:
+        """Stop the loader's workers, at the end of the training.
+
+        Left to the garbage collection of the runner they take seconds each,
+        because it frees their queues first.
+        """
+        when_training_ends(runner, release_batches)
+
     def before_train(self, runner) -> None:
         """Take over the sample order, and the making of batches."""
         loop = runner.train_loop
@@ -68,14 +77,6 @@ class RandomStateHook(Hook):
             # the sampler was built before the checkpoint was read
             sampler.seed = self._sampler_seed
         seed_batches(loop, runner.seed, get_rank(), self.worker_restarts)
-
-    def after_train(self, runner) -> None:
-        """Stop the loader's workers.
-
-        Left to the garbage collection of the runner they take seconds each,
-        because it frees their queues first.
-        """
-        release_batches(runner.train_loop)
 
     def _seed(self, runner, stream: int) -> None:
         seed = derive_seed(runner.seed, get_rank(), stream, runner.iter)

@@ -18,7 +18,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from mmteso.io import write_file
-from ..seeded_batches import release_batches
+from ..training_end import when_training_ends
 
 _INTERRUPTED = 'interrupted.pth'
 
@@ -75,6 +75,11 @@ class SafeCheckpointHook(CheckpointHook):
         self._saved = 0  # iterations in the last checkpoint
         self._handler: Any = None  # the one before ours
 
+    def before_run(self, runner) -> None:
+        """Leave SIGTERM as it was, at the end."""
+        super().before_run(runner)
+        when_training_ends(runner, self._leave)
+
     def before_train(self, runner) -> None:
         """Listen to SIGTERM, and make up for a validation."""
         super().before_train(runner)
@@ -99,11 +104,6 @@ class SafeCheckpointHook(CheckpointHook):
         if _validation_due(runner):
             runner.val_loop.run()
 
-    def after_train(self, runner) -> None:
-        """Leave SIGTERM as it was."""
-        super().after_train(runner)
-        self._leave()
-
     def after_train_iter(self, runner, batch_idx: int, **kwargs) -> None:
         """Save at the interval, and at SIGTERM."""
         super().after_train_iter(runner, batch_idx=batch_idx, **kwargs)
@@ -124,7 +124,7 @@ class SafeCheckpointHook(CheckpointHook):
     def after_val_iter(self, runner, *args, **kwargs) -> None:
         """At SIGTERM end if there is nothing to save."""
         if self._signalled and self._saved == runner.iter:
-            self._exit(runner)
+            self._exit()
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Save the best, and at SIGTERM what was trained."""
@@ -199,18 +199,16 @@ class SafeCheckpointHook(CheckpointHook):
                                                     _INTERRUPTED))
             self._saved = iteration
         barrier()
-        self._exit(runner)
+        self._exit()
 
-    def _exit(self, runner) -> None:
+    def _exit(self) -> None:
         print_log(
             f'SIGTERM: ended at iteration {self._saved}; --resume goes on '
             'from there',
             logger='current')
-        self._leave()
-        release_batches(runner.train_loop)
         raise SystemExit(128 + signal.SIGTERM)
 
-    def _leave(self) -> None:
+    def _leave(self, loop) -> None:
         self._training = False
         if self._handler is not None:
             signal.signal(signal.SIGTERM, self._handler)

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 from toy_runner import toy_config, train
 
 from mmteso.engine import RandomStateHook
-from mmteso.engine.seeded_batches import release_batches
 
 
 def weights(runner):
@@ -28,7 +27,6 @@ def train_until(config, experiment, stop_at):
     runner.register_hook(CallHook(before_train_iter=interrupt), 'HIGHEST')
     with pytest.raises(KeyboardInterrupt):
         runner.train()
-    release_batches(runner.train_loop)
     return runner
 
 
