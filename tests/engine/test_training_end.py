@@ -25,7 +25,8 @@ def state_of(runner):
     """What the hooks change."""
     loader, optimizer = runner.train_dataloader, runner.optim_wrapper.optimizer
     return (signal.getsignal(signal.SIGTERM), type(loader),
-            type(loader.batch_sampler), hasattr(loader.dataset, '__getitems__'),
+            type(loader.batch_sampler),
+            hasattr(loader.dataset, '__getitems__'),
             runner.optim_wrapper.step.__code__.co_name == 'step_if_finite',
             len(optimizer._optimizer_step_pre_hooks),
             len(runner.model.data_preprocessor._forward_hooks),
