@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader, Dataset
 
 from mmteso.datasets import frame_name
@@ -193,7 +194,7 @@ def seed_batches(loop: Union[IterBasedTrainLoop, EpochBasedTrainLoop],
     # have drawn indices by now; and it skips what was trained by as many
     # calls of next(), later versions by skip_iter()
     loader._iterator = None
-    discard = 0 if hasattr(loop.dataloader_iterator,
+    discard = 0 if hasattr(_InfiniteDataloaderIterator,
                            'skip_iter') else loop.iter
     epoch, skip = 0, loop.iter
     if not isinstance(numbered.sampler, InfiniteSampler):
