@@ -1,5 +1,4 @@
 # Copyright (c) mmteso contributors. All rights reserved.
-import difflib
 import re
 from typing import List, Optional, Sequence, Union
 
@@ -14,9 +13,11 @@ from mmteso.datasets.class_synonyms import (ClassSynonyms, SynonymTable,
 from mmteso.io import normalize_phrase
 from mmteso.models.weights import (TransformersPart, from_pretrained,
                                    load_part)
+from mmteso.logs import warn
 from mmteso.optional import require
+from .audioset import SOUNDS_OF
 
-_SIMILAR = 0.8  # difflib's ratio from which on two spellings are one name
+_MEANT = {label: names for names, labels in SOUNDS_OF.items() for label in labels}
 
 
 def match_labels(labels: Sequence[str],
@@ -25,8 +26,10 @@ def match_labels(labels: Sequence[str],
     """Which classes the labels of an audio classifier name.
 
     A label may hold several names, 'Ambulance (siren)' or 'Bus, coach'. Each
-    means what the data set's synonyms say, its last words count ('Acoustic
-    guitar' is a guitar); failing that, the class that is spelt almost alike.
+    means what the data set's synonyms say, and its last words count ('Acoustic
+    guitar' is a guitar). Of AudioSet's labels that name a sound, such as
+    'Bark' or 'Male singing', :data:`SOUNDS_OF` knows what makes it. A class of
+    a label's very name comes before all that.
 
     Args:
         labels (Sequence[str]): E.g. AudioSet's.
@@ -45,12 +48,10 @@ def match_labels(labels: Sequence[str],
     spelt = {normalize_phrase(name): name for name in class_names[1:]}
     result = []
     for label in labels:
-        found = set()
-        for name in filter(str.strip, re.split(r'[,()]', label)):
-            close = difflib.get_close_matches(
-                normalize_phrase(name), spelt, n=1, cutoff=_SIMILAR)
-            found.update(
-                lookup.classes_of(name) or [spelt[word] for word in close])
+        names = _MEANT.get(label, re.split(r'[,()]', label))
+        found = {name for part in names for name in lookup.classes_of(part)}
+        if normalize_phrase(label) in spelt:
+            found = {spelt[normalize_phrase(label)]}
         result.append(sorted(map(list(class_names).index, found)))
     return result
 
@@ -79,7 +80,8 @@ class AudioTagger(TransformersPart):
     Raises:
         ImportError: If transformers is not installed.
         OSError: If there is no such model.
-        ValueError: If no label names a class.
+        ValueError: If no label names a class, or the labels exclude each
+            other.
     """
 
     input_key = 'audio_values'
@@ -102,6 +104,18 @@ class AudioTagger(TransformersPart):
             raise ValueError(
                 f'no label of {pretrained!r} ({labels[:3]}, ...) names a '
                 f'class ({list(names[1:4])}, ...)')
+        if config.problem_type == 'single_label_classification':
+            raise ValueError(
+                f'{pretrained!r} gives one label a clip '
+                '(problem_type="single_label_classification"); expected one '
+                'that tells of each label by itself')
+        unheard = [
+            name for index, name in enumerate(names)
+            if index and not any(index in found for found in self.matches)
+        ]
+        if unheard:
+            warn(f'No label of {pretrained!r} names {", ".join(unheard)}: '
+                 'their masks are never kept.')
         self.embed_dims = len(names)
         self.requires_grad_(False)
         self.eval()

@@ -9,7 +9,7 @@ from mmteso_bavs import AudioTagger, TagPrompt, match_labels
 CLASSES = ('background', 'dog', 'guitar', 'motorbike')
 LABELS = {
     0: 'Acoustic guitar',
-    1: 'Motor-bikes (engine)',
+    1: 'Motorbikes (engine)',
     2: 'Silence',
     3: 'Dog',
     4: 'Dogs, puppies'
@@ -40,10 +40,23 @@ def classifier(tmp_path_factory):
 def test_labels_name_classes():
     labels = list(LABELS.values())
     assert match_labels(labels, CLASSES) == [[2], [3], [], [1], [1]]
-    # AVSBench's own words, too
-    names = [[AVSBENCH_CLASSES[i] for i in found] for found in match_labels(
-        ['Ambulance (siren)', 'Violin, fiddle', 'Wind'], AVSBENCH_CLASSES)]
-    assert names == [['emergency-car'], ['violin'], []]
+    assert match_labels(['Speech'], ('background', 'man', 'speech')) == [[2]]
+
+
+@pytest.mark.parametrize('label, names', [
+    ('Ambulance (siren)', 'emergency-car'), ('Violin, fiddle', 'violin'),
+    ('Wind', ''), ('Speech', 'boy girl man woman'),
+    ('Male speech, man speaking', 'man'), ('Female singing', 'woman'),
+    ('Child speech, kid speaking', 'boy girl'),
+    ('Baby cry, infant cry', 'baby'), ('Bark', 'dog'),
+    ('Frying (food)', 'frying-food'),
+    # words that mislead
+    ('Wail, moan', 'boy girl man woman'), ('Cluck', 'hen'),
+    ('Speech synthesizer', ''), ('Roaring cats (lions, tigers)', 'lion tiger'),
+])
+def test_audiosets_labels(label, names):
+    found, = match_labels([label], AVSBENCH_CLASSES)
+    assert [AVSBENCH_CLASSES[index] for index in found] == names.split()
 
 
 @torch.no_grad()
@@ -67,6 +80,21 @@ def test_a_class_is_as_sure_as_its_surest_label(classifier):
     assert torch.equal(heard, scores > .5) and heard.any()
 
 
-def test_a_classifier_of_other_things_is_refused(classifier):
+def test_a_classifier_of_other_things_is_refused(classifier, monkeypatch):
+    warned = []
+    monkeypatch.setattr('mmteso_bavs.audio_tagger.warn', warned.append)
     with pytest.raises(ValueError, match='names a class'):
         AudioTagger(classifier[0], ('background', 'zither'))
+    AudioTagger(classifier[0], CLASSES)
+    assert not warned
+    AudioTagger(classifier[0], (*CLASSES, 'zither'))
+    assert 'names zither: their masks are never kept' in warned[0]
+
+
+def test_labels_that_exclude_each_other_are_refused(classifier, tmp_path):
+    from transformers import ASTConfig
+    config = ASTConfig.from_pretrained(classifier[0])
+    config.problem_type = 'single_label_classification'
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match='one label a clip'):
+        AudioTagger(str(tmp_path), CLASSES)
