@@ -98,11 +98,13 @@ test-gpu: $(STAMP)
 		$(PYTEST_ARGS)
 
 test-slow: $(STAMP)
-	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+	$(TEST_ENV) $(VENV)/bin/python -m pytest -m slow \
+		-o faulthandler_timeout=7200 $(PYTEST_ARGS)
 
 # trains a small model first: minutes
 test-browser: $(DEMO_STAMP) chromium
 	$(TEST_ENV) $(DEMO_VENV)/bin/python -m pytest -m 'not slow' -s \
+		-o faulthandler_timeout=7200 \
 		tests/browser tests/page/test_server.py $(PYTEST_ARGS)
 
 chromium:

@@ -23,10 +23,11 @@ import os.path as osp
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
                     Tuple)
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
 from tqdm import tqdm
 
@@ -41,6 +42,7 @@ _SHOWN = 10
 # no more threads than sounds that are kept.
 _CHUNK = 10
 _MAX_WORKERS = 8
+_PATIENCE = 10  # seconds of silence while another process checks
 
 # Loaders of a frame's own files, and the keys that name these.
 _FILE_LOADERS = (LoadImageFromFile, LoadAnnotations, LoadAVSAnnotations,
@@ -130,10 +132,24 @@ class _Memory:
         owner = hashlib.sha1(owner.encode()).hexdigest()[:16]
         # network file systems need not know locks; each machine reads alone
         scratch = osp.join(tempfile.gettempdir(), f'mmteso_check_{owner}')
-        self.lock = FileLock(f'{scratch}.lock')
+        self._lock = FileLock(f'{scratch}.lock')
         self._path = osp.join(data_root, '.mmteso_check.json')
         if not os.access(data_root, os.W_OK):
             self._path = f'{scratch}.json'
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait for other processes that read the same files."""
+        try:
+            self._lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            warn('Another process is checking the same files; waiting for it '
+                 f'({self._lock.lock_file})')
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def load(self) -> Dict[str, Any]:
         """All that was noted; nothing if the file is none of ours."""
@@ -270,7 +286,7 @@ def _read_files(report: DataReport, reader: _Reader, memory: _Memory,
 
     known = memory.load()
     if any(stamp not in known for stamp in stamps):
-        with memory.lock:
+        with memory.alone():
             known = memory.load()  # another process may have read them
             todo = [i for i in frames if stamps[i] not in known]
             report.num_read = len(todo)

@@ -4,6 +4,7 @@ import functools
 import itertools
 import random
 import signal
+import threading
 from collections import deque
 from typing import Any, Deque, Iterator, List, Sequence, Tuple, Union
 
@@ -33,6 +34,10 @@ def seed_cpu(seed: int) -> None:
     np.random.seed(seed)
     # not torch.manual_seed: that seeds the GPUs as well
     torch.random.default_generator.manual_seed(seed)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 class NumberedBatches:
@@ -85,6 +90,7 @@ class _WatchedLoader(DataLoader):
     """
 
     restarts = 0
+    handler: Any = None  # of SIGCHLD, before
 
     def __iter__(self) -> Iterator[Any]:
         numbered = self.batch_sampler
@@ -92,10 +98,13 @@ class _WatchedLoader(DataLoader):
         while True:
             try:
                 # also notices a persistent worker that died between epochs
+                before = signal.getsignal(signal.SIGCHLD)
                 batches = super().__iter__()
-                if self.num_workers:
+                if self.num_workers and _in_main_thread():
                     # torch's handler raises wherever the training is
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    if self.handler is None:
+                        self.handler = before
                 for batch in batches:
                     yield batch
                     number, skip, died = number + 1, skip + 1, 0
@@ -212,6 +221,9 @@ def release_batches(loop: Union[IterBasedTrainLoop,
     if isinstance(loop, IterBasedTrainLoop):
         loop.dataloader_iterator.close()
     loader._iterator = None  # where persistent workers are kept
+    if loader.handler is not None and _in_main_thread():
+        signal.signal(signal.SIGCHLD, loader.handler)
+        del loader.handler
     object.__setattr__(loader, 'batch_sampler', loader.batch_sampler.batches)
     loader.__class__ = type(loader).__mro__[2]
     del loader.dataset.__getitems__

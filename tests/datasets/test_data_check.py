@@ -1,8 +1,10 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 
 from data import make_avsbench
 from mmteso.datasets import AVSBenchDataset, check_dataset
-from mmteso.datasets.data_check import map_in_threads
+from mmteso.datasets.data_check import _Memory, map_in_threads
 
 CLIP = 'v1m/v1m-train-1_0_5000'  # frames 5 to 9
 
@@ -162,6 +164,31 @@ def test_a_package_that_is_missing_breaks_no_file(root, monkeypatch):
         build(root, missing='skip')
 
 
+def test_who_waits_for_another_process_says_so(root, monkeypatch):
+    warned = []
+
+    def warn(message):
+        warned.append(message)
+        os.unlink(release)  # the other one is done
+        other.wait(60)
+
+    monkeypatch.setattr('mmteso.datasets.data_check.warn', warn)
+    monkeypatch.setattr('mmteso.datasets.data_check._PATIENCE', .1)
+    dataset = build(root)
+    path = _Memory(dataset.data_root)._lock.lock_file
+    release = root / 'release'
+    release.touch()
+    code = ('import os, sys, time, filelock\n'
+            'with filelock.FileLock(sys.argv[1]):\n'
+            '    print("mine", flush=True)\n'
+            '    while os.path.exists(sys.argv[2]): time.sleep(.05)')
+    with subprocess.Popen([sys.executable, '-c', code, path, str(release)],
+                          stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline()
+        assert dataset.check_frames().num_read == 15
+    assert 'Another process' in warned[0] and path in warned[0]
+
+
 def test_threads_that_decoded_stay(root, monkeypatch):
     """One that ends while a loader's worker is forked may leave the worker
     OpenCV's lock taken."""
@@ -178,9 +205,15 @@ def test_threads_that_decoded_stay(root, monkeypatch):
     assert all(thread.is_alive() for thread in threads)
     # a process that is forked has none of them
     context = multiprocessing.get_context('fork')
-    with ProcessPoolExecutor(1, context) as pool:
-        assert pool.submit(_square_in_a_thread, 3).result(60) == [9]
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_square_in_a_thread, args=(3, sender))
+    process.start()
+    try:
+        assert receiver.poll(60) and receiver.recv() == [9]
+    finally:  # nothing waits for one that hangs
+        process.kill()
+        process.join()
 
 
-def _square_in_a_thread(number):
-    return map_in_threads(lambda x: x * x, [number], '', '')
+def _square_in_a_thread(number, sender):
+    sender.send(map_in_threads(lambda x: x * x, [number], '', ''))

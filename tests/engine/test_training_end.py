@@ -1,6 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """What hooks do for the time of a training does not outlast it."""
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -70,3 +71,31 @@ def test_a_notebook_goes_on_after_an_error(by_epoch, workers, tmp_path):
     assert stopped.iter == whole.iter
     torch.testing.assert_close(
         stopped.model.state_dict(), whole.model.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('thread', [False, True])
+def test_sigchld_is_left_as_it_was(thread, tmp_path):
+    """Loaders' workers, and a training outside of the main thread."""
+
+    def mine(*_):
+        pass
+
+    before = signal.signal(signal.SIGCHLD, mine)
+    try:
+        config = toy_config(
+            tmp_path, experiment_name=f'sigchld-{thread}', train_cfg=dict(
+                type='EpochBasedTrainLoop', max_epochs=2, val_interval=2))
+        config['train_dataloader'].update(num_workers=1, sampler=dict(
+            type='DefaultSampler', shuffle=True))
+        config['default_hooks']['checkpoint'].update(
+            type='SafeCheckpointHook', by_epoch=True, interval=1)
+        runner = Runner.from_cfg(config)
+        if thread:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(runner.train).result(120)
+        else:
+            runner.train()
+        assert runner.epoch == 2
+        assert signal.getsignal(signal.SIGCHLD) is mine
+    finally:
+        signal.signal(signal.SIGCHLD, before)

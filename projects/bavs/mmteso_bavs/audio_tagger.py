@@ -17,7 +17,10 @@ from mmteso.logs import warn
 from mmteso.optional import require
 from .audioset import SOUNDS_OF
 
-_MEANT = {label: names for names, labels in SOUNDS_OF.items() for label in labels}
+_MEANT = {
+    label: names
+    for names, labels in SOUNDS_OF.items() for label in labels
+}
 
 
 def match_labels(labels: Sequence[str],
