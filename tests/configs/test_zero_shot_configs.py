@@ -16,6 +16,8 @@ pytest.importorskip('transformers')
 import tiny_zero_shot  # noqa: E402
 
 from data import make_avsbench  # noqa: E402
+from mmteso.analysis.comparison import compare_models  # noqa: E402
+from mmteso.analysis.preference import ComparedModel  # noqa: E402
 from mmteso.choices import AUDIO_CONDITIONS  # noqa: E402
 from mmteso.engine import evaluate_audio_conditions  # noqa: E402
 
@@ -108,3 +110,19 @@ def test_command(folders, root, tmp_path, capsys):
     assert '| mute ' in capsys.readouterr().out
     with pytest.raises(SystemExit, match='needs a CHECKPOINT'):
         call_tool('test.py', CONFIGS / 'teso/teso_swin-b_v1m.py')
+
+
+def test_a_row_beside_the_peers(folders, root, tmp_path):
+    """Size, speed and scores of a model without a checkpoint; its FLOPs
+    depend on the cues."""
+    path = 'configs/zero_shot/clap-clipseg_v1m.py'
+    config = small('clap-clipseg_v1m', folders, root, tmp_path)
+    report = compare_models([ComparedModel('zero-shot', path, config, None)],
+                            str(tmp_path / 'out'), ['normal', 'mute'],
+                            speed_frames=1)
+    row, blank = report['models'].values()
+    assert row['parameters'] > 0 and row['flops'] is None
+    assert row['frames_per_second'] > 0
+    muted = row['conditions']['mute']
+    assert muted['J'] == blank['conditions']['mute']['J'] != \
+        row['conditions']['normal']['J']
