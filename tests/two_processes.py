@@ -25,8 +25,8 @@ from mmteso.models import BottleneckAdapter, ClipSeDAM
 FRAMES = [4, 0, 9, 6]
 CONDITIONS = ['normal', 'mute', 'wgn-10db', 'off-screen']
 NAMES = ('teso-cue_swin-b_v1m.py', 'teso-cue_r18_synthavs.py')
-# a model that sees whole clips, one of five frames and one of ten: of two
-# processes each gets one
+# a model that sees whole clips, of five frames and of ten: of two processes
+# each trains on one, and tests a batch of one of either length
 CLIP_NAME = 'teso-clip_r18_synthavs.py'
 CLIP_FRAMES = [*range(5), *range(10, 20)]
 HEAD = 'mmteso.models.decode_heads.batched_mask2former_head'
@@ -134,15 +134,13 @@ def gradients(name, data_root, work_dir, launcher, batch_size, hook=None):
     return steps[0]
 
 
-def metrics(name, data_root, work_dir, launcher):
-    """Test metrics of seven frames, two at a time, or of a clip of five and
-    one of ten, one at a time."""
+def metrics(name, data_root, work_dir, launcher, batch_size=2):
+    """Test metrics of seven frames, two at a time, or of two clips of five
+    and two of ten, ``batch_size`` at a time."""
     config = narrowed(name, data_root, work_dir, launcher)
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
-    config.test_dataloader.batch_size = 1
-    if name != CLIP_NAME:
-        config.test_dataloader.batch_size = 2
-        config.test_dataloader.dataset.indices = 7
+    config.test_dataloader.batch_size = batch_size
+    config.test_dataloader.dataset.indices = None if name == CLIP_NAME else 7
     config.test_evaluator = [
         # within the narrow range of untrained scores
         ConfigDict(type='AVSMetric', threshold=0.46),
@@ -151,7 +149,15 @@ def metrics(name, data_root, work_dir, launcher):
     ]
     runner = Runner.from_cfg(config)
     set_weights(runner)
-    return runner.test()
+    lengths = []
+    unwrap(runner.model).register_forward_pre_hook(
+        lambda model, args, kwargs: lengths.append(
+            {sample.num_frames for sample in kwargs['data_samples']}),
+        with_kwargs=True)
+    scores = runner.test()
+    # each process has one batch, a mixed one
+    assert name != CLIP_NAME or lengths == [{5, 10}]
+    return scores
 
 
 def audio_report(data_root, work_dir, launcher):
@@ -182,7 +188,7 @@ def everything(data_root, work_dir, launcher, batch_size):
                     metrics={name: metrics(name, *args) for name in NAMES},
                     clip_gradients=gradients(CLIP_NAME, *args,
                                              batch_size // 2),
-                    clip_metrics=metrics(CLIP_NAME, *args),
+                    clip_metrics=metrics(CLIP_NAME, *args, batch_size),
                     report=audio_report(*args))
 
 

@@ -17,7 +17,8 @@ CONDITIONS = ['normal', 'mute', 'wgn-10db', 'wgn-40db', 'off-screen']
 
 
 def test_training_and_test(tmp_path):
-    """A step on all that is visible; then filtered under all sounds."""
+    """A step on all that is visible, a checkpoint that resumes; then filtered
+    under all sounds."""
     root = str(tmp_path / 'synthavs')
     generate_synthavs(root, videos=8, frames=2, size=32)
     config = Config.fromfile(CONFIGS / 'bavs_r18_synthavs.py')
@@ -66,6 +67,11 @@ def test_training_and_test(tmp_path):
     for sample in model.test_step(batch):
         assert sample.sounding_score.data.max() < 1e-5
         assert not sample.pred_sem_seg.data.any()
+    config.update(resume=True, experiment_name='bavs-resumed')
+    config.train_cfg.update(max_iters=2, val_interval=2)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert runner.iter == 2
 
 
 def test_full_config(tmp_path):
