@@ -11,6 +11,17 @@ if 'MMTESO_TEST_GPU' not in os.environ:
     os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
 
 
+try:
+    import hypothesis
+except ImportError:  # its tests are skipped
+    pass
+else:
+    # the same examples everywhere, however slow the machine is
+    hypothesis.settings.register_profile(
+        'mmteso', deadline=None, derandomize=True)
+    hypothesis.settings.load_profile('mmteso')
+
+
 def pytest_configure(config):
     """Import mmteso before any test module imports mmseg.models.
 
@@ -47,9 +58,16 @@ def quick_config_text():
 
 @pytest.fixture(autouse=True)
 def own_logger(request):
-    """Not the one of an earlier test, whose file may be closed."""
+    """Not the one of an earlier test, whose file may be closed. mmengine
+    keeps the files of all runners open."""
     from mmengine.logging import MMLogger
     MMLogger.get_instance(request.node.nodeid)
+    yield
+    for logger in MMLogger._instance_dict.values():
+        for handler in list(logger.handlers):
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 @pytest.fixture(scope='session')

@@ -7,6 +7,7 @@ import resource
 import secrets
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,16 +47,21 @@ class Server:
 
     def address(self):
         """Where it listens, once it does."""
-        while self._process.poll() is None:
+        end = time.monotonic() + 300
+        while self._process.poll() is None and time.monotonic() < end:
             found = re.search(r'http://\S+', self.log.read_text())
             if found:
                 return found.group()
+            time.sleep(.05)
         raise AssertionError(self.log.read_text())
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(120)
-        self._file.close()
+        try:
+            self._process.wait(120)
+        finally:
+            self._process.kill()
+            self._file.close()
 
     def memory(self):
         """Its resident memory without mapped files, in MiB."""

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -24,20 +25,29 @@ def run(command, check=True, timeout=600, cwd=ROOT, **variables):
     """Run a command; a failure shows all of its output.
 
     ``check``: whether it is one of the test. ``variables`` are of the
-    environment.
+    environment. After ``timeout`` seconds what it has started ends, too.
     """
-    result = subprocess.run([str(word) for word in command], cwd=cwd,
-                            env=environment(**variables), capture_output=True,
-                            text=True, timeout=timeout)
+    command = [str(word) for word in command]
+    with subprocess.Popen(command, cwd=cwd, env=environment(**variables),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, start_new_session=True) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if check:
-        assert result.returncode == 0, result.stdout + result.stderr
-    return result
+        assert process.returncode == 0, output + errors
+    return subprocess.CompletedProcess(command, process.returncode, output,
+                                       errors)
 
 
 def call_tool(name, *words):
-    """Run one of tools/ in this process; an exit with 0 is a return."""
+    """Run one of tools/ in this process, which it leaves as it was; an exit
+    with 0 is a return."""
     path = str(ROOT / 'tools' / name)
-    with mock.patch.object(sys, 'argv', [path, *map(str, words)]):
+    with mock.patch.object(sys, 'argv', [path, *map(str, words)]), \
+            mock.patch.dict(os.environ):
         try:
             runpy.run_path(path, run_name='__main__')
         except SystemExit as end:

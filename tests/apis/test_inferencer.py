@@ -3,7 +3,6 @@
 import itertools
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import av
 import numpy as np
 import pytest
 from chat_server import ChatServer
-from narrow import CONFIGS, KEEP_ALL, TEXT_DIMS, save_model
+from narrow import KEEP_ALL, TEXT_DIMS, save_model
 from PIL import Image
+from processes import run
 
 from mmteso.apis import AVSInferencer, Clip, Condition
 from mmteso.apis.cues import CueSource
@@ -20,7 +20,6 @@ from mmteso.page import ClipSession
 from mmteso.video import MediaError, write_video
 
 RATE = 16000
-ROOT = CONFIGS.parent
 
 
 def pictures(seconds=3, fps=10):
@@ -146,11 +145,11 @@ def test_command_python_and_page_give_the_same_masks(inferencer, made, clip,
                clip, '--config', str(made / 'config.py'),
                '--checkpoint', str(made / 'model.pth'), '--cues', 'dog',
                '<b>man</b>', '--out', str(tmp_path / 'command')]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run(command, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1, done.stderr
     assert [line['status'] for line in lines] == ['failed', 'ok']
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    again = run(command, check=False)
     assert '"status": "there"' in again.stdout
 
     result = inferencer.write(

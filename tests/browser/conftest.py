@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """A model that listens, and the page with it."""
+import contextlib
 import os
 import shutil
 import sys
@@ -50,15 +51,8 @@ def model(tmp_path_factory):
 @pytest.fixture
 def serve(tmp_path):
     """Start the page with options; what it prints and leaves is looked at."""
-    started = []
-
-    def start(*options):
-        started.append(Server(tmp_path, *options))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.stop()
+    with contextlib.ExitStack() as stack:
+        yield lambda *options: stack.enter_context(Server(tmp_path, *options))
 
 
 @pytest.fixture(scope='session')

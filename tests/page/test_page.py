@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import sys
-import time
 import zipfile
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,8 +233,11 @@ def test_leaving_ends_a_search(inferencer, made, tmp_path):
     assert not os.path.exists(session.folder)
 
 
-def test_visits_end(inferencer, tmp_path):
+def test_visits_end(inferencer, tmp_path, monkeypatch):
     """When they are left, or when nobody came back."""
+    now = 0.
+    monkeypatch.setattr('mmteso.page.session.time',
+                        SimpleNamespace(monotonic=lambda: now))
 
     def start():
         return ClipSession(inferencer, parent=str(tmp_path))
@@ -245,10 +248,10 @@ def test_visits_end(inferencer, tmp_path):
     visits.leave('two')
     visits.leave('two')
     assert os.listdir(tmp_path) == [os.path.basename(one.folder)]
-    time.sleep(.6)
+    now += .6
     assert visits.session('one') is one
     three = visits.session('three')
-    time.sleep(.6)
+    now += .6
     visits.session('three')
     assert os.listdir(tmp_path) == [os.path.basename(three.folder)]
     visits.leave('three')

@@ -43,8 +43,10 @@ def train(data_root, work_dir, iters, resume=True):
 
 def wait(process, condition):
     """Until the condition holds; the training must not end before."""
+    end = time.monotonic() + 600
     while not condition():
         assert process.is_alive(), 'the training ended before it was killed'
+        assert time.monotonic() < end, 'nothing happened for ten minutes'
         time.sleep(0.0005)
 
 

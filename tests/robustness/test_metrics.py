@@ -40,7 +40,7 @@ def scores_of(prediction, truth):
     return [100 * scores[key] for key in ('J', 'F', 'foreground')]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(side=st.integers(10, 12), edge=st.integers(1, 2),
        top=st.integers(2, 24), left=st.integers(2, 6))
 def test_six_predictions_are_in_order(side, edge, top, left):
@@ -285,6 +285,7 @@ def test_two_processes(tmp_path, expected):
     for process in processes:
         process.join(120)
         process.kill()
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     alone = evaluate_all(frames(), 1, False)
     with open(tmp_path / 'results.json') as file:

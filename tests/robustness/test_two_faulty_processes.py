@@ -61,9 +61,13 @@ def outputs_of(processes):
 def test_dead_process_without_a_launcher(config):
     """The other one ends by itself, says so, and the checkpoint is whole."""
     processes = start(config)
-    processes[1].communicate(timeout=1500)
-    died = time.perf_counter()
-    output = processes[0].communicate(timeout=120)[0]
+    try:
+        processes[1].communicate(timeout=1500)
+        died = time.perf_counter()
+        output = processes[0].communicate(timeout=120)[0]
+    finally:
+        for process in processes:
+            process.kill()
     print(f'ended {time.perf_counter() - died:.1f} s after the other')
     assert processes[1].returncode == -9 and processes[0].returncode == 1
     assert 'another process of this training has ended' in output, output

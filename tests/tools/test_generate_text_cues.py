@@ -1,5 +1,6 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """The tool as users start it; its parts are tested in tests/text_cues."""
+import contextlib
 import functools
 import signal
 import subprocess
@@ -52,14 +53,19 @@ def timeless(path):
             for _, record in iter_cue_records(path)]
 
 
-def start(*arguments, **variables):
-    """The tool as a process of its own."""
+@contextlib.contextmanager
+def start(output, *arguments, **variables):
+    """The tool as a process of its own, which writes into a file."""
     process_environment = environment(**variables)
     process_environment['PYTHONPATH'] += f':{TESTS}'
-    return subprocess.Popen([sys.executable, TOOL, *map(str, arguments)],
-                            cwd=ROOT, env=process_environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True)
+    with open(output, 'w') as file, subprocess.Popen(
+            [sys.executable, TOOL, *map(str, arguments)], cwd=ROOT,
+            env=process_environment, stdout=file,
+            stderr=subprocess.STDOUT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def count_lines(path):
@@ -73,18 +79,15 @@ def test_killed_twice_and_resumed(folder, config, tmp_path):
     log = tmp_path / 'log.txt'
     path = config(
         dict(type='FolderFrames', root=str(folder)), delay=0.3, log=str(log))
-    out = tmp_path / 'cues.jsonl'
+    out, said = tmp_path / 'cues.jsonl', tmp_path / 'output.txt'
     seen = b''
     for lines in (6, 16):
-        process = start(path, '--out', out, '--resume')
-        try:
+        with start(said, path, '--out', out, '--resume') as process:
+            end = time.monotonic() + 300
             while count_lines(out) < lines:
-                assert process.poll() is None, process.stdout.read()
+                assert process.poll() is None and time.monotonic() < end, \
+                    said.read_text()
                 time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
-        finally:
-            process.kill()
-            process.communicate()
         assert process.returncode == -signal.SIGKILL
         # what was there stays as it was, and everything is readable
         content = out.read_bytes()
@@ -94,8 +97,9 @@ def test_killed_twice_and_resumed(folder, config, tmp_path):
     # as if it had been killed within a write
     with open(out, 'ab') as file:
         file.write(CueRecord('clip5', 4, ()).to_json().encode()[:40])
-    process = start(path, '--out', out, '--resume')
-    output, _ = process.communicate(timeout=300)
+    with start(said, path, '--out', out, '--resume') as process:
+        process.wait(300)
+    output = said.read_text()
     assert process.returncode == 0, output
     there = seen.count(b'\n')
     assert f'{len(frames) - there} frames served' in output

@@ -43,7 +43,7 @@ def test_training_and_test(roots, tmp_path):
     for loader in (config.train_dataloader, config.val_dataloader,
                    config.test_dataloader):
         loader.update(num_workers=0, persistent_workers=False)
-        loader.dataset.data_root = short
+        loader.dataset.update(data_root=short, serialize_data=False)
     train = config.train_dataloader
     load_masks, = (step for step in train.dataset.pipeline
                    if step.type == 'LoadAVSAnnotations')

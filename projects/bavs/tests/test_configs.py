@@ -25,7 +25,7 @@ def test_training_and_test(tmp_path):
     for loader in (config.train_dataloader, config.val_dataloader,
                    config.test_dataloader):
         loader.update(num_workers=0, persistent_workers=False, batch_size=4)
-        loader.dataset.data_root = root
+        loader.dataset.update(data_root=root, serialize_data=False)
     # one clip alone could borrow no sound
     config.test_dataloader.dataset.split = ['train', 'val', 'test']
     config.test_cfg = dict(type='AudioControlLoop', conditions=CONDITIONS)

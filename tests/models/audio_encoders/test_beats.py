@@ -2,20 +2,17 @@
 """What needs SpeechBrain, and with it torchaudio, is skipped without them."""
 import importlib.util
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_audio
 import torch
 from mmseg.registry import MODELS
+from processes import run_python
 
 from mmteso.datasets.transforms import AudioToFbank
 from mmteso.models import BEATs
-
-ROOT = Path(__file__).parents[3]
 
 needs_speechbrain = pytest.mark.skipif(
     importlib.util.find_spec('speechbrain') is None,
@@ -78,9 +75,7 @@ def test_leaves_the_switches_of_pytorch():
     code = ('import os, mmteso; from torch.backends import cuda; '
             'mmteso.models.BEATs(); '
             'print(cuda.matmul.allow_tf32, "SB_DISABLE_QUIRKS" in os.environ)')
-    process = subprocess.run([sys.executable, '-c', code], capture_output=True,
-                             text=True, cwd=ROOT)
-    assert process.stdout.split()[-2:] == ['False', 'False'], process.stderr
+    assert run_python(code).stdout.split()[-2:] == ['False', 'False']
 
 
 @needs_speechbrain
