@@ -1,7 +1,7 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 """Tables of results as text."""
 import math
-from typing import TYPE_CHECKING, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
 from tabulate import tabulate
 
@@ -32,6 +32,10 @@ def format_table(table: Union['pd.DataFrame', Sequence[dict]],
         str: Lines.
     """
     titles = list(table[0] if isinstance(table, list) else table)
+    if markdown and isinstance(table, list):
+        table = [{key: _escape(x) for key, x in row.items()} for row in table]
+    elif markdown:
+        table = table.map(_escape)
     align = ['left'] * left + ['right'] * len(titles)
     return tabulate(
         table,
@@ -40,3 +44,8 @@ def format_table(table: Union['pd.DataFrame', Sequence[dict]],
         tablefmt='pipe' if markdown else 'pretty',
         colalign=align[:len(titles)],
         disable_numparse=True)
+
+
+def _escape(cell: Any) -> Any:
+    """A cell in Markdown, where "|" would begin the next one."""
+    return cell.replace('|', r'\|') if isinstance(cell, str) else cell

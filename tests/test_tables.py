@@ -15,3 +15,12 @@ def test_table():
     assert lines[1] == '|:-------|:-----|----:|'
     rows = frame.iloc[:, :2].to_dict('records')
     assert format_table(rows) == format_table(frame.iloc[:, :2])
+
+
+def test_bar_in_a_cell():
+    """Is none between cells; to be read in a terminal it stays as it is."""
+    rows = [dict(name='a|b', J='1.50')]
+    for table in (rows, pd.DataFrame(rows)):
+        assert '| a\\|b  ' in format_table(table, markdown=True)
+        assert '| a|b  |' in format_table(table)
+    assert rows == [dict(name='a|b', J='1.50')]

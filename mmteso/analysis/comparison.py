@@ -23,17 +23,19 @@ from torch import Tensor, nn
 from mmteso.apis import init_model
 from mmteso.choices import AUDIO_CONDITIONS, CONTROLS
 from mmteso.engine import make_audio_report
+from mmteso.engine.audio_report import SCORES
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, write_file, write_json
+from mmteso.logs import warn
 from mmteso.tables import format_number, format_table
 from mmteso.visualization import draw_bar_chart
 from .complexity import analyze_flops
 from .demo import REFERENCES, describe_machine
-from .frames import (build_test_set, find_avs_metric, frame_name, is_object,
+from .frames import (build_test_set, find_metric, frame_name, is_object,
                      masks_only)
 from .preference import (SOUND, ComparedModel, audio_report_of,
                          check_comparable, describe_data, protocol_notes,
-                         score_panels)
+                         score_frame, score_panels)
 
 _TITLES = dict(REFERENCES, random='a visible object by chance (no model)')
 _ROUNDS = 3  # of measuring the speed, after one that warms up
@@ -56,10 +58,13 @@ def compare_models(models: Sequence[ComparedModel],
     Writes ``comparison.json``, whose content it returns, ``comparison.md``,
     ``comparison.csv`` and ``scores.png`` into the folder ``out``.
 
-    All models have a config and test the same frames by the same protocol.
+    All models have a config and test the same frames by the same protocol;
+    the scores are those of the metrics that all have, ``AVSMetric`` (J, F) or
+    ``AVSSMetric`` (avss/F, avss/mIoU).
     Those of one name and config are runs with other seeds: a row has the mean
     of their numbers, with the standard deviation, and the first one's size
-    and speed. ``controls`` are of :data:`mmteso.choices.CONTROLS`; all but
+    and speed. ``controls`` are of :data:`mmteso.choices.CONTROLS`, scored by
+    ``AVSMetric`` alone; all but
     'blank' are left out where no ``LoadAVSAnnotations(load_visible=True)`` of
     the first model tells what is visible. The speed is measured over
     ``speed_frames`` frames, 0 leaves it out; ``sound`` is ``reference``,
@@ -67,7 +72,10 @@ def compare_models(models: Sequence[ComparedModel],
     :func:`mmteso.engine.evaluate_audio_conditions`.
 
     A ValueError if 'normal' is not among the conditions, two configs have one
-    name, or the models can't be compared.
+    name, or the models can't be compared; what
+    :func:`mmteso.apis.init_model` raises if a checkpoint doesn't fit, before
+    any test. Each run's numbers are in ``runs/{number}/report.json`` as soon
+    as it is tested.
     """
     sound = {**SOUND, **sound}
     if 'normal' not in conditions:
@@ -78,12 +86,21 @@ def compare_models(models: Sequence[ComparedModel],
         if model.config != first.config:
             raise ValueError(f'two configs have one name, {model.name!r}: '
                              f'{model.config} and {first.config}')
+    metrics = _common_metrics(list(firsts.values()))
     _check_frames(list(firsts.values()))
+    sizes = {}
+    for model in models:  # a checkpoint that doesn't fit costs no test
+        network = init_model(model.cfg, model.checkpoint)
+        if model is firsts[model.name]:
+            sizes[model.name] = dict(
+                parameters=sum(p.numel() for p in network.parameters()),
+                flops=_flops(network))
     runs: Dict[str, List[Dict[str, Any]]] = {name: [] for name in firsts}
     for i, model in enumerate(models):
-        runs[model.name].append(
-            audio_report_of(model, osp.join(out, f'runs/{i}'), conditions,
-                            sound))
+        folder = osp.join(out, f'runs/{i}')
+        run = audio_report_of(model, folder, conditions, sound)
+        write_json(run, osp.join(folder, 'report.json'))
+        runs[model.name].append(run)
         check_comparable(
             {name: found[-1]
              for name, found in runs.items() if found}, conditions)
@@ -91,19 +108,23 @@ def compare_models(models: Sequence[ComparedModel],
         name: _mean_report(found, sound)
         for name, found in runs.items()
     }
+    scores = _common_scores(entries)
+    for name, size in sizes.items():
+        entries[name].update(size)
+    if 'AVSMetric' not in metrics:
+        if controls:
+            warn('There are no rows without a model: they are scored by '
+                 'AVSMetric, which not all models have in test_evaluator.')
+        controls = ()
     for name, entry in _controls(models[0].cfg, controls, conditions,
                                  sound).items():
         entries[_TITLES[name]] = entry
     check_comparable(entries, conditions)
-    networks = {
-        name: init_model(model.cfg, model.checkpoint)
-        for name, model in firsts.items()
-    }
-    for name, network in networks.items():
-        entries[name].update(
-            parameters=sum(p.numel() for p in network.parameters()),
-            flops=_flops(network))
     if speed_frames:
+        networks = {
+            name: init_model(model.cfg, model.checkpoint)
+            for name, model in firsts.items()
+        }
         for name, rate in frames_per_second(networks, speed_frames).items():
             entries[name]['frames_per_second'] = rate
     report = plain(
@@ -115,6 +136,7 @@ def compare_models(models: Sequence[ComparedModel],
             noise_reference=sound['reference'],
             seed=sound['seed'],
             off_screen_groups=sound['off_screen_groups'],
+            scores=scores,
             models=entries,
             references=None,
             paper=None,
@@ -139,18 +161,40 @@ def _mean_report(runs: Sequence[Dict[str, Any]],
     if len(runs) == 1:
         return dict(runs[0])
     first = runs[0]
-    means = {
+    means, drops = ({
         condition: {
-            key: float(np.mean([run['conditions'][condition][key]
-                                for run in runs]))
+            key: pd.Series([run[part][condition][key] for run in runs],
+                           dtype=float).mean()
             for key in scores
         }
-        for condition, scores in first['conditions'].items()
-    }
+        for condition, scores in first[part].items()
+    } for part in ('conditions', 'drop_percent'))
+    report = make_audio_report(means, metrics=first['metrics'], **sound)
     return dict(
-        make_audio_report(means, metrics=first['metrics'], **sound),
+        report,
+        drop_percent=drops,  # their mean, not the drop of the means
         source='; '.join(run['source'] for run in runs),
         runs=list(runs))
+
+
+def _common_metrics(models: Sequence[ComparedModel]) -> List[str]:
+    """The metrics of masks that all models are tested by."""
+    common = [
+        name for name in ('AVSMetric', 'AVSSMetric')
+        if all(find_metric(model.cfg, name) for model in models)
+    ]
+    if not common:
+        raise ValueError(
+            'the models have no metric in common: test_evaluator of each '
+            'needs AVSMetric, or of each AVSSMetric')
+    return common
+
+
+def _common_scores(entries: Mapping[str, Mapping[str, Any]]) -> List[str]:
+    """The names of the scores that all reports have, J first."""
+    frame = score_frame(entries, ['normal'])
+    return [key for key in frame
+            if osp.basename(key) in SCORES and frame[key].notna().all()]
 
 
 def _check_frames(models: Sequence[ComparedModel]) -> None:
@@ -190,7 +234,9 @@ def control_scores(cfg: Config,
     a line; ``seed`` is that of 'random'. A ValueError if the config has no
     ``AVSMetric``.
     """
-    metric = find_avs_metric(cfg)
+    metric = find_metric(cfg)
+    if not controls:
+        return {}
     if not metric:
         raise ValueError('the controls are scored by AVSMetric, but '
                          'test_evaluator has none')
@@ -292,7 +338,7 @@ def comparison_frames(
     means, spreads = {}, {}
     for name, entry in report['models'].items():
         runs = pd.DataFrame([
-            _numbers(run, report['audio'])
+            _numbers(run, report['audio'], report['scores'])
             for run in entry.get('runs', [entry])
         ], dtype=float)
         means[name], spreads[name] = runs.mean(), runs.std()
@@ -303,23 +349,23 @@ def comparison_frames(
     mean, spread = (
         pd.DataFrame.from_dict(rows, orient='index')
         for rows in (means, spreads))
-    columns = ['J', 'F', *_SIZE]
+    columns = [*report['scores'], *_SIZE]
     columns += [title for title in mean if title not in columns]
     return mean[columns], spread
 
 
-def _numbers(run: Mapping[str, Any], audio: Sequence[str]) -> Dict[str, float]:
-    """The scores of one run by column."""
-    found = run['conditions']
-    row = dict(J=found['normal']['J'], F=found['normal']['F'])
+def _numbers(run: Mapping[str, Any], audio: Sequence[str],
+             scores: Sequence[str]) -> Dict[str, Optional[float]]:
+    """The scores of one run by column; None is unknown."""
+    found, drops = run['conditions'], run['drop_percent']
+    row = {key: found['normal'].get(key) for key in scores}
     for sound in audio:
         if sound == 'normal':
             continue
-        for key in ('J', 'F'):
-            row[f'{key}: {sound}'] = found[sound][key]
-            row[f'drop of {key} (%): {sound}'] = run['drop_percent'][sound][
-                key]
-        row[f'FPR (%): {sound}'] = found[sound]['foreground']
+        for key in scores:
+            row[f'{key}: {sound}'] = found[sound].get(key)
+            row[f'drop of {key} (%): {sound}'] = drops[sound].get(key)
+        row[f'FPR (%): {sound}'] = found[sound].get('foreground')
     return row
 
 
@@ -331,20 +377,18 @@ def format_comparison(report: Mapping[str, Any]) -> str:
         deviation = spread[title].dropna().map(lambda x: f' ± {x:.2f}')
         frame.loc[deviation.index, title] += deviation
     other = [name for name in report['audio'] if name != 'normal']
-    first = ['J', 'F', *_SIZE]
-    second = ['J'] + [
-        column.format(name) for name in other
-        for column in ('J: {}', 'drop of J (%): {}')
-    ]
-    third = ['F'] + [
-        column.format(name) for name in other
-        for column in ('F: {}', 'FPR (%): {}')
-    ]
+    tables = [[*report['scores'], *_SIZE]]
+    if other:
+        tables += [[key] + [
+            column for name in other
+            for column in (f'{key}: {name}', f'drop of {key} (%): {name}')
+        ] for key in report['scores']]
+        tables.append([f'FPR (%): {name}' for name in other])
     lines = [
         '# Methods side by side', '',
         f'Data: {report["data"]}. {report["note"]}'.rstrip(), ''
     ]
-    for columns in (first, second, third) if other else (first, ):
+    for columns in tables:
         text = frame[columns].reset_index(names='method')
         lines += [format_table(text, markdown=True), '']
     lines += [f'- {line}' for line in protocol_notes(report)]

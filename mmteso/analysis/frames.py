@@ -155,7 +155,7 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
     """
     found: Dict[tuple, PictureRow] = {}
     for place, (name, model) in enumerate(models.items()):
-        threshold = find_avs_metric(model.cfg).get('threshold', 0.5)
+        threshold = find_metric(model.cfg).get('threshold', 0.5)
         for condition in conditions:
             dataset = build_test_set(model.cfg, condition, **sound)
             items = load_frames(dataset, frames)
@@ -185,11 +185,11 @@ def mask_rows(models: Mapping[str, nn.Module], frames: Sequence[str],
     return [found[key] for key in sorted(found)]
 
 
-def find_avs_metric(cfg: Config) -> dict:
-    """The config of a test's first ``AVSMetric``; empty without."""
+def find_metric(cfg: Config, name: str = 'AVSMetric') -> dict:
+    """The config of a test's first metric of a type; empty without."""
     metrics = cfg.test_evaluator
     for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
-        if type_name(metric) == 'AVSMetric':
+        if type_name(metric) == name:
             return metric
     return {}
 

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmteso.apis import evaluate_audio_conditions, init_model
 from mmteso.choices import AUDIO_CONDITIONS, PICTURES
 from mmteso.engine import describe_sounds, make_audio_report, protocols
+from mmteso.engine.audio_report import SCORES
 from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, read_json, read_yaml, write_file, write_json
 from mmteso.tables import format_number, format_table
@@ -24,8 +25,6 @@ from .demo import REFERENCES, describe_machine
 from .frames import (choose_frames, load_frames, mask_rows, masks_only,
                      references)
 
-# as the results of the evaluators are named, without their prefix; percent
-_SCORES = ('J', 'F', 'mIoU', 'F-score')
 _FURTHER = ('J_sounding', 'J_part', 'foreground', 'blank')
 #: Defaults of what :func:`mmteso.engine.evaluate_audio_conditions` takes.
 SOUND = dict(reference='snr', seed=0, off_screen_groups=None)
@@ -237,8 +236,8 @@ def score_frame(reports: Mapping[str, Mapping[str, Any]],
         for what in ('conditions', 'drop_percent'))
     frame = scores.join(drops.add_prefix('drop of ')).astype(float)
     # those of a metric with a prefix, a second one as a rule, come last
-    keys = sorted((key for key in frame if osp.basename(key) in _SCORES),
-                  key=lambda x: ('/' in x, _SCORES.index(osp.basename(x))))
+    keys = sorted((key for key in scores if osp.basename(key) in SCORES),
+                  key=lambda x: ('/' in x, SCORES.index(osp.basename(x))))
     columns = [c for key in keys for c in (key, f'drop of {key}')]
     columns += [key for key in _FURTHER if key in frame]
     return frame.reindex(columns=columns)

@@ -7,14 +7,15 @@ from typing import Any, Dict, Iterable, List, Mapping, Sequence
 from mmteso.evaluation import listening_score
 from mmteso.tables import format_number, format_table
 
-# what the drop is computed for, if the evaluator gives it
-_SCORES = ('J', 'F', 'mIoU', 'F-score')
+#: What the drop is computed for, if the evaluator gives it; in percent, and
+#: named so without the evaluator's prefix.
+SCORES = ('J', 'F', 'mIoU', 'F-score')
 _FALSE_POSITIVES = 'foreground'
 
 
 def _is_score(key: str) -> bool:
     """'J' and also 'avs/J' and 'J@test_unseen'."""
-    return osp.basename(key).split('@')[0] in _SCORES
+    return osp.basename(key).split('@')[0] in SCORES
 
 
 def make_audio_report(results: Mapping[str, Mapping[str, float]],

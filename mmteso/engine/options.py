@@ -55,7 +55,7 @@ def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
     read changes nothing, so a warning tells: it is misspelt, or a variable of
     the config's files, whose value is elsewhere by now. (Below the top the
     constructors complain, and of an index beyond a list mmengine does, by a
-    KeyError.)
+    KeyError.) A ValueError if a value can't go where it is to go.
     """
     if not options:
         return
@@ -70,7 +70,13 @@ def merge_cfg_options(cfg: Config, options: Optional[Mapping[str,
         elif close := difflib.get_close_matches(name, known, 1):
             advice = f'. Did you mean {close[0]!r}?'
         warn(f'--cfg-options: nothing reads {name!r}{advice}')
-    cfg.merge_from_dict(dict(options))
+    try:
+        cfg.merge_from_dict(dict(options))
+    except TypeError as error:
+        raise ValueError(
+            f'--cfg-options {dict(options)} do not fit the config ({error}). '
+            'What is in a list has a number, as in test_evaluator.0.threshold'
+        ) from error
 
 
 def read_config(path: str,

@@ -1,18 +1,20 @@
 # Copyright (c) mmteso contributors. All rights reserved.
 import copy
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from both_kinds import random_checkpoint
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from processes import call_tool
 
 from mmteso.analysis.comparison import compare_models, control_scores
 from mmteso.analysis.frames import masks_only, references
-from mmteso.analysis.preference import ComparedModel
+from mmteso.analysis.preference import ComparedModel, score_panels
 
 
 @pytest.fixture
@@ -124,6 +126,62 @@ def test_wrong_options(command, tmp_path, capsys, options, message):
     assert not (tmp_path / 'out').exists()
 
 
+def test_names_and_sizes(models, command, tmp_path):
+    models[0].name = 'TeSO | ours, "new"'
+    command('--audio', 'normal', '--speed-frames', 0, '--score-size', 16, 8)
+    out = tmp_path / 'out'
+    assert models[0].name in pd.read_csv(out / 'comparison.csv').model.values
+    rows = [line for line in (out / 'comparison.md').read_text().splitlines()
+            if line.startswith('|')]
+    assert len(rows) == 7
+    assert len({len(re.findall(r'(?<!\\)\|', row)) for row in rows}) == 1
+    report = json.loads((out / 'comparison.json').read_text())
+    for entry in report['models'].values():
+        assert '16 x 8' in ' '.join(entry['metrics'])
+
+
+@pytest.mark.parametrize('metrics, scores', [
+    (['AVSSMetric'], ['avss/F', 'avss/mIoU']),
+    (['AVSSMetric', 'AVSMetric'], ['J', 'F', 'avss/F', 'avss/mIoU']),
+])
+def test_classes_of_what_sounds(models, tmp_path, metrics, scores):
+    model = models[1]
+    model.cfg.test_dataloader.dataset.task = 'semantic'
+    model.cfg.model.decode_head.update(num_classes=9)
+    model.cfg.model.decode_head.loss_cls.class_weight = [1.] * 9 + [0.1]
+    model.cfg.test_evaluator = [dict(type=name) for name in metrics]
+    model.checkpoint = random_checkpoint(model.cfg)
+    report = compare_models([model], str(tmp_path), ['normal', 'mute'],
+                            ['blank'], speed_frames=0)
+    assert report['scores'] == scores
+    # AVSMetric scores what needs no model
+    assert ('all blank (no model)' in report['models']) == ('J' in scores)
+    table = pd.read_csv(tmp_path / 'comparison.csv', index_col='model')
+    found = report['models'][model.name]
+    for key in scores:
+        assert table[key][model.name] == found['conditions']['normal'][key]
+        assert table[f'drop of {key} (%): mute'][model.name] == \
+            found['drop_percent']['mute'][key]
+        assert f' drop of {key} (%): mute |' in (
+            tmp_path / 'comparison.md').read_text()
+    assert [panel.title.split(':')[0]
+            for panel in score_panels(report)] == scores
+
+
+def test_metrics_in_common(models, tmp_path):
+    models[0].cfg.test_evaluator = [dict(type='AVSSMetric')]
+    with pytest.raises(ValueError, match='no metric in common'):
+        compare_models(models, str(tmp_path / 'out'))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_wrong_checkpoint_costs_no_test(models, tmp_path):
+    models[1].checkpoint = models[0].checkpoint
+    with pytest.raises(RuntimeError, match='does not fit the model'):
+        compare_models(models, str(tmp_path / 'out'))
+    assert not (tmp_path / 'out').exists()
+
+
 def test_other_frames_are_refused(models, tmp_path):
     models[1].cfg.test_dataloader.dataset.indices = 2
     with pytest.raises(ValueError, match="'without text' is tested on other"):
@@ -146,6 +204,12 @@ def test_runs_of_a_row(models, tmp_path):
     assert list(report['models']) == ['TeSO', 'without text']
     entry = report['models']['without text']
     assert 'runs' not in report['models']['TeSO']
+    for i, run in enumerate(entry['runs'], 1):
+        assert run == json.loads((out / f'runs/{i}/report.json').read_text())
+    # one drop everywhere, in the chart, too
+    one, two = (run['drop_percent']['mute']['F'] for run in entry['runs'])
+    assert one != two
+    assert entry['drop_percent']['mute']['F'] == pytest.approx((one + two) / 2)
     for key, column in (('J', 'J: mute'), ('F', 'F: mute'),
                         ('foreground', 'FPR (%): mute')):
         one, two = (run['conditions']['mute'][key] for run in entry['runs'])

@@ -49,6 +49,15 @@ def test_names_that_nothing_reads(monkeypatch, key, message):
     assert key.split('.')[0] in cfg
 
 
+def test_a_list_is_not_a_dict():
+    cfg = load('teso/teso_r18_synthavs.py')
+    assert isinstance(cfg.test_evaluator, list)
+    with pytest.raises(ValueError, match='What is in a list has a number'):
+        merge_cfg_options(cfg, {'test_evaluator.threshold': 0.4})
+    merge_cfg_options(cfg, {'test_evaluator.0.threshold': 0.4})
+    assert cfg.test_evaluator[0].threshold == 0.4
+
+
 @pytest.mark.parametrize('load_from', [None, 'pretrained.pth'])
 @pytest.mark.parametrize('trained', [False, True])
 def test_start_is_not_taken_for_the_latest(load_from, trained, tmp_path):

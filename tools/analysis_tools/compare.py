@@ -42,6 +42,13 @@ def parse_args():
         'is visible (default: all)')
     add_audio_conditions(parser)
     parser.add_argument(
+        '--score-size',
+        nargs=2,
+        type=int,
+        metavar=('H', 'W'),
+        help='score J and F at this size, for models whose frames have other '
+        "sizes (default: as each config's AVSMetric says)")
+    parser.add_argument(
         '--speed-frames',
         type=int,
         default=8,
@@ -58,6 +65,7 @@ if __name__ == '__main__':
     parse_args()  # before the imports that take seconds
 
 from mmteso.analysis.comparison import compare_models
+from mmteso.analysis.frames import find_metric
 from mmteso.analysis.preference import ComparedModel
 from mmteso.engine import read_config
 
@@ -75,13 +83,16 @@ def main():
             name, path, *checkpoints = row
             cfg = read_config(
                 existing_file(path), args.cfg_options, args.data_root)
+            if args.score_size:
+                find_metric(cfg)['score_size'] = args.score_size
             for checkpoint in checkpoints:
                 if checkpoint != NONE:
                     existing_file(checkpoint)
                 models.append(
                     ComparedModel(name, path, cfg,
                                   None if checkpoint == NONE else checkpoint))
-    except (argparse.ArgumentTypeError, OSError, ValueError) as error:
+    except (argparse.ArgumentTypeError, KeyError, OSError,
+            ValueError) as error:
         parser.error(str(error))
     compare_models(
         models,

@@ -57,7 +57,11 @@ class ClipSeDAM(SeDAM):
         """
         prompt = super().forward(audio, text, valid)
         same = same_clip(metas).to(audio.device)
-        frames = audio.new_tensor([meta.get('frame', 0) for meta in metas])
+        # half precision, which the sound may have, can't count frames
+        frames = torch.tensor(
+            [meta.get('frame', 0) for meta in metas],
+            dtype=torch.promote_types(audio.dtype, torch.float32),
+            device=audio.device)
         distance = (frames[:, None] - frames).abs()
         weight = torch.exp(-self.log_rate.exp() * distance) * same
         keys, num_keys = prompt.keys, prompt.keys.shape[1]

@@ -48,14 +48,16 @@ class BAVSSegmentor(LabelFilterSegmentor):
         losses = super().loss(inputs, visible)
         if self.prompt_encoder.classifier is not None:
             labels = torch.stack(
-                [sample.gt_sem_seg.data for sample in data_samples])
+                [sample.gt_sem_seg.data for sample in data_samples]).flatten(1)
             classes = torch.arange(self.num_classes, device=labels.device)
-            heard = (labels.flatten(1)[..., None] == classes).any(1)
+            heard = (labels[..., None] == classes).any(1)
             heard[:, 0] = False  # background
             audio = inputs.get('audio_feat')
             if audio is None:
                 audio = self.audio_encoder(
                     inputs[self.audio_encoder.input_key])
+            # where all is to be ignored, nobody knows what sounds
+            labelled = (labels != self.decode_head.ignore_index).any(1)
             losses['loss_tags'] = self.prompt_encoder.loss(
-                audio, heard.float())
+                audio, heard.float(), labelled)
         return losses

@@ -47,7 +47,10 @@ class TagPrompt(nn.Module):
             scores.new_ones(len(scores), 1),
             cue_classes=scores > self.threshold)
 
-    def loss(self, audio: Tensor, target: Tensor) -> Tensor:
-        """Binary cross entropy of the classifier for what sounds, (B, C)."""
-        return nn.functional.binary_cross_entropy_with_logits(
-            self.classifier(audio), target)
+    def loss(self, audio: Tensor, target: Tensor,
+             labelled: Tensor) -> Tensor:
+        """Binary cross entropy of the classifier for what sounds, (B, C): the
+        mean over the frames that are ``labelled``, bool (B); 0 if none is."""
+        losses = nn.functional.binary_cross_entropy_with_logits(
+            self.classifier(audio), target, reduction='none').mean(1)
+        return (losses * labelled).sum() / labelled.sum().clamp(min=1)

@@ -7,7 +7,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from mmteso.testbeds.synthavs import generate_synthavs
 
@@ -72,6 +74,36 @@ def test_training_and_test(tmp_path):
     runner = Runner.from_cfg(config)
     runner.train()
     assert runner.iter == 2
+
+
+def test_frames_without_labels_teach_no_tags():
+    """V1S's later frames: all is to be ignored, which isn't silence."""
+    config = Config.fromfile(CONFIGS / 'bavs_r18_synthavs.py')
+    init_default_scope(config.default_scope)
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    labels = torch.zeros(3, 1, 32, 32, dtype=torch.long)
+    labels[0, :, :16], labels[1] = 3, 255
+    inputs = dict(img=torch.randn(3, 3, 32, 32),
+                  log_mel=torch.randn(3, 1, 96, 64))
+
+    def loss_tags(frames):
+        samples = [
+            SegDataSample(
+                gt_sem_seg=PixelData(data=labels[i]),
+                metainfo=dict(img_shape=(32, 32), ori_shape=(32, 32)))
+            for i in frames
+        ]
+        batch = {key: value[frames] for key, value in inputs.items()}
+        return model.loss(batch, samples)['loss_tags']
+
+    labelled, silent, ignored = map(
+        loss_tags, ([0, 0], [2, 2], [1, 1]))
+    assert ignored == 0 and silent > 0
+    torch.testing.assert_close(loss_tags([0, 1]), labelled)
+    torch.testing.assert_close(loss_tags([0, 2]), (labelled + silent) / 2)
+    ignored.backward()  # all parameters take part, as DDP wants it
+    assert not model.prompt_encoder.classifier.weight.grad.any()
 
 
 def test_full_config(tmp_path):

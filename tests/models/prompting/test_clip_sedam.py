@@ -5,6 +5,8 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
+from mmteso.models.clips import same_clip
+
 SIZES = dict(
     audio_dims=6, text_dims=5, embed_dims=8, hidden_dims=10, num_heads=2)
 # a clip of three frames, one of two and two pictures, mixed
@@ -85,3 +87,29 @@ def test_equals_reference(sedam, inputs):
             torch.testing.assert_close(found.keys[b, k], expected)
     for name in ('scores', 'kept', 'gate', 'latents'):
         assert torch.equal(getattr(found, name), getattr(prompt, name))
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_late_in_a_long_video(sedam, inputs, dtype):
+    """As at its beginning, with sound of half precision, too."""
+    sedam.float()
+    audio, text, valid = inputs
+    late = [
+        dict(meta, frame=meta['frame'] + 70_001) if meta else meta
+        for meta in METAS
+    ]
+    with torch.autocast('cpu', torch.bfloat16):
+        found, expected = (
+            sedam(audio.to(dtype), text.float(), valid, metas)
+            for metas in (late, METAS))
+    same(found, expected)
+
+
+def test_clips_of_one_name():
+    """In two data sets; frames of one lie in one folder."""
+    metas = [
+        dict(subset='v2', uid='a', img_path=f'{root}/v2/a/frames/{i}.jpg')
+        for root in ('data/one', 'data/two') for i in range(2)
+    ]
+    one = [[True, True, False, False]] * 2
+    assert same_clip(metas).tolist() == one + [row[::-1] for row in one]
