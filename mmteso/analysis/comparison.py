@@ -4,40 +4,33 @@
 The columns of the paper's comparison (table 1) and audio control (table 4),
 measured on one test set in one process.
 """
-import copy
 import os.path as osp
 import statistics
 import time
-import zlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.evaluator import Evaluator
-from mmengine.structures import PixelData
-from torch import Tensor, nn
+from torch import nn
 
 from mmteso.apis import init_model
 from mmteso.choices import AUDIO_CONDITIONS, CONTROLS
 from mmteso.engine import make_audio_report
 from mmteso.engine.audio_report import SCORES
-from mmteso.engine.sound_steps import dataset_configs
 from mmteso.io import plain, write_file, write_json
 from mmteso.logs import warn
 from mmteso.tables import format_number, format_table
 from mmteso.visualization import draw_bar_chart
 from .complexity import analyze_flops
-from .demo import REFERENCES, describe_machine
-from .frames import (build_test_set, find_metric, frame_name, is_object,
-                     masks_only)
+from .controls import TITLES, control_reports
+from .demo import describe_machine
+from .frames import build_test_set, find_metric, frame_name, masks_only
 from .preference import (SOUND, ComparedModel, audio_report_of,
                          check_comparable, describe_data, protocol_notes,
                          score_frame, score_panels)
 
-_TITLES = dict(REFERENCES, random='a visible object by chance (no model)')
 _ROUNDS = 3  # of measuring the speed, after one that warms up
 _SIZE = {
     'parameters (M)': ('parameters', 1e6),
@@ -116,9 +109,8 @@ def compare_models(models: Sequence[ComparedModel],
             warn('There are no rows without a model: they are scored by '
                  'AVSMetric, which not all models have in test_evaluator.')
         controls = ()
-    for name, entry in _controls(models[0].cfg, controls, conditions,
-                                 sound).items():
-        entries[_TITLES[name]] = entry
+    entries.update(
+        control_reports(models[0].cfg, controls, conditions, sound))
     check_comparable(entries, conditions)
     if speed_frames:
         networks = {
@@ -210,78 +202,6 @@ def _check_frames(models: Sequence[ComparedModel]) -> None:
                 f'{model.name!r} is tested on other frames than '
                 f'{models[0].name!r} ({len(names)} and {len(first)}): give '
                 'all models one data set (--data-root, --cfg-options)')
-
-
-def _controls(cfg: Config, controls: Sequence[str],
-              conditions: Sequence[str],
-              sound: Mapping[str, Any]) -> Dict[str, Any]:
-    """Audio reports of what needs no model, and hears nothing."""
-    reports = {}
-    for name, (scores, protocol) in control_scores(cfg, controls,
-                                                   sound['seed']).items():
-        reports[name] = make_audio_report(
-            dict.fromkeys(conditions, scores), metrics=[protocol], **sound)
-        reports[name]['source'] = 'no model'
-    return reports
-
-
-def control_scores(cfg: Config,
-                   controls: Sequence[str] = CONTROLS,
-                   seed: int = 0) -> Dict[str, tuple]:
-    """Score masks that need no model by the config's ``AVSMetric``.
-
-    Gives by control, see :func:`compare_models`, the scores and the protocol,
-    a line; ``seed`` is that of 'random'. A ValueError if the config has no
-    ``AVSMetric``.
-    """
-    metric = find_metric(cfg)
-    if not controls:
-        return {}
-    if not metric:
-        raise ValueError('the controls are scored by AVSMetric, but '
-                         'test_evaluator has none')
-    cfg = copy.deepcopy(cfg)
-    leaves = list(dataset_configs(cfg.test_dataloader.dataset))
-    seen = all(
-        any(step.get('load_visible') for step in leaf['pipeline'])
-        for leaf in leaves)
-    for leaf in leaves:
-        if seen:  # AVSMetric merges the classes, and 'random' needs them
-            leaf['task'] = 'semantic'
-    dataset = masks_only(cfg)
-    evaluators = {
-        name: Evaluator([dict(metric)])
-        for name in controls if seen or name == 'blank'
-    }
-    for evaluator in evaluators.values():
-        evaluator.dataset_meta = dataset.metainfo
-    for index in range(len(dataset)):
-        sample = dataset[index]['data_samples']
-        for name, evaluator in evaluators.items():
-            sample.sounding_score = PixelData(
-                data=_control_mask(name, sample, seed))
-            evaluator.process([sample])
-    return {
-        name: (evaluator.evaluate(len(dataset)),
-               f'AVSMetric: {evaluator.metrics[0].describe()}')
-        for name, evaluator in evaluators.items()
-    }
-
-
-def _control_mask(name: str, sample: Any, seed: int) -> Tensor:
-    """Scores of 0 and 1, (1, H, W)."""
-    if name == 'blank':
-        return torch.zeros(sample.gt_sem_seg.shape)[None]
-    visible = sample.gt_visible.data
-    objects = is_object(visible)
-    if name == 'random':
-        labels = visible[objects].unique()
-        # a frame's choice doesn't depend on the others
-        rng = np.random.default_rng(
-            [seed, zlib.crc32(frame_name(sample).encode())])
-        if len(labels):
-            objects = visible == labels[rng.integers(len(labels))]
-    return objects.float()
 
 
 def _flops(model: nn.Module) -> Optional[float]:
@@ -399,13 +319,16 @@ def format_comparison(report: Mapping[str, Any]) -> str:
         '- Drop: percent of the score under normal sound. FPR: share of the '
         'pixels above the threshold, under sound that is not of the scene.',
         "- Parameters: all of the model's, audio encoder included. FLOPs: one "
-        "frame, up to the decode head's output; a multiply-add is one.",
-        f'- Frames/s: {report["speed_frames"]} frames, one at a time, without '
-        f'reading and scoring; the models in turns, {report["threads"]} '
-        f'threads, {report["hardware"]["device"]}.',
-        '- No model: the mask is made from the ground truth of what is '
-        'visible, and does not depend on the sound.'
+        "frame, up to the decode head's output; a multiply-add is one."
     ]
+    if set(report['models']) & set(TITLES.values()):
+        lines.append('- No model: the mask is made from the ground truth of '
+                     'what is visible, and does not depend on the sound.')
+    if report['speed_frames']:
+        lines.append(
+            f'- Frames/s: {report["speed_frames"]} frames, one at a time, '
+            f'without reading and scoring; the models in turns, '
+            f'{report["threads"]} threads, {report["hardware"]["device"]}.')
     lines += [
         f'- {name}: {entry["source"]}'
         for name, entry in report['models'].items()

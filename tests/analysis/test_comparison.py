@@ -12,7 +12,8 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from processes import call_tool
 
-from mmteso.analysis.comparison import compare_models, control_scores
+from mmteso.analysis.comparison import compare_models
+from mmteso.analysis.controls import control_scores
 from mmteso.analysis.frames import masks_only, references
 from mmteso.analysis.preference import ComparedModel, score_panels
 
@@ -69,6 +70,7 @@ def test_tables_and_chart(command, tmp_path, capsys):
         '| TeSO') and f'{entry["parameters"] / 1e6:.2f}' in line)
     assert f'{entry["conditions"]["normal"]["J"]:.2f}' in row
     assert f'- {entry["metrics"][0]}\n' in text
+    assert '- Frames/s: 2 frames' in text
     assert 'random' in text and (out / 'scores.png').stat().st_size > 1000
 
 
@@ -112,6 +114,7 @@ def test_what_is_left_out(command, tmp_path):
     assert list(report['models'])[2:] == ['all blank (no model)']
     table = pd.read_csv(tmp_path / 'out/comparison.csv')
     assert table['frames/s'].isna().all()
+    assert '- Frames/s:' not in (tmp_path / 'out/comparison.md').read_text()
 
 
 @pytest.mark.parametrize('options, message', [
