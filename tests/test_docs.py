@@ -6,9 +6,11 @@ import glob
 import importlib
 import inspect
 import itertools
+import math
 import re
 import shlex
 
+import pandas as pd
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -16,6 +18,7 @@ from mmseg.registry import (DATASETS, LOOPS, METRICS, MODELS, OPTIM_WRAPPERS,
                             OPTIMIZERS, PARAM_SCHEDULERS, TRANSFORMS)
 from processes import ROOT
 
+from mmteso.tables import format_number
 from mmteso.text_cues import CAPTIONERS, FRAME_SOURCES, REASONERS
 
 PAGES = sorted(path.relative_to(ROOT).as_posix()
@@ -263,3 +266,28 @@ def test_every_page_is_in_the_index():
     index = re.findall(r'^([\w/]+)$', read('docs/index.md'), re.M)
     found = [page[5:-3] for page in PAGES if page.startswith('docs/')]
     assert sorted([*index, 'index']) == sorted(found)
+
+
+@pytest.mark.parametrize('testbed', ['SynthAVS', 'Cutouts'])
+def test_peers_numbers_are_those_of_the_record(testbed):
+    """Cell by cell, with the deviation, in the record's order."""
+    record = pd.read_csv(ROOT / f'docs/peers/{testbed.lower()}.csv',
+                         index_col='model')
+    section = read('docs/peers.md').split(f'## {testbed}, with')[1]
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip('|').split('|')]
+        for line in section.split('\n## ')[0].splitlines()
+        if line.startswith('|'))
+    columns = ['J', 'F', *(f'J: {sound}' for sound in (
+        'mute', 'wgn-10db', 'wgn-40db', 'off-screen')), 'FPR (%): off-screen',
+               'parameters (M)', 'FLOPs (G)', 'frames/s']
+    assert len(head) == 1 + len(columns)
+    expected = []
+    for model, numbers in record.iterrows():
+        cells = [format_number(numbers[column]) for column in columns]
+        for i, column in enumerate(columns):
+            deviation = numbers.get(f'{column} (sd)', math.nan)
+            if not math.isnan(deviation):
+                cells[i] += f' ± {deviation:.2f}'
+        expected.append([model, *cells])
+    assert rows == expected
